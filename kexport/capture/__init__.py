@@ -1,0 +1,1 @@
+"""Capture: load a Keras model, trace it once and lower it to a Graph. The only room that imports keras or tensorflow."""
