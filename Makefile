@@ -1,0 +1,54 @@
+# The commands of the project. `make env` needs only python3 (3.11 to 3.13) and the package registry.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+DIST := dist/digits
+CODE := kexport targets samples tests
+
+.PHONY: env demo test lint format check bench torch lock clean
+
+env: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: env
+	$(PY) samples/digits.py --out $(DIST)
+	$(VENV)/bin/kexport export $(DIST)/digits.keras --inputs $(DIST)/samples.npz -o $(DIST)
+
+test: lint check
+
+check: env
+	$(PY) -m pytest
+
+lint: env
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m ruff format --check $(CODE)
+	$(PY) -m pyright
+
+format: env
+	$(PY) -m ruff check --fix $(CODE)
+	$(PY) -m ruff format $(CODE)
+
+# kexport beside its peers, each in a process of its own: minutes, not part of the tests.
+bench: env
+	$(PY) -m tests.benchmarks
+
+# PyTorch is not in the lock (its default wheel brings gigabytes of CUDA); tests that need it skip without it.
+torch: env
+	$(PIP) install torch==2.13.0
+
+# Versions and hashes for every supported Python and platform, without naming any index.
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip --disable-pip-version-check --quiet install "uv>=0.13,<0.14"
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
+	    --extra all --extra jax --extra peers --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) $(VENV)-lock build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,62 @@
+"""kexport: exports a trained Keras model to every runtime it has to run in, and proves each artifact right."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from kexport.errors import (
+        CaptureError,
+        ConfigError,
+        EmitError,
+        GraphError,
+        KexportError,
+        UnsupportedError,
+        VerifyError,
+    )
+    from kexport.project import ExportReport, export, inspect_model
+    from kexport.project import verify as verify_artifacts
+
+_HOMES = {
+    "export": ("kexport.project", "export"),
+    "inspect_model": ("kexport.project", "inspect_model"),
+    "verify_artifacts": ("kexport.project", "verify"),
+    "ExportReport": ("kexport.project", "ExportReport"),
+    "KexportError": ("kexport.errors", "KexportError"),
+    "CaptureError": ("kexport.errors", "CaptureError"),
+    "GraphError": ("kexport.errors", "GraphError"),
+    "UnsupportedError": ("kexport.errors", "UnsupportedError"),
+    "EmitError": ("kexport.errors", "EmitError"),
+    "VerifyError": ("kexport.errors", "VerifyError"),
+    "ConfigError": ("kexport.errors", "ConfigError"),
+}
+"""Public name -> (module, name there). Loaded on first use, so that `import kexport` stays cheap."""
+
+__all__ = [
+    "CaptureError",
+    "ConfigError",
+    "EmitError",
+    "ExportReport",
+    "GraphError",
+    "KexportError",
+    "UnsupportedError",
+    "VerifyError",
+    "__version__",
+    "export",
+    "inspect_model",
+    "verify_artifacts",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kexport' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
