@@ -1,0 +1,70 @@
+"""Every error kexport raises on purpose: what is wrong, where (the Keras layer path), and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class KexportError(Exception):
+    """Base of all errors meant for the user.
+
+    `where` is a Keras layer path or a file, `hint` the way out, `exit_code` what the shell gets.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None):
+        super().__init__(what)
+        self.what, self.where, self.hint = what, where, hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+    def located(self, where: str | None) -> KexportError:
+        """This error, with `where` filled in unless a closer place is known already."""
+        self.where = self.where or where
+        return self
+
+
+class CaptureError(KexportError):
+    """A model cannot be loaded, traced or lowered."""
+
+
+class GraphError(KexportError):
+    """A graph is malformed: wrong types, wrong order, or text that does not parse."""
+
+
+class EmitError(KexportError):
+    """An artifact cannot be written."""
+
+
+class VerifyError(KexportError):
+    """An artifact or reference cannot be checked, or failed its check."""
+
+    exit_code = 1
+
+
+class ConfigError(KexportError):
+    """A wrong option, name or file given by the user."""
+
+    exit_code = 3
+
+
+class Unsupported(NamedTuple):
+    """One node that cannot be exported: its layer path, its op and the reason."""
+
+    where: str
+    op: str
+    reason: str
+
+
+class UnsupportedError(KexportError):
+    """All the nodes of a model that cannot be exported, reported at once."""
+
+    def __init__(self, items: Sequence[Unsupported], *, hint: str | None = None):
+        self.items = tuple(items)
+        lines = [f"  {i.where or '<model>'}: {i.op}: {i.reason}" for i in self.items]
+        plural = "operation is" if len(lines) == 1 else "operations are"
+        super().__init__("\n".join([f"{len(lines)} {plural} not supported:", *lines]), hint=hint)

@@ -1,0 +1,308 @@
+"""Symbolic dimensions: integer polynomials over named symbols, floor division, min and max.
+
+A `Dim` is an int or a `SymDim`. Symbols are assumed to be at least 1. Arithmetic is canonical, so that two
+equal sizes compare equal: `(4*n+3)//2` is `2*n+1`, `a*b//a` is `b`.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any, NamedTuple, Union
+
+from kexport.errors import GraphError
+
+
+class UndecidableDim(Exception):
+    """A question about a symbolic dimension that has no one answer, such as `length > 3`."""
+
+
+class Call(NamedTuple):
+    """An opaque term `fn(a, b)`: floor division, `max` or `min` that did not simplify."""
+
+    fn: str
+    args: tuple[Dim, ...]
+
+    def __str__(self) -> str:
+        if self.fn == "floordiv":
+            return f"({self.args[0]})//{_paren(self.args[1])}"
+        return f"{self.fn}({self.args[0]},{self.args[1]})"
+
+
+Atom = Union[str, Call]
+Monomial = tuple[Atom, ...]
+
+
+class SymDim:
+    """A polynomial with integer coefficients; immutable and hashable. Make one with `symbol` or `parse_dim`."""
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: dict[Monomial, int]):
+        self.terms = dict(sorted(terms.items(), key=lambda t: _rank(t[0])))
+        self._hash = hash(tuple(self.terms.items()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SymDim) and self.terms == other.terms
+
+    def __str__(self) -> str:
+        parts = [_show(mono, coef) for mono, coef in self.terms.items()]
+        return "".join(parts).removeprefix("+")
+
+    __repr__ = __str__
+
+    def __add__(self, other: Dim) -> Dim:
+        terms = dict(self.terms)
+        for mono, coef in _terms(other).items():
+            terms[mono] = terms.get(mono, 0) + coef
+        return _make(terms)
+
+    def __mul__(self, other: Dim) -> Dim:
+        terms: dict[Monomial, int] = {}
+        for a, x in self.terms.items():
+            for b, y in _terms(other).items():
+                mono = tuple(sorted(a + b, key=str))
+                terms[mono] = terms.get(mono, 0) + x * y
+        return _make(terms)
+
+    def __neg__(self) -> Dim:
+        return self * -1
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + -other
+
+    def __rsub__(self, other: Dim) -> Dim:
+        return -self + other
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        return _floordiv(self, other)
+
+    def __rfloordiv__(self, other: Dim) -> Dim:
+        return _floordiv(other, self)
+
+    def __mod__(self, other: Dim) -> Dim:
+        return self - (self // other) * other
+
+    def __rmod__(self, other: Dim) -> Dim:
+        return other - (other // self) * self
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __lt__(self, other: Dim) -> bool:
+        return _less(self, other)
+
+    def __gt__(self, other: Dim) -> bool:
+        return _less(other, self)
+
+    def __le__(self, other: Dim) -> bool:
+        return not _less(other, self)
+
+    def __ge__(self, other: Dim) -> bool:
+        return not _less(self, other)
+
+    def __bool__(self) -> bool:
+        if bounds(self)[0] >= 1:
+            return True
+        raise UndecidableDim(f"whether {self} is zero depends on the input size")
+
+
+Dim = Union[int, SymDim]
+
+
+def symbol(name: str) -> SymDim:
+    """The dimension called `name`."""
+    return SymDim({(name,): 1})
+
+
+def is_symbol(dim: Dim) -> bool:
+    """Whether `dim` is one bare symbol, such as `batch`."""
+    return isinstance(dim, SymDim) and len(symbols(dim)) == 1 and dim == symbol(str(dim))
+
+
+def symbols(dim: Dim) -> set[str]:
+    """The names that `dim` depends on."""
+    atoms = {a for mono in _terms(dim) for a in mono}
+    inner = (symbols(arg) for a in atoms if isinstance(a, Call) for arg in a.args)
+    return {a for a in atoms if isinstance(a, str)}.union(*inner)
+
+
+def dim_max(a: Dim, b: Dim) -> Dim:
+    """The larger of two dims; symbolic where it depends on the input size."""
+    return _choose("max", a, b)
+
+
+def dim_min(a: Dim, b: Dim) -> Dim:
+    """The smaller of two dims; symbolic where it depends on the input size."""
+    return _choose("min", a, b)
+
+
+def product(dims: Any) -> Dim:
+    """The product of dims; 1 for none."""
+    return reduce(operator.mul, dims, 1)
+
+
+def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
+    """`dim` with symbols replaced; an int once every symbol has an int."""
+    if isinstance(dim, int) or not symbols(dim) & values.keys():
+        return dim
+    total: Dim = 0
+    for mono, coef in dim.terms.items():
+        term: Dim = coef
+        for atom in mono:
+            term = term * _substitute_atom(atom, values)
+        total = total + term
+    return total
+
+
+def bounds(dim: Dim) -> tuple[float, float]:
+    """Lower and upper bound of `dim`, given that every symbol is at least 1 (infinite where unknown)."""
+    low = high = 0.0
+    for mono, coef in _terms(dim).items():
+        atom_bounds = [_atom_bounds(a) for a in mono]
+        if any(lo < 0 for lo, _ in atom_bounds):
+            return -math.inf, math.inf
+        lo, hi = math.prod(b[0] for b in atom_bounds), math.prod(b[1] for b in atom_bounds)
+        low += coef * (lo if coef > 0 else hi)
+        high += coef * (hi if coef > 0 else lo)
+    return low, high
+
+
+_BINARY: dict[type, Callable[[Any, Any], Dim]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+}
+_CALLS: dict[str, Callable[[Any, Any], Dim]] = {"max": dim_max, "min": dim_min}
+
+
+def parse_dim(text: str) -> Dim:
+    """Read a dim as it is printed: `batch`, `2*length+1`, `(n+1)//2`, `max(n,3)`.
+
+    Raises:
+        GraphError: the text is not a dimension.
+    """
+    try:
+        return _parse(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError) as e:
+        raise GraphError(f"{text!r} is not a dimension", hint="write a size such as 3, batch or 2*length+1") from e
+
+
+def _parse(node: ast.expr) -> Dim:
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name(id=name):
+            return symbol(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_parse(operand)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            return _BINARY[type(op)](_parse(left), _parse(right))
+        case ast.Call(func=ast.Name(id=fn), args=[a, b]) if fn in _CALLS:
+            return _CALLS[fn](_parse(a), _parse(b))
+    raise ValueError(ast.dump(node))
+
+
+def _terms(dim: Dim) -> Mapping[Monomial, int]:
+    return dim.terms if isinstance(dim, SymDim) else {(): int(dim)}
+
+
+def _make(terms: dict[Monomial, int]) -> Dim:
+    terms = {mono: coef for mono, coef in terms.items() if coef}
+    if not terms:
+        return 0
+    return terms[()] if terms.keys() == {()} else SymDim(terms)
+
+
+def _rank(mono: Monomial) -> tuple[int, tuple[str, ...]]:
+    return -len(mono), tuple(map(str, mono))
+
+
+def _show(mono: Monomial, coef: int) -> str:
+    sign = "-" if coef < 0 else "+"
+    factors = [str(a) if isinstance(a, str) or a.fn != "floordiv" else f"({a})" for a in mono]
+    if len(factors) == 1 and coef == 1:
+        factors = [str(mono[0])]
+    if abs(coef) != 1 or not mono:
+        factors.insert(0, str(abs(coef)))
+    return sign + "*".join(factors)
+
+
+def _paren(dim: Dim) -> str:
+    return str(dim) if isinstance(dim, int) or is_symbol(dim) else f"({dim})"
+
+
+def _less(a: Dim, b: Dim) -> bool:
+    low, high = bounds(b - a)
+    if low > 0:
+        return True
+    if high <= 0:
+        return False
+    raise UndecidableDim(f"whether {a} < {b} depends on the input size")
+
+
+def _choose(fn: str, a: Dim, b: Dim) -> Dim:
+    try:
+        return (b if fn == "max" else a) if a < b else (a if fn == "max" else b)
+    except UndecidableDim:
+        return SymDim({(Call(fn, tuple(sorted((a, b), key=str))),): 1})
+
+
+def _floordiv(a: Dim, b: Dim) -> Dim:
+    if b == 0:
+        raise GraphError(f"division of dimension {a} by zero")
+    if isinstance(b, int) and b > 0:
+        whole = {m: c // b for m, c in _terms(a).items() if c % b == 0 or m == ()}
+        rest = _make({m: c - whole.get(m, 0) * b for m, c in _terms(a).items()})
+        if isinstance(rest, int):
+            return _make(whole)
+        return SymDim({(Call("floordiv", (rest, b)),): 1}) + _make(whole)
+    exact = _divide(a, b)
+    return SymDim({(Call("floordiv", (a, b)),): 1}) if exact is None else exact
+
+
+def _divide(a: Dim, b: Dim) -> Dim | None:
+    """The exact polynomial quotient, or None."""
+    (lead, lead_coef), quotient = next(iter(_terms(b).items())), 0
+    for _ in range(64):
+        if a == 0:
+            return quotient
+        (mono, coef) = next(iter(_terms(a).items()))
+        rest = list(mono)
+        for atom in lead:
+            if atom not in rest:
+                return None
+            rest.remove(atom)
+        if coef % lead_coef:
+            return None
+        term = _make({tuple(rest): coef // lead_coef})
+        quotient, a = quotient + term, a - term * b
+    return None
+
+
+def _atom_bounds(atom: Atom) -> tuple[float, float]:
+    if isinstance(atom, str):
+        return 1, math.inf
+    (alo, ahi), (blo, bhi) = bounds(atom.args[0]), bounds(atom.args[1])
+    if atom.fn == "max":
+        return max(alo, blo), max(ahi, bhi)
+    if atom.fn == "min":
+        return min(alo, blo), min(ahi, bhi)
+    if blo <= 0:
+        return -math.inf, math.inf
+    low = alo / bhi if alo >= 0 else alo / blo
+    return (math.floor(low) if math.isfinite(low) else low), (ahi // blo if math.isfinite(ahi) else ahi)
+
+
+def _substitute_atom(atom: Atom, values: Mapping[str, Dim]) -> Dim:
+    if isinstance(atom, str):
+        return values.get(atom, symbol(atom))
+    a, b = (substitute(arg, values) for arg in atom.args)
+    return _floordiv(a, b) if atom.fn == "floordiv" else _choose(atom.fn, a, b)

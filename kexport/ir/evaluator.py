@@ -1,0 +1,111 @@
+"""Runs a graph in numpy: the meaning of every artifact, and in float64 the oracle that measures noise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from kexport.errors import GraphError
+from kexport.ir.dim import Dim, is_symbol, substitute
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Array, RegionOp
+from kexport.ir.types import TensorType
+
+Observer = Callable[[Node, Sequence[Array]], None]
+
+
+def evaluate(
+    graph: Graph, inputs: Mapping[str, Array], *, wide: bool = False, observe: Observer | None = None
+) -> dict[str, Array]:
+    """Outputs by name for inputs by name.
+
+    Args:
+        graph: any graph; symbolic dims take their sizes from the inputs.
+        inputs: one array per graph input.
+        wide: compute every float in float64, constants included; the results are float64.
+        observe: called with each node and its results.
+
+    Raises:
+        GraphError: an input is missing or does not fit its type; names the value and the sizes.
+    """
+    missing = [v.name for v in graph.inputs if v.name not in inputs]
+    if missing:
+        raise GraphError(f"no array for input {', '.join(map(repr, missing))}", where=graph.name)
+    results = _run(graph, [inputs[v.name] for v in graph.inputs], {}, wide, observe)
+    return {o.name: r for o, r in zip(graph.outputs, results, strict=True)}
+
+
+def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]) -> dict[str, Dim]:
+    """The size of every symbol, given arrays for values of these types.
+
+    Raises:
+        GraphError: a rank or a size does not fit; names the input, its type and the shape.
+    """
+    sizes: dict[str, Dim] = {}
+    for (name, type), array in zip(types, arrays, strict=True):
+        if len(array.shape) != type.rank:
+            raise GraphError(f"input {name!r} is {type}, got an array of shape {list(array.shape)}")
+        for dim, size in zip(type.shape, array.shape, strict=True):
+            if is_symbol(dim):
+                sizes.setdefault(str(dim), size)
+    for (name, type), array in zip(types, arrays, strict=True):
+        expected = tuple(substitute(d, sizes) for d in type.shape)
+        if expected != array.shape:
+            raise GraphError(f"input {name!r} is {type}, got an array of shape {list(array.shape)}")
+    return sizes
+
+
+def _run(
+    graph: Graph, arrays: Sequence[Array], outer: Mapping[str, Dim], wide: bool, observe: Observer | None
+) -> list[Array]:
+    sizes = dict(outer) | bind_inputs([(v.name, v.type) for v in graph.inputs], arrays)
+    env: dict[Value, Array] = {v: _widen(a, v.type, wide) for v, a in zip(graph.inputs, arrays, strict=True)}
+    reads = Counter(v for n in graph.nodes for v in n.inputs) + Counter(o.value for o in graph.outputs)
+
+    def read(value: Value) -> Array:
+        return _widen(value.data, value.type, wide) if value.data is not None else env[value]
+
+    for node in graph.nodes:
+        results = _apply(node, [read(v) for v in node.inputs], sizes, wide)
+        for value, array in zip(node.outputs, results, strict=True):
+            _bind_result(value.type, array, sizes)
+            if reads[value]:
+                env[value] = array
+        if observe:
+            observe(node, results)
+        for value in node.inputs:
+            reads[value] -= 1
+            if not reads[value]:
+                env.pop(value, None)
+    return [read(o.value) for o in graph.outputs]
+
+
+def _apply(node: Node, operands: list[Array], sizes: Mapping[str, Dim], wide: bool) -> tuple[Array, ...]:
+    op = node.op.bind(sizes)
+    op = op.widen() if wide else op
+    with np.errstate(all="ignore"):
+        if isinstance(op, RegionOp):
+            results = op.evaluate_with(lambda body, arrays: _run(body, arrays, sizes, wide, None), *operands)
+        else:
+            results = op.evaluate(*operands)
+    results = results if isinstance(results, tuple) else (results,)
+    return tuple(fit(np.asarray(r), v.type, wide) for r, v in zip(results, node.outputs, strict=True))
+
+
+def fit(array: Array, type: TensorType, wide: bool) -> Array:
+    """`array` with the element type that `type` says (float64 for any float if `wide`)."""
+    dtype = np.dtype(np.float64) if wide and type.dtype.is_float else type.dtype.numpy
+    return array if array.dtype == dtype else array.astype(dtype)
+
+
+def _widen(array: Array, type: TensorType, wide: bool) -> Array:
+    return array.astype(np.float64) if wide and type.dtype.is_float else array
+
+
+def _bind_result(type: TensorType, array: Array, sizes: dict[str, Dim]) -> None:
+    """Learn the sizes that depend on data, such as how many elements are nonzero."""
+    for dim, size in zip(type.shape, array.shape, strict=True):
+        if is_symbol(dim):
+            sizes.setdefault(str(dim), size)

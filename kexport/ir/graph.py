@@ -1,0 +1,240 @@
+"""Graph, Node and Value: SSA over tensors, nodes always in topological order, uses exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from kexport.errors import GraphError
+from kexport.ir.dim import Dim
+from kexport.ir.op import Array, Op, infer
+from kexport.ir.types import TensorType
+
+
+class Value:
+    """A tensor: a graph input, a constant (`data` is set), or a result of a node (`producer` is set)."""
+
+    __slots__ = ("data", "index", "name", "producer", "type", "uses")
+
+    def __init__(self, type: TensorType, name: str = "", data: Array | None = None):
+        self.type, self.name, self.data = type, name, data
+        self.producer: Node | None = None
+        self.index = 0
+        self.uses: dict[Use, None] = {}
+
+    @property
+    def is_constant(self) -> bool:
+        return self.data is not None
+
+    @property
+    def users(self) -> list[Node]:
+        """The nodes that read this value, each once, in order of use."""
+        return list(dict.fromkeys(u.node for u in self.uses))
+
+    def __repr__(self) -> str:
+        return f"%{self.name or hex(id(self))}: {self.type}"
+
+
+class Node:
+    """One application of an op. `origin` is the Keras layer path."""
+
+    __slots__ = ("_next", "_prev", "graph", "inputs", "op", "origin", "outputs")
+
+    def __init__(self, op: Op, inputs: tuple[Value, ...], types: Iterable[TensorType], origin: str):
+        self.op, self.inputs, self.origin = op, inputs, origin
+        self.graph: Graph | None = None
+        self.outputs = tuple(Value(t) for t in types)
+        for i, v in enumerate(self.outputs):
+            v.producer, v.index = self, i
+
+    @property
+    def output(self) -> Value:
+        """The only result."""
+        (value,) = self.outputs
+        return value
+
+    def __repr__(self) -> str:
+        return f"{self.op} @{self.origin!r}"
+
+
+class Use(NamedTuple):
+    """Operand number `index` of `node`."""
+
+    node: Node
+    index: int
+
+
+class Output(NamedTuple):
+    """A named result of a graph."""
+
+    name: str
+    value: Value
+
+
+class Graph:
+    """A list of nodes from `inputs` to `outputs`. Constants live as long as something uses them."""
+
+    is_graph: ClassVar[bool] = True
+
+    def __init__(self, name: str = "main"):
+        self.name = name
+        self.inputs: list[Value] = []
+        self._outputs: list[Output] = []
+        self._ends = _Ends()
+
+    # --- reading
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        return tuple(self._outputs)
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """Nodes in topological order; the current one may be erased, and nodes inserted, while iterating."""
+        node = self._ends._next
+        while isinstance(node, Node):
+            following = node._next
+            yield node
+            node = node._next if node.graph is self else following
+
+    @property
+    def reversed_nodes(self) -> Iterator[Node]:
+        """Nodes from last to first; the current one may be erased while iterating."""
+        node = self._ends._prev
+        while isinstance(node, Node):
+            before = node._prev
+            yield node
+            node = before
+
+    @property
+    def constants(self) -> list[Value]:
+        """The constants in use, in order of first use."""
+        used = [v for n in self.nodes for v in n.inputs] + [o.value for o in self._outputs]
+        return list(dict.fromkeys(v for v in used if v.is_constant))
+
+    def is_output(self, value: Value) -> bool:
+        return any(o.value is value for o in self._outputs)
+
+    def is_used(self, value: Value) -> bool:
+        return bool(value.uses) or self.is_output(value)
+
+    def symbols(self) -> set[str]:
+        """The names of all symbolic dims in the graph."""
+        from kexport.ir.op import _value_symbols
+
+        values = [*self.inputs, *(v for n in self.nodes for v in n.outputs)]
+        return set().union(*(_value_symbols(v.type.shape) for v in values), *(n.op.symbols() for n in self.nodes))
+
+    # --- building
+
+    def input(self, name: str, type: TensorType) -> Value:
+        """Declare the next graph input."""
+        value = Value(type, name)
+        self.inputs.append(value)
+        return value
+
+    def constant(self, data: Any, name: str = "") -> Value:
+        """A constant holding `data`, which is not copied."""
+        array = np.asarray(data)
+        return Value(TensorType.of(array), name, array)
+
+    def add(self, op: Op, *operands: Value, origin: str = "", before: Node | None = None) -> Node:
+        """Add a node at the end, or before another; result types are inferred.
+
+        Raises:
+            GraphError: the operands do not fit the op; names the layer path.
+        """
+        try:
+            types = infer(op, tuple(v.type for v in operands))
+        except GraphError as e:
+            raise e.located(origin or None) from None
+        node = Node(op, operands, types, origin)
+        self._link(node, self._ends if before is None else before)
+        for i, value in enumerate(operands):
+            value.uses[Use(node, i)] = None
+        return node
+
+    def output(self, name: str, value: Value) -> None:
+        """Declare the next graph output."""
+        if any(o.name == name for o in self._outputs):
+            raise GraphError(f"two outputs are called {name!r}")
+        self._outputs.append(Output(name, value))
+
+    # --- editing
+
+    def replace(self, old: Value, new: Value) -> None:
+        """Let every use of `old` read `new`.
+
+        Raises:
+            GraphError: the types differ.
+        """
+        if old.type != new.type:
+            where = old.producer.origin if old.producer else old.name
+            raise GraphError(f"cannot replace a value of type {old.type} by one of type {new.type}", where=where)
+        if old is new:
+            return
+        for use in list(old.uses):
+            self.set_operand(use.node, use.index, new)
+        self._outputs = [o._replace(value=new) if o.value is old else o for o in self._outputs]
+
+    def set_operand(self, node: Node, index: int, value: Value) -> None:
+        """Make operand `index` of `node` read `value`."""
+        node.inputs[index].uses.pop(Use(node, index), None)
+        node.inputs = (*node.inputs[:index], value, *node.inputs[index + 1 :])
+        value.uses[Use(node, index)] = None
+
+    def erase(self, node: Node) -> None:
+        """Remove a node.
+
+        Raises:
+            GraphError: a result is still used.
+        """
+        if any(self.is_used(v) for v in node.outputs):
+            raise GraphError(f"{node.op.name} is still used and cannot be erased", where=node.origin)
+        for i, value in enumerate(node.inputs):
+            value.uses.pop(Use(node, i), None)
+        node._prev._next, node._next._prev = node._next, node._prev
+        node.graph = None
+
+    # --- copies
+
+    def bind(self, values: Mapping[str, Dim]) -> Graph:
+        """A copy with symbols replaced; constants are shared, result types are inferred anew."""
+        return self.copy(lambda op: op.bind(values), lambda type: type.bind(values))
+
+    def copy(self, map_op: Any = lambda op: op, map_input: Any = lambda type: type) -> Graph:
+        """A copy with ops and input types mapped; constants are shared."""
+        copy = Graph(self.name)
+        env = {v: copy.input(v.name, map_input(v.type)) for v in self.inputs}
+        for node in self.nodes:
+            operands = (env[v] if not v.is_constant else v for v in node.inputs)
+            made = copy.add(map_op(node.op), *(self._detached(v, env) for v in operands), origin=node.origin)
+            for old, new in zip(node.outputs, made.outputs, strict=True):
+                env[old], new.name = new, old.name
+        for name, value in self._outputs:
+            copy.output(name, self._detached(value, env) if value.is_constant else env[value])
+        return copy
+
+    @staticmethod
+    def _detached(value: Value, env: dict[Value, Value]) -> Value:
+        if not value.is_constant:
+            return value
+        return env.setdefault(value, Value(value.type, value.name, value.data))
+
+    def _link(self, node: Node, before: Node | _Ends) -> None:
+        node.graph = self
+        node._prev, node._next = before._prev, before
+        before._prev._next = node
+        before._prev = node
+
+
+class _Ends:
+    """The sentinel before the first and after the last node."""
+
+    __slots__ = ("_next", "_prev")
+
+    def __init__(self) -> None:
+        self._prev: Any = self
+        self._next: Any = self

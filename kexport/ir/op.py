@@ -1,0 +1,141 @@
+"""The base class of operations: an instance of an op IS its attributes."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+
+from kexport.errors import GraphError
+from kexport.ir.dim import Dim, SymDim, substitute, symbols
+from kexport.ir.types import DType, TensorType
+
+if TYPE_CHECKING:
+    from kexport.ir.graph import Graph
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Types: TypeAlias = TensorType | tuple[TensorType, ...]
+Arrays: TypeAlias = Array | tuple[Array, ...]
+OPS: dict[str, type[Op]] = {}
+"""Every op by its name in the text form. Filled by the definition of the classes."""
+
+OpT = TypeVar("OpT", bound="Op")
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operation. Subclasses are frozen dataclasses that define `infer` and `evaluate`.
+
+    The parameters of `infer` are the operands: one with a default is optional, `*args` takes any number.
+    `evaluate` has the same parameters and is the op's meaning in numpy: float64 in, float64 out. It is also
+    called with object arrays of dims where shapes are folded, so integer ops must not force a dtype needlessly.
+    An attribute may hold a symbolic Dim; it is bound to an int before `evaluate` is called.
+    """
+
+    name: ClassVar[str] = "op"
+    abstract: ClassVar[bool] = True
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        cls.abstract = abstract
+        cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        if not abstract:
+            if cls.name in OPS:
+                raise GraphError(f"op {cls.name!r} is defined twice")
+            OPS[cls.name] = cls
+
+    def infer(self, *operands: TensorType) -> Types:
+        """The result types for these operand types. Raises GraphError with the values that do not fit."""
+        raise NotImplementedError(self.name)
+
+    def evaluate(self, *operands: Array) -> Arrays:
+        """The result in numpy."""
+        raise NotImplementedError(self.name)
+
+    def attributes(self) -> dict[str, Any]:
+        """Attribute values by name, in declaration order."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    def bodies(self) -> Iterator[Graph]:
+        """The graphs held in attributes (loop bodies, branches)."""
+        for value in self.attributes().values():
+            if is_graph(value):
+                yield value
+
+    def symbols(self) -> set[str]:
+        """The names of the symbolic dims used in attributes."""
+        return set().union(*map(_value_symbols, self.attributes().values()))
+
+    def bind(self: OpT, values: Mapping[str, Dim]) -> OpT:
+        """This op with the symbols in its attributes replaced."""
+        if not self.symbols() & values.keys():
+            return self
+        bound = {k: _bind_value(v, values) for k, v in self.attributes().items()}
+        return dataclasses.replace(self, **bound)
+
+    def widen(self: OpT) -> OpT:
+        """This op for evaluation in float64: float dtypes among the attributes become f64."""
+        wide = {k: DType.F64 for k, v in self.attributes().items() if isinstance(v, DType) and v.is_float}
+        return dataclasses.replace(self, **wide) if wide else self
+
+
+class RegionOp(Op, abstract=True):
+    """An op with bodies. `evaluate_with(run, *operands)` gets a function that runs a body on arrays."""
+
+    def evaluate_with(self, run: Any, *operands: Array) -> Arrays:
+        """The result in numpy; `run(body, arrays) -> list of arrays`."""
+        raise NotImplementedError(self.name)
+
+
+@cache
+def arity(op: type[Op]) -> tuple[int, float]:
+    """The least and greatest number of operands, read off the signature of `infer`."""
+    params = list(inspect.signature(op.infer).parameters.values())[1:]
+    if any(p.kind is p.VAR_POSITIONAL for p in params):
+        return sum(p.kind is not p.VAR_POSITIONAL for p in params), float("inf")
+    return sum(p.default is p.empty for p in params), len(params)
+
+
+def infer(op: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
+    """Result types of `op`, always as a tuple.
+
+    Raises:
+        GraphError: wrong number of operands or operand types that do not fit; names the op and the types.
+    """
+    low, high = arity(type(op))
+    given = ", ".join(map(str, operands))
+    if not low <= len(operands) <= high:
+        expected = str(low) if low == high else f"{low} to {high}" if high != float("inf") else f"at least {low}"
+        raise GraphError(f"{op.name} takes {expected} operands, got {len(operands)}: ({given})")
+    try:
+        types = op.infer(*operands)
+    except GraphError as e:
+        e.what = f"{op.name}({given}): {e.what}" if not e.what.startswith(op.name + "(") else e.what
+        raise
+    return types if isinstance(types, tuple) else (types,)
+
+
+def is_graph(value: Any) -> bool:
+    """Whether an attribute value is a graph (known by its marker, so that ops need not import graphs)."""
+    return getattr(type(value), "is_graph", False)
+
+
+def _value_symbols(value: Any) -> set[str]:
+    if isinstance(value, SymDim):
+        return symbols(value)
+    if isinstance(value, tuple):
+        return set().union(*map(_value_symbols, value))
+    return value.symbols() if is_graph(value) else set()
+
+
+def _bind_value(value: Any, values: Mapping[str, Dim]) -> Any:
+    if isinstance(value, SymDim):
+        return substitute(value, values)
+    if isinstance(value, tuple):
+        return tuple(_bind_value(v, values) for v in value)
+    return value.bind(values) if is_graph(value) else value

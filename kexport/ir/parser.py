@@ -1,0 +1,261 @@
+"""Reads the text form of a graph back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from kexport.errors import GraphError
+from kexport.ir.dim import parse_dim
+from kexport.ir.graph import Graph, Value
+from kexport.ir.op import OPS, Array, Op
+from kexport.ir.types import DType, TensorType
+
+_SPACE = re.compile(r"(?:\s|;[^\n]*)*")
+_VALUE = re.compile(r'%(?:([A-Za-z0-9_.]+)|("(?:[^"\\]|\\.)*"))')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TYPE = re.compile(r"\w+\s*\[")
+_HASH = re.compile(r"#([0-9a-f]+)")
+_NUMBER = re.compile(r"-?(?:inf|nan|\d[\d.]*(?:[eE][+-]?\d+)?j?)")
+_FLOAT = re.compile(r"-?(?:inf|nan|\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
+_KEYWORDS = {"true": True, "false": False, "none": None}
+
+
+def parse_graph(text: str, constants: Mapping[str, Array] | None = None) -> Graph:
+    """The graph that `text` describes. `constants` holds the arrays printed as a hash.
+
+    Result types may be left out and are inferred. Beside `#hash` a constant may be written `splat(0.5)`
+    or `random(7)` (standard normal numbers from that seed), which is of use in tests.
+
+    Raises:
+        GraphError: with the line and column of the fault.
+    """
+    import kexport.ops  # noqa: F401  (fills the table of ops)
+
+    parser = _Parser(text, constants or {})
+    graph = parser.graph()
+    parser.skip()
+    if parser.at < len(text):
+        parser.fail("text after the end of the graph")
+    return graph
+
+
+class _Parser:
+    def __init__(self, text: str, constants: Mapping[str, Array]):
+        self.text, self.constants, self.at = text, constants, 0
+        self.env: dict[str, Value] = {}
+
+    # --- scanning
+
+    def fail(self, message: str) -> NoReturn:
+        line = self.text.count("\n", 0, self.at) + 1
+        start = self.text.rfind("\n", 0, self.at) + 1
+        source = self.text[start:].split("\n", 1)[0]
+        caret = " " * (self.at - start) + "^"
+        raise GraphError(f"line {line}: {message}\n    {source}\n    {caret}")
+
+    def skip(self) -> None:
+        match = _SPACE.match(self.text, self.at)
+        self.at = match.end() if match else self.at
+
+    def peek(self, token: str) -> bool:
+        self.skip()
+        return self.text.startswith(token, self.at)
+
+    def accept(self, token: str) -> bool:
+        found = self.peek(token)
+        self.at += len(token) * found
+        return found
+
+    def expect(self, token: str) -> None:
+        if not self.accept(token):
+            self.fail(f"expected {token!r}")
+
+    def take(self, pattern: re.Pattern[str], what: str) -> re.Match[str]:
+        self.skip()
+        match = pattern.match(self.text, self.at)
+        if not match:
+            self.fail(f"expected {what}")
+        self.at = match.end()
+        return match
+
+    def string(self) -> str:
+        return json.loads(self.take(_STRING, "a string")[0])
+
+    def value_name(self) -> str:
+        match = self.take(_VALUE, "a value such as %x")
+        return match[1] or json.loads(match[2])
+
+    def until(self, stops: str) -> str:
+        """Text up to a stop character outside brackets."""
+        self.skip()
+        start, depth = self.at, 0
+        while self.at < len(self.text):
+            c = self.text[self.at]
+            if not depth and c in stops:
+                return self.text[start : self.at].strip()
+            depth += (c in "([{") - (c in ")]}")
+            self.at += 1
+        self.fail(f"expected one of {stops!r}")
+
+    # --- grammar
+
+    def graph(self) -> Graph:
+        outer, self.env = self.env, {}
+        self.expect("graph")
+        graph = Graph(self.string())
+        self.expect("(")
+        while not self.accept(")"):
+            name = self.value_name()
+            self.expect(":")
+            self.define(name, graph.input(name, self.type()))
+            self.accept(",")
+        self.expect("{")
+        while not self.accept("return"):
+            self.statement(graph)
+        while not self.accept("}"):
+            name = self.string()
+            self.expect(":")
+            graph.output(name, self.use())
+            self.accept(",")
+        self.env = outer
+        return graph
+
+    def type(self) -> TensorType:
+        start = self.take(_TYPE, "a type such as f32[batch,3]").start()
+        self.until("]")
+        self.expect("]")
+        return TensorType.parse(self.text[start : self.at])
+
+    def statement(self, graph: Graph) -> None:
+        results: list[tuple[str, TensorType | None]] = []
+        while True:
+            name = self.value_name()
+            results.append((name, self.type() if self.accept(":") else None))
+            if not self.accept(","):
+                break
+        self.expect("=")
+        word = self.take(_WORD, "an op")[0]
+        if word == "const":
+            return self.constant(graph, *results[0])
+        self.node(graph, word, results)
+
+    def node(self, graph: Graph, word: str, results: list[tuple[str, TensorType | None]]) -> None:
+        if word not in OPS:
+            self.fail(f"there is no op {word!r}")
+        at = self.at
+        self.expect("(")
+        operands = []
+        while not self.accept(")"):
+            operands.append(self.use())
+            self.accept(",")
+        op = self.op(OPS[word])
+        origin = self.string() if self.accept("@") else ""
+        try:
+            node = graph.add(op, *operands, origin=origin)
+        except GraphError as e:
+            self.at = at
+            self.fail(str(e))
+        if len(results) != len(node.outputs):
+            self.fail(f"{word} has {len(node.outputs)} results, {len(results)} are named")
+        for (name, declared), value in zip(results, node.outputs, strict=True):
+            if declared is not None and declared != value.type:
+                self.fail(f"%{name} is declared {declared}, inferred is {value.type}")
+            value.name = "" if name.isdigit() else name
+            self.define(name, value)
+
+    def define(self, name: str, value: Value) -> None:
+        if name in self.env:
+            self.fail(f"%{name} is defined twice")
+        self.env[name] = value
+
+    def use(self) -> Value:
+        name = self.value_name()
+        if name not in self.env:
+            self.fail(f"%{name} is not defined")
+        return self.env[name]
+
+    def op(self, kind: type[Op]) -> Op:
+        fields = {f.name: f for f in dataclasses.fields(kind)}
+        values: dict[str, Any] = {}
+        if self.accept("{"):
+            while not self.accept("}"):
+                key = self.take(_WORD, "an attribute")[0]
+                if key not in fields:
+                    self.fail(f"{kind.name} has no attribute {key!r}")
+                self.expect("=")
+                values[key] = self.attribute("DType" in str(fields[key].type))
+                self.accept(",")
+        try:
+            return kind(**values)
+        except TypeError as e:
+            self.fail(str(e).replace("__init__()", kind.name))
+
+    def attribute(self, is_dtype: bool) -> Any:
+        if self.peek('"'):
+            return self.string()
+        if self.peek("graph"):
+            return self.graph()
+        if self.accept("["):
+            items = []
+            while not self.accept("]"):
+                items.append(self.attribute(is_dtype))
+                self.accept(",")
+            return tuple(items)
+        word = self.until(",]}")
+        if word in _KEYWORDS:
+            return _KEYWORDS[word]
+        if _FLOAT.fullmatch(word):
+            return float(word)
+        return DType(word) if is_dtype else parse_dim(word)
+
+    # --- constants
+
+    def constant(self, graph: Graph, name: str, type: TensorType | None) -> None:
+        if type is None or not type.is_static:
+            self.fail("a constant needs a static type")
+        data = self.data(type)
+        if data.shape != type.shape:
+            self.fail(f"%{name} is declared {type}, the data has shape {list(data.shape)}")
+        self.define(name, graph.constant(data, "" if name.isdigit() else name))
+
+    def data(self, type: TensorType) -> Array:
+        dtype, shape = type.dtype.numpy, type.shape
+        if self.peek("#"):
+            key = self.take(_HASH, "a hash")[1]
+            if key not in self.constants:
+                self.fail(f"the constant #{key} is not in the table")
+            return self.constants[key]
+        if self.accept("splat"):
+            return np.full(shape, self.argument(), dtype)  # type: ignore[arg-type]
+        if self.accept("random"):
+            seed = int(self.argument())
+            return np.random.default_rng(seed).standard_normal(shape).astype(dtype)  # type: ignore[arg-type]
+        return np.asarray(self.literal(), dtype)
+
+    def argument(self) -> Any:
+        self.expect("(")
+        value = self.literal()
+        self.expect(")")
+        return value
+
+    def literal(self) -> Any:
+        if self.accept("["):
+            items = []
+            while not self.accept("]"):
+                items.append(self.literal())
+                self.accept(",")
+            return items
+        if self.peek('"'):
+            return self.string()
+        for word in ("true", "false"):
+            if self.accept(word):
+                return _KEYWORDS[word]
+        text = self.take(_NUMBER, "a number")[0]
+        return complex(text) if text.endswith("j") else float(text) if _FLOAT.fullmatch(text) else int(text)

@@ -1,0 +1,141 @@
+"""Element types and tensor types."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from kexport.errors import GraphError
+from kexport.ir.dim import Dim, SymDim, parse_dim, product, substitute
+
+
+class DType(enum.Enum):
+    """The element types of the graph; the value is the name in the text form."""
+
+    F16 = "f16"
+    BF16 = "bf16"
+    F32 = "f32"
+    F64 = "f64"
+    I4 = "i4"
+    I8 = "i8"
+    I16 = "i16"
+    I32 = "i32"
+    I64 = "i64"
+    U4 = "u4"
+    U8 = "u8"
+    U16 = "u16"
+    U32 = "u32"
+    U64 = "u64"
+    BOOL = "bool"
+    C64 = "c64"
+    STRING = "string"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @cached_property
+    def numpy(self) -> np.dtype[Any]:
+        """The numpy dtype (ml_dtypes' for bf16 and the 4-bit integers)."""
+        return np.dtype(_NUMPY[self.value])
+
+    @property
+    def is_float(self) -> bool:
+        return self.value in ("f16", "bf16", "f32", "f64")
+
+    @property
+    def is_int(self) -> bool:
+        return self.value[0] in "iu"
+
+    @staticmethod
+    def of(dtype: Any) -> DType:
+        """The DType of a numpy dtype, array scalar type or dtype name.
+
+        Raises:
+            GraphError: no such element type.
+        """
+        key = np.dtype(dtype)
+        if key not in _BY_NUMPY:
+            raise GraphError(f"element type {key} is not supported")
+        return _BY_NUMPY[key]
+
+
+_NUMPY: dict[str, Any] = {
+    "f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64,
+    "i4": ml_dtypes.int4, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64,
+    "u4": ml_dtypes.uint4, "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64,
+    "bool": np.bool_, "c64": np.complex64, "string": np.object_,
+}  # fmt: skip
+_BY_NUMPY = {np.dtype(v): DType(k) for k, v in _NUMPY.items()}
+_TYPE = re.compile(r"\s*(\w+)\s*\[(.*)\]\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Element type and shape; the rank is always known, a dim may be symbolic. Printed `f32[batch,224,224,3]`."""
+
+    dtype: DType
+    shape: tuple[Dim, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+    __repr__ = __str__
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def is_static(self) -> bool:
+        return not any(isinstance(d, SymDim) for d in self.shape)
+
+    @property
+    def numel(self) -> Dim:
+        """The number of elements."""
+        return product(self.shape)
+
+    def with_shape(self, shape: Any) -> TensorType:
+        return TensorType(self.dtype, tuple(shape))
+
+    def with_dtype(self, dtype: DType) -> TensorType:
+        return TensorType(dtype, self.shape)
+
+    def bind(self, values: Mapping[str, Dim]) -> TensorType:
+        """This type with symbols replaced."""
+        return self.with_shape(substitute(d, values) for d in self.shape)
+
+    @staticmethod
+    def of(array: np.ndarray[Any, Any]) -> TensorType:
+        """The type of a numpy array."""
+        return TensorType(DType.of(array.dtype), tuple(array.shape))
+
+    @staticmethod
+    def parse(text: str) -> TensorType:
+        """Read `f32[batch,3]`.
+
+        Raises:
+            GraphError: the text is not a type.
+        """
+        match = _TYPE.fullmatch(text)
+        if not match or match[1] not in _NUMPY:
+            raise GraphError(f"{text!r} is not a tensor type", hint="write for example f32[batch,224,224,3]")
+        return TensorType(DType(match[1]), tuple(parse_dim(d) for d in split_top(match[2])))
+
+
+def split_top(text: str) -> list[str]:
+    """Split at commas outside parentheses; no piece for empty text."""
+    pieces, depth, start = [], 0, 0
+    for i, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        if c == "," and not depth:
+            pieces.append(text[start:i])
+            start = i + 1
+    pieces.append(text[start:])
+    return [p.strip() for p in pieces if p.strip()]

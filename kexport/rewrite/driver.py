@@ -1,0 +1,125 @@
+"""Applies rules until none fires, and logs what fired and why others skipped."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kexport.errors import GraphError
+from kexport.ir.graph import Graph, Node, Value
+from kexport.rewrite.rule import Rewriter, Rule, Skip
+
+
+class Pass(Protocol):
+    """Something that edits a graph in place; True if it changed anything."""
+
+    name: str
+
+    def run(self, graph: Graph, log: Log | None = None) -> bool:
+        """Edit `graph`."""
+        ...
+
+
+@dataclass
+class Log:
+    """What the rules did: how often each fired, and each reason for which one skipped."""
+
+    fired: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        """Readable lines, fired rules first."""
+        fired = [f"{name}: fired {n} times" for name, n in sorted(self.fired.items())]
+        skipped = [f"{name}: skipped {where}: {why}" for name, where, why in sorted(self.skipped)]
+        return fired + skipped
+
+
+@dataclass(frozen=True)
+class RulePass:
+    """A pass made of rules; bodies of loops and branches are rewritten too."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+    def run(self, graph: Graph, log: Log | None = None) -> bool:
+        return apply_rules(graph, self.rules, log)
+
+
+_MAX_FIRES_PER_NODE = 64
+
+
+def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> bool:
+    """Apply rules to a fixed point; True if any fired.
+
+    Raises:
+        GraphError: the rules don't come to rest, or one returns a value of another type.
+    """
+    log = log or Log()
+    changed = False
+    work = deque(graph.nodes)
+    budget = _MAX_FIRES_PER_NODE * (len(work) + 1)
+    queued = set(work)
+    while work:
+        node = work.popleft()
+        queued.discard(node)
+        for body in node.op.bodies():
+            changed |= apply_rules(body, rules, log)
+        touched = _apply_first(graph, node, rules, log)
+        if touched is None:
+            continue
+        changed, budget = True, budget - 1
+        if budget < 0:
+            raise GraphError(f"rules do not come to rest: {dict(log.fired.most_common(3))}", where=node.origin)
+        for other in touched:
+            if other.graph is graph and other not in queued:
+                queued.add(other)
+                work.append(other)
+    return changed
+
+
+def _apply_first(graph: Graph, node: Node, rules: Sequence[Rule], log: Log) -> list[Node] | None:
+    """Fire the first rule that matches; the nodes to look at again, or None."""
+    if node.graph is not graph:
+        return None
+    for rule in rules:
+        if rule.ops and not isinstance(node.op, rule.ops):
+            continue
+        rewriter = Rewriter(graph, node)
+        result = rule.function(node, rewriter)
+        if result is None or isinstance(result, Skip):
+            erase_dead(graph, rewriter.made)
+            if result is not None:
+                log.skipped[rule.name, node.origin, result.reason] += 1
+            continue
+        values = result if isinstance(result, tuple) else (result,)
+        touched = [*rewriter.made, *(u for v in node.outputs for u in v.users)]
+        touched += [v.producer for v in node.inputs if v.producer]
+        _replace(graph, node, values, rule)
+        log.fired[rule.name] += 1
+        return touched
+    return None
+
+
+def _replace(graph: Graph, node: Node, values: tuple[Value, ...], rule: Rule) -> None:
+    try:
+        for old, new in zip(node.outputs, values, strict=True):
+            graph.replace(old, new)
+            new.name = new.name or old.name
+    except GraphError as e:
+        e.what = f"rule {rule.name}: {e.what}"
+        raise
+    erase_dead(graph, [node])
+
+
+def erase_dead(graph: Graph, nodes: Iterable[Node]) -> bool:
+    """Erase those of `nodes` that nothing uses, and then what only they used; True if any was."""
+    work, erased = list(nodes), False
+    while work:
+        node = work.pop()
+        if node.graph is graph and not any(graph.is_used(v) for v in node.outputs):
+            graph.erase(node)
+            erased = True
+            work.extend(v.producer for v in node.inputs if v.producer)
+    return erased

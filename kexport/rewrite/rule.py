@@ -1,0 +1,66 @@
+"""A rule: a function on a node that returns what replaces it, None, or Skip("why not")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Op
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A rule looked at a node it cares for and left it; says why, in the log at -vv."""
+
+    reason: str
+
+
+Replacement = Value | tuple[Value, ...] | Skip | None
+RuleFunction = Callable[[Node, "Rewriter"], Replacement]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rule and the ops it looks at; the function uses `match node.op`."""
+
+    name: str
+    ops: tuple[type[Op], ...]
+    function: RuleFunction
+
+
+def rule(*ops: type[Op]) -> Callable[[RuleFunction], Rule]:
+    """Decorator: make a Rule of a function that looks at nodes of these ops (of any op if none is named)."""
+
+    def make(function: RuleFunction) -> Rule:
+        return Rule(function.__name__, ops, function)
+
+    return make
+
+
+class Rewriter:
+    """The only way in which a rule edits: new nodes go right before `node` and carry its layer path."""
+
+    def __init__(self, graph: Graph, node: Node):
+        self.graph, self.node = graph, node
+        self.made: list[Node] = []
+
+    def add(self, op: Op, *operands: Value, origin: str | None = None) -> Value:
+        """Insert a node with one result and return the result."""
+        return self.add_all(op, *operands, origin=origin)[0]
+
+    def add_all(self, op: Op, *operands: Value, origin: str | None = None) -> tuple[Value, ...]:
+        """Insert a node and return all its results."""
+        origin = self.node.origin if origin is None else origin
+        node = self.graph.add(op, *operands, origin=origin, before=self.node)
+        self.made.append(node)
+        return node.outputs
+
+    def constant(self, data: Any, name: str = "") -> Value:
+        """A new constant."""
+        return self.graph.constant(data, name)
+
+    def only_use(self, value: Value) -> bool:
+        """Whether this node alone reads `value`, once, so that its producer may be absorbed."""
+        return len(value.uses) == 1 and not self.graph.is_output(value)

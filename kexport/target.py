@@ -1,0 +1,153 @@
+"""What a target is: emitters, a legalizer, a writer and runtimes; found through entry points, never by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from kexport.errors import ConfigError, Unsupported, UnsupportedError
+from kexport.ir.contract import Contract
+from kexport.ir.graph import Graph, Node
+from kexport.ir.op import Array, Op
+
+GROUP = "kexport.targets"
+"""The entry-point group; each entry loads to an instance of `Target`."""
+
+Emitter = Callable[[Any, Node], None]
+EmitterT = TypeVar("EmitterT", bound=Emitter)
+
+
+class EmitterTable:
+    """Which ops a target emits, and why it can't emit others. The keys are the target's support list."""
+
+    def __init__(self) -> None:
+        self.emitters: dict[type[Op], Emitter] = {}
+        self.reasons: dict[type[Op], str] = {}
+
+    def __call__(self, *ops: type[Op]) -> Callable[[EmitterT], EmitterT]:
+        """Decorator: this function, called as `emit(context, node)`, emits these ops."""
+
+        def register(emitter: EmitterT) -> EmitterT:
+            self.emitters.update(dict.fromkeys(ops, emitter))
+            return emitter
+
+        return register
+
+    def unsupported(self, reason: str, *ops: type[Op]) -> None:
+        """State why these ops have no emitter and no decomposition."""
+        self.reasons.update(dict.fromkeys(ops, reason))
+
+    def check(self, graph: Graph) -> None:
+        """Raise one UnsupportedError that lists every node without an emitter, by layer path."""
+        missing = [
+            Unsupported(node.origin, node.op.name, self.reasons.get(type(node.op), "no emitter"))
+            for node in all_nodes(graph)
+            if type(node.op) not in self.emitters
+        ]
+        if missing:
+            raise UnsupportedError(missing)
+
+
+def all_nodes(graph: Graph) -> Iterable[Node]:
+    """The nodes of a graph and of the bodies inside it."""
+    for node in graph.nodes:
+        yield node
+        for body in node.op.bodies():
+            yield from all_nodes(body)
+
+
+class Session(ABC):
+    """An artifact loaded in a runtime."""
+
+    @abstractmethod
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by public name for inputs by public name."""
+
+
+class Runtime(ABC):
+    """A real engine that executes artifacts. Instances are cheap; the engine is imported in `load` only."""
+
+    name: ClassVar[str]
+    """Unique in its target, such as `onnxruntime-cpu`."""
+    extra: ClassVar[str]
+    """The extra of the kexport package that installs it."""
+    device: ClassVar[str] = "cpu"
+    budget: ClassVar[float] = 0.0
+    """Extra error the engine itself is allowed, relative to the output's range (0 for exact float32 engines)."""
+
+    @abstractmethod
+    def version(self) -> str | None:
+        """The installed version, None when it is missing. Must not import the engine."""
+
+    @abstractmethod
+    def load(self, path: Path, threads: int = 1) -> Session:
+        """Load an artifact. Called in a process of its own."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Base of a target's options: a frozen dataclass whose fields carry `metadata={"help": ...}`."""
+
+
+class Target(ABC):
+    """One artifact format."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    suffix: ClassVar[str]
+    """Ending of the artifact, a file or a folder: `.onnx`."""
+    extra: ClassVar[str]
+    """The extra of the kexport package that emission needs."""
+    options: ClassVar[type[Options]] = Options
+    emitters: ClassVar[EmitterTable]
+
+    @abstractmethod
+    def missing(self) -> list[str]:
+        """The Python packages that emission needs and that are not installed."""
+
+    @abstractmethod
+    def legalize(self, graph: Graph, options: Any) -> None:
+        """Bring an optimized graph, in place, to ops and forms this target emits."""
+
+    @abstractmethod
+    def write(self, graph: Graph, contract: Contract, path: Path, options: Any) -> None:
+        """Emit a legalized graph to `path`, a new file or folder in a staging folder.
+
+        Files beside `path` whose names begin with its stem (external weights) belong to the artifact.
+        """
+
+    @abstractmethod
+    def validate(self, path: Path) -> None:
+        """Run the format's own checker. Raises EmitError."""
+
+    @abstractmethod
+    def read_contract(self, path: Path) -> Contract:
+        """Names, order, dtypes and dims read back from an artifact; -1 dims come as symbols."""
+
+    @abstractmethod
+    def runtimes(self) -> Sequence[Runtime]:
+        """The engines that can run this format here or elsewhere."""
+
+
+@cache
+def targets() -> dict[str, Target]:
+    """All installed targets by name."""
+    found = {e.name: e.load() for e in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))
+
+
+def find_target(name: str) -> Target:
+    """The target called `name`.
+
+    Raises:
+        ConfigError: no such target; names the installed ones.
+    """
+    known = targets()
+    if name not in known:
+        raise ConfigError(f"there is no target {name!r}", hint=f"targets: {', '.join(known) or 'none installed'}")
+    return known[name]
