@@ -1,0 +1,8 @@
+"""All benchmarks: `python -m tests.benchmarks`."""
+
+from __future__ import annotations
+
+from tests.benchmarks import bench_onnx
+
+if __name__ == "__main__":
+    bench_onnx.main()

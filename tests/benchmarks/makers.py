@@ -1,0 +1,59 @@
+"""One function for each way to make an artifact: `make(model, path)`; imports happen in `prepare`, untimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Maker(NamedTuple):
+    """How to import what is needed, and how to make the artifact; returns the artifact's path."""
+
+    prepare: Callable[[], Any]
+    make: Callable[[Any, Path], Path]
+
+
+def _kexport(target: str, **options: Any) -> Maker:
+    def prepare() -> None:
+        import kexport.capture.capture
+        import kexport.project  # noqa: F401
+        from kexport.target import find_target
+
+        find_target(target).missing()
+
+    def make(model: Any, folder: Path) -> Path:
+        import kexport
+
+        report = kexport.export(model, to=[target], out=folder, verify=False, options={target: options})
+        return Path(report.artifacts[0].path)
+
+    return Maker(prepare, make)
+
+
+def _import_tf2onnx() -> None:
+    import tf2onnx  # noqa: F401
+
+
+def _tf2onnx(model: Any, folder: Path) -> Path:
+    import tensorflow as tf
+    import tf2onnx
+
+    shape = [None, *model.input_shape[1:]]
+    function = tf.function(lambda image: model(image, training=False), input_signature=[tf.TensorSpec(shape)])
+    path = folder / "model.onnx"
+    tf2onnx.convert.from_function(function, function.input_signature, opset=18, output_path=str(path))
+    return path
+
+
+def _keras_onnx(model: Any, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    model.export(str(path), format="onnx", verbose=False)
+    return path
+
+
+MAKERS: dict[str, Maker] = {
+    "kexport onnx": _kexport("onnx"),
+    "tf2onnx": Maker(_import_tf2onnx, _tf2onnx),
+    "keras onnx": Maker(_import_tf2onnx, _keras_onnx),
+}
