@@ -1,0 +1,208 @@
+"""Activation functions, and the table of those that other ops can apply to their result."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from kexport.errors import GraphError
+from kexport.ir.op import Array, Op
+from kexport.ir.types import TensorType
+from kexport.ops import check
+from kexport.ops.arrays import compute
+from kexport.ops.broadcast import broadcast_to
+from kexport.ops.elementwise import Unary
+from kexport.ops.erf import erf
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _sigmoid(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def _softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _elu(x: Array, alpha: float) -> Array:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _hard_sigmoid(x: Array) -> Array:
+    return np.clip(x / 6 + 0.5, 0, 1)
+
+
+class Relu(Unary):
+    """max(x, 0)."""
+
+    accepts, fn = "real", staticmethod(lambda x: np.maximum(x, 0))
+
+
+class Relu6(Unary):
+    """min(max(x, 0), 6)."""
+
+    accepts, fn = "real", staticmethod(lambda x: np.clip(x, 0, 6))
+
+
+class Sigmoid(Unary):
+    """1 / (1 + e**-x)."""
+
+    fn = staticmethod(_sigmoid)
+
+
+class Tanh(Unary):
+    """(e**x - e**-x) / (e**x + e**-x)."""
+
+    fn = np.tanh
+
+
+class Selu(Unary):
+    """s*x where x > 0, else s*a*(e**x - 1); s = 1.0507…, a = 1.6732… (Klambauer et al. 2017)."""
+
+    fn = staticmethod(lambda x: _SELU_SCALE * _elu(x, _SELU_ALPHA))
+
+
+class Softplus(Unary):
+    """log(1 + e**x)."""
+
+    fn = staticmethod(_softplus)
+
+
+class Softsign(Unary):
+    """x / (1 + |x|)."""
+
+    fn = staticmethod(lambda x: x / (1 + np.abs(x)))
+
+
+class Silu(Unary):
+    """x * sigmoid(x)."""
+
+    fn = staticmethod(lambda x: x * _sigmoid(x))
+
+
+class HardSigmoid(Unary):
+    """min(max(x/6 + 0.5, 0), 1)."""
+
+    fn = staticmethod(_hard_sigmoid)
+
+
+class HardSilu(Unary):
+    """x * hard_sigmoid(x)."""
+
+    fn = staticmethod(lambda x: x * _hard_sigmoid(x))
+
+
+class Mish(Unary):
+    """x * tanh(softplus(x))."""
+
+    fn = staticmethod(lambda x: x * np.tanh(_softplus(x)))
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Unary):
+    """x where x >= 0, else alpha * x."""
+
+    alpha: float = 0.2
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(lambda x: np.where(x >= 0, x, self.alpha * x), x)
+
+
+@dataclass(frozen=True)
+class Elu(Unary):
+    """x where x > 0, else alpha * (e**x - 1)."""
+
+    alpha: float = 1.0
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(lambda x: _elu(x, self.alpha), x)
+
+
+@dataclass(frozen=True)
+class Celu(Unary):
+    """max(x, 0) + min(0, alpha * (e**(x/alpha) - 1))."""
+
+    alpha: float = 1.0
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(lambda x: np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha)), x)
+
+
+@dataclass(frozen=True)
+class Gelu(Unary):
+    """x/2 * (1 + erf(x/sqrt(2))), or approximately x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715*x**3)))."""
+
+    approximate: bool
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(self._tanh if self.approximate else self._erf, x)
+
+    @staticmethod
+    def _erf(x: Array) -> Array:
+        return x / 2 * (1 + erf(x / math.sqrt(2)))
+
+    @staticmethod
+    def _tanh(x: Array) -> Array:
+        return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+@dataclass(frozen=True)
+class Threshold(Unary):
+    """x where x > threshold, else value."""
+
+    threshold: float
+    value: float
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(lambda x: np.where(x > self.threshold, x, x.dtype.type(self.value)), x)
+
+
+@dataclass(frozen=True)
+class Clip(Unary):
+    """min(max(x, low), high); None is no bound."""
+
+    accepts = "real"
+    low: float | None
+    high: float | None
+
+    def infer(self, x: TensorType) -> TensorType:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise GraphError(f"low {self.low} is more than high {self.high}")
+        return super().infer(x)
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(lambda x: np.clip(x, self.low, self.high).astype(x.dtype), x)
+
+
+class Prelu(Op):
+    """x where x >= 0, else alpha * x; alpha is broadcast to x."""
+
+    def infer(self, x: TensorType, alpha: TensorType) -> TensorType:
+        check.kind("floating-point", x)
+        check.same_dtype(x, alpha)
+        broadcast_to(alpha.shape, x.shape)
+        return x
+
+    def evaluate(self, x: Array, alpha: Array) -> Array:
+        return compute(lambda x, alpha: np.where(x >= 0, x, alpha * x), x, alpha)
+
+
+ACTIVATIONS: dict[str, Op] = {op.name: op for op in (Relu(), Relu6(), Elu(), Tanh(), Sigmoid())}
+"""What the `activation` attribute of other ops may name."""
+
+
+def check_activation(name: str | None) -> None:
+    """Require None or a key of `ACTIVATIONS`."""
+    if name is not None:
+        check.one_of(name, tuple(ACTIVATIONS), "activation")
+
+
+def apply_activation(name: str | None, x: Array) -> Array:
+    """The activation called `name` of x; x itself for None."""
+    result = x if name is None else ACTIVATIONS[name].evaluate(x)
+    assert isinstance(result, np.ndarray)
+    return result

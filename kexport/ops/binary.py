@@ -1,0 +1,221 @@
+"""Elementwise functions of two operands, and select; operands are broadcast as in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kexport.errors import GraphError
+from kexport.ir.dim import dim_max, dim_min
+from kexport.ir.op import Array, Op
+from kexport.ir.types import DType, TensorType
+from kexport.ops import check
+from kexport.ops.arrays import compute, is_symbolic
+from kexport.ops.broadcast import broadcast
+
+
+class Binary(Op, abstract=True):
+    """An elementwise function of two operands of one element type, which the result has too."""
+
+    accepts: ClassVar[str] = "numeric"
+    fn: ClassVar[Callable[..., Any]]
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        check.kind(self.accepts, a, b)
+        check.same_dtype(a, b)
+        return broadcast(a, b)
+
+    def evaluate(self, a: Array, b: Array) -> Array:
+        return compute(type(self).fn, a, b)
+
+
+class Comparison(Binary, abstract=True):
+    """An elementwise question about two operands; the result is boolean."""
+
+    accepts = "real"
+
+    def infer(self, a: TensorType, b: TensorType) -> TensorType:
+        return super().infer(a, b).with_dtype(DType.BOOL)
+
+
+_dim_max, _dim_min = np.frompyfunc(dim_max, 2, 1), np.frompyfunc(dim_min, 2, 1)
+
+
+def maximum(a: Array, b: Array) -> Any:
+    """The larger of a and b, also for dims."""
+    return (_dim_max if is_symbolic(a, b) else np.maximum)(a, b)
+
+
+def minimum(a: Array, b: Array) -> Any:
+    """The smaller of a and b, also for dims."""
+    return (_dim_min if is_symbolic(a, b) else np.minimum)(a, b)
+
+
+def _pow(a: Array, b: Array) -> Any:
+    if b.dtype.kind == "i" and (b < 0).any():
+        raise GraphError(f"an integer to the power {b.min()} is not an integer")
+    return np.power(a, b)
+
+
+class Add(Binary):
+    """a + b."""
+
+    fn = np.add
+
+
+class Sub(Binary):
+    """a - b."""
+
+    fn = np.subtract
+
+
+class Mul(Binary):
+    """a * b."""
+
+    fn = np.multiply
+
+
+class Div(Binary):
+    """a / b, not for integers."""
+
+    accepts, fn = "floating-point", np.true_divide
+
+
+class FloorDiv(Binary):
+    """floor(a / b)."""
+
+    accepts, fn = "real", np.floor_divide
+
+
+class Mod(Binary):
+    """a - floor(a / b) * b: the sign is that of b."""
+
+    accepts, fn = "real", np.mod
+
+
+class Pow(Binary):
+    """a ** b."""
+
+    accepts, fn = "real", staticmethod(_pow)
+
+
+class Maximum(Binary):
+    """The larger of a and b; NaN if one is NaN."""
+
+    accepts, fn = "real", staticmethod(maximum)
+
+
+class Minimum(Binary):
+    """The smaller of a and b; NaN if one is NaN."""
+
+    accepts, fn = "real", staticmethod(minimum)
+
+
+class Atan2(Binary):
+    """The angle in [-pi, pi] of the point with y = a and x = b."""
+
+    accepts, fn = "floating-point", np.arctan2
+
+
+class SquaredDifference(Binary):
+    """(a - b) ** 2."""
+
+    fn = staticmethod(lambda a, b: (a - b) * (a - b))
+
+
+class Equal(Comparison):
+    """a == b."""
+
+    accepts, fn = "any", np.equal
+
+
+class NotEqual(Comparison):
+    """a != b."""
+
+    accepts, fn = "any", np.not_equal
+
+
+class Less(Comparison):
+    """a < b."""
+
+    fn = np.less
+
+
+class LessEqual(Comparison):
+    """a <= b."""
+
+    fn = np.less_equal
+
+
+class Greater(Comparison):
+    """a > b."""
+
+    fn = np.greater
+
+
+class GreaterEqual(Comparison):
+    """a >= b."""
+
+    fn = np.greater_equal
+
+
+class LogicalAnd(Binary):
+    """a and b."""
+
+    accepts, fn = "boolean", np.logical_and
+
+
+class LogicalOr(Binary):
+    """a or b."""
+
+    accepts, fn = "boolean", np.logical_or
+
+
+class LogicalXor(Binary):
+    """Either a or b, not both."""
+
+    accepts, fn = "boolean", np.logical_xor
+
+
+class BitAnd(Binary):
+    """The bits set in a and in b."""
+
+    accepts, fn = "integer", np.bitwise_and
+
+
+class BitOr(Binary):
+    """The bits set in a or in b."""
+
+    accepts, fn = "integer", np.bitwise_or
+
+
+class BitXor(Binary):
+    """The bits set in one of a and b."""
+
+    accepts, fn = "integer", np.bitwise_xor
+
+
+class ShiftLeft(Binary):
+    """a * 2**b; bits shifted out are lost. 0 <= b < number of bits."""
+
+    accepts, fn = "integer", np.left_shift
+
+
+class ShiftRight(Binary):
+    """floor(a / 2**b): signed integers keep their sign. 0 <= b < number of bits."""
+
+    accepts, fn = "integer", np.right_shift
+
+
+class Select(Op):
+    """a where cond, else b; all three are broadcast."""
+
+    def infer(self, cond: TensorType, a: TensorType, b: TensorType) -> TensorType:
+        check.kind("boolean", cond)
+        check.same_dtype(a, b)
+        return broadcast(a, b, cond)
+
+    def evaluate(self, cond: Array, a: Array, b: Array) -> Array:
+        return compute(np.where, cond, a, b)

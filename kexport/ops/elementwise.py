@@ -1,0 +1,242 @@
+"""Elementwise functions of one operand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kexport.ir.dim import UndecidableDim
+from kexport.ir.op import Array, Op
+from kexport.ir.types import DType, TensorType
+from kexport.ops import check
+from kexport.ops.arrays import compute, is_symbolic
+from kexport.ops.erf import erf
+
+
+class Unary(Op, abstract=True):
+    """An elementwise function; the result has the operand's type."""
+
+    accepts: ClassVar[str] = "floating-point"
+    fn: ClassVar[Callable[..., Any]]
+
+    def infer(self, x: TensorType) -> TensorType:
+        check.kind(self.accepts, x)
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(type(self).fn, x)
+
+
+class Predicate(Unary, abstract=True):
+    """An elementwise question; the result is boolean."""
+
+    def infer(self, x: TensorType) -> TensorType:
+        return super().infer(x).with_dtype(DType.BOOL)
+
+
+class Neg(Unary):
+    """-x."""
+
+    accepts, fn = "numeric", np.negative
+
+
+class Abs(Unary):
+    """|x|."""
+
+    accepts, fn = "real", np.absolute
+
+
+class Sign(Unary):
+    """-1, 0 or 1, as x is negative, zero or positive."""
+
+    accepts, fn = "real", np.sign
+
+
+class Square(Unary):
+    """x * x."""
+
+    accepts, fn = "numeric", staticmethod(lambda x: x * x)
+
+
+class Reciprocal(Unary):
+    """1 / x."""
+
+    fn = staticmethod(lambda x: 1 / x)
+
+
+class Sqrt(Unary):
+    """The square root of x."""
+
+    fn = np.sqrt
+
+
+class Rsqrt(Unary):
+    """1 / sqrt(x)."""
+
+    fn = staticmethod(lambda x: 1 / np.sqrt(x))
+
+
+class Exp(Unary):
+    """e ** x."""
+
+    fn = np.exp
+
+
+class Expm1(Unary):
+    """e ** x - 1, exact near 0."""
+
+    fn = np.expm1
+
+
+class Log(Unary):
+    """The natural logarithm of x."""
+
+    fn = np.log
+
+
+class Log1p(Unary):
+    """log(1 + x), exact near 0."""
+
+    fn = np.log1p
+
+
+class Floor(Unary):
+    """The greatest integer that is at most x."""
+
+    fn = np.floor
+
+
+class Ceil(Unary):
+    """The least integer that is at least x."""
+
+    fn = np.ceil
+
+
+class Round(Unary):
+    """The nearest integer, halves to the even one."""
+
+    fn = np.rint
+
+
+class Sin(Unary):
+    """sin x, x in radians."""
+
+    fn = np.sin
+
+
+class Cos(Unary):
+    """cos x, x in radians."""
+
+    fn = np.cos
+
+
+class Tan(Unary):
+    """tan x, x in radians."""
+
+    fn = np.tan
+
+
+class Asin(Unary):
+    """The angle in [-pi/2, pi/2] whose sine is x."""
+
+    fn = np.arcsin
+
+
+class Acos(Unary):
+    """The angle in [0, pi] whose cosine is x."""
+
+    fn = np.arccos
+
+
+class Atan(Unary):
+    """The angle in (-pi/2, pi/2) whose tangent is x."""
+
+    fn = np.arctan
+
+
+class Sinh(Unary):
+    """(e**x - e**-x) / 2."""
+
+    fn = np.sinh
+
+
+class Cosh(Unary):
+    """(e**x + e**-x) / 2."""
+
+    fn = np.cosh
+
+
+class Asinh(Unary):
+    """The number whose sinh is x."""
+
+    fn = np.arcsinh
+
+
+class Acosh(Unary):
+    """The number that is at least 0 and whose cosh is x."""
+
+    fn = np.arccosh
+
+
+class Atanh(Unary):
+    """The number whose tanh is x."""
+
+    fn = np.arctanh
+
+
+class Erf(Unary):
+    """2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
+
+    fn = staticmethod(erf)
+
+
+class LogicalNot(Unary):
+    """not x."""
+
+    accepts, fn = "boolean", np.logical_not
+
+
+class BitNot(Unary):
+    """Every bit of x flipped."""
+
+    accepts, fn = "integer", np.invert
+
+
+class IsNan(Predicate):
+    """Whether x is not a number."""
+
+    fn = np.isnan
+
+
+class IsInf(Predicate):
+    """Whether x is plus or minus infinity."""
+
+    fn = np.isinf
+
+
+class IsFinite(Predicate):
+    """Whether x is neither infinite nor not a number."""
+
+    fn = np.isfinite
+
+
+@dataclass(frozen=True)
+class Cast(Op):
+    """x as another element type: floats are cut towards zero, integers wrap around, bool is x != 0."""
+
+    dtype: DType
+
+    def infer(self, x: TensorType) -> TensorType:
+        return x.with_dtype(self.dtype)
+
+    def evaluate(self, x: Array) -> Array:
+        if is_symbolic(x) and self.dtype.is_int:
+            return x
+        with np.errstate(all="ignore"):
+            try:
+                return x.astype(self.dtype.numpy)
+            except TypeError as e:
+                raise UndecidableDim(f"the {self.dtype} value of {x.tolist()} depends on the input size") from e

@@ -1,0 +1,38 @@
+"""Resizing of images, as `tf.image.resize` does it: half-pixel centres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kexport.ir.dim import Dim
+from kexport.ir.op import Array, Op
+from kexport.ir.types import TensorType
+from kexport.ops import check, resample
+from kexport.ops.arrays import compute
+from kexport.ops.layout import ints
+
+
+@dataclass(frozen=True)
+class Resize(Op):
+    """x[N, H, W, C] sampled at `size` (height, width): output i lies at (i + 0.5) * in/out - 0.5 of the input.
+
+    nearest takes element floor((i + 0.5) * in/out); bilinear and bicubic (Keys, a = -0.5) weigh the neighbours that lie
+    inside the image. With antialias the kernel is widened by in/out where that is more than 1.
+    """
+
+    size: tuple[Dim, Dim]
+    method: str = "nearest"
+    antialias: bool = False
+
+    def infer(self, x: TensorType) -> TensorType:
+        check.rank(x, 4, "x")
+        check.one_of(self.method, resample.METHODS, "method")
+        check.kind("any" if self.method == "nearest" else "floating-point", x)
+        check.length(self.size, 2, "size")
+        for d in self.size:
+            check.at_most(1, d, "size")
+        return x.with_shape((x.shape[0], *self.size, x.shape[-1]))
+
+    def evaluate(self, x: Array) -> Array:
+        height, width = ints(self.size)
+        return compute(lambda x: resample.resize(x, (height, width), self.method, self.antialias), x)
