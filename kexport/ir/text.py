@@ -48,7 +48,7 @@ class Names:
         self._names: dict[Value, str] = {}
         taken: set[str] = set()
         anonymous = 0
-        for value in _values(graph):
+        for value in dict.fromkeys(_values(graph)):
             name = value.name
             if not name or name in taken:
                 while str(anonymous) in taken:
@@ -107,7 +107,7 @@ def attribute_text(value: Any, indent: str = "") -> str:
     if is_graph(value):
         lines = [line for line, _ in numbered_lines(value, Names(value), indent)]
         return "\n".join(lines).lstrip()
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(float(value)) if isinstance(value, float) else str(value)
 
 
 def literal(data: Array) -> str:
@@ -116,7 +116,7 @@ def literal(data: Array) -> str:
         return f"[{', '.join(literal(row) for row in data)}]"
     if data.dtype.kind in "bO":
         return json.dumps(data.item())
-    return str(data[()])
+    return str(data[()]).strip("()")
 
 
 def _is_literal(data: Array) -> bool:
