@@ -1,0 +1,105 @@
+"""The inputs that artifacts are judged on: random, extreme, and the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kexport.errors import ConfigError
+from kexport.ir.contract import Contract, Port
+from kexport.ir.op import Array
+from kexport.ir.types import DType
+from kexport.verify.ranges import Range, default_range
+from kexport.verify.sizes import SizePlan, Sizes, choose_sizes
+
+SEEDS = (0, 1, 2)
+EXTREMES = (0.0, 1e3, -1e3, 1.0, -1e-3)
+"""Values of a float input in the extreme batch: large but finite in half precision."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One set of inputs by name. `kind` is random, extreme or sample."""
+
+    name: str
+    kind: str
+    sizes: Sizes
+    inputs: Mapping[str, Array]
+    seed: int | None = None
+
+
+def make_batches(
+    contract: Contract,
+    ranges: Mapping[str, Range] | None = None,
+    plan: SizePlan | None = None,
+    seeds: Sequence[int] = SEEDS,
+) -> list[Batch]:
+    """A random batch per seed, going round the sizes of the plan, and one batch of extreme values.
+
+    The second random batch is normally distributed even where the range says uniform.
+
+    Raises:
+        ConfigError: no seed, or an input of text, for which only the user's samples will do.
+    """
+    if not seeds:
+        raise ConfigError("no seed was given: at least one random batch is needed")
+    plan = plan or choose_sizes(contract)
+    count = max(len(seeds), len(plan.choices))
+    seeds = [*seeds, *(seeds[-1] + 1 + i for i in range(count - len(seeds)))]
+    batches = [
+        make_batch(contract, plan.choices[i % len(plan.choices)], seed, ranges, name=f"random-{i}", plain=i == 1)
+        for i, seed in enumerate(seeds)
+    ]
+    last = plan.choices[-1]
+    return [*batches, make_batch(contract, last, seeds[-1] + 1, ranges, name="extreme", kind="extreme")]
+
+
+def make_batch(
+    contract: Contract,
+    sizes: Sizes,
+    seed: int,
+    ranges: Mapping[str, Range] | None = None,
+    *,
+    name: str = "random",
+    kind: str = "random",
+    plain: bool = False,
+) -> Batch:
+    """One batch; the same arguments give the same numbers. `plain` ignores uniform ranges."""
+    inputs: dict[str, Array] = {}
+    for i, port in enumerate(contract.bind(sizes).inputs):
+        rng = np.random.default_rng([seed, i])
+        limits = (ranges or {}).get(port.name) or default_range(port.type)
+        limits = Range("normal") if plain and limits.kind == "uniform" else limits
+        inputs[port.name] = _extreme(port, limits, rng) if kind == "extreme" else _random(port, limits, rng)
+    return Batch(name, kind, dict(sizes), inputs, seed)
+
+
+def _shape(port: Port) -> tuple[int, ...]:
+    if port.type.dtype is DType.STRING:
+        raise ConfigError(
+            f"random text for input {port.name!r} would mean nothing", hint="give samples of your own for this model"
+        )
+    return tuple(int(d) for d in port.type.shape)  # type: ignore[arg-type]  all symbols are bound
+
+
+def _random(port: Port, limits: Range, rng: np.random.Generator) -> Array:
+    shape = _shape(port)
+    if limits.kind == "integers":
+        values = rng.integers(int(limits.low), int(limits.high), shape, endpoint=True)
+    elif limits.kind == "uniform":
+        values = rng.uniform(limits.low, limits.high, shape)
+    else:
+        values = rng.standard_normal(shape)
+    return np.asarray(values).astype(port.type.dtype.numpy)
+
+
+def _extreme(port: Port, limits: Range, rng: np.random.Generator) -> Array:
+    """Random picks from the ends of the range; the first of several samples is zero if the range holds zero."""
+    shape = _shape(port)
+    choices = EXTREMES if limits.kind == "normal" else (limits.low, limits.high)
+    values = np.asarray(rng.choice(np.asarray(choices), shape))
+    if values.ndim and values.shape[0] > 1 and limits.low <= 0 <= limits.high:
+        values[0] = 0
+    return values.astype(port.type.dtype.numpy)

@@ -1,0 +1,163 @@
+"""Which values an input may take, read off the captured graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kexport.ir.graph import Graph, Node, Use, Value
+from kexport.ir.op import Array
+from kexport.ir.types import DType, TensorType
+
+DEFAULT_INT = (0, 9)
+"""Values of an integer input that indexes nothing."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values of one input: `integers` and `uniform` lie in [low, high], `normal` has mean 0 and deviation 1."""
+
+    kind: str
+    low: float = -1.0
+    high: float = 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return {"kind": self.kind, "low": self.low, "high": self.high}
+
+
+PIXELS = Range("uniform", 0.0, 255.0)
+
+
+def input_ranges(graph: Graph) -> dict[str, Range]:
+    """The range of every input by name.
+
+    An input that ends as an index gets [0, size of the indexed axis - 1], a float input that is rescaled like an image
+    gets [0, 255], other integers `DEFAULT_INT`, other floats the standard normal distribution.
+    """
+    return {v.name: _range(v) for v in graph.inputs}
+
+
+def default_range(type: TensorType) -> Range:
+    """The range of an input about which only the type is known."""
+    if type.dtype.is_int:
+        return Range("integers", *_fit(*DEFAULT_INT, type.dtype))
+    return Range("integers", 0, 1) if type.dtype is DType.BOOL else Range("normal")
+
+
+def _range(value: Value) -> Range:
+    bounds = _index_bounds(value)
+    if bounds:
+        return Range("integers", *_fit(*bounds, value.type.dtype))
+    if value.type.dtype.is_float and any(_is_rescaling(use) for use in value.uses):
+        return PIXELS
+    return default_range(value.type)
+
+
+def _fit(low: int, high: int, dtype: DType) -> tuple[int, int]:
+    if not dtype.is_int:
+        return low, high
+    bits = int(dtype.value[1:])
+    least, greatest = (0, 2**bits - 1) if dtype.value[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return max(low, least), min(high, greatest)
+
+
+# --- indices
+
+_SAME = {
+    "cast", "reshape", "transpose", "concat", "slice", "split", "reverse", "broadcast_to", "tile", "pad", "floor",
+    "round", "clip", "maximum", "minimum",
+}  # fmt: skip
+"""Ops whose results hold the values of their operands."""
+
+
+def _index_bounds(value: Value) -> tuple[int, int] | None:
+    """The interval that `value` must lie in because it, or what is made of it, is used as an index.
+
+    Where one index is the value itself and another the value plus something, the value itself counts:
+    `select(x < 0, x + n, x)` is how negative indices are handled.
+    """
+    found: dict[int, int] = {}
+    work, seen = [(value, 0)], set[Value]()
+    while work:
+        current, offset = work.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for use in current.uses:
+            size = _indexed_size(use)
+            if size is not None:
+                found[offset] = min(size, found.get(offset, size))
+            step = _step(use)
+            if step is not None:
+                work += [(result, offset + step) for result in use.node.outputs]
+    if not found:
+        return None
+    offset = min(found, key=abs)
+    return -offset, max(found[offset], 1) - 1 - offset
+
+
+def _indexed_size(use: Use) -> int | None:
+    """How many indices are valid, if this use is an index into a known number of elements."""
+    op, operands = use.node.op, use.node.inputs
+    attributes = op.attributes()
+    if op.name == "gather" and use.index == 1:
+        return _static(operands[0].type.shape[attributes["axis"]])
+    if op.name in ("gather_nd", "scatter_nd") and use.index == 1:
+        first = attributes.get("batch_dims", 0)
+        depth = _static(operands[1].type.shape[-1])
+        sizes = [_static(d) for d in operands[0].type.shape[first : first + (depth or 0)]]
+        return min((s for s in sizes if s is not None), default=None)
+    if op.name == "one_hot":
+        return _static(attributes["depth"])
+    return None
+
+
+def _step(use: Use) -> int | None:
+    """What this use adds to the values before they appear in its results; None if they do not."""
+    name, operands = use.node.op.name, use.node.inputs
+    if name in _SAME or (name == "gather" and use.index == 0) or (name == "select" and use.index > 0):
+        return 0
+    if name == "add":
+        return _scalar(operands[1 - use.index])
+    if name == "sub" and use.index == 0:
+        amount = _scalar(operands[1])
+        return None if amount is None else -amount
+    return None
+
+
+def _static(dim: Any) -> int | None:
+    return dim if isinstance(dim, int) else None
+
+
+def _scalar(value: Value) -> int | None:
+    constant = _constant(value)
+    return None if constant is None or constant.size != 1 else int(constant.flat[0])
+
+
+# --- images
+
+
+def _is_rescaling(use: Use) -> bool:
+    """Whether [0, 255] is brought to about [-1, 1] here: x/255, x*(1/127.5), x-mean, (x-mean)/deviation."""
+    node: Node = use.node
+    if node.op.name not in ("mul", "div", "sub", "add"):
+        return False
+    constant = _constant(node.inputs[1 - use.index])
+    if constant is None or not constant.size or not np.isfinite(constant.astype(np.float64)).all():
+        return False
+    size = np.abs(constant.astype(np.float64))
+    if node.op.name == "mul":
+        return bool((size >= 1 / 300).all() and (size <= 1 / 50).all())
+    if node.op.name == "div":
+        return use.index == 0 and bool((size >= 50).all() and (size <= 300).all())
+    return bool((size >= 90).all() and (size <= 140).all())
+
+
+def _constant(value: Value) -> Array | None:
+    """The data of a constant, looking through casts and reshapes of it."""
+    while value.producer is not None and value.producer.op.name in ("cast", "reshape", "broadcast_to"):
+        value = value.producer.inputs[0]
+    return value.data

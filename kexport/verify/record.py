@@ -1,0 +1,174 @@
+"""Makes a reference: runs Keras on batches, and the captured graph in float64 and float32 beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from kexport.errors import GraphError, KexportError, VerifyError
+from kexport.ir.contract import Contract
+from kexport.ir.evaluator import evaluate
+from kexport.ir.graph import Graph
+from kexport.ir.op import Array
+from kexport.ir.types import DType
+from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
+from kexport.verify.compare import is_discrete, is_float
+from kexport.verify.ranges import input_ranges
+from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
+from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes
+from kexport.verify.tolerance import Noise, capture_problem, measure
+
+Run = Callable[[list[Array]], Sequence[Array]]
+"""Keras' predict: arrays in the order of the contract's inputs -> arrays in the order of its outputs."""
+
+
+def plan_batches(
+    contract: Contract,
+    graph: Graph,
+    run: Run | None = None,
+    *,
+    hints: Mapping[str, Hint] | None = None,
+    seeds: Sequence[int] = SEEDS,
+) -> tuple[list[Batch], SizePlan]:
+    """Batches that suit a captured graph: valid indices, image ranges, sizes that graph and model (`run`) take.
+
+    Raises:
+        ConfigError: hints for unknown dims, or text inputs.
+        VerifyError: no sizes are accepted.
+    """
+    ranges = input_ranges(graph)
+
+    def accepts(sizes: Sizes) -> None:
+        check_sizes(graph, sizes)
+        if run is not None:
+            run(list(make_batch(contract, sizes, seeds[0], ranges).inputs.values()))
+
+    plan = choose_sizes(contract, accepts, hints)
+    return make_batches(contract, ranges, plan, seeds), plan
+
+
+def record(
+    contract: Contract,
+    graph: Graph,
+    batches: Sequence[Batch],
+    run: Run,
+    environment: Environment = Environment(),  # noqa: B008  frozen
+) -> Reference:
+    """Run Keras and the graph on every batch.
+
+    Raises:
+        VerifyError: Keras fails on a batch, or answers with other shapes than the graph.
+    """
+    recordings = [Recording(b, answer(contract, b, run)) for b in batches]
+    return with_oracles(Reference(contract, tuple(recordings), environment), graph)
+
+
+def answer(contract: Contract, batch: Batch, run: Run) -> dict[str, Array]:
+    """Keras' outputs for one batch by public name, in the contract's element types.
+
+    Raises:
+        VerifyError: Keras fails, or answers with another number of outputs.
+    """
+    try:
+        outputs = list(run(list(batch.inputs.values())))
+    except KexportError:
+        raise
+    except Exception as e:
+        raise VerifyError(f"Keras fails on batch {batch.name!r}: {type(e).__name__}: {e}") from e
+    return named_outputs(contract, batch, outputs)
+
+
+def named_outputs(contract: Contract, batch: Batch, outputs: Sequence[Array]) -> dict[str, Array]:
+    """Outputs in the contract's order, by name; other widths of the same kind of number are converted.
+
+    Raises:
+        VerifyError: another number of outputs than the contract says.
+    """
+    if len(outputs) != len(contract.outputs):
+        raise VerifyError(
+            f"Keras gave {len(outputs)} outputs on batch {batch.name!r}, the contract has {len(contract.outputs)}"
+        )
+    return {p.name: _as_type(a, p.type.dtype) for p, a in zip(contract.outputs, outputs, strict=True)}
+
+
+def with_oracles(reference: Reference, graph: Graph) -> Reference:
+    """The reference with the graph's float64 and float32 results.
+
+    Raises:
+        VerifyError: the graph's outputs have other names or shapes than Keras'.
+    """
+    recordings = [_evaluated(r, graph) for r in reference.recordings]
+    return dataclasses.replace(with_recordings(reference, recordings), compute=coarsest_float(graph))
+
+
+def check_sizes(graph: Graph, sizes: Sizes) -> None:
+    """Raise GraphError if the graph makes no sense with these sizes."""
+    for node in graph.bind(sizes).nodes:
+        for value in node.outputs:
+            if any(isinstance(d, int) and d < 1 for d in value.type.shape):
+                raise GraphError(f"{node.op.name} gives {value.type}", where=node.origin)
+
+
+def coarsest_float(graph: Graph) -> str:
+    """The float type with the fewest mantissa bits among the graph's values."""
+    found = {v.type.dtype for n in graph.nodes for v in (*n.inputs, *n.outputs)}
+    return next((str(d) for d in (DType.BF16, DType.F16) if d in found), "f32")
+
+
+def noises(reference: Reference) -> dict[str, list[Noise]]:
+    """The noise of every output on every batch.
+
+    Raises:
+        VerifyError: the reference has no oracle.
+    """
+    found: dict[str, list[Noise]] = {p.name: [] for p in reference.contract.outputs}
+    for r in reference.recordings:
+        if r.oracle is None or r.eval32 is None:
+            raise VerifyError(
+                f"the reference has no float64 oracle for batch {r.batch.name!r}, so no tolerance can be derived",
+                hint="export the model with this reference once: that adds it",
+            )
+        for port in reference.contract.outputs:
+            arrays = (r.outputs[port.name], r.oracle[port.name], r.eval32[port.name])
+            extreme = r.batch.kind == "extreme"
+            found[port.name].append(
+                measure(port.name, r.batch.name, *arrays, dtype=str(port.type.dtype), extreme=extreme)
+            )
+    return found
+
+
+def capture_problems(reference: Reference, overrides: Mapping[str, float] | None = None) -> list[str]:
+    """Where the captured graph is not the Keras model: one sentence per output, none if all agree."""
+    found = [capture_problem(n, (overrides or {}).get(name)) for name, n in noises(reference).items()]
+    return [p for p in found if p]
+
+
+def require_capture(reference: Reference, overrides: Mapping[str, float] | None = None) -> None:
+    """Raise VerifyError unless the captured graph computes what Keras computes."""
+    problems = capture_problems(reference, overrides)
+    if problems:
+        raise VerifyError(
+            "capture disagrees with Keras:\n" + "\n".join(f"  {p}" for p in problems),
+            hint="this is a fault of kexport, not of the artifact: please report the model",
+        )
+
+
+def _evaluated(recording: Recording, graph: Graph) -> Recording:
+    oracle = evaluate(graph, recording.batch.inputs, wide=True)
+    eval32 = evaluate(graph, recording.batch.inputs)
+    for name, array in recording.outputs.items():
+        shapes = [list(a[name].shape) if name in a else None for a in (oracle, eval32)]
+        if shapes != [list(array.shape)] * 2:
+            raise VerifyError(
+                f"capture disagrees with Keras: output {name!r} of batch {recording.batch.name!r} has shape "
+                f"{list(array.shape)} in Keras and {shapes[0]} in the captured graph"
+            )
+    names = list(recording.outputs)
+    return dataclasses.replace(
+        recording, oracle={n: oracle[n] for n in names}, eval32={n: eval32[n] for n in names}
+    )
+
+
+def _as_type(array: Array, dtype: DType) -> Array:
+    same_kind = is_float(array) if dtype.is_float else is_discrete(array) and array.dtype.kind in "iu" and dtype.is_int
+    return array.astype(dtype.numpy, copy=False) if same_kind else array

@@ -1,0 +1,121 @@
+"""Chooses sizes for the dynamic dims of a contract: two for each, unless the model takes one only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kexport.errors import ConfigError, VerifyError
+from kexport.ir.contract import Contract
+from kexport.ir.dim import is_symbol
+
+Sizes = dict[str, int]
+Hint = int | Sequence[int]
+Accepts = Callable[[Sizes], object]
+"""Tries sizes; raises any exception if the model does not take them."""
+
+BATCH_SIZES = (1, 3)
+LADDER = (
+    (5, 2), (8, 3), (16, 4), (32, 32), (64, 32),
+    (12, 0), (18, 0), (32, 0), (64, 0), (96, 0), (128, 0), (224, 0), (256, 0),
+)  # fmt: skip
+"""Sizes to try, in order, as (first symbol's, step from symbol to symbol). Distinct sizes find swapped symbols,
+multiples of 32 suit nets that halve five times, equal sizes suit inputs that must agree under different symbols."""
+
+
+@dataclass(frozen=True)
+class SizePlan:
+    """The chosen sizes, each with a value for every symbol; `single` names the symbols that got one size only."""
+
+    choices: tuple[Sizes, ...]
+    single: tuple[str, ...] = ()
+
+
+def choose_sizes(
+    contract: Contract, accepts: Accepts | None = None, hints: Mapping[str, Hint] | None = None
+) -> SizePlan:
+    """Two sizes for every symbol of the inputs; for the batch 1 and 3.
+
+    Args:
+        contract: its inputs' symbols get sizes.
+        accepts: tries sizes on the model; where it raises, the next ones of a fixed list are tried.
+        hints: by symbol, the least size, or the only sizes to use.
+
+    Raises:
+        ConfigError: a hint for a symbol that is not there, or a size below 1.
+        VerifyError: the model takes none of the sizes.
+    """
+    hints = _checked(contract, hints or {})
+    search = _Search(contract, accepts or (lambda sizes: None), hints)
+    first = search.first(lambda sizes: True, search.rungs(0))
+    if first is None:
+        names, example = ", ".join(contract.symbols), contract.symbols[-1]
+        raise VerifyError(
+            f"the model takes none of the sizes tried for {names}; the last failure was: {search.failure}",
+            hint=f"say which sizes it takes, for example {example}=128",
+        )
+    choices = [first]
+    inner = [s for s in contract.symbols if s not in batch_symbols(contract)]
+    second = search.first(lambda s: all(s[k] != first[k] for k in s), search.rungs(1)) if first else None
+    if first and second is None:
+        bigger_batch = first | {s: search.size(s, 1, 0) for s in batch_symbols(contract)}
+        other_inner = [first | {s: r[s] for s in inner} for r in search.rungs(0)]
+        second = search.first(lambda s: s != first, [bigger_batch])
+        third = search.first(lambda s: all(s[k] != first[k] for k in inner) and s != first, other_inner)
+        choices += [third] if third else []
+    choices += [second] if second else []
+    single = tuple(s for s in contract.symbols if len({c[s] for c in choices}) == 1)
+    return SizePlan(tuple(choices), single)
+
+
+def batch_symbols(contract: Contract) -> tuple[str, ...]:
+    """The symbols that stand alone as the first dim of an input."""
+    leading = [p.type.shape[0] for p in contract.inputs if p.type.rank]
+    return tuple(dict.fromkeys(str(d) for d in leading if is_symbol(d)))
+
+
+class _Search:
+    """Tries sizes in order and remembers why the last was refused."""
+
+    def __init__(self, contract: Contract, accepts: Accepts, hints: Mapping[str, Hint]):
+        self.symbols, self.batch = contract.symbols, batch_symbols(contract)
+        self.accepts, self.hints = accepts, hints
+        self.failure: Exception | None = None
+        self.tried: dict[tuple[int, ...], bool] = {}
+
+    def size(self, symbol: str, turn: int, rung: int) -> int:
+        """The size of a symbol on a rung; a batch symbol's depends on the turn alone."""
+        hint, is_batch = self.hints.get(symbol, 1), symbol in self.batch
+        if not isinstance(hint, int):
+            return hint[(turn if is_batch else rung) % len(hint)]
+        inner = [s for s in self.symbols if s not in self.batch]
+        start, step = LADDER[rung]
+        size = BATCH_SIZES[turn] if is_batch else start + step * inner.index(symbol)
+        return size if size >= hint else hint + size - 1
+
+    def rungs(self, turn: int) -> list[Sizes]:
+        return [{s: self.size(s, turn, i) for s in self.symbols} for i in range(len(LADDER))]
+
+    def first(self, wanted: Callable[[Sizes], bool], candidates: Sequence[Sizes]) -> Sizes | None:
+        return next((c for c in candidates if wanted(c) and self._takes(c)), None)
+
+    def _takes(self, sizes: Sizes) -> bool:
+        key = tuple(sizes.values())
+        if key not in self.tried:
+            try:
+                self.accepts(dict(sizes))
+                self.tried[key] = True
+            except Exception as e:  # noqa: BLE001  whatever a model raises means that it does not take the size
+                self.failure, self.tried[key] = e, False
+        return self.tried[key]
+
+
+def _checked(contract: Contract, hints: Mapping[str, Hint]) -> Mapping[str, Hint]:
+    for name, hint in hints.items():
+        if name not in contract.symbols:
+            known = ", ".join(contract.symbols) or "none"
+            raise ConfigError(f"the inputs have no dynamic dimension {name!r}", hint=f"dynamic dimensions: {known}")
+        values = [hint] if isinstance(hint, int) else list(hint)
+        if not values or min(values) < 1:
+            raise ConfigError(f"sizes of the dynamic dimension {name!r} must be 1 or more, got {hint}")
+    return hints

@@ -1,0 +1,96 @@
+"""Named arrays on disk: safetensors written whole or not at all, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from kexport.errors import ConfigError, GraphError, VerifyError
+from kexport.ir.op import Array
+from kexport.ir.types import DType
+from kexport.verify.plain import canonical_json
+
+KEY = "kexport"
+"""The one metadata entry: safetensors keeps several in no fixed order."""
+_STORED: dict[DType, Any] = {DType.BF16: np.float32, DType.I4: np.int8, DType.U4: np.uint8}
+"""Types that the safetensors package for numpy does not store -> a type that holds their values."""
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
+    """Write arrays and a JSON object to `path`; an old file stays as it was until the new one is complete.
+
+    Raises:
+        ConfigError: an array of text or objects.
+        VerifyError: the disk refuses.
+    """
+    stored = {name: _stored(name, array) for name, array in sorted(tensors.items())}
+    dtypes = {name: str(DType.of(tensors[name].dtype)) for name in stored}
+    header = canonical_json({"dtypes": dtypes, "sha256": _digest(stored), "metadata": metadata})
+    try:
+        _write_whole(path, lambda temporary: safetensors.numpy.save_file(stored, temporary, {KEY: header}))
+    except (OSError, safetensors.SafetensorError) as e:
+        raise VerifyError(f"cannot write: {e}", where=str(path)) from e
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays and the JSON object of a file that `save_tensors` wrote.
+
+    Raises:
+        VerifyError: no file, a truncated or foreign file, content that does not fit its hash.
+    """
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {})[KEY])
+            stored = {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  not a dict
+        dtypes, metadata, digest = header["dtypes"], header["metadata"], header["sha256"]
+    except FileNotFoundError:
+        raise VerifyError("there is no such file", where=str(path)) from None
+    except KeyError as e:
+        raise VerifyError(f"not a file of kexport: {e} is missing", where=str(path)) from e
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as e:
+        raise VerifyError(f"truncated or damaged: {e}", where=str(path), hint="record it again") from e
+    if sorted(stored) != sorted(dtypes) or _digest(stored) != digest:
+        raise VerifyError("the content does not fit its hash", where=str(path), hint="record it again")
+    return {name: array.astype(DType(dtypes[name]).numpy, copy=False) for name, array in stored.items()}, metadata
+
+
+def _stored(name: str, array: Array) -> Array:
+    try:
+        dtype = DType.of(array.dtype)
+    except GraphError as e:
+        raise ConfigError(f"{name!r} cannot be stored: {e.what}") from e
+    if dtype is DType.STRING:
+        raise ConfigError(f"{name!r} holds text, which a tensor file cannot store")
+    return np.ascontiguousarray(array.astype(_STORED.get(dtype, array.dtype), copy=False)).reshape(array.shape)
+
+
+def _digest(stored: Mapping[str, Array]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(stored.items()):
+        digest.update(f"{name}\0{array.dtype.name}\0{list(array.shape)}\0".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
+    return digest.hexdigest()
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "rb") as file:
+            os.fchmod(handle, 0o644)
+            write(temporary)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
