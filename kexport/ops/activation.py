@@ -39,19 +39,25 @@ def _hard_sigmoid(x: Array) -> Array:
 class Relu(Unary):
     """max(x, 0)."""
 
-    accepts, fn = "real", staticmethod(lambda x: np.maximum(x, 0))
+    accepts = "real"
+
+    def formula(self, x: Array) -> Array:
+        return np.maximum(x, 0)
 
 
 class Relu6(Unary):
     """min(max(x, 0), 6)."""
 
-    accepts, fn = "real", staticmethod(lambda x: np.clip(x, 0, 6))
+    accepts = "real"
+
+    def formula(self, x: Array) -> Array:
+        return np.clip(x, 0, 6)
 
 
 class Sigmoid(Unary):
     """1 / (1 + e**-x)."""
 
-    fn = staticmethod(_sigmoid)
+    fn = _sigmoid
 
 
 class Tanh(Unary):
@@ -63,43 +69,48 @@ class Tanh(Unary):
 class Selu(Unary):
     """s*x where x > 0, else s*a*(e**x - 1); s = 1.0507…, a = 1.6732… (Klambauer et al. 2017)."""
 
-    fn = staticmethod(lambda x: _SELU_SCALE * _elu(x, _SELU_ALPHA))
+    def formula(self, x: Array) -> Array:
+        return _SELU_SCALE * _elu(x, _SELU_ALPHA)
 
 
 class Softplus(Unary):
     """log(1 + e**x)."""
 
-    fn = staticmethod(_softplus)
+    fn = _softplus
 
 
 class Softsign(Unary):
     """x / (1 + |x|)."""
 
-    fn = staticmethod(lambda x: x / (1 + np.abs(x)))
+    def formula(self, x: Array) -> Array:
+        return x / (1 + np.abs(x))
 
 
 class Silu(Unary):
     """x * sigmoid(x)."""
 
-    fn = staticmethod(lambda x: x * _sigmoid(x))
+    def formula(self, x: Array) -> Array:
+        return x * _sigmoid(x)
 
 
 class HardSigmoid(Unary):
     """min(max(x/6 + 0.5, 0), 1)."""
 
-    fn = staticmethod(_hard_sigmoid)
+    fn = _hard_sigmoid
 
 
 class HardSilu(Unary):
     """x * hard_sigmoid(x)."""
 
-    fn = staticmethod(lambda x: x * _hard_sigmoid(x))
+    def formula(self, x: Array) -> Array:
+        return x * _hard_sigmoid(x)
 
 
 class Mish(Unary):
     """x * tanh(softplus(x))."""
 
-    fn = staticmethod(lambda x: x * np.tanh(_softplus(x)))
+    def formula(self, x: Array) -> Array:
+        return x * np.tanh(_softplus(x))
 
 
 @dataclass(frozen=True)
@@ -108,8 +119,8 @@ class LeakyRelu(Unary):
 
     alpha: float = 0.2
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(lambda x: np.where(x >= 0, x, self.alpha * x), x)
+    def formula(self, x: Array) -> Array:
+        return np.where(x >= 0, x, self.alpha * x)
 
 
 @dataclass(frozen=True)
@@ -118,8 +129,8 @@ class Elu(Unary):
 
     alpha: float = 1.0
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(lambda x: _elu(x, self.alpha), x)
+    def formula(self, x: Array) -> Array:
+        return _elu(x, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,8 @@ class Celu(Unary):
 
     alpha: float = 1.0
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(lambda x: np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha)), x)
+    def formula(self, x: Array) -> Array:
+        return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha))
 
 
 @dataclass(frozen=True)
@@ -138,16 +149,10 @@ class Gelu(Unary):
 
     approximate: bool
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(self._tanh if self.approximate else self._erf, x)
-
-    @staticmethod
-    def _erf(x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
+        if self.approximate:
+            return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
         return x / 2 * (1 + erf(x / math.sqrt(2)))
-
-    @staticmethod
-    def _tanh(x: Array) -> Array:
-        return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 @dataclass(frozen=True)
@@ -157,8 +162,8 @@ class Threshold(Unary):
     threshold: float
     value: float
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(lambda x: np.where(x > self.threshold, x, x.dtype.type(self.value)), x)
+    def formula(self, x: Array) -> Array:
+        return np.where(x > self.threshold, x, x.dtype.type(self.value))
 
 
 @dataclass(frozen=True)
@@ -174,8 +179,8 @@ class Clip(Unary):
             raise GraphError(f"low {self.low} is more than high {self.high}")
         return super().infer(x)
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(lambda x: np.clip(x, self.low, self.high).astype(x.dtype), x)
+    def formula(self, x: Array) -> Array:
+        return np.clip(x, self.low, self.high).astype(x.dtype)
 
 
 class Prelu(Op):
@@ -188,10 +193,13 @@ class Prelu(Op):
         return x
 
     def evaluate(self, x: Array, alpha: Array) -> Array:
-        return compute(lambda x, alpha: np.where(x >= 0, x, alpha * x), x, alpha)
+        def formula(x: Array, alpha: Array) -> Array:
+            return np.where(x >= 0, x, alpha * x)
+
+        return compute(formula, x, alpha)
 
 
-ACTIVATIONS: dict[str, Op] = {op.name: op for op in (Relu(), Relu6(), Elu(), Tanh(), Sigmoid())}
+ACTIVATIONS: dict[str, Unary] = {op.name: op for op in (Relu(), Relu6(), Elu(), Tanh(), Sigmoid())}
 """What the `activation` attribute of other ops may name."""
 
 
@@ -203,6 +211,4 @@ def check_activation(name: str | None) -> None:
 
 def apply_activation(name: str | None, x: Array) -> Array:
     """The activation called `name` of x; x itself for None."""
-    result = x if name is None else ACTIVATIONS[name].evaluate(x)
-    assert isinstance(result, np.ndarray)
-    return result
+    return x if name is None else ACTIVATIONS[name].evaluate(x)

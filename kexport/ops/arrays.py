@@ -30,15 +30,14 @@ def compute(fn: Callable[..., Any], *operands: Array) -> Array:
     with np.errstate(all="ignore"):
         try:
             result = fn(*operands)
-        except (TypeError, AttributeError) as e:
+        except TypeError as e:
             if is_symbolic(*operands):
                 raise UndecidableDim(f"not a function of dimensions: {e}") from e
             raise
     if half is not None and result.dtype == np.float32:
         return np.asarray(result.astype(half))
-    if isinstance(result, (np.ndarray, np.generic)):
-        return np.asarray(result)
-    return np.asarray(result, dtype=object) if is_symbolic(*operands) else np.asarray(result)
+    one_dim = is_symbolic(*operands) and not isinstance(result, (np.ndarray, np.generic))
+    return np.asarray(result, dtype=object if one_dim else None)
 
 
 def is_symbolic(*arrays: Array) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kexport.errors import GraphError
-from kexport.ir.dim import dim_max, dim_min
+from kexport.ir.dim import SymDim, UndecidableDim, bounds, dim_max, dim_min
 from kexport.ir.op import Array, Op
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
@@ -40,6 +40,16 @@ class Comparison(Binary, abstract=True):
         return super().infer(a, b).with_dtype(DType.BOOL)
 
 
+def _decide_equal(a: Any, b: Any) -> bool:
+    if a == b or not (isinstance(a, SymDim) or isinstance(b, SymDim)):
+        return bool(a == b)
+    low, high = bounds(a - b)
+    if low <= 0 <= high:
+        raise UndecidableDim(f"whether {a} equals {b} depends on the input size")
+    return False
+
+
+_dim_equal = np.frompyfunc(_decide_equal, 2, 1)
 _dim_max, _dim_min = np.frompyfunc(dim_max, 2, 1), np.frompyfunc(dim_min, 2, 1)
 
 
@@ -53,10 +63,23 @@ def minimum(a: Array, b: Array) -> Any:
     return (_dim_min if is_symbolic(a, b) else np.minimum)(a, b)
 
 
+def equal(a: Array, b: Array) -> Any:
+    """Whether a and b are equal, also for dims."""
+    return np.asarray(_dim_equal(a, b), dtype=bool) if is_symbolic(a, b) else np.equal(a, b)
+
+
+def _not_equal(a: Array, b: Array) -> Any:
+    return np.logical_not(equal(a, b))
+
+
 def _pow(a: Array, b: Array) -> Any:
     if b.dtype.kind == "i" and (b < 0).any():
         raise GraphError(f"an integer to the power {b.min()} is not an integer")
     return np.power(a, b)
+
+
+def _squared_difference(a: Array, b: Array) -> Any:
+    return (a - b) * (a - b)
 
 
 class Add(Binary):
@@ -98,19 +121,19 @@ class Mod(Binary):
 class Pow(Binary):
     """a ** b."""
 
-    accepts, fn = "real", staticmethod(_pow)
+    accepts, fn = "real", _pow
 
 
 class Maximum(Binary):
     """The larger of a and b; NaN if one is NaN."""
 
-    accepts, fn = "real", staticmethod(maximum)
+    accepts, fn = "real", maximum
 
 
 class Minimum(Binary):
     """The smaller of a and b; NaN if one is NaN."""
 
-    accepts, fn = "real", staticmethod(minimum)
+    accepts, fn = "real", minimum
 
 
 class Atan2(Binary):
@@ -122,19 +145,19 @@ class Atan2(Binary):
 class SquaredDifference(Binary):
     """(a - b) ** 2."""
 
-    fn = staticmethod(lambda a, b: (a - b) * (a - b))
+    fn = _squared_difference
 
 
 class Equal(Comparison):
     """a == b."""
 
-    accepts, fn = "any", np.equal
+    accepts, fn = "any", equal
 
 
 class NotEqual(Comparison):
     """a != b."""
 
-    accepts, fn = "any", np.not_equal
+    accepts, fn = "any", _not_equal
 
 
 class Less(Comparison):

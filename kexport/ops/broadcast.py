@@ -5,6 +5,7 @@ from __future__ import annotations
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim, SymDim, product
 from kexport.ir.types import TensorType
+from kexport.ops.check import show
 
 Shape = tuple[Dim, ...]
 
@@ -70,11 +71,6 @@ def broadcast_to(shape: Shape, wanted: Shape) -> Shape:
 def same_numel(a: Shape, b: Shape) -> None:
     """Require as many elements in `a` as in `b`; raises like `same_dim`."""
     same_dim(product(a), product(b), f"the numbers of elements of {show(a)} and {show(b)}")
-
-
-def show(shape: Shape) -> str:
-    """A shape as in a type: `[batch,3]`."""
-    return f"[{','.join(map(str, shape))}]"
 
 
 def _broadcast_two(a: Shape, b: Shape) -> Shape:

@@ -42,7 +42,7 @@ def rank(x: TensorType, wanted: int, what: str = "the operand") -> None:
 def length(values: Sequence[object], wanted: int, what: str) -> None:
     """Require one value of an attribute for each of `wanted` axes."""
     if len(values) != wanted:
-        raise GraphError(f"{what} needs {wanted} values, got {tuple(values)}")
+        raise GraphError(f"{what} needs {wanted} values, got {show(values)}")
 
 
 def axis(value: int, rank: int, what: str = "axis") -> int:
@@ -60,20 +60,28 @@ def axes(values: Sequence[int], rank: int) -> tuple[int, ...]:
     return found
 
 
-def positive(values: Sequence[int], what: str) -> None:
-    """Require values of at least 1."""
-    if any(v < 1 for v in values):
-        raise GraphError(f"{what} must be at least 1, got {tuple(values)}")
+def at_least(least: int, values: Sequence[Dim], what: str) -> None:
+    """Require values of at least `least`, where that can be decided."""
+    if not all(_may_be_ordered(least, v) for v in values):
+        raise GraphError(f"{what} must be at least {least}, got {show(values)}")
 
 
 def at_most(low: Dim, high: Dim, what: str) -> None:
-    """Require `low <= high` where that can be decided; it is checked again once symbols are bound."""
-    try:
-        fits = low <= high
-    except UndecidableDim:
-        return
-    if not fits:
+    """Require `low <= high`, where that can be decided; it is checked again once symbols are bound."""
+    if not _may_be_ordered(low, high):
         raise GraphError(f"{what}: {low} is more than {high}")
+
+
+def _may_be_ordered(low: Dim, high: Dim) -> bool:
+    try:
+        return low <= high
+    except UndecidableDim:
+        return True
+
+
+def show(values: Sequence[object]) -> str:
+    """Values as in a type: `[batch,3]`."""
+    return f"[{','.join(map(str, values))}]"
 
 
 def static(value: Dim, what: str) -> int:

@@ -125,8 +125,8 @@ def _check_window(op: Conv | DepthwiseConv | ConvTranspose, x: TensorType, kerne
     axes = x.rank - 2
     check.length(op.strides, axes, "strides")
     check.length(op.dilation, axes, "dilation")
-    check.positive(op.strides, "strides")
-    check.positive(op.dilation, "dilation")
+    check.at_least(1, op.strides, "strides")
+    check.at_least(1, op.dilation, "dilation")
     check_padding(op.padding, axes)
     check_activation(op.activation)
 

@@ -1,41 +1,135 @@
-"""Convolution and pooling in numpy."""
+"""Convolution and pooling in numpy: a loop over the window, whole arrays at each of its taps."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
 from kexport.ir.op import Array
-from kexport.ops.window import Padding
+from kexport.ops.arrays import lowest
+from kexport.ops.layout import ints
+from kexport.ops.window import Ints, Padding, explicit_pads, output_sizes, transpose_crops
+
+_FEW_CHANNELS = 16
+"""Below this, one matmul over gathered windows beats a matmul for each tap, and the gathered windows are small."""
 
 
-def conv(
-    x: Array, kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...], padding: Padding, groups: int
-) -> Array:
+def conv(x: Array, kernel: Array, strides: Ints, dilation: Ints, padding: Padding, groups: int) -> Array:
     """Cross-correlation of x[N, *S, C] with kernel[*K, C/groups, O]."""
-    raise NotImplementedError
+    channels = x.shape[-1]
+    if groups == channels and groups > 1:
+        by_channel = kernel.reshape(*kernel.shape[:-2], channels, -1)
+        return depthwise(x, by_channel, strides, dilation, padding)
+    padded, sizes = _prepare(x, kernel.shape[:-2], strides, dilation, padding)
+    parts = zip(np.split(padded, groups, axis=-1), np.split(kernel, groups, axis=-1), strict=True)
+    results = [_conv_group(part, k, sizes, strides, dilation) for part, k in parts]
+    return results[0] if groups == 1 else np.concatenate(results, axis=-1)
 
 
-def depthwise(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...], padding: Padding) -> Array:
+def depthwise(x: Array, kernel: Array, strides: Ints, dilation: Ints, padding: Padding) -> Array:
     """Cross-correlation of each channel of x[N, *S, C] with kernel[*K, C, M]."""
-    raise NotImplementedError
+    padded, sizes = _prepare(x, kernel.shape[:-2], strides, dilation, padding)
+    channels, multiplier = kernel.shape[-2:]
+    many = multiplier > 1
+    shape = (x.shape[0], *sizes, channels, multiplier) if many else (x.shape[0], *sizes, channels)
+    total, term = np.zeros(shape, x.dtype), np.empty(shape, x.dtype)
+    for tap, seen in _taps(padded, kernel.shape[:-2], sizes, strides, dilation):
+        np.multiply(seen[..., None] if many else seen, kernel[tap] if many else kernel[tap][:, 0], out=term)
+        total += term
+    return total.reshape(x.shape[0], *sizes, channels * multiplier)
 
 
 def conv_transpose(
     x: Array,
     kernel: Array,
-    strides: tuple[int, ...],
-    dilation: tuple[int, ...],
+    strides: Ints,
+    dilation: Ints,
     padding: Padding,
-    output_padding: tuple[int, ...] | None,
+    output_padding: Ints | None,
     groups: int,
 ) -> Array:
     """Transposed convolution of x[N, *S, C] with kernel[*K, O/groups, C]."""
-    raise NotImplementedError
+    window, sizes = kernel.shape[:-2], x.shape[1:-1]
+    full = [(n - 1) * s + (k - 1) * d + 1 for n, k, s, d in zip(sizes, window, strides, dilation, strict=True)]
+    total = np.zeros((x.shape[0], *full, groups * kernel.shape[-2]), x.dtype)
+    targets = np.split(total, groups, axis=-1)
+    parts = zip(targets, np.split(x, groups, axis=-1), np.split(kernel, groups, axis=-1), strict=True)
+    for target, part, k in parts:
+        for tap, touched in _taps(target, window, sizes, strides, dilation):
+            touched += _matmul(part, k[tap].T)
+    crops = transpose_crops(sizes, window, strides, dilation, padding, output_padding)
+    return _crop(total, [ints(c) for c in crops])
 
 
-def max_pool(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: Padding) -> Array:
+def max_pool(x: Array, window: Ints, strides: Ints, padding: Padding) -> Array:
     """The greatest element of each window."""
-    raise NotImplementedError
+    return _pool(x, window, strides, padding, np.maximum, lowest(x.dtype))
 
 
-def avg_pool(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: Padding) -> Array:
-    """The mean of each window."""
-    raise NotImplementedError
+def avg_pool(x: Array, window: Ints, strides: Ints, padding: Padding) -> Array:
+    """The mean of each window, not counting the padding."""
+    present = np.ones((1, *x.shape[1:-1], 1), x.dtype)
+    total, count = (_pool(a, window, strides, padding, np.add, 0) for a in (x, present))
+    return total / count
+
+
+def _conv_group(x: Array, kernel: Array, sizes: Ints, strides: Ints, dilation: Ints) -> Array:
+    window, (channels, filters) = kernel.shape[:-2], kernel.shape[-2:]
+    taps = _taps(x, window, sizes, strides, dilation)
+    if channels < _FEW_CHANNELS:
+        columns = np.stack([seen for _, seen in taps], axis=-2)
+        return _matmul(columns.reshape(x.shape[0], *sizes, -1), kernel.reshape(prod(window) * channels, filters))
+    total = np.zeros((x.shape[0], *sizes, filters), x.dtype)
+    for tap, seen in taps:
+        total += _matmul(seen, kernel[tap])
+    return total
+
+
+def _matmul(x: Array, matrix: Array) -> Array:
+    return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[-1])
+
+
+def _prepare(
+    x: Array, window: Ints, strides: Ints, dilation: Ints, padding: Padding, fill: Any = 0
+) -> tuple[Array, Ints]:
+    """The padded input and the output sizes."""
+    args = (x.shape[1:-1], window, strides, dilation, padding)
+    pads = [(0, 0), *(ints(p) for p in explicit_pads(*args)), (0, 0)]
+    padded = np.pad(x, pads, constant_values=fill) if any(map(any, pads)) else x
+    return padded, ints(output_sizes(*args))
+
+
+def _taps(x: Array, window: Ints, sizes: Ints, strides: Ints, dilation: Ints) -> Iterator[tuple[Ints, Array]]:
+    """For each position in the window: the view of x[N, *S, C] that all the output positions see there."""
+    for tap in product(*map(range, window)):
+        starts = [t * d for t, d in zip(tap, dilation, strict=True)]
+        spans = zip(starts, sizes, strides, strict=True)
+        yield tap, x[(slice(None), *(slice(a, a + (n - 1) * s + 1, s) for a, n, s in spans))]
+
+
+def _pool(x: Array, window: Ints, strides: Ints, padding: Padding, join: Callable[..., Any], neutral: Any) -> Array:
+    """`join` over each window, one axis after the other."""
+    axes = len(window)
+    padded, sizes = _prepare(x, window, strides, (1,) * axes, padding, neutral)
+    for axis in range(axes):
+        one = [1] * axes
+        width, step, size = list(one), list(one), list(padded.shape[1:-1])
+        width[axis], step[axis], size[axis] = window[axis], strides[axis], sizes[axis]
+        views = _taps(padded, tuple(width), tuple(size), tuple(step), tuple(one))
+        total = next(views)[1].copy()
+        for _, seen in views:
+            join(total, seen, out=total)
+        padded = total
+    return padded
+
+
+def _crop(x: Array, crops: Sequence[Ints]) -> Array:
+    """x[N, *S, C] without (low, high) elements of each spatial axis; zeros are added where negative."""
+    pads = [(max(-low, 0), max(-high, 0)) for low, high in crops]
+    cuts = [slice(max(low, 0), n - max(high, 0)) for (low, high), n in zip(crops, x.shape[1:-1], strict=True)]
+    cut = x[(slice(None), *cuts)]
+    return np.pad(cut, [(0, 0), *pads, (0, 0)]) if any(map(any, pads)) else cut

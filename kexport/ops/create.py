@@ -23,7 +23,7 @@ class Iota(Op):
     step: float = 1
 
     def infer(self) -> TensorType:
-        check.at_most(0, self.length, "length")
+        check.at_least(0, (self.length,), "length")
         return TensorType(self.dtype, (self.length,))
 
     def evaluate(self) -> Array:
@@ -40,8 +40,7 @@ class Full(Op):
     dtype: DType
 
     def infer(self) -> TensorType:
-        for d in self.shape:
-            check.at_most(0, d, "a dimension of the shape")
+        check.at_least(0, self.shape, "the shape")
         return TensorType(self.dtype, self.shape)
 
     def evaluate(self) -> Array:

@@ -21,13 +21,18 @@ class Unary(Op, abstract=True):
 
     accepts: ClassVar[str] = "floating-point"
     fn: ClassVar[Callable[..., Any]]
+    """The function in numpy; classes that need their attributes define `formula` instead."""
 
     def infer(self, x: TensorType) -> TensorType:
         check.kind(self.accepts, x)
         return x
 
     def evaluate(self, x: Array) -> Array:
-        return compute(type(self).fn, x)
+        return compute(self.formula, x)
+
+    def formula(self, x: Array) -> Any:
+        """The function in numpy."""
+        return type(self).fn(x)
 
 
 class Predicate(Unary, abstract=True):
@@ -58,13 +63,17 @@ class Sign(Unary):
 class Square(Unary):
     """x * x."""
 
-    accepts, fn = "numeric", staticmethod(lambda x: x * x)
+    accepts = "numeric"
+
+    def formula(self, x: Array) -> Array:
+        return x * x
 
 
 class Reciprocal(Unary):
     """1 / x."""
 
-    fn = staticmethod(lambda x: 1 / x)
+    def formula(self, x: Array) -> Array:
+        return 1 / x
 
 
 class Sqrt(Unary):
@@ -76,7 +85,8 @@ class Sqrt(Unary):
 class Rsqrt(Unary):
     """1 / sqrt(x)."""
 
-    fn = staticmethod(lambda x: 1 / np.sqrt(x))
+    def formula(self, x: Array) -> Array:
+        return 1 / np.sqrt(x)
 
 
 class Exp(Unary):
@@ -190,7 +200,7 @@ class Atanh(Unary):
 class Erf(Unary):
     """2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
 
-    fn = staticmethod(erf)
+    fn = erf
 
 
 class LogicalNot(Unary):

@@ -48,5 +48,6 @@ def _ratio(numerator: tuple[float, ...], denominator: tuple[float, ...], x: Arra
 def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
     total = np.full_like(x, coefficients[0])
     for c in coefficients[1:]:
-        total = total * x + c
+        total *= x
+        total += c
     return total

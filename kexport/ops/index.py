@@ -39,7 +39,7 @@ class Gather(Op):
         axis, batch = self.axis % x.ndim, self.batch_dims
         found = checked(indices, x.shape[axis])
         if not batch:
-            return np.take(x, found, axis=axis)
+            return np.asarray(np.take(x, found, axis=axis), dtype=x.dtype)
         flat_x = x.reshape(-1, *x.shape[batch:])
         flat_i = found.reshape(-1, *found.shape[batch:])
         shape = (*x.shape[:axis], *found.shape[batch:], *x.shape[axis + 1 :])
@@ -66,8 +66,7 @@ class GatherNd(Op):
         batch = self.batch_dims
         index = _columns(indices, x.shape[batch:])
         shape = indices.shape[:-1]
-        axes = [np.arange(shape[i]).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i in range(batch)]
-        return x[(*axes, *index)]
+        return np.asarray(x[(*np.indices(shape, sparse=True)[:batch], *index)], dtype=x.dtype)
 
 
 _SCATTER: dict[str, Callable[[Array, Any, Array], None]] = {
@@ -113,7 +112,7 @@ class OneHot(Op):
     def infer(self, indices: TensorType) -> TensorType:
         check.kind("integer", indices)
         axis = check.axis(self.axis, indices.rank + 1)
-        check.at_most(0, self.depth, "depth")
+        check.at_least(0, (self.depth,), "depth")
         return TensorType(self.dtype, (*indices.shape[:axis], self.depth, *indices.shape[axis:]))
 
     def evaluate(self, indices: Array) -> Array:

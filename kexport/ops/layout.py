@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, cast
 
 import numpy as np
@@ -26,8 +27,7 @@ class Reshape(Op):
     shape: tuple[Dim, ...]
 
     def infer(self, x: TensorType) -> TensorType:
-        for d in self.shape:
-            check.at_most(0, d, "a dimension of the new shape")
+        check.at_least(0, self.shape, "the new shape")
         same_numel(x.shape, self.shape)
         return x.with_shape(self.shape)
 
@@ -88,7 +88,8 @@ class Split(Op):
         return tuple(x.with_shape((*x.shape[:axis], s, *x.shape[axis + 1 :])) for s in self.sizes)
 
     def evaluate(self, x: Array) -> tuple[Array, ...]:
-        return tuple(np.split(x, np.cumsum(self.sizes[:-1]).astype(int), axis=self.axis))
+        ends = list(accumulate(ints(self.sizes)))
+        return tuple(np.split(x, ends[:-1], axis=self.axis))
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ class Slice(Op):
     def infer(self, x: TensorType) -> TensorType:
         for values, what in ((self.begin, "begin"), (self.end, "end"), (self.strides, "strides")):
             check.length(values, x.rank, what)
-        check.positive(self.strides, "strides")
+        check.at_least(1, self.strides, "strides")
+        check.at_least(0, self.begin, "begin")
         for begin, end, size in zip(self.begin, self.end, x.shape, strict=True):
-            check.at_most(0, begin, "begin")
             check.at_most(begin, end, "begin is beyond end")
             check.at_most(end, size, "end is beyond the axis")
         triples = zip(self.begin, self.end, self.strides, strict=True)
@@ -143,10 +144,10 @@ class Pad(Op):
         check.length(self.pads, x.rank, "pads")
         check.one_of(self.mode, tuple(PAD_MODES), "mode")
         for i, (pair, size) in enumerate(zip(self.pads, x.shape, strict=True)):
-            for pad in pair:
-                check.at_most(0, pad, f"the padding of axis {i}")
-                if self.mode in ("reflect", "symmetric"):
-                    most = size - 1 if self.mode == "reflect" else size
+            check.at_least(0, pair, f"the padding of axis {i}")
+            if self.mode in ("reflect", "symmetric"):
+                most = size - 1 if self.mode == "reflect" else size
+                for pad in pair:
                     check.at_most(pad, most, f"{self.mode} padding of axis {i}")
         return x.with_shape(low + size + high for (low, high), size in zip(self.pads, x.shape, strict=True))
 
@@ -155,7 +156,7 @@ class Pad(Op):
         return np.pad(x, [ints(p) for p in self.pads], mode=cast(Any, PAD_MODES[self.mode]), **value)
 
     def _fill(self, x: Array) -> Any:
-        return int(self.value) if x.dtype == object else x.dtype.type(self.value)
+        return np.array(int(self.value), dtype=object) if x.dtype == object else x.dtype.type(self.value)
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,7 @@ class Tile(Op):
 
     def infer(self, x: TensorType) -> TensorType:
         check.length(self.reps, x.rank, "reps")
-        for r in self.reps:
-            check.at_most(0, r, "a repetition")
+        check.at_least(0, self.reps, "reps")
         return x.with_shape(d * r for d, r in zip(x.shape, self.reps, strict=True))
 
     def evaluate(self, x: Array) -> Array:
@@ -195,7 +195,7 @@ class DepthToSpace(Op):
 
     def infer(self, x: TensorType) -> TensorType:
         check.rank(x, 4, "x")
-        check.positive((self.block,), "block")
+        check.at_least(1, (self.block,), "block")
         n, h, w, c = x.shape
         if isinstance(c, int) and c % self.block**2:
             raise GraphError(f"{c} channels cannot be split into blocks of {self.block}x{self.block}")
@@ -216,7 +216,7 @@ class SpaceToDepth(Op):
 
     def infer(self, x: TensorType) -> TensorType:
         check.rank(x, 4, "x")
-        check.positive((self.block,), "block")
+        check.at_least(1, (self.block,), "block")
         n, h, w, c = x.shape
         for size in (h, w):
             if isinstance(size, int) and size % self.block:

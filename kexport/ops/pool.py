@@ -26,10 +26,17 @@ class Pool(Op, abstract=True):
         axes = x.rank - 2
         for values, what in ((self.window, "window"), (self.strides, "strides")):
             check.length(values, axes, what)
-            check.positive(values, what)
+            check.at_least(1, values, what)
         check_padding(self.padding, axes)
         sizes = output_sizes(x.shape[1:-1], self.window, self.strides, (1,) * axes, self.padding)
         return x.with_shape((x.shape[0], *sizes, x.shape[-1]))
+
+    def evaluate(self, x: Array) -> Array:
+        return compute(self.formula, x)
+
+    def formula(self, x: Array) -> Array:
+        """The pooling in numpy."""
+        raise NotImplementedError(self.name)
 
 
 class MaxPool(Pool):
@@ -39,8 +46,8 @@ class MaxPool(Pool):
         check.kind("real", x)
         return super().infer(x)
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(lambda x: convolve.max_pool(x, self.window, self.strides, self.padding), x)
+    def formula(self, x: Array) -> Array:
+        return convolve.max_pool(x, self.window, self.strides, self.padding)
 
 
 class AvgPool(Pool):
@@ -50,5 +57,5 @@ class AvgPool(Pool):
         check.kind("floating-point", x)
         return super().infer(x)
 
-    def evaluate(self, x: Array) -> Array:
-        return compute(lambda x: convolve.avg_pool(x, self.window, self.strides, self.padding), x)
+    def formula(self, x: Array) -> Array:
+        return convolve.avg_pool(x, self.window, self.strides, self.padding)

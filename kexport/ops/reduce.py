@@ -30,9 +30,9 @@ class Reduce(Op, abstract=True):
         return x.with_shape(1 if gone else d for d, gone in kept if self.keepdims or not gone)
 
     def evaluate(self, x: Array) -> Array:
-        return compute(self.over, x)
+        return compute(self.formula, x)
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         """The reduction in numpy."""
         raise NotImplementedError(self.name)
 
@@ -40,7 +40,7 @@ class Reduce(Op, abstract=True):
 class ReduceSum(Reduce):
     """The sum."""
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         return np.sum(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
 
 
@@ -49,14 +49,14 @@ class ReduceMean(Reduce):
 
     accepts = "floating-point"
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         return np.mean(x, axis=self.axes, keepdims=self.keepdims)
 
 
 class ReduceMax(Reduce):
     """The greatest element."""
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         if is_symbolic(x):
             return _reduce_dims(dim_max, x, self.axes, self.keepdims)
         return np.max(x, axis=self.axes, keepdims=self.keepdims, initial=lowest(x.dtype))
@@ -65,7 +65,7 @@ class ReduceMax(Reduce):
 class ReduceMin(Reduce):
     """The least element."""
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         if is_symbolic(x):
             return _reduce_dims(dim_min, x, self.axes, self.keepdims)
         return np.min(x, axis=self.axes, keepdims=self.keepdims, initial=highest(x.dtype))
@@ -74,7 +74,7 @@ class ReduceMin(Reduce):
 class ReduceProd(Reduce):
     """The product."""
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         return np.prod(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
 
 
@@ -83,7 +83,7 @@ class ReduceAny(Reduce):
 
     accepts = "boolean"
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         return np.any(x, axis=self.axes, keepdims=self.keepdims)
 
 
@@ -92,7 +92,7 @@ class ReduceAll(Reduce):
 
     accepts = "boolean"
 
-    def over(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
         return np.all(x, axis=self.axes, keepdims=self.keepdims)
 
 
@@ -144,9 +144,10 @@ class Cumulative(Op, abstract=True):
         return x
 
     def evaluate(self, x: Array) -> Array:
-        return compute(self._along, x)
+        return compute(self.formula, x)
 
-    def _along(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
+        """The result in numpy."""
         x = np.flip(x, self.axis) if self.reverse else x
         if self.exclusive:
             first = np.full_like(np.take(x, [0], self.axis), self.start) if x.shape[self.axis] else x
@@ -176,7 +177,7 @@ class TopK(Op):
     def infer(self, x: TensorType) -> tuple[TensorType, TensorType]:
         check.kind("real", x)
         axis = check.axis(-1, x.rank)
-        check.at_most(0, self.k, "k")
+        check.at_least(0, (self.k,), "k")
         check.at_most(self.k, x.shape[axis], "k")
         values = x.with_shape((*x.shape[:-1], self.k))
         return values, values.with_dtype(DType.I32)
@@ -200,9 +201,10 @@ class Softmax(Op):
         return x
 
     def evaluate(self, x: Array) -> Array:
-        return compute(self._along, x)
+        return compute(self.formula, x)
 
-    def _along(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
+        """The result in numpy."""
         e = np.exp(x - x.max(axis=self.axis, keepdims=True, initial=-np.inf))
         return e / e.sum(axis=self.axis, keepdims=True)
 
@@ -219,9 +221,10 @@ class LogSoftmax(Op):
         return x
 
     def evaluate(self, x: Array) -> Array:
-        return compute(self._along, x)
+        return compute(self.formula, x)
 
-    def _along(self, x: Array) -> Array:
+    def formula(self, x: Array) -> Array:
+        """The result in numpy."""
         shifted = x - x.max(axis=self.axis, keepdims=True, initial=-np.inf)
         return shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True))
 

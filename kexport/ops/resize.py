@@ -29,10 +29,13 @@ class Resize(Op):
         check.one_of(self.method, resample.METHODS, "method")
         check.kind("any" if self.method == "nearest" else "floating-point", x)
         check.length(self.size, 2, "size")
-        for d in self.size:
-            check.at_most(1, d, "size")
+        check.at_least(1, self.size, "size")
         return x.with_shape((x.shape[0], *self.size, x.shape[-1]))
 
     def evaluate(self, x: Array) -> Array:
+        return compute(self.formula, x)
+
+    def formula(self, x: Array) -> Array:
+        """The resized image in numpy."""
         height, width = ints(self.size)
-        return compute(lambda x: resample.resize(x, (height, width), self.method, self.antialias), x)
+        return resample.resize(x, (height, width), self.method, self.antialias)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kexport.errors import GraphError
-from kexport.ir.dim import Dim, SymDim, dim_max
+from kexport.ir.dim import Dim, dim_max
 from kexport.ops import check
 
 Pairs = tuple[tuple[Dim, Dim], ...]
@@ -103,9 +102,7 @@ def transpose_sizes(
     each = (padding,) * len(sizes) if isinstance(padding, str) else padding
     extra = output_padding or (None,) * len(sizes)
     found = tuple(map(transpose_size, sizes, window, strides, dilation, each, extra))
-    for size in found:
-        if not isinstance(size, SymDim) and size < 1:
-            raise GraphError(f"the output would have size {size}")
+    check.at_least(1, found, "the output sizes")
     return found
 
 
