@@ -1,0 +1,80 @@
+"""What all subcommands share: examples in the help, the options --json, --quiet and --debug, and their state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+
+@dataclass
+class State:
+    """How to talk to the user. `data` asks for one JSON document on stdout and nothing else there."""
+
+    debug: bool = False
+    quiet: bool = False
+    data: bool = False
+
+
+Examples = tuple[tuple[str, str], ...]
+"""(what it does, command line) pairs."""
+
+
+class Command(click.Command):
+    """A subcommand whose help ends with examples."""
+
+    def __init__(self, *args: Any, examples: Examples = (), **extra: Any):
+        super().__init__(*args, **extra)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, self.examples)
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Examples) -> None:
+    """The last section of a help text."""
+    with formatter.section("Examples"):
+        indent = " " * formatter.current_indent
+        for what, line in examples:
+            formatter.write(f"{indent}# {what}\n{indent}{line}\n")
+
+
+def subcommand(name: str, brief: str, *examples: tuple[str, str]) -> Callable[[Callable[..., Any]], Command]:
+    """Decorator: a subcommand with --json, --quiet and --debug, whose function gets the State first.
+
+    `brief` is its line in the list of commands; its docstring is its help.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Command:
+        made = click.command(name, cls=Command, examples=examples, short_help=brief)(click.pass_obj(function))
+        made.params += [flag("data"), flag("quiet"), flag("debug")]
+        return made
+
+    return decorate
+
+
+def flag(attribute: str) -> click.Option:
+    """The option that sets this attribute of the State."""
+    names, text = _FLAGS[attribute]
+
+    def store(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        state = ctx.find_object(State)
+        if value and state is not None:
+            setattr(state, attribute, True)
+
+    return click.Option(names, is_flag=True, expose_value=False, is_eager=True, callback=store, help=text)
+
+
+_FLAGS = {
+    "data": (["--json"], "Print one JSON document on stdout and nothing else there."),
+    "quiet": (["-q", "--quiet"], "Print errors only."),
+    "debug": (["--debug"], "Show the traceback of an error."),
+}
+
+
+def print_json(document: Any) -> None:
+    """Print the one document of --json."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,76 @@
+"""`kexport doctor`: what is installed, what each target could do here, and the line that installs the rest."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import kexport
+from kexport.cli.command import State, print_json, subcommand
+from kexport.cli.installed import installed_version, missing_extras, packages, target_state
+
+CAPTURE = ("keras", "tensorflow")
+"""The packages that reading a Keras model needs; the extra `tensorflow` brings them."""
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+@subcommand(
+    "doctor",
+    "Say what is installed and what is missing.",
+    ("look at this environment", "kexport doctor"),
+    ("attach it to a bug report", "kexport doctor --json > doctor.json"),
+)
+def command(state: State) -> None:
+    """Say what is installed, what each target could do here, and how to install the rest."""
+    from kexport.target import targets
+
+    found = examine([target_state(t) for t in targets().values()])
+    if state.data:
+        print_json(found)
+    elif not state.quiet:
+        _print(found)
+
+
+def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:
+    """All findings, as the document of --json."""
+    capture = [name for name in CAPTURE if installed_version(name) is None]
+    extras = (["tensorflow"] if capture else []) + missing_extras(targets)
+    return {
+        "kexport": kexport.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": [p._asdict() for p in packages()],
+        "capture": {"missing": capture},
+        "backends": {b: None if installed_version("keras") is None else installed_version(b) for b in BACKENDS},
+        "targets": targets,
+        "install": f'pip install "kexport[{",".join(extras)}]"' if extras else None,
+    }
+
+
+def _print(found: dict[str, Any]) -> None:
+    from kexport.cli.render import print_table, stdout
+
+    console = stdout()
+    console.print(f"kexport {found['kexport']}, Python {found['python']}, {found['system']}", markup=False)
+    rows = [[p["name"], p["found"] or "missing", p["wanted"], p["extra"] or "base"] for p in found["packages"]]
+    print_table(("package", "installed", "wanted", "extra"), sorted(rows, key=lambda r: (r[3] != "base", r[3], r[0])))
+    print_table(("part", "can", "with"), _abilities(found))
+    rest = found["install"]
+    console.print(f"To install the rest: {rest}" if rest else "Nothing is missing.", markup=False, soft_wrap=True)
+
+
+def _abilities(found: dict[str, Any]) -> list[list[str]]:
+    missing = found["capture"]["missing"]
+    rows = [["capture", *_can("read models", missing, "keras, tensorflow")]]
+    for backend, version in found["backends"].items():
+        rows.append([f"reference {backend}", "run models" if version else "missing", version or ""])
+    for target in found["targets"]:
+        rows.append([target["name"], *_can("emit", target["missing"], "")])
+        for runtime in target["runtimes"]:
+            can = "verify" if runtime["version"] else "missing"
+            rows.append(["", can, f"{runtime['name']} {runtime['version'] or ''}".strip()])
+    return rows
+
+
+def _can(ability: str, missing: list[str], parts: str) -> list[str]:
+    return ["missing", f"needs {', '.join(missing)}"] if missing else [ability, parts]

@@ -1,0 +1,68 @@
+"""`kexport export`: a Keras model becomes verified artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kexport.cli.command import State, print_json, subcommand
+from kexport.cli.options import read_options
+from kexport.cli.progress import progress
+from kexport.cli.shared import arguments, check_options, inputs_option, model_options
+from kexport.cli.values import read_targets
+
+
+def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Completions of --to; reads the names of the entry points and loads no target."""
+    from importlib.metadata import entry_points
+
+    from kexport.target import GROUP
+
+    return sorted(e.name for e in entry_points(group=GROUP) if e.name.startswith(incomplete))
+
+
+@subcommand(
+    "export",
+    "Export a model and verify the artifacts.",
+    ("to every installed target, verified", "kexport export model.keras -o dist/"),
+    ("to ONNX only, with the batch size fixed", "kexport export model.keras --to onnx --dim batch=1 -o dist/"),
+    ("name a dynamic axis of an input", "kexport export encoder.keras --dim ids:1=length -o dist/"),
+    ("check on your own samples too", "kexport export model.keras --inputs samples.npz -o dist/"),
+    ("a model that a function returns", "kexport export my_package.models:build --name tiny -o dist/"),
+    ("an option of a target", "kexport export model.keras --to onnx -O onnx.opset=21 -o dist/"),
+)
+@click.argument("model")
+@click.option(
+    "--to", multiple=True, metavar="TARGET,...", shell_complete=target_names, help="Default: all usable ones."
+)
+@click.option("-o", "--out", default="dist", show_default=True, metavar="DIR", help="Folder to write to.")
+@click.option("--name", help="Name of the artifacts. Default: the name of the model.")
+@model_options
+@click.option("--verify/--no-verify", default=True, help="Run every artifact in its real runtime. Default: verify.")
+@inputs_option
+@check_options
+@click.option("-O", "--option", multiple=True, metavar="TARGET.NAME=VALUE", help="See: kexport targets --options")
+def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ...], **rest: Any) -> int:
+    """Export MODEL to one or more formats and verify each artifact against Keras.
+
+    MODEL is a .keras file, a Keras-2 .h5 file, a SavedModel folder, or module:function that returns a model.
+    """
+    chosen = {"to": read_targets(to), "options": read_options(option), **arguments(rest)}
+    from kexport.project import export
+
+    with progress(state) as show:
+        report = export(model, progress=show, **chosen)
+    return print_outcome(report, state)
+
+
+def print_outcome(report: Any, state: State) -> int:
+    """Print an ExportReport as the user wants it; returns the exit code."""
+    if state.data:
+        print_json(report.to_json())
+    elif not state.quiet:
+        from kexport.cli.render import print_report
+
+        print_report(report)
+    code: int = report.exit_code
+    return code

@@ -1,0 +1,87 @@
+"""One clear message and one exit code for whatever went wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NamedTuple
+
+import click
+
+from kexport.cli.command import State, print_json
+from kexport.errors import KexportError, UnsupportedError
+
+USAGE, BUG, INTERRUPTED, BROKEN_PIPE = 3, 70, 130, 141
+BUG_HINT = (
+    "this is a bug in kexport; please report it with the command line, the output of `kexport doctor` "
+    "and the traceback that --debug shows"
+)
+
+
+class Failure(NamedTuple):
+    """An exception in words."""
+
+    kind: str
+    what: str
+    code: int
+    where: str | None = None
+    hint: str | None = None
+    items: tuple[dict[str, str], ...] = ()
+
+
+def report_failure(error: BaseException, state: State) -> int:
+    """Print `error` on stderr, and as the document of --json; returns the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    failure = describe(error)
+    if state.debug:
+        traceback.print_exception(error)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+    _print(failure)
+    if state.data:
+        print_json({"error": _to_json(failure)})
+    return failure.code
+
+
+def describe(error: BaseException) -> Failure:
+    """What to tell the user about an exception, and the exit code."""
+    match error:
+        case KexportError():
+            items = error.items if isinstance(error, UnsupportedError) else ()
+            rows = tuple(item._asdict() for item in items)
+            return Failure(type(error).__name__, error.what, error.exit_code, error.where, error.hint, rows)
+        case click.Abort() | KeyboardInterrupt():
+            return Failure("Interrupted", "interrupted", INTERRUPTED)
+        case click.ClickException():
+            hint = f"{error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else None
+            return Failure("UsageError", error.format_message(), USAGE, hint=hint)
+        case OSError(strerror=str(reason)):
+            return Failure("OSError", reason, 2, where=error.filename and os.fspath(error.filename))
+        case MemoryError():
+            return Failure("MemoryError", "there is not enough memory", 2)
+    what = traceback.format_exception_only(error)[-1].strip()
+    return Failure("Bug", what, BUG, hint=BUG_HINT)
+
+
+def _print(failure: Failure) -> None:
+    from kexport.cli.render import stderr
+
+    where = f"{failure.where}: " if failure.where else ""
+    console = stderr()
+    console.print("[bold red]error:[/]", end=" ")
+    console.print(f"{where}{failure.what}", markup=False, soft_wrap=True)
+    if failure.hint:
+        console.print(f"  hint: {failure.hint}", markup=False, soft_wrap=True)
+
+
+def _to_json(failure: Failure) -> dict[str, Any]:
+    fields = {**failure._asdict(), "items": list(failure.items)}
+    return {key: value for key, value in fields.items() if value not in (None, [])}

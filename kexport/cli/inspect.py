@@ -1,0 +1,62 @@
+"""`kexport inspect`: what is in a model, layer by layer, or in an artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kexport.cli.command import State, print_json, subcommand
+from kexport.cli.shared import arguments, model_options
+
+
+@subcommand(
+    "inspect",
+    "Show what is in a model or artifact.",
+    ("the layers of a model", "kexport inspect model.keras"),
+    ("its graph as text, as captured", "kexport inspect model.keras --graph"),
+    ("its graph as the targets get it", "kexport inspect model.keras --graph --optimize"),
+    ("the inputs and outputs of an artifact", "kexport inspect dist/model.onnx"),
+)
+@click.argument("file")
+@click.option("--graph", is_flag=True, help="Print the whole graph as text.")
+@click.option("--optimize", is_flag=True, help="After the passes that every target shares.")
+@model_options
+def command(state: State, file: str, graph: bool, optimize: bool, **rest: Any) -> None:
+    """Show what is in FILE: a model as `kexport export` takes it, or an artifact."""
+    from kexport.project import artifact_target, inspect_artifact, inspect_model
+
+    if artifact_target(Path(file)) is not None:
+        if graph or optimize:
+            raise click.UsageError("--graph and --optimize are for models, not for artifacts")
+        summary: Any = inspect_artifact(Path(file))
+    else:
+        summary = inspect_model(file, optimize=optimize, **arguments(rest))
+    if state.data:
+        print_json(summary.to_json() | ({"graph": summary.text} if graph else {}))
+    elif graph:
+        click.echo(summary.text)
+    elif not state.quiet:
+        _print(summary)
+
+
+def _print(summary: Any) -> None:
+    from kexport.cli.render import print_table, size_text, stdout
+
+    layers = getattr(summary, "layers", None)
+    console = stdout()
+    if layers is None:
+        console.print(f"{summary.path}: {summary.target}, {size_text(summary.size)}", markup=False, soft_wrap=True)
+    else:
+        console.print(f"{summary.name}: {summary.parameters:,} parameters", markup=False, soft_wrap=True)
+    ports = [("input", p) for p in summary.contract.inputs] + [("output", p) for p in summary.contract.outputs]
+    print_table(("", "name", "type"), [[kind, port.name, str(port.type)] for kind, port in ports])
+    if layers is not None:
+        rows = [[x.path, _ops(x.ops), f"{x.parameters:,}", size_text(x.bytes), x.output] for x in layers]
+        print_table(("layer", "ops", "parameters", "size", "output"), rows, right=("parameters", "size"))
+
+
+def _ops(names: list[str]) -> str:
+    """Op names in order of appearance, repeated ones with their number."""
+    return " ".join(f"{n}×{names.count(n)}" if names.count(n) > 1 else n for n in dict.fromkeys(names))

@@ -1,0 +1,72 @@
+"""The `kexport` command: its subcommands, loaded on use, and the exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+import kexport
+from kexport.cli.command import Command, State, flag, write_examples
+from kexport.cli.failure import report_failure
+
+COMMANDS = ("export", "verify", "reference", "inspect", "targets", "doctor", "completion")
+"""The subcommands in the order of the help; each is `command` in the module of its name."""
+
+EXAMPLES = (
+    ("export a model to every installed target, verified", "kexport export model.keras -o dist/"),
+    ("see what this machine can do", "kexport doctor"),
+)
+
+
+class Root(click.Group):
+    """The group of all subcommands. Its `main` turns every exception into a message and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: Command = import_module(f"kexport.cli.{cmd_name}").command
+        return found
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, EXAMPLES)
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+        """Run, and exit: `standalone_mode` is always on."""
+        extra.pop("standalone_mode", None)
+        state = State()
+        try:
+            code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)
+        except (Exception, KeyboardInterrupt) as error:
+            code = report_failure(error, state)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(kexport.__version__, message="kexport %(version)s")
+def cli() -> None:
+    """Exports a trained Keras model to the formats it has to run in, and proves that each artifact computes the same.
+
+    \b
+    Exit codes:
+      0    done, and nothing that was checked is wrong
+      1    an artifact failed its verification
+      2    the model is unsupported or cannot be read
+      3    the command line is wrong
+      70   a bug in kexport
+      130  interrupted
+    """
+
+
+cli.params.append(flag("debug"))
+
+
+def main() -> None:
+    """The console script."""
+    cli.main()

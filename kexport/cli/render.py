@@ -1,0 +1,100 @@
+"""Tables and numbers for people. Colours only on a terminal; rich is imported on use, to keep the start quick."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kexport.project import ArtifactReport, ExportReport
+
+PLAIN_WIDTH = 160
+"""Columns of a table that goes to a file or a pipe."""
+STYLES = {"verified": "green", "simulated": "yellow", "valid": "yellow", "emitted": "yellow", "failed": "bold red"}
+COLUMNS = ("target", "file", "size", "status", "runtime", "max error", "SNR", "argmax", "seconds")
+
+
+def stdout() -> Console:
+    """Where results go."""
+    return _console(stderr=False)
+
+
+def stderr() -> Console:
+    """Where errors and progress go."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Print rows of plain text under their headings; columns named in `right` are aligned there."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
+    stdout().print(table)
+
+
+def print_report(report: ExportReport) -> None:
+    """Print one line an artifact, the reasons of those that are not verified, and the verdict on all."""
+    rows = [artifact_row(a) for a in report.artifacts]
+    print_table(COLUMNS, rows, right=("size", "max error", "SNR", "argmax", "seconds"))
+    console = stdout()
+    reasons = [f"{a.target}: {a.reason}" for a in report.artifacts if a.reason]
+    for line in [*reasons, *report.notes, summary(report)]:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def artifact_row(artifact: ArtifactReport) -> list[str]:
+    """The cells of one artifact, in the order of COLUMNS."""
+    return [
+        artifact.target,
+        artifact.path,
+        size_text(artifact.size),
+        artifact.status,
+        f"{artifact.runtime} {artifact.version}".strip() or "-",
+        number_text(artifact.max_error, "{:.2g}"),
+        number_text(artifact.snr, "{:.1f} dB"),
+        number_text(artifact.argmax, "{:.2%}"),
+        f"{artifact.seconds:.2f}",
+    ]
+
+
+def summary(report: ExportReport) -> str:
+    """One sentence on all artifacts."""
+    counts: dict[str, int] = {}
+    for artifact in report.artifacts:
+        counts[artifact.status] = counts.get(artifact.status, 0) + 1
+    parts = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return f"{report.name}: {parts or 'no artifacts'}"
+
+
+def size_text(size: int) -> str:
+    """Bytes in the largest unit that leaves a number of at least 1."""
+    value, units = float(size), ["B", "kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def number_text(value: float | None, pattern: str) -> str:
+    """A number by its pattern; `-` where there is none, `exact` for an infinite ratio."""
+    if value is None:
+        return "-"
+    return "exact" if math.isinf(value) and value > 0 else pattern.format(value)

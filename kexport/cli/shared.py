@@ -1,0 +1,63 @@
+"""Options that several commands have: how to read a model, and how to check an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kexport.cli.values import read_dims, read_tolerances
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_MODEL = (
+    click.option("--dim", multiple=True, metavar="DIM=SIZE", help="Fix or name a dimension: batch=1, ids:1=length."),
+    click.option("--signature", metavar="NAME", help="Which signature of a SavedModel."),
+    click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects."),
+    click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust where it is from."),
+)
+_CHECK = (
+    click.option("--tolerance", multiple=True, metavar="[OUTPUT=]ERROR", help="Allowed absolute error."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=1),
+        default=300,
+        show_default=True,
+        metavar="SECONDS",
+        help="For each runtime.",
+    ),
+)
+inputs_option = click.option(
+    "--inputs", "samples", metavar="FILE", help="Samples to run on too: an .npz with one array an input."
+)
+
+
+def _all(options: Sequence[Decorator]) -> Decorator:
+    return lambda function: reduce(lambda f, option: option(f), reversed(options), function)
+
+
+model_options = _all(_MODEL)
+"""Decorator: the options that say how to read a model."""
+check_options = _all(_CHECK)
+"""Decorator: the options that say how to check an artifact."""
+
+_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "dim": ("dims", read_dims),
+    "custom": ("custom", tuple),
+    "tolerance": ("tolerance", read_tolerances),
+    "samples": ("samples", lambda path: Path(path) if path else None),
+}
+"""Option -> (argument of the functions in `kexport.project`, reader of its values)."""
+
+
+def arguments(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of shared options as arguments of `kexport.project` functions; others pass unchanged."""
+    read = {name: _READERS.get(name, (name, _same)) for name in values}
+    return {argument: reader(values[name]) for name, (argument, reader) in read.items()}
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,0 +1,54 @@
+"""Reads option values such as `batch=1`, `ids:1=length` and `probs=1e-3`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from kexport.errors import ConfigError
+
+ALL = "*"
+"""The key of a tolerance that is for every output."""
+
+
+def read_targets(values: Iterable[str]) -> list[str] | None:
+    """Target names given by repeated or comma-separated options, each once; None if there are none."""
+    names = [name.strip() for value in values for name in value.split(",")]
+    return list(dict.fromkeys(n for n in names if n)) or None
+
+
+def read_dims(values: Iterable[str]) -> dict[str, int | str]:
+    """`batch=1` and `ids:1=length`: a dimension, by symbol or by input and axis, to a size or a symbol."""
+    dims: dict[str, int | str] = {}
+    for value in values:
+        key, size = split_pair("--dim", value, "batch=1 or ids:1=length")
+        if size.isdecimal() and int(size) > 0:
+            dims[key] = int(size)
+        elif size.isidentifier():
+            dims[key] = size
+        else:
+            raise ConfigError(f"{size!r} is no size and no name", where=f"--dim {value}", hint="use a number above 0")
+    return dims
+
+
+def read_tolerances(values: Iterable[str]) -> dict[str, float] | None:
+    """`probs=1e-3`, or `1e-3` for every output: the largest absolute error allowed; None if none is given."""
+    tolerances: dict[str, float] = {}
+    for value in values:
+        name, _, number = value.rpartition("=")
+        try:
+            tolerance = float(number)
+        except ValueError:
+            tolerance = math.nan
+        if not 0 <= tolerance < math.inf:
+            raise ConfigError(f"{number!r} is no tolerance", where=f"--tolerance {value}", hint="write probs=1e-3")
+        tolerances[name or ALL] = tolerance
+    return tolerances or None
+
+
+def split_pair(option: str, value: str, example: str) -> tuple[str, str]:
+    """`NAME=VALUE` in its two parts; ConfigError names the option and shows an example."""
+    key, equals, text = (part.strip() for part in value.partition("="))
+    if not (key and equals and text):
+        raise ConfigError(f"{value!r} is not of the form NAME=VALUE", where=option, hint=f"for example {example}")
+    return key, text

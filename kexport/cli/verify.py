@@ -1,0 +1,32 @@
+"""`kexport verify`: checks artifacts again, here, against their recorded reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kexport.cli.command import State, subcommand
+from kexport.cli.export import print_outcome
+from kexport.cli.progress import progress
+from kexport.cli.shared import arguments, check_options
+
+
+@subcommand(
+    "verify",
+    "Verify exported artifacts again, here.",
+    ("everything in a folder; needs no Keras", "kexport verify dist/"),
+    ("against a reference recorded on another machine", "kexport verify dist/ --reference reference.safetensors"),
+    ("in a script", "kexport verify dist/ --json > report.json"),
+)
+@click.argument("dist")
+@click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
+@check_options
+def command(state: State, dist: str, **rest: Any) -> int:
+    """Verify the artifacts in DIST, a folder that `kexport export` wrote, in their runtimes on this machine."""
+    chosen = arguments(rest)
+    from kexport.project import verify
+
+    with progress(state) as show:
+        report = verify(dist, progress=show, **chosen)
+    return print_outcome(report, state)

@@ -1,0 +1,58 @@
+"""Who may import whom, as data."""
+
+from __future__ import annotations
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("kexport", "kexport.errors"),
+    ("kexport.ir.dim",),
+    ("kexport.ir.types",),
+    ("kexport.ir.op",),
+    ("kexport.ir.graph", "kexport.ir.contract", "kexport.ops"),
+    ("kexport.ir",),
+    ("kexport.rewrite",),
+    ("kexport.passes", "kexport.capture"),
+    ("kexport.target",),
+    ("kexport.reference", "kexport.quantize", "kexport.verify"),
+    ("kexport.project",),
+    ("kexport.cli",),
+)
+"""Rooms from the bottom to the top. A module imports from its own room and from the layers below it.
+
+The first layer may be imported by all. Type annotations may look up inside one package, such as `kexport.ir`.
+"""
+
+PUBLIC = {"kexport.errors", "kexport.project"}
+"""What `kexport/__init__.py` hands out; it imports them on use."""
+
+TARGET_MAY = {"kexport.errors", "kexport.ir", "kexport.ops", "kexport.rewrite", "kexport.passes", "kexport.target"}
+"""What a target may import of kexport, besides its root."""
+
+NUMERIC = {"numpy", "ml_dtypes"}
+THIRD_PARTY: dict[str, set[str]] = {
+    "kexport": set(),
+    "kexport.errors": set(),
+    "kexport.ir": NUMERIC,
+    "kexport.ops": NUMERIC,
+    "kexport.rewrite": NUMERIC,
+    "kexport.passes": NUMERIC,
+    "kexport.target": NUMERIC,
+    "kexport.capture": NUMERIC | {"keras", "tensorflow", "tf_keras", "h5py"},
+    "kexport.reference": NUMERIC | {"safetensors", "keras", "tensorflow", "tf_keras", "jax", "torch"},
+    "kexport.quantize": NUMERIC | {"safetensors"},
+    "kexport.verify": NUMERIC | {"safetensors"},
+    "kexport.project": NUMERIC | {"safetensors"},
+    "kexport.cli": {"click", "rich"},
+}
+"""The packages that a room may import besides the standard library."""
+
+LAZY: dict[str, set[str]] = {
+    "kexport.reference": {"keras", "tensorflow", "tf_keras", "jax", "torch"},
+    "kexport.cli": {"rich"},
+}
+"""The packages that a room may import inside functions only."""
+
+FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "jax", "torch"}
+"""What no target may import."""
+
+RUNTIMES = {"onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools"}
+"""What a target may import in its runtime.py only, inside functions."""

@@ -1,0 +1,99 @@
+"""Imports run downward only, and heavy packages stay in their rooms."""
+
+from __future__ import annotations
+
+import sys
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.house.layers import FRAMEWORKS, LAYERS, LAZY, PUBLIC, RUNTIMES, TARGET_MAY, THIRD_PARTY
+from tests.house.modules import Import, Module, modules, room_of
+
+MODULES = modules()
+LEVELS = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
+CORE = [m for m in MODULES.values() if m.name.split(".")[0] == "kexport"]
+TARGETS = [m for m in MODULES.values() if m.name.split(".")[0] != "kexport"]
+
+
+def is_in(name: str, packages: set[str]) -> bool:
+    return any(name == p or name.startswith(p + ".") for p in packages)
+
+
+def is_third_party(name: str) -> bool:
+    top = name.split(".")[0]
+    return top not in sys.stdlib_module_names and top != "kexport" and not top.startswith("kexport_")
+
+
+def home_of(imported: str) -> str:
+    """The module that an import reaches: a module of ours, or the one that `from` names."""
+    while imported not in MODULES and "." in imported:
+        imported = imported.rpartition(".")[0]
+    return imported
+
+
+def place(module: Module, imported: Import) -> str:
+    return f"{module.path.name}:{imported.line} ({module.name}) imports {imported.name}"
+
+
+def upward(module: Module) -> list[str]:
+    """The imports of a module from a room that is not below its own."""
+    room = room_of(module.name, set(LEVELS))
+    found = []
+    for imported in module.imports:
+        home = home_of(imported.name)
+        other = room_of(home, set(LEVELS)) if home.split(".")[0] == "kexport" else ""
+        allowed = (
+            not other
+            or other == room
+            or LEVELS[other] < max(LEVELS[room], 1)
+            or (module.name == "kexport" and is_in(home, PUBLIC))
+            or (imported.typing and module.name.split(".")[1:2] == home.split(".")[1:2])
+        )
+        if not allowed:
+            found.append(place(module, imported))
+    return found
+
+
+@pytest.mark.parametrize("module", CORE, ids=lambda m: m.name)
+def test_core_imports_downward(module: Module) -> None:
+    assert room_of(module.name, set(LEVELS)), f"{module.name} has no place in tests/house/layers.py"
+    assert upward(module) == []
+
+
+@pytest.mark.parametrize("module", CORE, ids=lambda m: m.name)
+def test_core_names_no_target(module: Module) -> None:
+    assert [place(module, i) for i in module.imports if i.name.startswith("kexport_")] == []
+
+
+@pytest.mark.parametrize("module", CORE, ids=lambda m: m.name)
+def test_third_party_packages_stay_in_their_rooms(module: Module) -> None:
+    room = room_of(module.name, set(THIRD_PARTY))
+    wrong = [
+        place(module, i)
+        for i in module.imports
+        if (is_third_party(i.name) and not is_in(i.name, THIRD_PARTY[room]))
+        or (not i.lazy and not i.typing and is_in(i.name, LAZY.get(room, set())))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", TARGETS, ids=lambda m: m.name)
+def test_targets_keep_to_their_own(module: Module) -> None:
+    own = module.name.split(".")[0]
+    ours = [i for i in module.imports if not is_third_party(i.name) and i.name.split(".")[0].startswith("kexport")]
+    wrong = [i for i in ours if home_of(i.name) != "kexport" and not is_in(home_of(i.name), TARGET_MAY | {own})]
+    wrong += [i for i in module.imports if is_in(i.name, FRAMEWORKS)]
+    wrong += [i for i in module.imports if is_in(i.name, RUNTIMES) and not (i.lazy and module.name == f"{own}.runtime")]
+    assert [place(module, i) for i in wrong] == []
+
+
+def test_no_circles() -> None:
+    graph = {
+        m.name: {home_of(i.name) for i in m.imports if not i.lazy and not i.typing} & (MODULES.keys() - {m.name})
+        for m in MODULES.values()
+    }
+    try:
+        assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+    except CycleError as e:
+        pytest.fail(f"import circle: {' -> '.join(e.args[1])}")
