@@ -43,7 +43,7 @@ class Root(click.Group):
         state = State()
         try:
             code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)
-        except (Exception, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the one place that turns all into words
             code = report_failure(error, state)
         sys.exit(code if isinstance(code, int) else 0)
 

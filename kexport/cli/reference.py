@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from kexport.cli import model_options
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.progress import progress
+from kexport.cli.shared import arguments, inputs_option, model_options
 
 
 @subcommand(
@@ -18,7 +18,7 @@ from kexport.cli.progress import progress
     ("on this machine's default device", "kexport reference model.keras -o reference.safetensors"),
     (
         "on a GPU box that has JAX only",
-        "kexport reference model.keras --backend jax --device gpu -o reference.safetensors",
+        "kexport reference model.keras --backend jax --device gpu -o jax.safetensors",
     ),
     ("on your own samples too", "kexport reference model.keras --inputs samples.npz -o reference.safetensors"),
 )
@@ -26,15 +26,14 @@ from kexport.cli.progress import progress
 @click.option("-o", "--out", default="reference.safetensors", show_default=True, metavar="FILE", help="File to write.")
 @click.option("--backend", type=click.Choice(["tensorflow", "jax", "torch"]), help="Default: the first one installed.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, gpu, or gpu:1.")
-@click.option("--inputs", metavar="FILE", help="Samples to run on too: an .npz with one array an input.")
-@model_options.all_of_them
-def command(state: State, model: str, out: str, inputs: str | None, **rest: Any) -> None:
+@inputs_option
+@model_options
+def command(state: State, model: str, out: str, **rest: Any) -> None:
     """Run MODEL in Keras, in float32, and record its inputs and outputs with the device and versions."""
     from kexport.project import record_reference
 
-    samples = Path(inputs) if inputs else None
     with progress(state) as show:
-        recorded = record_reference(model, Path(out), samples=samples, progress=show, **model_options.read(rest))
+        recorded = record_reference(model, Path(out), progress=show, **arguments(rest))
     if state.data:
         print_json(recorded.to_json())
     elif not state.quiet:

@@ -19,7 +19,10 @@ from kexport.cli.main import COMMANDS, cli
 for args in [["--help"], *([name, "--help"] for name in COMMANDS)]:
     assert CliRunner().invoke(cli, args).exit_code == 0, args
 """
-REST = "import kexport.project, kexport.target, kexport.verify, kexport.reference, kexport.passes; kexport.target.targets()"
+REST = """
+import kexport.project, kexport.target, kexport.verify, kexport.reference, kexport.passes
+kexport.target.targets()
+"""
 
 
 def loaded(code: str, root: Path) -> set[str]:
