@@ -7,6 +7,7 @@ equal sizes compare equal: `(4*n+3)//2` is `2*n+1`, `a*b//a` is `b`.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -116,14 +117,26 @@ class SymDim:
 Dim = Union[int, SymDim]
 
 
+_RESERVED = {"true", "false", "none", "inf", "nan"}
+
+
 def symbol(name: str) -> SymDim:
-    """The dimension called `name`."""
+    """The dimension called `name`.
+
+    Raises:
+        GraphError: the text form could not show a dimension of that name.
+    """
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name) or name in _RESERVED:
+        raise GraphError(f"{name!r} cannot be the name of a dimension", hint="use letters, digits and _")
     return SymDim({(name,): 1})
 
 
 def is_symbol(dim: Dim) -> bool:
     """Whether `dim` is one bare symbol, such as `batch`."""
-    return isinstance(dim, SymDim) and len(symbols(dim)) == 1 and dim == symbol(str(dim))
+    if isinstance(dim, int) or len(dim.terms) != 1:
+        return False
+    ((mono, coef),) = dim.terms.items()
+    return coef == 1 and len(mono) == 1 and isinstance(mono[0], str)
 
 
 def symbols(dim: Dim) -> set[str]:
@@ -178,7 +191,7 @@ _BINARY: dict[type, Callable[[Any, Any], Dim]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
+    ast.FloorDiv: lambda a, b: _floordiv(a, b),
 }
 _CALLS: dict[str, Callable[[Any, Any], Dim]] = {"max": dim_max, "min": dim_min}
 
@@ -197,7 +210,7 @@ def parse_dim(text: str) -> Dim:
 
 def _parse(node: ast.expr) -> Dim:
     match node:
-        case ast.Constant(value=int(value)):
+        case ast.Constant(value=int(value)) if not isinstance(value, bool):
             return value
         case ast.Name(id=name):
             return symbol(name)
@@ -207,6 +220,8 @@ def _parse(node: ast.expr) -> Dim:
             return _BINARY[type(op)](_parse(left), _parse(right))
         case ast.Call(func=ast.Name(id=fn), args=[a, b]) if fn in _CALLS:
             return _CALLS[fn](_parse(a), _parse(b))
+        case _:
+            pass
     raise ValueError(ast.dump(node))
 
 
@@ -249,23 +264,40 @@ def _less(a: Dim, b: Dim) -> bool:
 
 
 def _choose(fn: str, a: Dim, b: Dim) -> Dim:
-    try:
-        return (b if fn == "max" else a) if a < b else (a if fn == "max" else b)
-    except UndecidableDim:
-        return SymDim({(Call(fn, tuple(sorted((a, b), key=str))),): 1})
+    low, high = bounds(b - a)
+    if low >= 0 or high <= 0:
+        small, large = (a, b) if low >= 0 else (b, a)
+        return large if fn == "max" else small
+    return SymDim({(Call(fn, tuple(sorted((a, b), key=str))),): 1})
 
 
 def _floordiv(a: Dim, b: Dim) -> Dim:
     if b == 0:
         raise GraphError(f"division of dimension {a} by zero")
-    if isinstance(b, int) and b > 0:
-        whole = {m: c // b for m, c in _terms(a).items() if c % b == 0 or m == ()}
-        rest = _make({m: c - whole.get(m, 0) * b for m, c in _terms(a).items()})
-        if isinstance(rest, int):
-            return _make(whole)
-        return SymDim({(Call("floordiv", (rest, b)),): 1}) + _make(whole)
+    if isinstance(b, int):
+        return _divide_by_int(a, b) if b > 0 else _divide_by_int(-a, -b)
     exact = _divide(a, b)
     return SymDim({(Call("floordiv", (a, b)),): 1}) if exact is None else exact
+
+
+def _divide_by_int(a: Dim, b: int) -> Dim:
+    """Whole parts come out, common factors cancel, nested divisions become one, the first coefficient is positive."""
+    whole = {m: c // b if c > 0 or m == () else -(-c // b) for m, c in _terms(a).items()}
+    rest = {m: c - whole[m] * b for m, c in _terms(a).items() if c != whole[m] * b}
+    left = rest.pop((), 0)
+    if not rest:
+        return _make(whole)
+    if next(iter(rest.values())) < 0:
+        return _make(whole) - (b - 1 - left - _make(rest)) // b
+    common = math.gcd(b, *rest.values())
+    if common > 1:
+        return _make({m: c // common for m, c in rest.items()} | {(): left // common}) // (b // common) + _make(whole)
+    match list(rest.items()):
+        case [((Call(fn="floordiv", args=(inner, int(by))),), 1)] if by > 0:
+            return (inner + left * by) // (b * by) + _make(whole)
+        case _:
+            pass
+    return SymDim({(Call("floordiv", (_make(rest | {(): left}), b)),): 1}) + _make(whole)
 
 
 def _divide(a: Dim, b: Dim) -> Dim | None:
@@ -297,8 +329,8 @@ def _atom_bounds(atom: Atom) -> tuple[float, float]:
         return min(alo, blo), min(ahi, bhi)
     if blo <= 0:
         return -math.inf, math.inf
-    low = alo / bhi if alo >= 0 else alo / blo
-    return (math.floor(low) if math.isfinite(low) else low), (ahi // blo if math.isfinite(ahi) else ahi)
+    low, high = alo / (bhi if alo >= 0 else blo), ahi / (blo if ahi >= 0 else bhi)
+    return (math.floor(low) if math.isfinite(low) else low), (math.floor(high) if math.isfinite(high) else high)
 
 
 def _substitute_atom(atom: Atom, values: Mapping[str, Dim]) -> Dim:

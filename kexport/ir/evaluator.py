@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from kexport.errors import GraphError
 from kexport.ir.dim import Dim, is_symbol, substitute
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, RegionOp
-from kexport.ir.types import TensorType
+from kexport.ir.types import DType, TensorType
 
 Observer = Callable[[Node, Sequence[Array]], None]
 
@@ -51,6 +52,9 @@ def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]
             if is_symbol(dim):
                 sizes.setdefault(str(dim), size)
     for (name, type), array in zip(types, arrays, strict=True):
+        dtype = DType.of(array.dtype)
+        if dtype != type.dtype and not (dtype.is_float and type.dtype.is_float):
+            raise GraphError(f"input {name!r} is {type}, got an array of {dtype}")
         expected = tuple(substitute(d, sizes) for d in type.shape)
         if expected != array.shape:
             raise GraphError(f"input {name!r} is {type}, got an array of shape {list(array.shape)}")
@@ -58,10 +62,10 @@ def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]
 
 
 def _run(
-    graph: Graph, arrays: Sequence[Array], outer: Mapping[str, Dim], wide: bool, observe: Observer | None
+    graph: Graph, arrays: Sequence[Array], outer: Mapping[str, Dim], wide: bool, observe: Observer | None = None
 ) -> list[Array]:
     sizes = dict(outer) | bind_inputs([(v.name, v.type) for v in graph.inputs], arrays)
-    env: dict[Value, Array] = {v: _widen(a, v.type, wide) for v, a in zip(graph.inputs, arrays, strict=True)}
+    env: dict[Value, Array] = {v: fit(a, v.type, wide) for v, a in zip(graph.inputs, arrays, strict=True)}
     reads = Counter(v for n in graph.nodes for v in n.inputs) + Counter(o.value for o in graph.outputs)
 
     def read(value: Value) -> Array:
@@ -70,7 +74,7 @@ def _run(
     for node in graph.nodes:
         results = _apply(node, [read(v) for v in node.inputs], sizes, wide)
         for value, array in zip(node.outputs, results, strict=True):
-            _bind_result(value.type, array, sizes)
+            _bind_result(node, value.type, array, sizes)
             if reads[value]:
                 env[value] = array
         if observe:
@@ -85,12 +89,20 @@ def _run(
 def _apply(node: Node, operands: list[Array], sizes: Mapping[str, Dim], wide: bool) -> tuple[Array, ...]:
     op = node.op.bind(sizes)
     op = op.widen() if wide else op
-    with np.errstate(all="ignore"):
-        if isinstance(op, RegionOp):
-            results = op.evaluate_with(lambda body, arrays: _run(body, arrays, sizes, wide, None), *operands)
-        else:
-            results = op.evaluate(*operands)
+    try:
+        with np.errstate(all="ignore"):
+            if isinstance(op, RegionOp):
+                results = op.evaluate_with(partial(_run, outer=sizes, wide=wide), *operands)
+            else:
+                results = op.evaluate(*operands)
+    except GraphError as e:
+        raise e.located(node.origin or None) from None
+    except (ValueError, IndexError, ArithmeticError) as e:
+        raise GraphError(f"{op.name} cannot be computed: {e}", where=node.origin or None) from e
     results = results if isinstance(results, tuple) else (results,)
+    if len(results) != len(node.outputs):
+        what = f"{op.name} has {len(node.outputs)} results, computed are {len(results)}"
+        raise GraphError(what, where=node.origin or None)
     return tuple(fit(np.asarray(r), v.type, wide) for r, v in zip(results, node.outputs, strict=True))
 
 
@@ -104,8 +116,12 @@ def _widen(array: Array, type: TensorType, wide: bool) -> Array:
     return array.astype(np.float64) if wide and type.dtype.is_float else array
 
 
-def _bind_result(type: TensorType, array: Array, sizes: dict[str, Dim]) -> None:
-    """Learn the sizes that depend on data, such as how many elements are nonzero."""
-    for dim, size in zip(type.shape, array.shape, strict=True):
+def _bind_result(node: Node, type: TensorType, array: Array, sizes: dict[str, Dim]) -> None:
+    """Learn the sizes that depend on data, such as how many elements are nonzero; check the others."""
+    for dim, size in zip(type.shape, array.shape, strict=False):
         if is_symbol(dim):
             sizes.setdefault(str(dim), size)
+    expected = type.bind(sizes).shape
+    if expected != array.shape:
+        what = f"{node.op.name} has a result {type}, computed is a shape of {list(array.shape)}"
+        raise GraphError(f"{what} where {list(expected)} is expected", where=node.origin or None)

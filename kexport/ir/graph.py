@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim
-from kexport.ir.op import Array, Op, infer
+from kexport.ir.op import Array, Op, infer, value_symbols
 from kexport.ir.types import TensorType
+
+
+def _same(x: Any) -> Any:
+    return x
 
 
 class Value:
@@ -38,9 +42,11 @@ class Value:
 
 
 class Node:
-    """One application of an op. `origin` is the Keras layer path."""
+    """One application of an op. `origin` is the Keras layer path; `prev` and `next` are for Graph alone."""
 
-    __slots__ = ("_next", "_prev", "graph", "inputs", "op", "origin", "outputs")
+    __slots__ = ("graph", "inputs", "next", "op", "origin", "outputs", "prev")
+    next: Any
+    prev: Any
 
     def __init__(self, op: Op, inputs: tuple[Value, ...], types: Iterable[TensorType], origin: str):
         self.op, self.inputs, self.origin = op, inputs, origin
@@ -63,7 +69,7 @@ class Use(NamedTuple):
     """Operand number `index` of `node`."""
 
     node: Node
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 class Output(NamedTuple):
@@ -93,18 +99,18 @@ class Graph:
     @property
     def nodes(self) -> Iterator[Node]:
         """Nodes in topological order; the current one may be erased, and nodes inserted, while iterating."""
-        node = self._ends._next
+        node = self._ends.next
         while isinstance(node, Node):
-            following = node._next
+            following = node.next
             yield node
-            node = node._next if node.graph is self else following
+            node = node.next if node.graph is self else following
 
     @property
     def reversed_nodes(self) -> Iterator[Node]:
         """Nodes from last to first; the current one may be erased while iterating."""
-        node = self._ends._prev
+        node = self._ends.prev
         while isinstance(node, Node):
-            before = node._prev
+            before = node.prev
             yield node
             node = before
 
@@ -122,10 +128,9 @@ class Graph:
 
     def symbols(self) -> set[str]:
         """The names of all symbolic dims in the graph."""
-        from kexport.ir.op import _value_symbols
-
         values = [*self.inputs, *(v for n in self.nodes for v in n.outputs)]
-        return set().union(*(_value_symbols(v.type.shape) for v in values), *(n.op.symbols() for n in self.nodes))
+        held = {s for n in self.nodes for s in n.op.symbols()}
+        return held | {s for v in values for s in value_symbols(v.type.shape)}
 
     # --- building
 
@@ -195,7 +200,7 @@ class Graph:
             raise GraphError(f"{node.op.name} is still used and cannot be erased", where=node.origin)
         for i, value in enumerate(node.inputs):
             value.uses.pop(Use(node, i), None)
-        node._prev._next, node._next._prev = node._next, node._prev
+        node.prev.next, node.next.prev = node.next, node.prev
         node.graph = None
 
     # --- copies
@@ -204,7 +209,7 @@ class Graph:
         """A copy with symbols replaced; constants are shared, result types are inferred anew."""
         return self.copy(lambda op: op.bind(values), lambda type: type.bind(values))
 
-    def copy(self, map_op: Any = lambda op: op, map_input: Any = lambda type: type) -> Graph:
+    def copy(self, map_op: Callable[[Op], Op] = _same, map_input: Callable[[TensorType], TensorType] = _same) -> Graph:
         """A copy with ops and input types mapped; constants are shared."""
         copy = Graph(self.name)
         env = {v: copy.input(v.name, map_input(v.type)) for v in self.inputs}
@@ -225,16 +230,16 @@ class Graph:
 
     def _link(self, node: Node, before: Node | _Ends) -> None:
         node.graph = self
-        node._prev, node._next = before._prev, before
-        before._prev._next = node
-        before._prev = node
+        node.prev, node.next = before.prev, before
+        before.prev.next = node
+        before.prev = node
 
 
 class _Ends:
     """The sentinel before the first and after the last node."""
 
-    __slots__ = ("_next", "_prev")
+    __slots__ = ("next", "prev")
 
     def __init__(self) -> None:
-        self._prev: Any = self
-        self._next: Any = self
+        self.prev: Any = self
+        self.next: Any = self

@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from kexport.errors import GraphError
-from kexport.ir.dim import Dim, SymDim, substitute, symbols
+from kexport.ir.dim import Dim, SymDim, UndecidableDim, substitute, symbols
 from kexport.ir.types import DType, TensorType
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class Op:
                 raise GraphError(f"op {cls.name!r} is defined twice")
             OPS[cls.name] = cls
 
-    def infer(self, *operands: TensorType) -> Types:
+    def infer(self, *operands: Any, **_: Any) -> Types:
         """The result types for these operand types. Raises GraphError with the values that do not fit."""
         raise NotImplementedError(self.name)
 
-    def evaluate(self, *operands: Array) -> Arrays:
+    def evaluate(self, *operands: Any, **_: Any) -> Arrays:
         """The result in numpy."""
         raise NotImplementedError(self.name)
 
@@ -69,7 +69,7 @@ class Op:
 
     def symbols(self) -> set[str]:
         """The names of the symbolic dims used in attributes."""
-        return set().union(*map(_value_symbols, self.attributes().values()))
+        return value_symbols(tuple(self.attributes().values()))
 
     def bind(self: OpT, values: Mapping[str, Dim]) -> OpT:
         """This op with the symbols in its attributes replaced."""
@@ -117,19 +117,22 @@ def infer(op: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
     except GraphError as e:
         e.what = f"{op.name}({given}): {e.what}" if not e.what.startswith(op.name + "(") else e.what
         raise
+    except UndecidableDim as e:
+        raise GraphError(f"{op.name}({given}): {e}", hint="give that input dimension a fixed size") from e
     return types if isinstance(types, tuple) else (types,)
 
 
 def is_graph(value: Any) -> bool:
     """Whether an attribute value is a graph (known by its marker, so that ops need not import graphs)."""
-    return getattr(type(value), "is_graph", False)
+    return getattr(cast(object, value).__class__, "is_graph", False)
 
 
-def _value_symbols(value: Any) -> set[str]:
+def value_symbols(value: Any) -> set[str]:
+    """The names of the symbolic dims in an attribute value."""
     if isinstance(value, SymDim):
         return symbols(value)
     if isinstance(value, tuple):
-        return set().union(*map(_value_symbols, value))
+        return {s for v in cast("tuple[Any, ...]", value) for s in value_symbols(v)}
     return value.symbols() if is_graph(value) else set()
 
 
@@ -137,5 +140,5 @@ def _bind_value(value: Any, values: Mapping[str, Dim]) -> Any:
     if isinstance(value, SymDim):
         return substitute(value, values)
     if isinstance(value, tuple):
-        return tuple(_bind_value(v, values) for v in value)
+        return tuple(_bind_value(v, values) for v in cast("tuple[Any, ...]", value))
     return value.bind(values) if is_graph(value) else value

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -16,13 +18,16 @@ from kexport.ir.graph import Graph, Value
 from kexport.ir.op import OPS, Array, Op
 from kexport.ir.types import DType, TensorType
 
+T = TypeVar("T")
 _SPACE = re.compile(r"(?:\s|;[^\n]*)*")
 _VALUE = re.compile(r'%(?:([A-Za-z0-9_.]+)|("(?:[^"\\]|\\.)*"))')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPE = re.compile(r"\w+\s*\[")
 _HASH = re.compile(r"#([0-9a-f]+)")
-_NUMBER = re.compile(r"-?(?:inf|nan|\d[\d.]*(?:[eE][+-]?\d+)?j?)")
+_REAL = r"(?:inf|nan|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"
+_NUMBER = re.compile(rf"-?{_REAL}(?:j|[+-]{_REAL}j)?")
+_GRAPH = re.compile(r'graph\s*"')
 _FLOAT = re.compile(r"-?(?:inf|nan|\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
 _KEYWORDS = {"true": True, "false": False, "none": None}
 
@@ -36,8 +41,7 @@ def parse_graph(text: str, constants: Mapping[str, Array] | None = None) -> Grap
     Raises:
         GraphError: with the line and column of the fault.
     """
-    import kexport.ops  # noqa: F401  (fills the table of ops)
-
+    import_module("kexport.ops")  # fills the table of ops
     parser = _Parser(text, constants or {})
     graph = parser.graph()
     parser.skip()
@@ -59,6 +63,14 @@ class _Parser:
         source = self.text[start:].split("\n", 1)[0]
         caret = " " * (self.at - start) + "^"
         raise GraphError(f"line {line}: {message}\n    {source}\n    {caret}")
+
+    def guard(self, start: int, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function; its errors point at `start`."""
+        try:
+            return function(*arguments)
+        except (GraphError, TypeError, ValueError, OverflowError) as e:
+            self.at = start
+            self.fail(str(e))
 
     def skip(self) -> None:
         match = _SPACE.match(self.text, self.at)
@@ -102,7 +114,7 @@ class _Parser:
                 return self.text[start : self.at].strip()
             depth += (c in "([{") - (c in ")]}")
             self.at += 1
-        self.fail(f"expected one of {stops!r}")
+        return self.fail(f"expected one of {stops!r}")
 
     # --- grammar
 
@@ -120,9 +132,10 @@ class _Parser:
         while not self.accept("return"):
             self.statement(graph)
         while not self.accept("}"):
-            name = self.string()
+            self.skip()
+            start, name = self.at, self.string()
             self.expect(":")
-            graph.output(name, self.use())
+            self.guard(start, graph.output, name, self.use())
             self.accept(",")
         self.env = outer
         return graph
@@ -131,7 +144,7 @@ class _Parser:
         start = self.take(_TYPE, "a type such as f32[batch,3]").start()
         self.until("]")
         self.expect("]")
-        return TensorType.parse(self.text[start : self.at])
+        return self.guard(start, TensorType.parse, self.text[start : self.at])
 
     def statement(self, graph: Graph) -> None:
         results: list[tuple[str, TensorType | None]] = []
@@ -143,25 +156,22 @@ class _Parser:
         self.expect("=")
         word = self.take(_WORD, "an op")[0]
         if word == "const":
-            return self.constant(graph, *results[0])
-        self.node(graph, word, results)
+            self.constant(graph, *results[0])
+        else:
+            self.node(graph, word, results)
 
     def node(self, graph: Graph, word: str, results: list[tuple[str, TensorType | None]]) -> None:
         if word not in OPS:
             self.fail(f"there is no op {word!r}")
         at = self.at
         self.expect("(")
-        operands = []
+        operands: list[Value] = []
         while not self.accept(")"):
             operands.append(self.use())
             self.accept(",")
         op = self.op(OPS[word])
         origin = self.string() if self.accept("@") else ""
-        try:
-            node = graph.add(op, *operands, origin=origin)
-        except GraphError as e:
-            self.at = at
-            self.fail(str(e))
+        node = self.guard(at, partial(graph.add, origin=origin), op, *operands)
         if len(results) != len(node.outputs):
             self.fail(f"{word} has {len(node.outputs)} results, {len(results)} are named")
         for (name, declared), value in zip(results, node.outputs, strict=True):
@@ -176,8 +186,10 @@ class _Parser:
         self.env[name] = value
 
     def use(self) -> Value:
-        name = self.value_name()
+        self.skip()
+        start, name = self.at, self.value_name()
         if name not in self.env:
+            self.at = start
             self.fail(f"%{name} is not defined")
         return self.env[name]
 
@@ -192,28 +204,29 @@ class _Parser:
                 self.expect("=")
                 values[key] = self.attribute("DType" in str(fields[key].type))
                 self.accept(",")
-        try:
-            return kind(**values)
-        except TypeError as e:
-            self.fail(str(e).replace("__init__()", kind.name))
+        for field in fields.values():
+            if field.default is dataclasses.MISSING and field.name not in values:
+                self.fail(f"{kind.name} needs the attribute {field.name!r}")
+        return self.guard(self.at, partial(kind, **values))
 
     def attribute(self, is_dtype: bool) -> Any:
         if self.peek('"'):
             return self.string()
-        if self.peek("graph"):
+        if _GRAPH.match(self.text, self.at):
             return self.graph()
         if self.accept("["):
-            items = []
+            items: list[Any] = []
             while not self.accept("]"):
                 items.append(self.attribute(is_dtype))
                 self.accept(",")
             return tuple(items)
-        word = self.until(",]}")
+        self.skip()
+        start, word = self.at, self.until(",]}")
         if word in _KEYWORDS:
             return _KEYWORDS[word]
         if _FLOAT.fullmatch(word):
             return float(word)
-        return DType(word) if is_dtype else parse_dim(word)
+        return self.guard(start, DType.parse if is_dtype else parse_dim, word)
 
     # --- constants
 
@@ -221,23 +234,24 @@ class _Parser:
         if type is None or not type.is_static:
             self.fail("a constant needs a static type")
         data = self.data(type)
-        if data.shape != type.shape:
-            self.fail(f"%{name} is declared {type}, the data has shape {list(data.shape)}")
+        if (actual := TensorType.of(data)) != type:
+            self.fail(f"%{name} is declared {type}, the data is {actual}")
         self.define(name, graph.constant(data, "" if name.isdigit() else name))
 
     def data(self, type: TensorType) -> Array:
-        dtype, shape = type.dtype.numpy, type.shape
+        self.skip()
+        dtype, shape, start = type.dtype.numpy, type.shape, self.at
         if self.peek("#"):
             key = self.take(_HASH, "a hash")[1]
             if key not in self.constants:
                 self.fail(f"the constant #{key} is not in the table")
             return self.constants[key]
         if self.accept("splat"):
-            return np.full(shape, self.argument(), dtype)  # type: ignore[arg-type]
+            return self.guard(start, np.full, shape, self.argument(), dtype)
         if self.accept("random"):
             seed = int(self.argument())
             return np.random.default_rng(seed).standard_normal(shape).astype(dtype)  # type: ignore[arg-type]
-        return np.asarray(self.literal(), dtype)
+        return self.guard(start, np.asarray, self.literal(), dtype)
 
     def argument(self) -> Any:
         self.expect("(")
@@ -247,7 +261,7 @@ class _Parser:
 
     def literal(self) -> Any:
         if self.accept("["):
-            items = []
+            items: list[Any] = []
             while not self.accept("]"):
                 items.append(self.literal())
                 self.accept(",")

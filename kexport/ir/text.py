@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def node_text(node: Node, names: Names, indent: str = "") -> str:
 
 def attributes_text(op: Op, indent: str = "") -> str:
     """The attributes that differ from their defaults, in braces; empty if there are none."""
-    shown = []
+    shown: list[str] = []
     for field in dataclasses.fields(op):
         value = getattr(op, field.name)
         if field.default is dataclasses.MISSING or field.default != value or type(field.default) is not type(value):
@@ -103,7 +103,7 @@ def attribute_text(value: Any, indent: str = "") -> str:
     if isinstance(value, str):
         return json.dumps(value)
     if isinstance(value, tuple):
-        return f"[{', '.join(attribute_text(v, indent) for v in value)}]"
+        return f"[{', '.join(attribute_text(v, indent) for v in cast('tuple[Any, ...]', value))}]"
     if is_graph(value):
         lines = [line for line, _ in numbered_lines(value, Names(value), indent)]
         return "\n".join(lines).lstrip()
@@ -113,7 +113,7 @@ def attribute_text(value: Any, indent: str = "") -> str:
 def literal(data: Array) -> str:
     """A small constant: `0.5`, `[[1, 2], [3, 4]]`."""
     if data.ndim:
-        return f"[{', '.join(literal(row) for row in data)}]"
+        return f"[{', '.join(literal(np.asarray(row, data.dtype)) for row in data)}]"
     if data.dtype.kind in "bO":
         return json.dumps(data.item())
     return str(data[()]).strip("()")

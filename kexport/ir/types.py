@@ -54,6 +54,17 @@ class DType(enum.Enum):
         return self.value[0] in "iu"
 
     @staticmethod
+    def parse(text: str) -> DType:
+        """Read `f32`.
+
+        Raises:
+            GraphError: there is no such element type.
+        """
+        if text not in _NUMPY:
+            raise GraphError(f"{text!r} is not an element type", hint=f"one of {', '.join(_NUMPY)}")
+        return DType(text)
+
+    @staticmethod
     def of(dtype: Any) -> DType:
         """The DType of a numpy dtype, array scalar type or dtype name.
 
@@ -131,7 +142,8 @@ class TensorType:
 
 def split_top(text: str) -> list[str]:
     """Split at commas outside parentheses; no piece for empty text."""
-    pieces, depth, start = [], 0, 0
+    pieces: list[str] = []
+    depth = start = 0
     for i, c in enumerate(text):
         depth += (c in "([{") - (c in ")]}")
         if c == "," and not depth:

@@ -24,6 +24,9 @@ def verify_graph(graph: Graph) -> None:
         defined.update(node.outputs)
         for body in node.op.bodies():
             verify_graph(body)
+    for value in (*graph.inputs, *graph.constants):
+        for problem in _use_problems(graph, value):
+            raise GraphError(problem, where=graph.name)
     for name, value in graph.outputs:
         if not value.is_constant and value not in defined:
             raise GraphError(f"output {name!r} is not a value of this graph", where=graph.name)
@@ -39,7 +42,7 @@ def excerpt(graph: Graph, fault: Node) -> str:
 
 
 def _problems(graph: Graph, node: Node, defined: set[Value]) -> list[str]:
-    found = []
+    found: list[str] = []
     for i, value in enumerate(node.inputs):
         if Use(node, i) not in value.uses:
             found.append(f"operand {i} does not record its use by {node.op.name}")
@@ -55,11 +58,24 @@ def _problems(graph: Graph, node: Node, defined: set[Value]) -> list[str]:
         expected = infer(node.op, tuple(v.type for v in node.inputs))
     except GraphError as e:
         return [e.what]
-    for value, type in zip(node.outputs, expected, strict=True):
+    if len(expected) != len(node.outputs):
+        return [f"{node.op.name} has {len(node.outputs)} results, inferred are {len(expected)}"]
+    for i, (value, type) in enumerate(zip(node.outputs, expected, strict=True)):
         if value.type != type:
             found.append(f"{node.op.name} has a result of type {value.type}, inferred is {type}")
-        found += [f"{use.node.op.name} uses a result but is not in the graph" for use in value.uses
-                  if use.node.graph is not graph]  # fmt: skip
+        if value.producer is not node or value.index != i:
+            found.append(f"result {i} of {node.op.name} does not record where it comes from")
+        found += _use_problems(graph, value)
+    return found
+
+
+def _use_problems(graph: Graph, value: Value) -> list[str]:
+    found: list[str] = []
+    for node, index in value.uses:
+        if node.graph is not graph:
+            found.append(f"{node.op.name} uses {value} but is not in the graph")
+        elif index >= len(node.inputs) or node.inputs[index] is not value:
+            found.append(f"{value} records a use by {node.op.name} that does not exist")
     return found
 
 

@@ -26,8 +26,8 @@ class Pass(Protocol):
 class Log:
     """What the rules did: how often each fired, and each reason for which one skipped."""
 
-    fired: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    fired: Counter[str] = field(default_factory=Counter[str])
+    skipped: Counter[tuple[str, str, str]] = field(default_factory=Counter[tuple[str, str, str]])
 
     def lines(self) -> list[str]:
         """Readable lines, fired rules first."""

@@ -29,10 +29,11 @@ def symbolic(value: Value) -> Array | None:
     match value.producer:
         case Node(op=ops.Dims(dims=dims)):
             return _object_array(dims)
-        case Node(op=ops.Reshape(shape=shape), inputs=(Value() as source,)) if value.type.is_static:
+        case Node(op=ops.Reshape() as op, inputs=(source,)) if value.type.is_static:
             inner = symbolic(source)
-            return None if inner is None else inner.reshape(shape)
-    return None
+            return None if inner is None else op.evaluate(inner)
+        case _:
+            return None
 
 
 def dims_of(value: Value) -> tuple[Dim, ...] | None:
