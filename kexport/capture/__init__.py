@@ -1,1 +1,1 @@
-"""Capture: load a Keras model, trace it once and lower it to a Graph. The only room that imports keras or tensorflow."""
+"""Capture: load a Keras model, trace it once, lower it to a Graph. The only room that imports keras or tensorflow."""

@@ -63,6 +63,11 @@ class Frame:
             yield frame
             frame = frame.parent
 
+    @property
+    def layer_type(self) -> type | None:
+        """The class of the innermost layer or operation at or above this frame."""
+        return next((type(f.layer) for f in self.chain() if f.layer is not None), None)
+
     def is_kind(self, *labels: str) -> bool:
         """Whether the call may be treated as one of these labels."""
         return any(label in self.kinds for label in labels)

@@ -1,0 +1,59 @@
+"""The identity of a model: a hash of what it computes, not of the file that holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from kexport.capture.trace import Source
+from kexport.capture.weights import weights_of
+
+CHUNK = 1 << 24
+NOT_COMPUTED = ("compile_config", "build_config")
+
+
+def fingerprint(source: Source) -> str:
+    """The sha256 of a model in hex: its config and its weights, in order. Of a SavedModel: its files."""
+    digest = hashlib.sha256()
+    if source.kind == "savedmodel":
+        _add_folder(digest, Path(str(source.path)))
+        return digest.hexdigest()
+    digest.update(json.dumps(_config(source), sort_keys=True, default=str).encode())
+    for path, array in weights_of(source.model):
+        digest.update(f"\n{path.rpartition('/')[2]} {array.dtype} {array.shape}\n".encode())
+        data = memoryview(array.reshape(-1).view("u1"))
+        for start in range(0, len(data), CHUNK):
+            digest.update(data[start : start + CHUNK])
+    return digest.hexdigest()
+
+
+def _config(source: Source) -> Any:
+    if source.kind == "keras2":
+        return json.loads(source.model.to_json())
+    import keras
+
+    try:
+        config = keras.saving.serialize_keras_object(source.model)
+    except (NotImplementedError, TypeError):
+        config = {"class_name": type(source.model).__name__}
+    return _stable(config, {})
+
+
+def _stable(value: Any, shared: dict[Any, int]) -> Any:
+    """The config without what changes from run to run: Keras takes memory addresses for the ids of shared objects."""
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if k not in NOT_COMPUTED}
+        if "shared_object_id" in kept:
+            kept["shared_object_id"] = shared.setdefault(kept["shared_object_id"], len(shared))
+        return {k: _stable(v, shared) for k, v in kept.items()}
+    return [_stable(v, shared) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def _add_folder(digest: Any, folder: Path) -> None:
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "fingerprint.pb"):
+        digest.update(f"\n{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)

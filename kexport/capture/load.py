@@ -1,0 +1,99 @@
+"""load: a model from wherever it is, as a Source."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from kexport.capture.sources.custom import Custom, import_user_module
+from kexport.capture.sources.live import is_keras2_model, is_keras_model, live_source
+from kexport.capture.trace import Source
+from kexport.errors import CaptureError, ConfigError
+
+WHAT_LOADS = (
+    "give a .keras file, a whole-model .h5 file, a SavedModel folder, module:function (or file.py:function) that "
+    "returns a model, or in Python a Keras model"
+)
+_ZIP, _HDF5 = b"PK", b"\x89HDF\r\n\x1a\n"
+
+
+def load(
+    source: Any, *, trust: bool = False, custom: Custom = (), signature: str | None = None, example: Any = None
+) -> Source:
+    """Load a model: a live Keras model, a .keras or .h5 file, a SavedModel folder, or `module:function`.
+
+    Nothing that a file carries is run unless `trust` is true: its config is read as data first. `custom` are the user's
+    own modules (names, paths or objects) that define what a file refers to. `signature` picks a SavedModel's signature.
+    `example` is a batch (arrays or specs) for a subclassed model whose inputs are not known otherwise.
+
+    Raises:
+        CaptureError: the model is damaged, unsafe, incomplete or cannot be loaded.
+        ConfigError: there is no such file, module, function or signature.
+    """
+    if is_keras_model(source):
+        return live_source(source, example=example)
+    if is_keras2_model(source):
+        return _keras2(source)
+    if not isinstance(source, (str, Path)):
+        raise ConfigError(f"a {type(source).__name__} is no model", hint=WHAT_LOADS)
+    path = Path(source)
+    if not path.exists():
+        return _from_function(str(source), example)
+    if path.is_dir():
+        return _folder(path, trust, signature)
+    return _file(path, trust, custom, example)
+
+
+def _folder(path: Path, trust: bool, signature: str | None) -> Source:
+    if not (path / "saved_model.pb").is_file():
+        raise ConfigError("the folder holds no saved_model.pb", where=str(path), hint=WHAT_LOADS)
+    from kexport.capture.sources.savedmodel import load_savedmodel
+
+    return load_savedmodel(path, trust=trust, signature=signature)
+
+
+def _file(path: Path, trust: bool, custom: Custom, example: Any) -> Source:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if path.suffix in (".h5", ".hdf5") or start == _HDF5:
+        from kexport.capture.sources.hdf5 import load_hdf5
+
+        return load_hdf5(path, trust=trust, custom=custom, example=example)
+    if path.suffix == ".keras" or start.startswith(_ZIP):
+        from kexport.capture.sources.keras_file import load_keras_file
+
+        return load_keras_file(path, trust=trust, custom=custom, example=example)
+    raise ConfigError("this is no model that kexport reads", where=str(path), hint=WHAT_LOADS)
+
+
+def _from_function(name: str, example: Any) -> Source:
+    match = re.fullmatch(r"([\w./\\-]+):(\w+)", name)
+    if not match:
+        raise ConfigError(f"there is no file or folder {name!r}", hint=WHAT_LOADS)
+    function = getattr(_import(match[1]), match[2], None)
+    if not callable(function):
+        raise ConfigError(f"{match[1]} has no function {match[2]!r}")
+    try:
+        model = function()
+    except Exception as e:
+        raise CaptureError(f"{name} raised {type(e).__name__}: {e}", where=name) from e
+    if is_keras_model(model):
+        return live_source(model, example=example)
+    if is_keras2_model(model):
+        return _keras2(model)
+    raise CaptureError(f"it returned a {type(model).__name__}, no Keras model", where=name)
+
+
+def _import(module: str) -> Any:
+    """The user's module imports Keras: have that happen on the right backend."""
+    from kexport.capture.sources.frameworks import import_keras
+
+    import_keras()
+    return import_user_module(module)
+
+
+def _keras2(model: Any) -> Source:
+    from kexport.capture.sources.keras2 import keras2_source
+
+    return keras2_source(model)

@@ -1,0 +1,166 @@
+"""Every change made to Keras and TensorFlow while a model is traced, as one table, and its undoing."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import threading
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+from keras.src.backend.common.keras_tensor import any_symbolic_tensors
+
+from kexport.capture.recorder import Recorder
+from kexport.errors import CaptureError
+
+TESTED = {"keras": ("3.15",), "tensorflow": ("2.21",)}
+"""The minor versions whose internals these patches are known to fit."""
+
+Replace = Callable[[Any, Recorder], Any]
+_one_trace_at_a_time = threading.RLock()
+
+
+class Patch(NamedTuple):
+    """Replace `attribute` of `owner` ("module" or "module:Class") by `replace(original, recorder)`."""
+
+    owner: str
+    attribute: str
+    replace: Replace
+
+
+def tag_ops(original: Any, recorder: Recorder) -> Any:
+    """Tag every op of any FuncGraph with the current frame."""
+
+    def create_op(graph: Any, *args: Any, **kwargs: Any) -> Any:
+        op = original(graph, *args, **kwargs)
+        recorder.tag(op)
+        return op
+
+    return create_op
+
+
+def frame_operations(original: Any, recorder: Recorder) -> Any:
+    """Open a frame for each call of a Keras 3 layer or operation."""
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if not recorder.is_recording() or any_symbolic_tensors(args, kwargs):
+            return original(operation, *args, **kwargs)
+        prefix = "layer" if isinstance(operation, keras.layers.Layer) else "op"
+        return recorder.call_layer(operation, prefix, original, args, kwargs)
+
+    return call
+
+
+def frame_keras2_layers(original: Any, recorder: Recorder) -> Any:
+    """Open a frame for each call of a tf_keras layer."""
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if not recorder.is_recording():
+            return original(layer, *args, **kwargs)
+        return recorder.call_layer(layer, "layer2", original, args, kwargs)
+
+    return call
+
+
+def frame_function(label: str) -> Replace:
+    """Open a frame for each call of a backend function."""
+
+    def replace(original: Any, recorder: Recorder) -> Any:
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not recorder.is_recording():
+                return original(*args, **kwargs)
+            return recorder.call_function(label, original, args, kwargs)
+
+        return call
+
+    return replace
+
+
+def answer(value: Any) -> Replace:
+    """Answer a question about this machine always the same, so that the graph is the same on any."""
+    return lambda original, recorder: lambda: value
+
+
+BACKEND = "keras.src.backend.tensorflow"
+FRAMED_MODULES = ("nn", "numpy", "math", "linalg", "image", "core", "random", "rnn")
+UNFRAMED = {
+    "convert_to_tensor", "convert_to_numpy", "is_tensor", "cast", "shape", "compute_output_spec", "stop_gradient",
+    "device_scope", "random_seed_dtype", "remat", "custom_gradient", "cudnn_ok",
+}  # fmt: skip
+"""Public backend functions that are no computation of their own, or one plain TensorFlow op."""
+
+PATCHES = (
+    Patch("tensorflow.python.framework.func_graph:FuncGraph", "_create_op_internal", tag_ops),
+    Patch("keras.src.ops.operation:Operation", "__call__", frame_operations),
+    Patch(f"{BACKEND}.nn", "_cpu_only", answer(True)),
+    Patch(f"{BACKEND}.rnn", "_is_gpu_available", answer(False)),
+)
+KERAS2_PATCHES = (
+    PATCHES[0],
+    Patch("tf_keras.src.engine.base_layer:Layer", "__call__", frame_keras2_layers),
+)
+
+
+def function_patches() -> Iterator[Patch]:
+    """A frame for each public function of Keras' TensorFlow backend, and for its alias in `keras.src.backend`."""
+    aliases = vars(importlib.import_module("keras.src.backend"))
+    for name in FRAMED_MODULES:
+        module = importlib.import_module(f"{BACKEND}.{name}")
+        for attribute, value in vars(module).items():
+            if not _is_framed(module, attribute, value):
+                continue
+            frame = frame_function(f"{name}.{attribute}")
+            yield Patch(module.__name__, attribute, frame)
+            if aliases.get(attribute) is value:
+                yield Patch("keras.src.backend", attribute, frame)
+
+
+@contextmanager
+def patched(recorder: Recorder, patches: tuple[Patch, ...]) -> Iterator[None]:
+    """Apply patches and undo them, whatever happens. One trace runs at a time; other threads are not recorded.
+
+    Raises:
+        CaptureError: what should be patched is not there, in a version of Keras or TensorFlow that was not tested.
+    """
+    _warn_of_untested_versions()
+    with _one_trace_at_a_time, ExitStack() as undo:
+        for patch in patches:
+            _apply(patch, recorder, undo)
+        yield
+
+
+def _apply(patch: Patch, recorder: Recorder, undo: ExitStack) -> None:
+    module, _, cls = patch.owner.partition(":")
+    try:
+        owner = importlib.import_module(module)
+        owner = getattr(owner, cls) if cls else owner
+        original = vars(owner)[patch.attribute]
+    except (ImportError, AttributeError, KeyError) as e:
+        raise CaptureError(
+            f"{patch.owner}.{patch.attribute} does not exist in Keras {keras.__version__}, TensorFlow {tf.__version__}",
+            hint="install the tested versions: pip install 'kexport[tensorflow]'",
+        ) from e
+    undo.callback(setattr, owner, patch.attribute, original)
+    setattr(owner, patch.attribute, patch.replace(original, recorder))
+
+
+def _is_framed(module: types.ModuleType, name: str, value: Any) -> bool:
+    is_public = not name.startswith("_") and name not in UNFRAMED
+    return is_public and inspect.isfunction(value) and value.__module__ == module.__name__
+
+
+def _warn_of_untested_versions() -> None:
+    for module in (keras, tf):
+        minor = ".".join(module.__version__.split(".")[:2])
+        if minor not in TESTED[module.__name__]:
+            known = ", ".join(TESTED[module.__name__])
+            warnings.warn(
+                f"kexport was tested with {module.__name__} {known}, this is {module.__version__}", stacklevel=2
+            )

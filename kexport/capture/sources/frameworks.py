@@ -1,0 +1,118 @@
+"""Importing tensorflow, keras and tf_keras when they are first needed, quietly and on the right backend."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kexport.errors import CaptureError
+
+INSTALL = "pip install 'kexport[tensorflow]'"
+BACKEND_HINT = (
+    "save it with model.save('model.keras') and give kexport that file, in a process where Keras is not on another "
+    "backend (the file is the same for all backends)"
+)
+_NATIVE_LOG = re.compile(
+    r"([IWE]\d{4} [\d:. ]+\d+ \S+:\d+\] |WARNING: All log messages before absl::InitializeLog|"
+    r"To enable the following instructions:)"
+)
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow; a first import says nothing on stderr.
+
+    Raises:
+        CaptureError: it is not installed.
+    """
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    with _quiet():
+        tensorflow = _import("tensorflow", INSTALL)
+        tensorflow.config.list_logical_devices()
+    return tensorflow
+
+
+def import_keras() -> Any:
+    """Keras 3 on the TensorFlow backend.
+
+    Keras picks its backend once, when it is imported: a first import is made with KERAS_BACKEND=tensorflow.
+
+    Raises:
+        CaptureError: Keras is missing, is Keras 2, or runs on another backend already.
+    """
+    import_tensorflow()
+    if "keras" not in sys.modules:
+        with _environment("KERAS_BACKEND", "tensorflow"), _quiet():
+            _import("keras", INSTALL)
+    keras = sys.modules["keras"]
+    if int(keras.__version__.split(".")[0]) < 3:
+        raise CaptureError(
+            f"Keras {keras.__version__} is installed", hint="kexport needs Keras 3: pip install -U keras"
+        )
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise CaptureError(f"Keras runs on the {backend} backend; capturing needs tensorflow", hint=BACKEND_HINT)
+    return keras
+
+
+def import_tf_keras() -> Any:
+    """Keras 2, which reads what Keras 2 wrote.
+
+    Raises:
+        CaptureError: it is not installed.
+    """
+    import_tensorflow()
+    return _import("tf_keras", INSTALL)
+
+
+def _import(name: str, hint: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as e:
+        raise CaptureError(f"{name} cannot be imported: {e}", hint=hint) from e
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what native code logs on stderr; anything else is written there afterwards.
+
+    TensorFlow logs before its log level can be set (the lines "before absl::InitializeLog()"), so that
+    TF_CPP_MIN_LOG_LEVEL has no say.
+    """
+    try:
+        sys.stderr.flush()
+        saved = os.dup(2)
+    except (OSError, AttributeError, ValueError):
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            for line in held.read().decode("utf-8", "replace").splitlines(keepends=True):
+                if not _NATIVE_LOG.match(line):
+                    sys.stderr.write(line)

@@ -1,0 +1,98 @@
+"""A TensorFlow SavedModel folder: one of its signatures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kexport.capture.sources.config import TRUST_HINT
+from kexport.capture.sources.frameworks import import_tensorflow
+from kexport.capture.sources.run import arrays_of
+from kexport.capture.trace import Array, Source, Spec
+from kexport.errors import CaptureError, ConfigError
+
+DEFAULT = "serving_default"
+UNSAFE_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless", "ReadFile", "WriteFile", "MatchingFiles", "PrintV2"}
+
+
+def load_savedmodel(path: Path, *, trust: bool, signature: str | None) -> Source:
+    """The Source of a SavedModel's signature: `serving_default`, the only one, or the one asked for.
+
+    Raises:
+        CaptureError: the folder is damaged, runs Python or touches files, or has inputs of unknown rank.
+        ConfigError: there is no such signature.
+    """
+    tf = import_tensorflow()
+    _check_graph(path, trust)
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as e:
+        text = (str(e).strip().splitlines() or [""])[0][:500]
+        raise CaptureError(f"TensorFlow cannot load it: {type(e).__name__}: {text}", where=str(path)) from e
+    function = _choose(dict(loaded.signatures), signature, path)
+    function._kexport_owner = loaded
+    specs = _inputs(function, path)
+    names = sorted(function.structured_outputs, key=_natural)
+
+    def call(tensors: Sequence[Any]) -> Any:
+        result = function(**{s.name: tf.cast(t, s.dtype) for s, t in zip(specs, tensors, strict=True)})
+        return [result[n] for n in names]
+
+    def run(arrays: Sequence[Array]) -> list[Array]:
+        return arrays_of(call([tf.convert_to_tensor(a) for a in arrays]))
+
+    structure = {s.name: i for i, s in enumerate(specs)}
+    return Source(function, "savedmodel", path.name, specs, structure, call, run, names, str(path))
+
+
+def _check_graph(path: Path, trust: bool) -> None:
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    proto = SavedModel()
+    try:
+        proto.ParseFromString((path / "saved_model.pb").read_bytes())
+    except (OSError, DecodeError) as e:
+        raise CaptureError(f"saved_model.pb cannot be read: {e}", where=str(path)) from e
+    if not proto.meta_graphs:
+        raise CaptureError(
+            "saved_model.pb is empty", where=str(path), hint="export the model again: model.export(folder)"
+        )
+    graphs = [m.graph_def for m in proto.meta_graphs]
+    nodes = [n for g in graphs for n in (*g.node, *(n for f in g.library.function for n in f.node_def))]
+    unsafe = sorted({n.op for n in nodes} & UNSAFE_OPS)
+    if unsafe and not trust:
+        raise CaptureError(
+            f"the graph runs Python or touches files ({', '.join(unsafe)})", where=str(path), hint=TRUST_HINT
+        )
+
+
+def _choose(signatures: dict[str, Any], wanted: str | None, path: Path) -> Any:
+    have = ", ".join(sorted(signatures)) or "none"
+    if wanted is not None and wanted not in signatures:
+        raise ConfigError(f"there is no signature {wanted!r}", where=str(path), hint=f"it has: {have}")
+    if wanted is None and DEFAULT not in signatures and len(signatures) != 1:
+        raise ConfigError(f"there is no signature {DEFAULT!r}; choose one", where=str(path), hint=f"it has: {have}")
+    return signatures[wanted or (DEFAULT if DEFAULT in signatures else next(iter(signatures)))]
+
+
+def _inputs(function: Any, path: Path) -> list[Spec]:
+    _, by_name = function.structured_input_signature
+    order = [n for n in getattr(function, "_arg_keywords", ()) if n in by_name]
+    specs = []
+    for name in [*order, *sorted(set(by_name) - set(order), key=_natural)]:
+        spec = by_name[name]
+        if spec.shape.rank is None:
+            raise CaptureError(
+                f"input {name!r} has a shape of unknown rank",
+                where=str(path),
+                hint="export it again with an input signature",
+            )
+        specs.append(Spec(name, spec.dtype.name, tuple(spec.shape)))
+    return specs
+
+
+def _natural(name: str) -> tuple[Any, ...]:
+    return tuple((0, int(p)) if p.isdigit() else (1, p) for p in re.split(r"(\d+)", name))

@@ -1,0 +1,110 @@
+"""What goes into a subclassed model: read off an example, or off the shapes it was built with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kexport.capture.sources.structure import flatten, paths, unflatten, unique
+from kexport.capture.trace import Spec
+from kexport.errors import CaptureError
+
+Plan = tuple[list[Spec], Any, Callable[[Sequence[Any]], Any], bool]
+
+EXAMPLE_HINT = (
+    "pass example=…, a batch as the model's call takes it (arrays, keras.Input or tf.TensorSpec); a dict whose keys "
+    "are arguments of call is passed as keyword arguments"
+)
+INTEGER_LAYERS = (
+    "Embedding", "ReversibleEmbedding", "CategoryEncoding", "IntegerLookup", "StringLookup", "Hashing",
+    "TextVectorization",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A leaf that is only known by its shape."""
+
+    shape: tuple[int | None, ...]
+
+
+def subclassed_plan(model: Any, example: Any) -> Plan:
+    """Specs, their structure, a function that packs flat tensors, and whether the pack is keyword arguments.
+
+    Arrays and recorded shapes give a dynamic first dim; specs (keras.Input, tf.TensorSpec, keras.InputSpec) are taken
+    as they stand. Inputs are named by the dict keys that lead to them, else by the argument of `call`.
+
+    Raises:
+        CaptureError: nothing is known about the inputs, or not enough.
+    """
+    parameters = list(inspect.signature(model.call).parameters)
+    nest = built_shapes(model) if example is None else example
+    by_name = isinstance(nest, dict) and bool(nest) and set(nest) <= set(parameters)
+    if by_name and list(nest) == parameters[:1]:
+        nest, by_name = nest[parameters[0]], False
+    leaves, structure = flatten(nest)
+    if not leaves:
+        raise CaptureError("the example holds no tensor", where=model.name, hint=EXAMPLE_HINT)
+    names = []
+    for path in paths(structure):
+        named = any(isinstance(part, str) for part in path)
+        names.append("_".join(map(str, path if named else (*parameters[:1], *path))))
+    specs = [_spec(name, leaf, model) for name, leaf in zip(unique(names), leaves, strict=True)]
+    return specs, structure, lambda flat: unflatten(structure, list(flat)), by_name
+
+
+def built_shapes(model: Any) -> Any:
+    """The nest of shapes that the model was built with: Keras records them when the model is first called.
+
+    Raises:
+        CaptureError: the model was never built, or takes integers, which a record of shapes does not show.
+    """
+    recorded = getattr(model, "_build_shapes_dict", None)
+    if not model.built or not recorded or any(v is None for v in recorded.values()):
+        raise CaptureError(
+            "the model is not built, so that its inputs and weights are unknown",
+            where=model.name,
+            hint=f"call it once on a batch before exporting it, or {EXAMPLE_HINT}",
+        )
+    for layer in model._flatten_layers(include_self=False):
+        if type(layer).__name__ in INTEGER_LAYERS:
+            raise CaptureError(
+                f"a subclassed model does not record the dtype of its inputs, and {layer.name} takes integers or text",
+                where=model.name,
+                hint=EXAMPLE_HINT,
+            )
+    if len(recorded) == 1:
+        return _shapes(next(iter(recorded.values())))
+    return {key.removesuffix("_shape"): _shapes(value) for key, value in recorded.items()}
+
+
+def _shapes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _shapes(v) for k, v in value.items()}
+    if all(isinstance(d, int) or d is None for d in value):
+        return Shape((None, *value[1:]) if value else ())
+    return [_shapes(v) for v in value]
+
+
+def _spec(name: str, leaf: Any, model: Any) -> Spec:
+    if isinstance(leaf, Shape):
+        return Spec(name, model.input_dtype, leaf.shape)
+    if hasattr(leaf, "__array__") or isinstance(leaf, (int, float, bool, str, bytes)):
+        array = np.asarray(leaf)
+        return Spec(name, _dtype_of(array), (None, *array.shape[1:]) if array.ndim else ())
+    if getattr(leaf, "shape", None) is None:
+        raise CaptureError(
+            f"example {name!r} is a {type(leaf).__name__}, no tensor", where=model.name, hint=EXAMPLE_HINT
+        )
+    dtype = getattr(leaf.dtype, "name", leaf.dtype) or model.input_dtype
+    return Spec(name, dtype, tuple(leaf.shape))
+
+
+def _dtype_of(array: np.ndarray[Any, Any]) -> str:
+    if array.dtype.kind in "USO":
+        return "string"
+    return "float32" if array.dtype == np.float64 else array.dtype.name

@@ -1,0 +1,120 @@
+"""How a Source becomes a Trace: one call on placeholders, under the patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph, func_graph_from_py_func
+
+from kexport.capture.autograph import converting, is_python_branch
+from kexport.capture.patches import KERAS2_PATCHES, PATCHES, Patch, function_patches, patched
+from kexport.capture.recorder import Recorder
+from kexport.capture.sources.structure import flatten, paths, unique
+from kexport.capture.trace import Frame, Input, Output, Source, Trace
+from kexport.errors import CaptureError
+
+
+def trace_model(source: Source) -> Trace:
+    """Trace a Keras model. A layer that branches on a tensor's value in Python is converted by AutoGraph."""
+    converted: list[type] = []
+    while True:
+        graph = FuncGraph("kexport")
+        recorder = Recorder(graph, source.model)
+        try:
+            with converting(converted):
+                leaves, structure = _call(source, graph, recorder)
+            return _finish(source, recorder, leaves, structure)
+        except CaptureError:
+            raise
+        except Exception as e:
+            layer = recorder.failed.layer_type if recorder.failed else None
+            if not is_python_branch(e) or layer is None or layer in converted:
+                raise _explain(e, recorder) from e
+            converted.append(layer)
+        finally:
+            _forget_losses(source.model)
+
+
+def trace_signature(source: Source) -> Trace:
+    """The Trace of a SavedModel's signature, which is a graph already; nothing but the root frame is known."""
+    function = source.model
+    graph = function.graph
+    by_name = _placeholders(function)
+    inputs = [Input(s.name, by_name[s.name], s.dtype, s.shape) for s in source.inputs]
+    made = dict(zip(sorted(function.structured_outputs), graph.outputs, strict=True))
+    outputs = [Output(n, made[n]) for n in source.output_names or ()]
+    root = Frame("model", 0, graph=graph, kinds=("model",))
+    structure = {o.name: i for i, o in enumerate(outputs)}
+    return Trace(graph, inputs, outputs, source.input_structure, structure, source, root)
+
+
+def _placeholders(function: Any) -> dict[str, Any]:
+    """The placeholder of each input of a signature: its inputs come in the order of a sorted nest, then the captures."""
+    names = sorted(function.structured_input_signature[1])
+    return dict(zip(names, function.graph.inputs, strict=False))
+
+
+def _call(source: Source, graph: FuncGraph, recorder: Recorder) -> tuple[list[Any], Any]:
+    result: list[Any] = []
+
+    def body(*tensors: Any) -> list[Any]:
+        leaves, structure = flatten(source.call(tensors))
+        result.append(structure)
+        return [_dense(leaf) for leaf in leaves]
+
+    specs = [tf.TensorSpec(s.shape, s.dtype, f"input_{i}") for i, s in enumerate(source.inputs)]
+    with patched(recorder, patches_for(source.kind)), tf.device("/CPU:0"):
+        func_graph_from_py_func("kexport", body, tuple(specs), {}, func_graph=graph, add_control_dependencies=False)
+    return graph.outputs, result[0]
+
+
+def patches_for(kind: str) -> tuple[Patch, ...]:
+    """The patches to apply while a model of this kind is traced."""
+    return KERAS2_PATCHES if kind == "keras2" else (*PATCHES, *function_patches())
+
+
+def _finish(source: Source, recorder: Recorder, tensors: Sequence[Any], structure: Any) -> Trace:
+    graph = recorder.root.graph
+    placeholders = graph.inputs[: len(source.inputs)]
+    inputs = [Input(s.name, t, s.dtype, s.shape) for s, t in zip(source.inputs, placeholders, strict=True)]
+    names = source.output_names or output_names(structure)
+    outputs = [Output(n, t) for n, t in zip(names, tensors, strict=True)]
+    tags, graphs = recorder.tags, recorder.graphs
+    return Trace(graph, inputs, outputs, source.input_structure, structure, source, recorder.root, tags, dict(graphs))
+
+
+def output_names(structure: Any) -> list[str]:
+    """Names for outputs that have none: the dict keys that lead there, else `output_0`, `output_1` …"""
+    names = []
+    for i, path in enumerate(paths(structure)):
+        by_key = any(isinstance(p, str) for p in path)
+        names.append("_".join(map(str, path)) if by_key else f"output_{i}")
+    return unique(names)
+
+
+def _dense(leaf: Any) -> Any:
+    if isinstance(leaf, (tf.SparseTensor, tf.RaggedTensor)):
+        raise CaptureError(
+            f"the model returns a {type(leaf).__name__}",
+            hint="return a dense tensor: x.to_tensor() or tf.sparse.to_dense(x)",
+        )
+    return tf.convert_to_tensor(leaf)
+
+
+def _explain(error: Exception, recorder: Recorder) -> CaptureError:
+    where = recorder.failed.path if recorder.failed else ""
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    text = lines[0].strip() if lines else type(error).__name__
+    return CaptureError(
+        f"tracing the model failed: {type(error).__name__}: {text}",
+        where=where or "<model>",
+        hint="the layer's call must work inside a tf.function; run the model there to see the whole error",
+    )
+
+
+def _forget_losses(model: Any) -> None:
+    """Activity regularizers leave tensors of the trace in the live model's list of losses."""
+    if hasattr(model, "_clear_losses"):
+        model._clear_losses()

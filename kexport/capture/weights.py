@@ -1,0 +1,83 @@
+"""The values of variables, without copying them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kexport.errors import CaptureError
+
+Array = np.ndarray[Any, Any]
+CHUNK = 1 << 22
+
+
+def read_tensor(tensor: Any, where: str = "") -> Array:
+    """The value of an eager tensor, or of the variable whose resource handle it is: a read-only view of TF's buffer.
+
+    Raises:
+        CaptureError: a computed tensor, or a resource that is no variable.
+    """
+    import tensorflow as tf
+
+    if not hasattr(tensor, "_numpy"):
+        raise CaptureError(f"the value of {tensor.name} is not known before the model runs", where=where or None)
+    if tensor.dtype != tf.resource:
+        return _read_only(tensor._numpy())
+    known = tensor._handle_data
+    if known is None or not known.is_set or not known.shape_and_type:
+        raise CaptureError(
+            "the model holds a resource that is not a variable (a lookup table or an iterator)",
+            where=where or None,
+            hint="cut such preprocessing off the model and export the rest",
+        )
+    dtype = tf.as_dtype(known.shape_and_type[0].dtype)
+    try:
+        return _read_only(tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype)._numpy())
+    except tf.errors.OpError as e:
+        raise CaptureError(f"a variable cannot be read: {e.message}", where=where or None) from e
+
+
+def weights_of(model: Any) -> Iterator[tuple[str, Array]]:
+    """Path and value of each weight of a Keras model, in Keras' order."""
+    for weight in model.weights:
+        variable = getattr(weight, "_value", weight)
+        yield getattr(weight, "path", None) or weight.name, read_tensor(variable.handle, model.name)
+
+
+def check_weights(model: Any) -> None:
+    """Refuse weights that are not finite.
+
+    Raises:
+        CaptureError: NaN or Inf among the weights; names them all.
+    """
+    bad = []
+    for path, array in weights_of(model):
+        nan, inf = _count_nonfinite(array)
+        if nan or inf:
+            counts = [f"{n} {what}" for n, what in ((nan, "NaN"), (inf, "Inf")) if n]
+            bad.append(f"  {path}: {' and '.join(counts)} of {array.size}")
+    if bad:
+        raise CaptureError(
+            "\n".join(["the model has weights that are not finite:", *bad]),
+            hint="the training diverged: export an earlier checkpoint",
+        )
+
+
+def _count_nonfinite(array: Array) -> tuple[int, int]:
+    if array.dtype.kind not in "fc" and array.dtype.name not in ("bfloat16",):
+        return 0, 0
+    nan = inf = 0
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        part = flat[start : start + CHUNK]
+        nan += int(np.isnan(part).sum())
+        inf += int(np.isinf(part).sum())
+    return nan, inf
+
+
+def _read_only(array: Any) -> Array:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
