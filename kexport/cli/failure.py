@@ -19,6 +19,10 @@ BUG_HINT = (
 )
 
 
+class ClosedPipe(Exception):
+    """The reader of our output has gone, as `head` does."""
+
+
 class Failure(NamedTuple):
     """An exception in words."""
 
@@ -34,12 +38,12 @@ def report_failure(error: BaseException, state: State) -> int:
     """Print `error` on stderr, and as the document of --json; returns the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE
+    if isinstance(error, ClosedPipe):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush at exit
+        return BROKEN_PIPE
     failure = describe(error)
     if state.debug:
         traceback.print_exception(error)

@@ -11,7 +11,7 @@ import click
 
 import kexport
 from kexport.cli.command import Command, State, flag, write_examples
-from kexport.cli.failure import report_failure
+from kexport.cli.failure import ClosedPipe, report_failure
 
 COMMANDS = ("export", "verify", "reference", "inspect", "targets", "doctor", "completion")
 """The subcommands in the order of the help; each is `command` in the module of its name."""
@@ -37,6 +37,12 @@ class Root(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, EXAMPLES)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as e:
+            raise ClosedPipe from e  # click would exit with 1, which means something else here
+
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
         """Run, and exit: `standalone_mode` is always on."""
         extra.pop("standalone_mode", None)
@@ -48,7 +54,7 @@ class Root(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group("kexport", cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(kexport.__version__, message="kexport %(version)s")
 def cli() -> None:
     """Exports a trained Keras model to the formats it has to run in, and proves that each artifact computes the same.

@@ -12,9 +12,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport.rewrite",),
     ("kexport.passes", "kexport.capture"),
     ("kexport.target",),
-    ("kexport.reference", "kexport.quantize", "kexport.verify"),
+    ("kexport.quantize", "kexport.verify"),
+    ("kexport.reference",),
     ("kexport.project",),
     ("kexport.cli",),
+    ("kexport.__main__",),
 )
 """Rooms from the bottom to the top. A module imports from its own room and from the layers below it.
 
@@ -42,6 +44,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.verify": NUMERIC | {"safetensors"},
     "kexport.project": NUMERIC | {"safetensors"},
     "kexport.cli": {"click", "rich"},
+    "kexport.__main__": set(),
 }
 """The packages that a room may import besides the standard library."""
 

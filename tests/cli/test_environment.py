@@ -1,0 +1,98 @@
+"""`targets` and `doctor`: what is installed, and the line that installs the rest."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+import pytest
+
+import kexport.target
+from kexport.cli import doctor
+from kexport.cli.installed import Package, missing_extras, packages, target_state
+from tests.cli.conftest import Run
+from tests.cli.fakes import FakeRuntime, FakeTarget
+
+READY = FakeTarget("ready", engines=(FakeRuntime("engine-cpu", "ready", "1.2"), FakeRuntime("engine-gpu", "gpu", None)))
+BLIND = FakeTarget("blind", engines=(FakeRuntime("eye", "eyes", None),))
+BROKEN = FakeTarget("broken", lacking=("schema",))
+
+
+@pytest.fixture(autouse=True)
+def fake_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kexport.target, "targets", lambda: {t.name: t for t in (BLIND, BROKEN, READY)})
+
+
+def test_targets_are_listed(run: Run) -> None:
+    lines = run("targets").stdout.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["blind", "broken", "ready"]
+    assert "engine-cpu, engine-gpu" in lines[-1]
+
+
+def test_target_options_are_listed(run: Run) -> None:
+    stdout = run("targets", "--options").stdout
+    assert "ready.layout" in stdout
+    assert "nhwc|nchw" in stdout
+    assert "operator set version" in stdout
+
+
+def test_targets_in_json(run: Run) -> None:
+    found = json.loads(run("targets", "--json").stdout)["targets"]
+    assert [t["name"] for t in found] == ["blind", "broken", "ready"]
+    assert found[2]["runtimes"] == ["engine-cpu", "engine-gpu"]
+    assert found[2]["options"][0] == {
+        "name": "opset",
+        "values": "INTEGER",
+        "default": "24",
+        "help": "operator set version",
+    }
+
+
+def test_extras_that_would_help() -> None:
+    states = [target_state(t) for t in (READY, BLIND, BROKEN, BROKEN)]
+    assert missing_extras(states) == ["eyes", "broken"]
+
+
+def test_packages_are_read_from_the_metadata() -> None:
+    found = packages()
+    assert Package("", "numpy", "<3,>=1.26", version("numpy")) in found
+    assert {p.extra for p in found} >= {"", "onnx", "tensorflow", "dev"}
+    assert "kexport" not in {p.name for p in found}
+
+
+def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"keras": "3.15.1", "jax": "0.10.2"}
+    monkeypatch.setattr(doctor, "installed_version", versions.get)
+    result = run("doctor")
+    assert result.exit_code == 0
+    table = [line.split() for line in result.stdout.splitlines()]
+    for row in (
+        ["capture", "missing", "needs", "tensorflow"],
+        ["reference", "jax", "run", "models", "0.10.2"],
+        ["reference", "torch", "missing"],
+        ["ready", "emit"],
+        ["verify", "engine-cpu", "1.2"],
+        ["missing", "engine-gpu"],
+        ["broken", "missing", "needs", "schema"],
+    ):
+        assert row in table
+    assert 'To install the rest: pip install "kexport[tensorflow,eyes,broken]"' in result.stdout
+
+
+def test_doctor_with_nothing_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "installed_version", lambda name: "1")
+    monkeypatch.setattr(kexport.target, "targets", lambda: {"ready": READY})
+    assert run("doctor").stdout.splitlines()[-1] == "Nothing is missing."
+
+
+def test_doctor_in_json(run: Run) -> None:
+    found = json.loads(run("doctor", "--json").stdout)
+    assert [t["name"] for t in found["targets"]] == ["blind", "broken", "ready"]
+    assert found["targets"][1]["missing"] == ["schema"]
+    assert found["kexport"] == kexport.__version__
+    assert found["install"].startswith('pip install "kexport[')
+
+
+@pytest.mark.parametrize("command", ["targets", "doctor"])
+def test_quiet(run: Run, command: str) -> None:
+    assert run(command, "-q").output == ""
