@@ -1,6 +1,6 @@
 """ONNX beside tf2onnx: time to make, size, extra memory, error to Keras, latency in ONNX Runtime.
 
-    python -m tests.benchmarks.bench_onnx [MODEL ...]
+python -m tests.benchmarks.bench_onnx [MODEL ...]
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def _print(model: str, made: list[Made], folder: Path) -> None:
     errors = {name: float(np.abs(run() - expected["output"]).max()) for name, run in sessions.items()}
     latency = interleaved(sessions)
     ours = made[0]
-    print(f"\n{model}\n{'maker':<14}{'seconds':>9}{'ratio':>7}{'extra MiB':>11}{'bytes':>12}{'error':>10}{'ms':>8}{'ratio':>7}")
+    print(
+        f"\n{model}\n{'maker':<14}{'seconds':>9}{'ratio':>7}{'extra MiB':>11}{'bytes':>12}{'error':>10}{'ms':>8}{'ratio':>7}"
+    )
     for m in made:
         if m.error:
             print(f"{m.maker:<14}failed: {m.error}")

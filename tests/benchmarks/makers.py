@@ -17,6 +17,7 @@ class Maker(NamedTuple):
 def _kexport(target: str, **options: Any) -> Maker:
     def prepare() -> None:
         import kexport.capture.capture
+
         import kexport.project  # noqa: F401
         from kexport.target import find_target
 

@@ -1,6 +1,6 @@
 """Runs one maker on one model in a process of its own, and measures time and extra memory.
 
-    python -m tests.benchmarks.process "kexport onnx" MobileNetV2 FOLDER
+python -m tests.benchmarks.process "kexport onnx" MobileNetV2 FOLDER
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Made(NamedTuple):
@@ -62,7 +62,9 @@ def _reset_peak() -> None:
 
 
 def _status(key: str) -> int:
-    lines: dict[str, Any] = dict(s.split(":", 1) for s in Path("/proc/self/status").read_text().splitlines() if ":" in s)
+    lines: dict[str, Any] = dict(
+        s.split(":", 1) for s in Path("/proc/self/status").read_text().splitlines() if ":" in s
+    )
     return int(lines[key].split()[0])
 
 

@@ -1,0 +1,57 @@
+"""Which targets, with which options, under which name: what the user gave, checked before any work."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kexport.errors import ConfigError
+from kexport.target import Options, Target, find_target, targets
+
+
+def choose_targets(names: Sequence[str] | None) -> list[Target]:
+    """The targets called `names`, or all that can emit here if none is given.
+
+    Raises:
+        ConfigError: an unknown target, one whose packages are missing, or none that can be used.
+    """
+    if names:
+        chosen = [find_target(name) for name in dict.fromkeys(names)]
+        for target in chosen:
+            if missing := target.missing():
+                what = f"the target {target.name!r} needs {', '.join(missing)}, which is not installed"
+                raise ConfigError(what, hint=f"pip install 'kexport[{target.extra}]'")
+        return chosen
+    chosen = [t for t in targets().values() if not t.missing()]
+    if not chosen:
+        raise ConfigError("no target can be used here", hint="kexport doctor says what to install")
+    return chosen
+
+
+def make_options(target: Target, given: Mapping[str, Any]) -> Options:
+    """The target's options with the user's values.
+
+    Raises:
+        ConfigError: no such option.
+    """
+    fields = {f.name for f in dataclasses.fields(target.options)}
+    for name in given:
+        if name not in fields:
+            known = ", ".join(sorted(fields)) or "none"
+            raise ConfigError(f"target {target.name!r} has no option {name!r}", hint=f"its options: {known}")
+    return target.options(**given)
+
+
+def model_name(wanted: str | None, found: str) -> str:
+    """The name of the artifacts: as wanted, or the model's own in letters that suit every file system.
+
+    Raises:
+        ConfigError: the wanted name is not a plain file name.
+    """
+    if wanted is None:
+        return re.sub(r"[^A-Za-z0-9_.-]+", "_", found).strip("._") or "model"
+    if not re.fullmatch(r"[^/\\\x00-\x1f]+", wanted) or wanted.startswith("."):
+        raise ConfigError(f"{wanted!r} cannot be the name of a file", hint="use letters, digits, '_' and '-'")
+    return wanted

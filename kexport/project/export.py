@@ -1,0 +1,225 @@
+"""export: capture once, optimize once, then every target: legalize, emit, validate, verify, publish."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kexport
+from kexport.errors import EmitError, Unsupported, UnsupportedError
+from kexport.ir.graph import Graph
+from kexport.project.choice import choose_targets, make_options, model_name
+from kexport.project.manifest import ArtifactEntry, ModelEntry, file_entries, read_manifest, write_manifest
+from kexport.project.progress import Progress, silent
+from kexport.project.report import ArtifactReport, ExportReport
+from kexport.project.staging import publish, remove, staging
+from kexport.target import Options, Target
+from kexport.verify.check import Check, check_artifact
+from kexport.verify.reference_file import SUFFIX, Reference, save_reference
+from kexport.verify.status import Status, Verdict, overall_status
+
+if TYPE_CHECKING:
+    from kexport.capture.capture import Captured
+
+QUARANTINE = "quarantine"
+"""The folder, inside the output folder, for artifacts that failed their check."""
+
+
+@dataclass
+class Build:
+    """One artifact on its way: legalized graph, place in the staging folder, seconds spent."""
+
+    target: Target
+    options: Options
+    graph: Graph
+    seconds: float
+    path: Path = Path()
+    verdicts: list[Verdict] = dataclasses.field(default_factory=list)
+
+    @property
+    def status(self) -> Status:
+        return overall_status(self.verdicts) if self.verdicts else Status.VALID
+
+
+def export(
+    model: Any,
+    to: Sequence[str] | None = None,
+    out: str | Path = "dist",
+    *,
+    name: str | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    trust: bool = False,
+    custom: Sequence[Any] = (),
+    signature: str | None = None,
+    example: Any = None,
+    verify: bool = True,
+    samples: str | Path | None = None,
+    tolerance: Mapping[str, float] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    timeout: float = 300.0,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Export a model to one or more formats and verify each artifact in its real runtime.
+
+    Args:
+        model: a live Keras model, a .keras or .h5 file, a SavedModel folder, or `module:function`.
+        to: names of targets; None for all that can emit here.
+        out: folder for the artifacts, the reference and the manifest; an artifact of the same name is replaced.
+        name: name of the artifacts; None for the model's own.
+        dims: sizes or names for dynamic dims: `{"batch": 1}`, `{"ids:1": "length"}`.
+        trust: allow code stored in the model (Lambda layers) to run.
+        custom: modules that define custom objects.
+        signature: which signature of a SavedModel.
+        example: a batch for a subclassed model that was never called.
+        verify: run the artifacts; without it they are `valid` at best.
+        samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
+        tolerance: allowed absolute error by output name, or "*" for all.
+        options: options by target: `{"onnx": {"opset": 21}}`.
+        timeout: seconds for each runtime.
+        progress: told what is being done.
+
+    Raises:
+        KexportError: nothing was written; says what is wrong and what to do.
+    """
+    tell = progress or silent
+    targets = choose_targets(to)
+    chosen = {t.name: make_options(t, (options or {}).get(t.name, {})) for t in targets}
+    _refuse_unknown(options or {}, chosen)
+    captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, example=example)
+    name = model_name(name, captured.source.name)
+    builds = _legalize(targets, chosen, graph, tell)
+    out = Path(out)
+    with staging(out) as stage:
+        for build in builds:
+            _emit(build, captured, stage / build.target.name / f"{name}{build.target.suffix}", tell)
+        reference = None
+        if verify:
+            from kexport.project.recording import make_reference
+
+            reference = make_reference(captured, samples, tell)
+            save_reference(reference, stage / f"{name}{SUFFIX}")
+            _verify(builds, reference, tolerance, timeout, tell)
+        return _publish(builds, captured, reference, out, stage, name, tell)
+
+
+def _refuse_unknown(options: Mapping[str, Any], chosen: Mapping[str, Options]) -> None:
+    from kexport.errors import ConfigError
+
+    for target in options:
+        if target not in chosen:
+            raise ConfigError(f"options for {target!r}, which is not a target of this export")
+
+
+def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
+    from kexport.capture.capture import capture
+    from kexport.passes.pipeline import OPTIMIZE, run_passes
+
+    tell("capture", model if isinstance(model, str) else getattr(model, "name", ""), None)
+    captured = capture(model, **how)
+    tell("optimize", captured.graph.name, None)
+    graph = captured.graph.copy()
+    run_passes(graph, OPTIMIZE)
+    return captured, graph
+
+
+def _legalize(targets: Sequence[Target], options: Mapping[str, Options], graph: Graph, tell: Progress) -> list[Build]:
+    """A legalized copy per target. All unsupported nodes of all targets are reported at once."""
+    builds, missing = [], []
+    for target in targets:
+        tell("legalize", target.name, None)
+        start = time.perf_counter()
+        copy = graph.copy()
+        try:
+            target.legalize(copy, options[target.name])
+            target.emitters.check(copy)
+        except UnsupportedError as e:
+            missing += [Unsupported(i.where, f"{i.op} on {target.name}", i.reason) for i in e.items]
+        builds.append(Build(target, options[target.name], copy, time.perf_counter() - start))
+    if missing:
+        raise UnsupportedError(missing, hint="change these layers, or leave the target out with --to")
+    return builds
+
+
+def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
+    tell("emit", build.target.name, None)
+    start = time.perf_counter()
+    path.parent.mkdir()
+    build.target.write(build.graph, captured.contract, path, build.options)
+    build.path = path
+    try:
+        build.target.validate(path)
+    except EmitError as e:
+        e.hint = e.hint or "this is a bug in kexport: please report it"
+        raise
+    build.seconds += time.perf_counter() - start
+
+
+def _verify(
+    builds: Sequence[Build],
+    reference: Reference,
+    tolerance: Mapping[str, float] | None,
+    timeout: float,
+    tell: Progress,
+) -> None:
+    for i, build in enumerate(builds):
+        tell("verify", build.target.name, i / len(builds))
+        precision = getattr(build.options, "precision", "float32")
+        check = Check(precision=precision, tolerances=tolerance, timeout=timeout)
+        build.verdicts = check_artifact(build.path, build.target, reference, check)
+
+
+def _publish(
+    builds: Sequence[Build],
+    captured: Captured,
+    reference: Reference | None,
+    out: Path,
+    stage: Path,
+    name: str,
+    tell: Progress,
+) -> ExportReport:
+    """Move everything to its place, the manifest last; failed artifacts go to quarantine."""
+    tell("publish", str(out), None)
+    models = read_manifest(out)
+    entry = _model_entry(models.get(name), captured, name)
+    reports = []
+    for build in builds:
+        paths = sorted(build.path.parent.iterdir())
+        files = file_entries(build.path.parent, paths)
+        folder = out / QUARANTINE if build.status is Status.FAILED else out
+        folder.mkdir(exist_ok=True)
+        for path in paths:
+            remove(out / path.name)
+            publish(path, folder / path.name)
+        relative = (folder / build.path.name).relative_to(out).as_posix()
+        entry.artifacts[build.target.name] = ArtifactEntry(
+            build.target.name, relative, [dataclasses.replace(f, path=(folder.relative_to(out) / f.path).as_posix())
+                                          for f in files],
+            build.status.value, dataclasses.asdict(build.options), [v.to_json() for v in build.verdicts],
+        )  # fmt: skip
+        size = sum(f.size for f in files)
+        reports.append(
+            ArtifactReport(
+                build.target.name, str(out / relative), size, build.status.value, build.seconds, tuple(build.verdicts)
+            )
+        )
+    if reference is not None:
+        file = stage / f"{name}{SUFFIX}"
+        (entry.reference,) = file_entries(stage, [file])
+        publish(file, out / file.name)
+    models[name] = entry
+    write_manifest(out, models, stage)
+    return ExportReport(name, captured.contract, tuple(reports))
+
+
+def _model_entry(old: ModelEntry | None, captured: Captured, name: str) -> ModelEntry:
+    """A new entry; artifacts of other targets stay in it only if they were made from the same model."""
+    from kexport.capture.fingerprint import fingerprint
+
+    new = ModelEntry(name, fingerprint(captured.source), kexport.__version__, captured.contract)
+    if old and (old.fingerprint, old.kexport, old.contract) == (new.fingerprint, new.kexport, new.contract):
+        new.artifacts, new.reference = old.artifacts, old.reference
+    return new

@@ -1,0 +1,144 @@
+"""The manifest `kexport.json` beside the artifacts: contract, hashes, versions and verdicts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kexport.errors import ConfigError, VerifyError
+from kexport.ir.contract import Contract
+from kexport.project.staging import files_of, publish
+
+FILE = "kexport.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of an artifact: path relative to the manifest, size in bytes, SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass
+class ArtifactEntry:
+    """One artifact: where it is, what is in it, what made it and what was found out about it."""
+
+    target: str
+    path: str
+    files: list[FileEntry]
+    status: str
+    options: dict[str, Any] = field(default_factory=dict)
+    verdicts: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class ModelEntry:
+    """One model: its contract, the hash of what was captured, its reference file and its artifacts by target."""
+
+    name: str
+    fingerprint: str
+    kexport: str
+    contract: Contract
+    reference: FileEntry | None = None
+    artifacts: dict[str, ArtifactEntry] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"contract": self.contract.to_json()}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> ModelEntry:
+        reference = data["reference"]
+        artifacts = {
+            name: ArtifactEntry(**{**a, "files": [FileEntry(**f) for f in a["files"]]})
+            for name, a in data["artifacts"].items()
+        }
+        return ModelEntry(
+            data["name"],
+            data["fingerprint"],
+            data["kexport"],
+            Contract.from_json(data["contract"]),
+            FileEntry(**reference) if reference else None,
+            artifacts,
+        )
+
+
+def read_manifest(folder: Path) -> dict[str, ModelEntry]:
+    """The models of a folder by name; empty if there is no manifest.
+
+    Raises:
+        VerifyError: the manifest is damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["schema"] != SCHEMA:
+            hint = "export the model again, or use the kexport version that made it"
+            raise VerifyError(f"manifest has schema {data['schema']}, this kexport reads {SCHEMA}", where=str(path),
+                              hint=hint)  # fmt: skip
+        return {name: ModelEntry.from_json(entry) for name, entry in data["models"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
+        raise VerifyError("the manifest is damaged", where=str(path), hint="export the model again") from e
+
+
+def write_manifest(folder: Path, models: dict[str, ModelEntry], stage: Path) -> None:
+    """Write the manifest atomically, through the staging folder."""
+    data = {"schema": SCHEMA, "models": {name: models[name].to_json() for name in sorted(models)}}
+    path = stage / FILE
+    path.write_text(json.dumps(data, indent=2, allow_nan=False, default=_plain) + "\n", encoding="utf-8")
+    publish(path, folder / FILE)
+
+
+def find_folder(dist: Path) -> Path:
+    """The folder of the manifest for a folder or an artifact in it.
+
+    Raises:
+        ConfigError: there is no manifest.
+    """
+    for folder in (dist, dist.parent):
+        if (folder / FILE).is_file():
+            return folder
+    what = "no such file or folder" if not dist.exists() else f"there is no {FILE} here"
+    raise ConfigError(what, where=str(dist), hint="give the folder that `kexport export -o` wrote")
+
+
+def file_entries(root: Path, paths: Sequence[Path]) -> list[FileEntry]:
+    """Entries for all files under `paths`, relative to `root`."""
+    files = [f for p in paths for f in files_of(p)]
+    return [FileEntry(f.relative_to(root).as_posix(), f.stat().st_size, sha256(f)) for f in files]
+
+
+def damage(folder: Path, entries: Sequence[FileEntry]) -> str | None:
+    """What is wrong with files compared to their entries, or None."""
+    for entry in entries:
+        path = folder / entry.path
+        if not path.is_file():
+            return f"{entry.path} is missing"
+        if path.stat().st_size != entry.size:
+            return f"{entry.path} has {path.stat().st_size} bytes, the manifest says {entry.size}"
+        if sha256(path) != entry.sha256:
+            return f"{entry.path} was changed: its SHA-256 is not the manifest's"
+    return None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} does not belong in a manifest")

@@ -1,0 +1,111 @@
+"""What export and verify return: one report a model, one line an artifact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kexport.ir.contract import Contract
+from kexport.verify.status import Status, Verdict, worst_verdict
+
+
+@dataclass(frozen=True)
+class ArtifactReport:
+    """One artifact: its path, its size in bytes, and the verdict of the runtime that did worst.
+
+    `max_error` is the largest absolute error to the Keras run over all outputs and batches, `snr` the lowest
+    signal-to-noise ratio in dB, `argmax` the lowest share of rows whose largest element agrees (None where it does
+    not apply), `seconds` the time to make the artifact.
+    """
+
+    target: str
+    path: str
+    size: int
+    status: str
+    seconds: float
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def worst(self) -> Verdict | None:
+        """The verdict that decides the status."""
+        return worst_verdict(self.verdicts)
+
+    @property
+    def runtime(self) -> str:
+        return self.worst.runtime if self.worst else ""
+
+    @property
+    def version(self) -> str:
+        return (self.worst.version or "") if self.worst else ""
+
+    @property
+    def reason(self) -> str:
+        return self.worst.reason if self.worst else ""
+
+    @property
+    def max_error(self) -> float | None:
+        return _extreme(max, [m.max_abs for m in self._metrics()])
+
+    @property
+    def snr(self) -> float | None:
+        return _extreme(min, [m.snr_db for m in self._metrics()])
+
+    @property
+    def argmax(self) -> float | None:
+        return _extreme(min, [m.argmax_agreement for m in self._metrics()])
+
+    def _metrics(self) -> list[Any]:
+        return [o.metrics for v in self.verdicts for o in v.outputs if o.metrics is not None]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; infinite ratios become null."""
+        numbers = {"max_error": self.max_error, "snr": self.snr, "argmax": self.argmax}
+        return {
+            "target": self.target,
+            "path": self.path,
+            "size": self.size,
+            "status": self.status,
+            "runtime": self.runtime,
+            "version": self.version,
+            "reason": self.reason,
+            "seconds": round(self.seconds, 3),
+            **{k: v if v is not None and math.isfinite(v) else None for k, v in numbers.items()},
+            "verdicts": [v.to_json() for v in self.verdicts],
+        }
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """All artifacts of one model, and the contract they share."""
+
+    name: str
+    contract: Contract
+    artifacts: tuple[ArtifactReport, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether no artifact failed its check."""
+        return not any(a.status == Status.FAILED.value for a in self.artifacts)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if no artifact failed, else 1."""
+        return 0 if self.ok else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object: what the command line prints with --json."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "contract": self.contract.to_json(),
+            "artifacts": [a.to_json() for a in self.artifacts],
+            "notes": list(self.notes),
+        }
+
+
+def _extreme(pick: Any, values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return pick(known) if known else None

@@ -1,0 +1,111 @@
+"""verify: artifacts of a folder, checked again on this machine against their recorded reference. Needs no Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kexport.errors import ConfigError, VerifyError
+from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
+from kexport.project.progress import Progress, silent
+from kexport.project.report import ArtifactReport, ExportReport
+from kexport.target import find_target
+from kexport.verify.check import Check, check_artifact
+from kexport.verify.reference_file import Reference, load_reference
+from kexport.verify.status import Status, Verdict, overall_status
+
+
+def verify(
+    dist: str | Path,
+    *,
+    name: str | None = None,
+    reference: str | Path | None = None,
+    tolerance: Mapping[str, float] | None = None,
+    timeout: float = 300.0,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Verify what the manifest of a folder lists: files against their hashes, numbers against the reference.
+
+    Args:
+        dist: the folder that `export` wrote, or one artifact in it.
+        name: which model, if the folder holds several.
+        reference: another reference file; None for the one in the folder.
+        tolerance: allowed absolute error by output name, or "*" for all.
+        timeout: seconds for each runtime.
+        progress: told what is being done.
+
+    Raises:
+        ConfigError: no manifest, or a model that is not in it.
+        VerifyError: the manifest or the reference is damaged.
+    """
+    tell = progress or silent
+    path = Path(dist)
+    folder = find_folder(path)
+    entry = _choose(read_manifest(folder), folder, name, path)
+    recorded = _reference(entry, folder, reference)
+    chosen = [a for a in entry.artifacts.values() if path == folder or (folder / a.path) == path]
+    reports = []
+    for i, artifact in enumerate(chosen):
+        tell("verify", artifact.target, i / len(chosen))
+        verdicts = _check(artifact, entry, folder, recorded, tolerance, timeout)
+        size = sum(f.size for f in artifact.files)
+        status = overall_status(verdicts).value
+        reports.append(ArtifactReport(artifact.target, str(folder / artifact.path), size, status, 0.0, tuple(verdicts)))
+    if not reports:
+        raise ConfigError("the manifest lists no such artifact", where=str(path), hint="kexport verify the folder")
+    return ExportReport(entry.name, entry.contract, tuple(reports))
+
+
+def _choose(models: Mapping[str, ModelEntry], folder: Path, name: str | None, path: Path) -> ModelEntry:
+    if name is None and path != folder:
+        owners = [n for n, m in models.items() if any(folder / a.path == path for a in m.artifacts.values())]
+        name = owners[0] if owners else None
+    if name is None and len(models) == 1:
+        return next(iter(models.values()))
+    if name not in models:
+        hint = f"models: {', '.join(models) or 'none'}; choose one with --name"
+        what = f"there is no model {name!r} here" if name else f"the folder holds {len(models)} models"
+        raise ConfigError(what, where=str(folder), hint=hint)
+    return models[name]
+
+
+def _reference(entry: ModelEntry, folder: Path, other: str | Path | None) -> Reference:
+    if other is not None:
+        reference = load_reference(Path(other))
+        _require_same_model(reference, entry, str(other))
+        return reference
+    if entry.reference is None:
+        hint = "export again without --no-verify, or give --reference"
+        raise VerifyError("there is no reference to verify against", where=str(folder), hint=hint)
+    problem = damage(folder, [entry.reference])
+    if problem:
+        raise VerifyError(problem, where=str(folder), hint="export the model again")
+    return load_reference(folder / entry.reference.path)
+
+
+def _require_same_model(reference: Reference, entry: ModelEntry, where: str) -> None:
+    recorded = reference.environment.model
+    if recorded and recorded != entry.fingerprint:
+        hint = "record it again from the model that was exported"
+        raise VerifyError("the reference is of another model than the artifacts", where=where, hint=hint)
+
+
+def _check(
+    artifact: ArtifactEntry,
+    entry: ModelEntry,
+    folder: Path,
+    reference: Reference,
+    tolerance: Mapping[str, float] | None,
+    timeout: float,
+) -> list[Verdict]:
+    target = find_target(artifact.target)
+    precision = artifact.options.get("precision", "float32")
+    check = Check(contract=entry.contract, precision=precision, tolerances=tolerance, timeout=timeout)
+    problem = damage(folder, artifact.files)
+    if problem is None:
+        return check_artifact(folder / artifact.path, target, reference, check)
+    return [_damaged(artifact, problem)]
+
+
+def _damaged(artifact: ArtifactEntry, problem: str) -> Verdict:
+    return Verdict(Path(artifact.path).name, artifact.target, "", None, "", "", Status.FAILED, f"damaged: {problem}")
