@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import click
+
+from kexport.cli.noise import without_noise
 
 
 @dataclass
@@ -49,7 +53,13 @@ def subcommand(name: str, brief: str, *examples: tuple[str, str]) -> Callable[[C
     """
 
     def decorate(function: Callable[..., Any]) -> Command:
-        made = click.command(name, cls=Command, examples=examples, short_help=brief)(click.pass_obj(function))
+        @click.pass_obj
+        @wraps(function)
+        def run(state: State, *args: Any, **kwargs: Any) -> Any:
+            with nullcontext() if state.debug else without_noise():
+                return function(state, *args, **kwargs)
+
+        made = click.command(name, cls=Command, examples=examples, short_help=brief)(run)
         made.params += [flag("data"), flag("quiet"), flag("debug")]
         return made
 
@@ -71,7 +81,7 @@ def flag(attribute: str) -> click.Option:
 _FLAGS = {
     "data": (["--json"], "Print one JSON document on stdout and nothing else there."),
     "quiet": (["-q", "--quiet"], "Print errors only."),
-    "debug": (["--debug"], "Show the traceback of an error."),
+    "debug": (["--debug"], "Show the traceback of an error, and the logs of native code."),
 }
 
 

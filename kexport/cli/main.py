@@ -12,6 +12,7 @@ import click
 import kexport
 from kexport.cli.command import Command, State, flag, write_examples
 from kexport.cli.failure import ClosedPipe, report_failure
+from kexport.errors import CaptureError
 
 COMMANDS = ("export", "verify", "reference", "inspect", "targets", "doctor", "completion")
 """The subcommands in the order of the help; each is `command` in the module of its name."""
@@ -42,6 +43,9 @@ class Root(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as e:
             raise ClosedPipe from e  # click would exit with 1, which means something else here
+        except SystemExit as e:  # would pass for success, or for a failed verification
+            hint = "remove the call of sys.exit from the model's module"
+            raise CaptureError(f"code that was loaded ended the process with {e.code!r}", hint=hint) from e
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
         """Run, and exit: `standalone_mode` is always on."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from kexport.cli.command import State
 from kexport.cli.render import stderr
 
-Progress = Callable[[str, str, float | None], None]
-"""Called with a stage, a detail, and the fraction done (None where it is not known)."""
+if TYPE_CHECKING:
+    from kexport.project.progress import Progress
 
 
 @contextmanager

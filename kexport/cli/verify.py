@@ -16,14 +16,19 @@ from kexport.cli.shared import arguments, check_options
     "verify",
     "Verify exported artifacts again, here.",
     ("everything in a folder; needs no Keras", "kexport verify dist/"),
+    ("one artifact", "kexport verify dist/model.onnx"),
     ("against a reference recorded on another machine", "kexport verify dist/ --reference reference.safetensors"),
     ("in a script", "kexport verify dist/ --json > report.json"),
 )
 @click.argument("dist")
+@click.option("--name", help="Which model, if DIST holds several.")
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
 @check_options
 def command(state: State, dist: str, **rest: Any) -> int:
-    """Verify the artifacts in DIST, a folder that `kexport export` wrote, in their runtimes on this machine."""
+    """Verify artifacts in their runtimes on this machine.
+
+    DIST is a folder that `kexport export` wrote, or one artifact in it. A damaged file fails its verification.
+    """
     chosen = arguments(rest)
     from kexport.project import verify
 

@@ -56,9 +56,10 @@ def test_options_become_arguments(run: Run, calls: Calls, args: list[str], expec
 
 
 def test_verify_passes_its_options(run: Run, calls: Calls) -> None:
-    result = run("verify", "dist", "--reference", "r.safetensors", "--timeout", "5", "--tolerance", "1e-2")
-    assert result.exit_code == 0
-    assert calls == [(("dist",), {"reference": "r.safetensors", "timeout": 5, "tolerance": {"*": 1e-2}})]
+    args = ["--name", "tiny", "--reference", "r.safetensors", "--timeout", "5", "--tolerance", "1e-2"]
+    assert run("verify", "dist", *args).exit_code == 0
+    expected = {"name": "tiny", "reference": "r.safetensors", "timeout": 5, "tolerance": {"*": 1e-2}}
+    assert calls == [(("dist",), expected)]
 
 
 def test_the_table_has_every_column(run: Run, calls: Calls) -> None:

@@ -23,6 +23,7 @@ from tests.cli.conftest import Run
 
 Raising = Callable[[BaseException], None]
 
+NO_EXIT = "remove the call of sys.exit from the model's module"
 ERRORS = [
     (
         CaptureError("cannot load", where="m.keras", hint="give --trust"),
@@ -33,6 +34,7 @@ ERRORS = [
     (EmitError("too large"), 2, "error: too large\n"),
     (VerifyError("damaged"), 1, "error: damaged\n"),
     (ConfigError("no such target"), 3, "error: no such target\n"),
+    (SystemExit(0), 2, f"error: code that was loaded ended the process with 0\n  hint: {NO_EXIT}\n"),
     (KeyboardInterrupt(), 130, "\nerror: interrupted\n"),
     (MemoryError(), 2, "error: there is not enough memory\n"),
     (PermissionError(13, "Permission denied", "dist"), 2, "error: dist: Permission denied\n"),

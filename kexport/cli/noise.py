@@ -1,0 +1,51 @@
+"""Keeps what native libraries log about themselves off stderr; no setting of theirs does."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NOISE = re.compile(
+    rb"[IWE]\d{4} [\d:.]+\s+\d+ \S+:\d+\] "  # absl: I0000 00:00:1795356760.700560 16309 port.cc:153] ...
+    rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] "  # TensorFlow: 2026-11-22 14:26:00.700560: I tensorflow/core/...
+    rb"|WARNING: All log messages before absl::InitializeLog"
+    rb"|To enable the following instructions: "
+)
+"""Lines that begin so are dropped: notes, warnings and errors of the logs of C++ code, but not fatal ones."""
+
+
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Filters the file descriptor of stderr while the block runs; Python's own `sys.stderr` is not filtered."""
+    python_stderr = sys.stderr
+    try:
+        descriptor = python_stderr.fileno()
+    except (AttributeError, OSError):  # no stderr, or one that is no file: native code writes elsewhere
+        yield
+        return
+    python_stderr.flush()
+    original = os.dup(descriptor)
+    source, sink = os.pipe()
+    os.dup2(sink, descriptor)
+    os.close(sink)
+    thread = threading.Thread(target=_filter, args=(source, original), daemon=True)
+    thread.start()
+    with open(original, "w", buffering=1, closefd=False, encoding=python_stderr.encoding) as direct:
+        sys.stderr = direct
+        try:
+            yield
+        finally:
+            sys.stderr = python_stderr
+            os.dup2(original, descriptor)  # closes the pipe's last end, unless a child process still has it
+            thread.join(timeout=1)
+
+
+def _filter(source: int, sink: int) -> None:
+    with open(source, "rb") as lines:
+        for line in lines:
+            if not NOISE.match(line):
+                os.write(sink, line)
