@@ -70,7 +70,7 @@ class Session(ABC):
 
 
 class Runtime(ABC):
-    """A real engine that executes artifacts. Instances are cheap; the engine is imported in `load` only."""
+    """An engine that executes artifacts. Instances are cheap; the engine is imported in `load` only."""
 
     name: ClassVar[str]
     """Unique in its target, such as `onnxruntime-cpu`."""
@@ -79,6 +79,9 @@ class Runtime(ABC):
     device: ClassVar[str] = "cpu"
     budget: ClassVar[float] = 0.0
     """Extra error the engine itself is allowed, relative to the output's range (0 for exact float32 engines)."""
+
+    simulated: ClassVar[bool] = False
+    """Whether it only computes what the format means, without the format's real engine."""
 
     @abstractmethod
     def version(self) -> str | None:

@@ -77,7 +77,9 @@ class Metrics:
         """The inverse of `to_json`."""
         quantiles = {k: special(v) for k, v in data["quantiles"].items()}
         dtypes = {k: data[k] for k in ("expected_dtype", "actual_dtype")}
-        return Metrics(**{k: special(v) for k, v in data.items()} | {"quantiles": quantiles} | dtypes)
+        values: dict[str, Any] = {k: special(v) for k, v in data.items()}
+        values |= {"quantiles": quantiles, **dtypes}
+        return Metrics(**values)
 
 
 def compare(
@@ -100,7 +102,9 @@ def compare(
         return Metrics(*head, **counts, **_text_errors(expected, actual, keep))
     a, b = _reals(expected), _reals(actual)
     keep_reals = keep if a.shape == keep.shape else np.broadcast_to(keep[..., None], a.shape)
-    fields = counts | _errors(a, b, keep_reals) | {"mismatches": int(_unequal(expected, actual)[keep].sum())}
+    fields: dict[str, Any] = (
+        counts | _errors(a, b, keep_reals) | {"mismatches": int(_unequal(expected, actual)[keep].sum())}
+    )
     if is_float(expected) and is_float(actual):
         fields |= _argmax(a, b, _reals(expected if oracle is None else np.asarray(oracle)), keep, margin)
     return Metrics(*head, **fields)

@@ -11,9 +11,9 @@ import numpy as np
 from kexport.errors import ConfigError
 from kexport.ir.contract import Contract
 from kexport.ir.op import Array
-from kexport.verify.compare import Metrics, compare, is_discrete, value_range
+from kexport.verify.compare import PERMUTATION_RTOL, Metrics, compare, find_permutation, is_discrete, value_range
 from kexport.verify.plain import plain
-from kexport.verify.record import noises
+from kexport.verify.record import EVERY, noises
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.tolerance import Tolerance, derive, unsettled
 
@@ -49,15 +49,19 @@ def tolerances(
 ) -> dict[tuple[str, str], Tolerance]:
     """The tolerance of every (output, batch) of a reference.
 
+    `overrides` are the user's own, by output or for `EVERY` one: absolute errors, or for bool and integer outputs the
+    part of the elements that may differ.
+
     Raises:
         ConfigError: an override for an output that is not there, a bad number, an unknown precision.
         VerifyError: the reference has no oracle.
     """
     overrides = overrides or {}
     names = [p.name for p in reference.contract.outputs]
-    unknown = [n for n in overrides if n not in names]
+    unknown = [n for n in overrides if n not in (*names, EVERY)]
     if unknown:
-        raise ConfigError(f"a tolerance for {unknown[0]!r}, which is not an output", hint=f"outputs: {', '.join(names)}")
+        hint = f"outputs: {', '.join(names)}"
+        raise ConfigError(f"a tolerance is given for {unknown[0]!r}, which is not an output", hint=hint)
     found: dict[tuple[str, str], Tolerance] = {}
     for name, measured in noises(reference).items():
         for tolerance in derive(
@@ -65,7 +69,7 @@ def tolerances(
             precision=precision,
             compute=reference.compute,
             runtime_budget=runtime_budget,
-            override=overrides.get(name),
+            override=overrides.get(name, overrides.get(EVERY)),
         ):
             found[name, tolerance.batch] = tolerance
     return found
@@ -103,11 +107,11 @@ def _judge(recording: Recording, name: str, actual: Mapping[str, Array], allowed
     expected, batch = recording.outputs[name], recording.batch.name
     if name not in actual:
         gone = Metrics(expected.shape, (), expected.dtype.name, "missing")
-        return OutputCheck(name, batch, False, f"missing; the artifact gave {', '.join(actual) or 'nothing'}", gone, allowed)
-    got = np.asarray(actual[name])
-    assert recording.oracle is not None and recording.eval32 is not None
-    exclude = unsettled(expected, recording.oracle[name], recording.eval32[name])
-    metrics = compare(expected, got, exclude=exclude, oracle=recording.oracle[name], margin=2 * allowed.atol)
+        reason = f"missing; the artifact gave {', '.join(actual) or 'nothing'}"
+        return OutputCheck(name, batch, False, reason, gone, allowed)
+    got, oracle, eval32 = np.asarray(actual[name]), (recording.oracle or {})[name], (recording.eval32 or {})[name]
+    exclude = unsettled(expected, oracle, eval32)
+    metrics = compare(expected, got, exclude=exclude, oracle=oracle, margin=2 * allowed.atol)
     fault = _fault(metrics, allowed, is_discrete(expected))
     if fault:
         return OutputCheck(name, batch, False, fault + _hint(recording, name, got, metrics), metrics, allowed)
@@ -123,13 +127,13 @@ def _fault(metrics: Metrics, allowed: Tolerance, discrete: bool) -> str:
         return f"shape {list(metrics.actual_shape)} instead of {list(metrics.expected_shape)}"
     if not metrics.same_dtype:
         return f"element type {metrics.actual_dtype} instead of {metrics.expected_dtype}"
+    if metrics.nonfinite_mismatches:
+        return f"{metrics.nonfinite_mismatches} elements are NaN or infinite on one side only"
     if not allowed.judges:
         return ""
     if discrete:
         share = metrics.mismatches / max(metrics.elements, 1)
         return f"{metrics.mismatches} of {metrics.elements} elements differ" if share > allowed.atol else ""
-    if metrics.nonfinite_mismatches:
-        return f"{metrics.nonfinite_mismatches} elements are NaN or infinite on one side only"
     if not metrics.max_abs <= allowed.atol:
         ratio = metrics.max_abs / allowed.atol if allowed.atol else float("inf")
         place = list(metrics.worst or ())
@@ -141,10 +145,11 @@ def _fault(metrics: Metrics, allowed: Tolerance, discrete: bool) -> str:
 
 def _hint(recording: Recording, name: str, got: Array, metrics: Metrics) -> str:
     """A likely cause: transposed axes, or another output's values."""
-    if metrics.permutation:
-        return f"; it matches after transposing {metrics.permutation}"
+    perm = metrics.permutation or (find_permutation(recording.outputs[name], got) if metrics.same_shape else None)
+    if perm:
+        return f"; it matches after transposing {perm}"
     for other, expected in recording.outputs.items():
-        if other != name and expected.shape == got.shape and expected.size:
-            if compare(expected, got).max_abs <= 1e-3 * value_range(expected):
-                return f"; it holds what output {other!r} should"
+        same_shape = other != name and expected.shape == got.shape and expected.size
+        if same_shape and compare(expected, got).max_abs <= PERMUTATION_RTOL * value_range(expected):
+            return f"; it holds what output {other!r} should"
     return ""

@@ -18,6 +18,8 @@ from kexport.verify.reference_file import Environment, Recording, Reference, wit
 from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes
 from kexport.verify.tolerance import Noise, capture_problem, measure
 
+EVERY = "*"
+"""Stands for every output in tolerances given by the user."""
 Run = Callable[[list[Array]], Sequence[Array]]
 """Keras' predict: arrays in the order of the contract's inputs -> arrays in the order of its outputs."""
 
@@ -139,7 +141,8 @@ def noises(reference: Reference) -> dict[str, list[Noise]]:
 
 def capture_problems(reference: Reference, overrides: Mapping[str, float] | None = None) -> list[str]:
     """Where the captured graph is not the Keras model: one sentence per output, none if all agree."""
-    found = [capture_problem(n, (overrides or {}).get(name)) for name, n in noises(reference).items()]
+    own = overrides or {}
+    found = [capture_problem(n, own.get(name, own.get(EVERY))) for name, n in noises(reference).items()]
     return [p for p in found if p]
 
 
@@ -164,9 +167,7 @@ def _evaluated(recording: Recording, graph: Graph) -> Recording:
                 f"{list(array.shape)} in Keras and {shapes[0]} in the captured graph"
             )
     names = list(recording.outputs)
-    return dataclasses.replace(
-        recording, oracle={n: oracle[n] for n in names}, eval32={n: eval32[n] for n in names}
-    )
+    return dataclasses.replace(recording, oracle={n: oracle[n] for n in names}, eval32={n: eval32[n] for n in names})
 
 
 def _as_type(array: Array, dtype: DType) -> Array:

@@ -1,0 +1,170 @@
+"""Checks an artifact: reads it back, runs it in every engine that is there, and judges what comes out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexport.errors import ConfigError, GraphError, KexportError
+from kexport.ir.contract import Contract
+from kexport.ir.evaluator import bind_inputs
+from kexport.target import Runtime, Target
+from kexport.verify.agreement import contract_problems
+from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
+from kexport.verify.record import capture_problems
+from kexport.verify.reference_file import Recording, Reference
+from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
+from kexport.verify.status import Status, Verdict
+
+
+@dataclass(frozen=True)
+class Check:
+    """How to check: everything that is not the artifact, the target or the reference."""
+
+    contract: Contract | None = None
+    """What the artifact must keep, where it differs from the reference's (a fixed batch size); None for the same."""
+    precision: str = "float32"
+    """What the artifact declares, a key of `tolerance.PRECISIONS`."""
+    tolerances: Mapping[str, float] | None = None
+    """The user's own, by output."""
+    runtimes: Sequence[str] | None = None
+    """Names of the runtimes to use; None for all."""
+    timeout: float = TIMEOUT
+    threads: int = 1
+    repeats: int = 0
+    """Extra runs, for timing."""
+    target: str | None = None
+    """How a new process finds the target, `module:attribute`; None for its name."""
+
+
+def check_artifact(path: Path, target: Target, reference: Reference, check: Check = Check()) -> list[Verdict]:
+    """One verdict per runtime of the target; exactly one if the artifact cannot be run at all.
+
+    Raises:
+        ConfigError: options that make no sense: unknown runtime, output or precision.
+        VerifyError: the reference has no oracle.
+    """
+    runtimes = _chosen(target, check.runtimes)
+    tolerances(reference, precision=check.precision, overrides=check.tolerances)
+    fault = _fault_before_running(path, target, reference, check)
+    if fault:
+        return [_verdict(path, target, r, Status.FAILED, fault) for r in runtimes or [None]]
+    if not runtimes:
+        return [_verdict(path, target, None, Status.VALID, f"no runtime for {target.title}, so it was not run")]
+    return [_checked(path, target, runtime, reference, check) for runtime in runtimes]
+
+
+def fitting(reference: Reference, contract: Contract) -> tuple[Recording, ...]:
+    """The recordings whose inputs fit a contract that may have fixed sizes."""
+    return tuple(r for r in reference.recordings if _fits(r, contract))
+
+
+def _fault_before_running(path: Path, target: Target, reference: Reference, check: Check) -> str:
+    """What is wrong before anything is run; empty if nothing is."""
+    problems = capture_problems(reference, check.tolerances)
+    if problems:
+        return "capture disagrees with Keras: " + "; ".join(problems)
+    contract = check.contract or reference.contract
+    try:
+        target.validate(path)
+        problems = contract_problems(contract, target.read_contract(path))
+    except KexportError as e:
+        return f"not valid: {e.what}"
+    except Exception as e:  # noqa: BLE001  a parser may raise anything on a damaged file
+        return f"cannot be read back: {type(e).__name__}: {e}"
+    if problems:
+        return "breaks the contract: " + "; ".join(problems)
+    return "" if fitting(reference, contract) else "no batch of the reference fits the artifact's fixed sizes"
+
+
+def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check) -> Verdict:
+    contract = check.contract or reference.contract
+    recordings = fitting(reference, contract)
+    result = run_artifact(
+        path, check.target or target.name, runtime, [r.batch.inputs for r in recordings],
+        timeout=check.timeout, threads=check.threads, repeats=check.repeats,
+    )  # fmt: skip
+    if result.status == "missing":
+        return _verdict(path, target, runtime, Status.VALID, f"not run: {result.message}")
+    allowed = tolerances(
+        reference, precision=check.precision, runtime_budget=runtime.budget, overrides=check.tolerances
+    )
+    pairs = list(zip(recordings, result.outputs, strict=False))
+    checks = [c for recording, outputs in pairs for c in judge_batch(recording, outputs, allowed)]
+    if not result.ok:
+        reason = f"{result.status}: {result.message}"
+        return _verdict(path, target, runtime, Status.FAILED, reason, result, checks, [r for r, _ in pairs])
+    passed, reason = overall(checks, reference.contract)
+    good = Status.SIMULATED if runtime.simulated else Status.VERIFIED
+    reason = "; ".join([reason, *_weaknesses(contract, recordings)]) if passed else reason
+    return _verdict(path, target, runtime, good if passed else Status.FAILED, reason, result, checks, recordings)
+
+
+def _verdict(
+    path: Path,
+    target: Target,
+    runtime: Runtime | None,
+    status: Status,
+    reason: str,
+    result: RunResult | None = None,
+    checks: Sequence[OutputCheck] = (),
+    recordings: Sequence[Recording] = (),
+) -> Verdict:
+    return Verdict(
+        artifact=path.name,
+        target=target.name,
+        runtime=runtime.name if runtime else "",
+        version=runtime.version() if runtime else None,
+        host=f"{platform.system()} {platform.machine()}",
+        device=runtime.device if runtime else "",
+        status=status,
+        reason=reason,
+        outputs=tuple(checks),
+        batches=tuple(_describe(r) for r in recordings),
+        seconds=dict(result.seconds) if result else None,
+        peak_bytes=result.peak_bytes if result else 0,
+    )
+
+
+def _describe(recording: Recording) -> dict[str, Any]:
+    batch = recording.batch
+    return {"name": batch.name, "kind": batch.kind, "sizes": dict(batch.sizes), "seed": batch.seed}
+
+
+def _chosen(target: Target, names: Sequence[str] | None) -> list[Runtime]:
+    runtimes = list(target.runtimes())
+    known = [r.name for r in runtimes]
+    unknown = [n for n in names or () if n not in known]
+    if unknown:
+        hint = f"runtimes: {', '.join(known) or 'none'}"
+        raise ConfigError(f"target {target.name!r} has no runtime {unknown[0]!r}", hint=hint)
+    return [r for r in runtimes if names is None or r.name in names]
+
+
+def _fits(recording: Recording, contract: Contract) -> bool:
+    ports = [(p.name, p.type) for p in contract.inputs]
+    try:
+        bind_inputs(ports, [recording.batch.inputs[p.name] for p in contract.inputs])
+    except (GraphError, KeyError):
+        return False
+    return True
+
+
+def _weaknesses(contract: Contract, recordings: Sequence[Recording]) -> list[str]:
+    """What the batches could not show, although everything passed."""
+    found: list[str] = []
+    for symbol in contract.symbols:
+        sizes = sorted({r.batch.sizes[symbol] for r in recordings if symbol in r.batch.sizes})
+        if len(sizes) < 2:
+            found.append(f"dimension {symbol!r} was checked at one size only ({', '.join(map(str, sizes))})")
+    for port in contract.outputs:
+        values = [r.outputs[port.name] for r in recordings]
+        flat = np.concatenate([v.reshape(-1) for v in values])
+        if flat.size and (flat == flat[0]).all():
+            found.append(f"output {port.name!r} has one and the same value everywhere")
+    return found

@@ -1,0 +1,156 @@
+"""Starts the worker, waits for it with a time limit, and turns whatever happens into a RunResult."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kexport.errors import KexportError
+from kexport.ir.op import Array
+from kexport.target import Runtime
+from kexport.verify.tensors import load_tensors, save_tensors
+from kexport.verify.worker import Job
+
+TIMEOUT = 300.0
+"""Seconds for loading and all batches together."""
+TAIL = 600
+"""How many characters of a dead worker's last words are kept."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of running an artifact. `status` is ok, missing, error, crashed, timeout or garbage."""
+
+    status: str
+    message: str = ""
+    outputs: tuple[Mapping[str, Array], ...] = ()
+    """One mapping per batch that was completed."""
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """`load`, `first` and `best` run, as far as it came."""
+    peak_bytes: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+
+def run_artifact(
+    path: Path,
+    target: str,
+    runtime: Runtime,
+    batches: Sequence[Mapping[str, Array]],
+    *,
+    timeout: float = TIMEOUT,
+    threads: int = 1,
+    repeats: int = 0,
+) -> RunResult:
+    """Run an artifact on batches of inputs in a process of its own. Never raises for what the runtime does.
+
+    Args:
+        path: the artifact.
+        target: the name of an installed target, or `module:attribute`.
+        runtime: one of the target's; only its name reaches the process.
+        batches: inputs by name.
+        timeout: seconds until the process is ended.
+        threads: passed to the runtime.
+        repeats: extra runs of the last batch, for timing.
+    """
+    if runtime.version() is None:
+        return RunResult("missing", f"{runtime.name} is not installed: pip install 'kexport[{runtime.extra}]'")
+    with tempfile.TemporaryDirectory(prefix="kexport-") as name:
+        folder = Path(name)
+        job = Job(target, runtime.name, str(path.absolute()), len(batches), threads, repeats)
+        (folder / "job.json").write_text(json.dumps(asdict(job)))
+        for i, inputs in enumerate(batches):
+            save_tensors(folder / f"in-{i}.safetensors", inputs, {})
+        code = _wait(folder, timeout)
+        return _result(folder, code, len(batches), timeout)
+
+
+def _wait(folder: Path, timeout: float) -> int | None:
+    """The worker's exit code; None after the time limit, with the whole process group ended."""
+    paths = os.pathsep.join(p for p in sys.path if p)
+    command = [sys.executable, "-m", "kexport.verify.worker", str(folder)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            _end_group(process)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the worker and, where there are process groups, what it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        return
+    finally:
+        process.wait()
+
+
+def _result(folder: Path, code: int | None, batches: int, timeout: float) -> RunResult:
+    try:
+        report: dict[str, Any] = json.loads((folder / "result.json").read_text())
+        phase, runs = report["phase"], [float(s) for s in report["runs"]]
+        seconds = {"load": float(report["seconds"]["load"])} if "load" in report["seconds"] else {}
+        peak, error = int(report["peak_bytes"]), report["error"]
+    except (OSError, ValueError, KeyError, TypeError):
+        phase, runs, seconds, peak, error = "start", [], {}, 0, None
+    if runs:
+        seconds |= {"first": runs[0], "best": min(runs)}
+    facts: dict[str, Any] = {"seconds": seconds, "peak_bytes": peak}
+    outputs, broken = _outputs(folder, batches)
+    if code is None:
+        return RunResult("timeout", f"no result after {timeout:g} s (phase: {phase})", outputs, **facts)
+    if code < 0:
+        return RunResult("crashed", f"ended by {_signal(-code)} (phase: {phase}){_tail(folder)}", outputs, **facts)
+    if error is not None:
+        return RunResult("error", f"{error} (phase: {phase})", outputs, **facts)
+    if code or phase != "done":
+        return RunResult("crashed", f"exit code {code} (phase: {phase}){_tail(folder)}", outputs, **facts)
+    if broken or len(outputs) != batches:
+        return RunResult("garbage", broken or f"{len(outputs)} results for {batches} batches", outputs, **facts)
+    return RunResult("ok", "", outputs, **facts)
+
+
+def _outputs(folder: Path, batches: int) -> tuple[tuple[Mapping[str, Array], ...], str]:
+    """The completed batches, and why the next one cannot be read (empty if there is none)."""
+    found: list[Mapping[str, Array]] = []
+    for i in range(batches):
+        path = folder / f"out-{i}.safetensors"
+        if not path.exists():
+            break
+        try:
+            found.append(load_tensors(path)[0])
+        except KexportError as e:
+            return tuple(found), f"the outputs of batch {i} cannot be read: {e.what}"
+    return tuple(found), ""
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _tail(folder: Path) -> str:
+    text = (folder / "log").read_text(errors="replace").strip()
+    return f": …{text[-TAIL:]}" if len(text) > TAIL else f": {text}" if text else ""

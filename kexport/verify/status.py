@@ -1,0 +1,102 @@
+"""Verdicts on artifacts, and the ladder of what has been shown about one."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kexport.verify.judge import OutputCheck
+from kexport.verify.plain import plain, special
+
+
+class Status(enum.Enum):
+    """How much is known about an artifact, from bad to good; comparable with < and >."""
+
+    FAILED = "failed"
+    EMITTED = "emitted"
+    """Written, not even read back."""
+    VALID = "valid"
+    """The format's own checker took it, and it keeps the contract."""
+    SIMULATED = "simulated"
+    """Something other than the format's engine computed the right numbers from the file."""
+    VERIFIED = "verified"
+    """The format's real engine computed the right numbers."""
+
+    def __lt__(self, other: Status) -> bool:
+        return _LADDER.index(self) < _LADDER.index(other)
+
+    def __gt__(self, other: Status) -> bool:
+        return other < self
+
+
+_LADDER = list(Status)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one runtime showed about one artifact."""
+
+    artifact: str
+    """The artifact's file name, without its folder."""
+    target: str
+    runtime: str
+    version: str | None
+    host: str
+    device: str
+    status: Status
+    reason: str
+    outputs: tuple[OutputCheck, ...] = ()
+    batches: tuple[Mapping[str, Any], ...] = ()
+    """Name, kind, sizes and seed of every batch that was run."""
+    seconds: Mapping[str, float] | None = None
+    """`load`, `first` and `best` run; None if nothing was run."""
+    peak_bytes: int = 0
+    """Peak memory of the runtime's process."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return plain(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Verdict:
+        """The inverse of `to_json`."""
+        seconds = data["seconds"] and {k: special(v) for k, v in data["seconds"].items()}
+        return Verdict(
+            **dict(data)
+            | {
+                "status": Status(data["status"]),
+                "outputs": tuple(OutputCheck.from_json(c) for c in data["outputs"]),
+                "batches": tuple(data["batches"]),
+                "seconds": seconds,
+            }
+        )
+
+    @property
+    def worst(self) -> OutputCheck | None:
+        """The check that failed worst, else the judged one nearest to its tolerance."""
+        judged = [c for c in self.outputs if c.passed is not None]
+        return max(judged, key=lambda c: (not c.passed, _closeness(c)), default=None)
+
+
+def overall_status(verdicts: Iterable[Verdict]) -> Status:
+    """The status of an artifact: failed if any runtime failed, else the best that one showed; emitted for none."""
+    found = [v.status for v in verdicts]
+    return Status.FAILED if Status.FAILED in found else max(found, default=Status.EMITTED, key=_LADDER.index)
+
+
+def worst_verdict(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The verdict that decides the status: among those that have it, the one that came nearest to its tolerances."""
+    status = overall_status(verdicts)
+    deciding = [v for v in verdicts if v.status is status]
+    return max(deciding, key=lambda v: _closeness(v.worst) if v.worst else 0.0, default=None)
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """What the shell gets: 1 if any verdict is `failed`, or if there is none at all."""
+    return int(not verdicts or any(v.status is Status.FAILED for v in verdicts))
+
+
+def _closeness(check: OutputCheck) -> float:
+    return check.metrics.max_abs / check.tolerance.atol if check.tolerance.atol else check.metrics.max_abs

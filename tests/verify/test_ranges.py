@@ -1,0 +1,135 @@
+"""Value ranges read off graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kexport.ir.dim import symbol
+from kexport.ir.graph import Graph, Value
+from kexport.ir.op import OPS
+from kexport.ir.types import DType, TensorType
+from kexport.ops import (
+    Add,
+    Cast,
+    Concat,
+    Div,
+    Gather,
+    Less,
+    Mul,
+    OneHot,
+    Relu,
+    Reshape,
+    Select,
+    Slice,
+    Sub,
+    Transpose,
+)
+from kexport.verify import ranges
+from kexport.verify.ranges import PIXELS, Range, input_ranges
+
+BATCH = symbol("batch")
+
+
+def build(type: TensorType, body: Callable[[Graph, Value], Value]) -> Range:
+    graph = Graph()
+    x = graph.input("x", type)
+    graph.output("y", body(graph, x))
+    return input_ranges(graph)["x"]
+
+
+def table(graph: Graph, rows: int) -> Value:
+    return graph.constant(np.zeros((rows, 4), np.float32))
+
+
+def ids(dtype: DType = DType.I32) -> TensorType:
+    return TensorType(dtype, (BATCH, 6))
+
+
+def embed(graph: Graph, x: Value, rows: int = 50) -> Value:
+    return graph.add(Gather(axis=0), table(graph, rows), x).output
+
+
+def through_layout(graph: Graph, x: Value) -> Value:
+    flat = graph.add(Reshape(shape=(BATCH * 6,)), x).output
+    part = graph.add(Slice(begin=(0,), end=(5,), strides=(1,)), flat).output
+    twice = graph.add(Concat(axis=0), part, part).output
+    return embed(graph, graph.add(Cast(dtype=DType.I64), twice).output)
+
+
+def negative_indices(graph: Graph, x: Value) -> Value:
+    """select(x < 0, x + 50, x), as keras.ops.take does."""
+    below = graph.add(Less(), x, graph.constant(np.int32(0))).output
+    moved = graph.add(Add(), x, graph.constant(np.int32(50))).output
+    return embed(graph, graph.add(Select(), below, moved, x).output)
+
+
+def offset(graph: Graph, x: Value) -> Value:
+    return embed(graph, graph.add(Sub(), x, graph.constant(np.int32(3))).output)
+
+
+def two_tables(graph: Graph, x: Value) -> Value:
+    return graph.add(Add(), embed(graph, x), embed(graph, x, 20)).output
+
+
+def float_ids(graph: Graph, x: Value) -> Value:
+    return embed(graph, graph.add(Cast(dtype=DType.I32), x).output)
+
+
+def one_hot(graph: Graph, x: Value) -> Value:
+    return graph.add(OneHot(depth=7, dtype=DType.F32), x).output
+
+
+@pytest.mark.parametrize(
+    ("type", "body", "expected"),
+    [
+        pytest.param(ids(), embed, Range("integers", 0, 49), id="gather"),
+        pytest.param(ids(), through_layout, Range("integers", 0, 49), id="layout"),
+        pytest.param(ids(), negative_indices, Range("integers", 0, 49), id="negative-indices"),
+        pytest.param(ids(), offset, Range("integers", 3, 52), id="offset"),
+        pytest.param(ids(), two_tables, Range("integers", 0, 19), id="smallest-of-two"),
+        pytest.param(ids(), one_hot, Range("integers", 0, 6), id="one-hot"),
+        pytest.param(ids(DType.F32), float_ids, Range("integers", 0, 49), id="float-indices"),
+        pytest.param(ids(DType.U8), lambda g, x: embed(g, x, 1000), Range("integers", 0, 255), id="uint8"),
+        pytest.param(ids(), lambda g, x: g.add(Add(), x, x).output, Range("integers", 0, 9), id="no-index"),
+        pytest.param(ids(DType.BOOL), lambda g, x: x, Range("integers", 0, 1), id="bool"),
+        pytest.param(ids(DType.F32), lambda g, x: g.add(Relu(), x).output, Range("normal"), id="float"),
+    ],
+)
+def test_integer_ranges(type: TensorType, body: Callable[[Graph, Value], Value], expected: Range) -> None:
+    assert build(type, body) == expected
+
+
+def scaled(op: object, *values: float) -> Callable[[Graph, Value], Value]:
+    def body(graph: Graph, x: Value) -> Value:
+        return graph.add(op, x, graph.constant(np.array(values, np.float32))).output  # type: ignore[arg-type]
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(scaled(Mul(), 1 / 255), PIXELS, id="x/255"),
+        pytest.param(scaled(Mul(), 1 / 127.5), PIXELS, id="x/127.5"),
+        pytest.param(scaled(Div(), 255), PIXELS, id="div"),
+        pytest.param(scaled(Sub(), 123.7, 116.8, 103.9), PIXELS, id="mean"),
+        pytest.param(scaled(Mul(), 0.5), Range("normal"), id="mul"),
+        pytest.param(scaled(Sub(), 0.5), Range("normal"), id="sub"),
+        pytest.param(scaled(Mul(), np.nan), Range("normal"), id="nan"),
+    ],
+)
+def test_rescaled_inputs_are_images(body: Callable[[Graph, Value], Value], expected: Range) -> None:
+    assert build(TensorType(DType.F32, (BATCH, 8, 8, 3)), body) == expected
+
+
+def test_transposed_image_is_still_normal() -> None:
+    image = TensorType(DType.F32, (BATCH, 8, 8, 3))
+    assert build(image, lambda g, x: g.add(Transpose(perm=(0, 3, 1, 2)), x).output) == Range("normal")
+
+
+def test_op_names_exist() -> None:
+    named = ranges._SAME | {"gather", "gather_nd", "scatter_nd", "one_hot", "select", "add", "sub", "mul", "div"}
+    assert named <= OPS.keys()

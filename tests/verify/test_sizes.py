@@ -1,0 +1,105 @@
+"""Sizes for dynamic dims."""
+
+from __future__ import annotations
+
+import pytest
+
+from kexport.errors import ConfigError, VerifyError
+from kexport.ir.contract import Contract, Port
+from kexport.ir.types import TensorType
+from kexport.verify.sizes import LADDER, SizePlan, Sizes, choose_sizes
+
+
+def contract(*types: str) -> Contract:
+    ports = tuple(Port(f"x{i}", TensorType.parse(t)) for i, t in enumerate(types))
+    return Contract(ports, ports)
+
+
+IMAGE = contract("f32[batch,height,width,3]")
+
+
+def multiples_of_32(sizes: Sizes) -> None:
+    if sizes["height"] % 32 or sizes["width"] % 32:
+        raise ValueError("concat of 7 and 8")
+
+
+def equal(sizes: Sizes) -> None:
+    if sizes["height"] != sizes["width"]:
+        raise ValueError("not square")
+
+
+def test_no_symbols_one_choice() -> None:
+    assert choose_sizes(contract("f32[1,3]")) == SizePlan(({},))
+
+
+def test_batch_is_1_and_3() -> None:
+    assert choose_sizes(contract("f32[batch,3]")).choices == ({"batch": 1}, {"batch": 3})
+
+
+def test_every_symbol_has_two_sizes_and_no_two_symbols_share_one() -> None:
+    plan = choose_sizes(IMAGE)
+    first, second = plan.choices
+    assert plan.single == ()
+    assert all(first[s] != second[s] for s in first)
+    assert all(len(set(c.values())) == 3 for c in plan.choices)
+
+
+def test_refused_sizes_are_left_out() -> None:
+    plan = choose_sizes(IMAGE, multiples_of_32)
+    assert plan.choices == (
+        {"batch": 1, "height": 32, "width": 64},
+        {"batch": 3, "height": 64, "width": 96},
+    )
+
+
+def test_sizes_that_must_be_equal_are_found() -> None:
+    first, second = choose_sizes(IMAGE, equal).choices
+    assert first["height"] == first["width"] != second["height"] == second["width"]
+
+
+def test_a_symbol_with_one_size_is_named() -> None:
+    def only_64(sizes: Sizes) -> None:
+        if (sizes["height"], sizes["width"]) != (64, 64):
+            raise ValueError
+
+    plan = choose_sizes(IMAGE, only_64)
+    assert plan.choices == ({"batch": 1, "height": 64, "width": 64}, {"batch": 3, "height": 64, "width": 64})
+    assert plan.single == ("height", "width")
+
+
+def test_a_batch_that_must_be_1_leaves_the_others_two_sizes() -> None:
+    def single(sizes: Sizes) -> None:
+        if sizes["batch"] != 1:
+            raise ValueError
+
+    plan = choose_sizes(IMAGE, single)
+    assert plan.single == ("batch",)
+    assert len({c["height"] for c in plan.choices}) == 2
+
+
+def test_hints_are_least_sizes_or_the_only_ones() -> None:
+    plan = choose_sizes(IMAGE, hints={"height": 20, "width": [7, 9], "batch": [2, 5]})
+    assert [c["batch"] for c in plan.choices] == [2, 5]
+    assert all(c["height"] >= 20 for c in plan.choices)
+    assert {c["width"] for c in plan.choices} == {7, 9}
+
+
+def test_no_size_is_tried_twice() -> None:
+    tried: list[tuple[int, ...]] = []
+
+    def refuse(sizes: Sizes) -> None:
+        tried.append(tuple(sizes.values()))
+        raise ValueError("too small for a 300-tap filter")
+
+    with pytest.raises(VerifyError, match=r"takes none of the sizes tried for batch, height, width.*300-tap"):
+        choose_sizes(IMAGE, refuse)
+    assert len(tried) == len(set(tried)) == len(LADDER)
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [({"depth": 3}, "no dynamic dimension 'depth'"), ({"batch": 0}, "must be 1 or more"), ({"batch": []}, "1 or more")],
+)
+def test_wrong_hints(hints: dict[str, int | list[int]], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        choose_sizes(IMAGE, hints=hints)
