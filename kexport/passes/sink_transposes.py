@@ -1,0 +1,304 @@
+"""Moves transposes towards the outputs, through the ops that don't care, until they meet and cancel.
+
+An op on T(x) becomes T(op' on x), op' being the op with its axes renamed. A transpose only ever moves down or
+disappears, so the rules come to rest. Targets that keep channels first wrap their convolutions in a pair of
+transposes, add rules for their own ops to `SINK`, and end with none between the convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from kexport import ops
+from kexport.ir.dim import Dim, SymDim, product
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Op
+from kexport.ops.binary import Binary
+from kexport.ops.elementwise import Unary
+from kexport.ops.reduce import ArgReduce, Cumulative, Reduce
+from kexport.rewrite import Log, Rewriter, Rule, RulePass, Skip, rule
+from kexport.rewrite.rule import Replacement
+
+Perm = tuple[int, ...]
+T = TypeVar("T")
+
+
+def transpose_above(value: Value) -> Node | None:
+    """The transpose that makes `value`."""
+    node = value.producer
+    return node if node is not None and isinstance(node.op, ops.Transpose) else None
+
+
+def inverse(perm: Perm) -> Perm:
+    """The permutation that undoes `perm`."""
+    return tuple(sorted(range(len(perm)), key=perm.__getitem__))
+
+
+def unpermute(values: Sequence[T], perm: Perm) -> tuple[T, ...]:
+    """Per-axis values for T(x), as those for x."""
+    return tuple(values[i] for i in inverse(perm))
+
+
+def keeps_order(shape: Sequence[Dim], perm: Perm) -> bool:
+    """Whether a transpose of this shape moves nothing but axes of size 1, and so is a reshape."""
+    moved = [p for p in perm if shape[p] != 1]
+    return moved == sorted(moved)
+
+
+def only_transposed(node: Node) -> bool:
+    """Whether nothing but transposes reads the results."""
+    users = [u for v in node.outputs for u in v.users]
+    assert node.graph is not None
+    return bool(users) and not any(node.graph.is_output(v) for v in node.outputs) and all(
+        isinstance(u.op, ops.Transpose) for u in users
+    )  # fmt: skip
+
+
+def _perm(node: Node) -> Perm:
+    assert isinstance(node.op, ops.Transpose)
+    return node.op.perm
+
+
+def _sunk(rewriter: Rewriter, op: Op, above: Node, *rest: Value, perm: Perm | None = None) -> Replacement:
+    """`op` on what `above` transposes, and the transpose after it."""
+    results = rewriter.add_all(op, above.inputs[0], *rest)
+    perm = _perm(above) if perm is None else perm
+    if perm == tuple(range(len(perm))):
+        return results
+    return tuple(rewriter.add(ops.Transpose(perm), r) for r in results)
+
+
+# --- transposes that meet
+
+
+@rule(ops.Transpose)
+def merge_transposes(node: Node, rewriter: Rewriter) -> Replacement:
+    """T(T(x)) is one transpose, or none."""
+    perm, source, above = _perm(node), node.inputs[0], transpose_above(node.inputs[0])
+    if above is not None:
+        perm, source = tuple(_perm(above)[p] for p in perm), above.inputs[0]
+    if perm == tuple(range(len(perm))):
+        return source
+    return None if above is None else rewriter.add(ops.Transpose(perm), source)
+
+
+# --- ops on one operand
+
+
+@rule(Unary, ops.Cast)
+def sink_through_unary(node: Node, rewriter: Rewriter) -> Replacement:
+    """Elementwise."""
+    above = transpose_above(node.inputs[0])
+    return None if above is None else _sunk(rewriter, node.op, above)
+
+
+@rule(ops.Pad, ops.Slice, ops.Reverse, ops.Split)
+def sink_through_layout(node: Node, rewriter: Rewriter) -> Replacement:
+    """One attribute value for each axis, or the names of axes."""
+    above = transpose_above(node.inputs[0])
+    return None if above is None else _sunk(rewriter, _rename_axes(node.op, _perm(above)), above)
+
+
+@rule(ops.Tile, ops.BroadcastTo, ops.Softmax, ops.LogSoftmax, Cumulative)
+def sink_if_it_cancels(node: Node, rewriter: Rewriter) -> Replacement:
+    """Ops that make more of a transpose's operand, or that are fastest on the last axis."""
+    above = transpose_above(node.inputs[0])
+    if above is None:
+        return None
+    if node.output.type.rank != len(_perm(above)) or not only_transposed(node):
+        return Skip("the transpose would not cancel after it")
+    return _sunk(rewriter, _rename_axes(node.op, _perm(above)), above)
+
+
+@rule(Reduce, ArgReduce)
+def sink_through_reduction(node: Node, rewriter: Rewriter) -> Replacement:
+    """Axes go; the transpose that is left orders the others."""
+    above = transpose_above(node.inputs[0])
+    if above is None:
+        return None
+    op: Any = node.op
+    perm = _perm(above)
+    renamed = _rename_axes(op, perm)
+    if op.keepdims:
+        return _sunk(rewriter, renamed, above)
+    gone = renamed.axes if isinstance(op, Reduce) else (renamed.axis,)
+    kept = [p for p in perm if p not in gone]
+    return _sunk(rewriter, renamed, above, perm=tuple(sorted(kept).index(p) for p in kept))
+
+
+@rule(ops.Gather)
+def sink_through_gather(node: Node, rewriter: Rewriter) -> Replacement:
+    """One axis is replaced by that of the indices, or goes."""
+    above, indices = transpose_above(node.inputs[0]), node.inputs[1]
+    assert isinstance(node.op, ops.Gather)
+    if above is None or node.op.batch_dims or indices.type.rank > 1:
+        return None
+    perm = _perm(above)
+    axis = perm[node.op.axis]
+    kept = [p for p in perm if p != axis]
+    order = perm if indices.type.rank else tuple(sorted(kept).index(p) for p in kept)
+    return _sunk(rewriter, ops.Gather(axis), above, indices, perm=order)
+
+
+def _rename_axes(op: Any, perm: Perm) -> Any:
+    """`op` on T(x) as the op on x that makes the transposed result."""
+    match op:
+        case ops.Pad(pads=pads):
+            return replace(op, pads=unpermute(pads, perm))
+        case ops.Slice(begin=begin, end=end, strides=strides):
+            return ops.Slice(unpermute(begin, perm), unpermute(end, perm), unpermute(strides, perm))
+        case ops.Tile(reps=reps):
+            return ops.Tile(unpermute(reps, perm))
+        case ops.BroadcastTo(shape=shape):
+            return ops.BroadcastTo(unpermute(shape, perm))
+        case ops.Reverse(axes=axes) | Reduce(axes=axes):
+            return replace(op, axes=tuple(sorted(perm[a] for a in axes)))
+        case _:
+            return replace(op, axis=perm[op.axis])
+
+
+# --- elementwise ops on several operands, and concat
+
+
+@rule(Binary, ops.Select, ops.Prelu)
+def sink_through_elementwise(node: Node, rewriter: Rewriter) -> Replacement:
+    """The other operands are transposed the other way; that must cost nothing, or pay."""
+    return _sink_through_many(node, rewriter, node.op)
+
+
+@rule(ops.Concat)
+def sink_through_concat(node: Node, rewriter: Rewriter) -> Replacement:
+    """Like an elementwise op, along another axis."""
+    above = next(filter(None, map(transpose_above, node.inputs)), None)
+    assert isinstance(node.op, ops.Concat)
+    return None if above is None else _sink_through_many(node, rewriter, ops.Concat(_perm(above)[node.op.axis]))
+
+
+def _sink_through_many(node: Node, rewriter: Rewriter, op: Op) -> Replacement:
+    rank = node.output.type.rank
+    above = [t for t in map(transpose_above, node.inputs) if t is not None and len(_perm(t)) == rank]
+    if not above:
+        return None
+    perm = _perm(above[0])
+    cost = sum(not _is_free(v, perm) for v in dict.fromkeys(node.inputs))
+    gain = sum(_perm(t) == perm and len(t.output.uses) == 1 for t in dict.fromkeys(above))
+    cancels = only_transposed(node) and all(_perm(u) == inverse(perm) for u in node.output.users)
+    if cost and cost >= gain + cancels:
+        return Skip("another operand would have to be transposed")
+    return rewriter.add(ops.Transpose(perm), rewriter.add(op, *(_untransposed(v, perm, rewriter) for v in node.inputs)))
+
+
+def _is_free(value: Value, perm: Perm) -> bool:
+    """Whether `value` can be brought to the order of axes before `perm` without moving data."""
+    above = transpose_above(value)
+    if above is not None and _perm(above) == perm:
+        return True
+    padded = _padded(value, perm)
+    inv = inverse(perm)
+    undone = any(isinstance(u.op, ops.Transpose) and u.op.perm == inv for u in value.users)
+    return value.is_constant or undone or keeps_order(padded, inv)
+
+
+def _untransposed(value: Value, perm: Perm, rewriter: Rewriter) -> Value:
+    """The value whose transpose by `perm` is `value` (up to leading axes of size 1)."""
+    above, inv = transpose_above(value), inverse(perm)
+    if above is not None and _perm(above) == perm:
+        return above.inputs[0]
+    padded = _padded(value, perm)
+    if all(d == 1 for d in padded):
+        return value
+    if value.data is not None:
+        view = value.data.reshape((1,) * (len(perm) - value.data.ndim) + value.data.shape)
+        return rewriter.constant(view.transpose(inv), value.name)
+    if not keeps_order(padded, inv):
+        return rewriter.add(ops.Transpose(inv), value if len(padded) == value.type.rank
+                            else rewriter.add(ops.Reshape(padded), value))  # fmt: skip
+    shape = tuple(padded[p] for p in inv)
+    return value if shape == value.type.shape else rewriter.add(ops.Reshape(shape), value)
+
+
+def _padded(value: Value, perm: Perm) -> tuple[Dim, ...]:
+    return (1,) * (len(perm) - value.type.rank) + value.type.shape
+
+
+# --- reshapes
+
+
+@rule(ops.Dense)
+def sink_through_flatten(node: Node, rewriter: Rewriter) -> Replacement:
+    """dense(reshape(T(x)), w): the rows of a constant w are put in the order of x instead.
+
+    The new w is a reshape of a transposed view, so that no copy of it exists before it is written.
+    """
+    flat, w = node.inputs[0].producer, node.inputs[1]
+    if flat is None or not isinstance(flat.op, ops.Reshape) or w.data is None:
+        return None
+    above = transpose_above(flat.inputs[0])
+    if above is None:
+        return None
+    shape, perm = above.output.type.shape, _perm(above)
+    kept = flat.output.type.rank - 1
+    sizes = [d for d in shape[kept:] if not isinstance(d, SymDim)]
+    outer_stays = shape[:kept] == flat.output.type.shape[:-1] and perm[:kept] == tuple(range(kept))
+    if not outer_stays or len(sizes) < len(perm) - kept:
+        return Skip("the reshape does more than join the transposed axes")
+    order = [a - kept for a in inverse(perm)[kept:]]
+    rows = rewriter.constant(w.data.reshape(*sizes, -1).transpose(*order, len(order)), w.name)
+    x = rewriter.add(ops.Reshape((*shape[:kept], product(sizes))), above.inputs[0])
+    return rewriter.add(node.op, x, rewriter.add(ops.Reshape(w.data.shape), rows), *node.inputs[2:])
+
+
+@rule(ops.Transpose)
+def transpose_to_reshape(node: Node, rewriter: Rewriter) -> Replacement:
+    """A transpose that only moves axes of size 1 is a reshape."""
+    if not keeps_order(node.inputs[0].type.shape, _perm(node)):
+        return None
+    return rewriter.add(ops.Reshape(node.output.type.shape), node.inputs[0])
+
+
+@rule(ops.Reshape)
+def merge_reshapes(node: Node, rewriter: Rewriter) -> Replacement:
+    """Of two reshapes the second counts; one to the shape that is there already is nothing."""
+    source = node.inputs[0]
+    if source.type == node.output.type:
+        return source
+    above = source.producer
+    if above is None or not isinstance(above.op, ops.Reshape):
+        return None
+    return rewriter.add(node.op, above.inputs[0])
+
+
+SINK = (
+    merge_transposes,
+    sink_through_unary,
+    sink_through_elementwise,
+    sink_through_concat,
+    sink_through_layout,
+    sink_through_reduction,
+    sink_through_gather,
+    sink_through_flatten,
+    sink_if_it_cancels,
+)
+"""The rules that move transposes."""
+
+SETTLE = (merge_transposes, transpose_to_reshape, merge_reshapes)
+"""What is done about those that are left. Apart, because a reshape does not sink."""
+
+
+class SinkTransposes:
+    """The pass: `SINK` to rest, then `SETTLE`; a target's own rules come before."""
+
+    name = "sink_transposes"
+
+    def __init__(self, *extra: Rule):
+        self._sink, self._settle = RulePass(self.name, (*extra, *SINK)), RulePass(self.name, SETTLE)
+
+    def run(self, graph: Graph, log: Log | None = None) -> bool:
+        """Edit `graph`; True if anything moved."""
+        moved = self._sink.run(graph, log)
+        return self._settle.run(graph, log) or moved
+
+
+PASS = SinkTransposes()

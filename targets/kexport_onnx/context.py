@@ -1,0 +1,230 @@
+"""The emission context: collects ONNX nodes and weights while a graph is emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kexport.errors import EmitError
+from kexport.ir.dim import Dim, SymDim, bounds, is_symbol, symbol
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Array
+from kexport.ir.types import DType
+from kexport_onnx.dtypes import CODES
+from kexport_onnx.kernels import compute_type
+from kexport_onnx.writer import Weight
+
+INLINE_ELEMENTS = 64
+"""Constants that emitters make are shared if they have at most this many elements."""
+
+
+class Ref(NamedTuple):
+    """A tensor of the ONNX graph: its name and element type."""
+
+    name: str
+    dtype: DType
+
+
+@dataclass
+class Call:
+    """A node of the ONNX graph. An empty input name is an operand left out."""
+
+    kind: str
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class Context:
+    """What emitters get: the operands of a node as `Ref`s, and ways to add nodes and constants.
+
+    Args:
+        graph: the legalized graph.
+        opset: the ONNX opset that nodes are made for.
+    """
+
+    def __init__(self, graph: Graph, opset: int):
+        self.graph, self.opset = graph, opset
+        self.calls: list[Call] = []
+        self.weights: list[Weight] = []
+        self._refs: dict[Value, Ref] = {}
+        self._shared: dict[Any, Ref] = {}
+        self._sizes: dict[Any, Ref] = {}
+        self._names: dict[str, int] = {}
+        self._origin = ""
+
+    # --- values
+
+    def declare(self, value: Value, name: str) -> None:
+        """Name a graph input."""
+        self._unique(name)
+        self._refs[value] = Ref(name, value.type.dtype)
+
+    def reserve(self, name: str) -> None:
+        """Keep a name for an output."""
+        self._unique(name)
+
+    def ref(self, value: Value) -> Ref:
+        """A value of the graph; a constant becomes an initializer."""
+        if value.data is not None:
+            return self.weight(value)
+        return self._refs[value]
+
+    def refs(self, node: Node) -> tuple[Ref, ...]:
+        """The operands of a node."""
+        return tuple(map(self.ref, node.inputs))
+
+    def bind(self, node: Node, *results: Ref) -> None:
+        """State what the results of a node are."""
+        for value, result in zip(node.outputs, results, strict=True):
+            if result.dtype is not value.type.dtype:
+                raise EmitError(f"{node.op.name} was emitted as {result.dtype}, not {value.type}", where=node.origin)
+            self._refs[value] = result
+
+    def enter(self, node: Node) -> None:
+        """Begin to emit a node of the graph: its layer path names what is made now."""
+        self._origin = node.origin
+
+    # --- nodes
+
+    def op(self, kind: str, *operands: Ref | None, dtype: DType | None = None, main: int = 0, **attributes: Any) -> Ref:
+        """Add a node with one result.
+
+        Args:
+            kind: the ONNX op type.
+            operands: None stands for an operand left out.
+            dtype: the result's element type; that of operand `main` by default.
+            main: the operand whose element type decides in which type the op is computed.
+            attributes: None stands for an attribute left out.
+        """
+        return self.op_all(kind, *operands, dtypes=(dtype,), main=main, **attributes)[0]
+
+    def op_all(
+        self, kind: str, *operands: Ref | None, dtypes: Sequence[DType | None], main: int = 0, **attributes: Any
+    ) -> tuple[Ref, ...]:
+        """Add a node with a result for each of `dtypes`."""
+        given = next((o.dtype for o in operands[main:] if o is not None), None)
+        wide = given and compute_type(kind, given)
+        if given and wide and wide is not given:
+            operands = tuple(self.cast(o, wide) if o and o.dtype is given else o for o in operands)
+        name = self._unique(self._origin or kind)
+        outputs = [name] if len(dtypes) == 1 else [f"{name}.{i}" for i in range(len(dtypes))]
+        attributes = {k: v for k, v in attributes.items() if v is not None}
+        inputs = [o.name if o else "" for o in operands]
+        while inputs and not inputs[-1]:
+            inputs.pop()
+        self.calls.append(Call(kind, name, inputs, outputs, attributes))
+        results = [Ref(o, d or wide) for o, d in zip(outputs, dtypes, strict=True)]  # type: ignore[arg-type]
+        if wide is given:
+            return tuple(results)
+        return tuple(r if d else self.cast(r, given) for r, d in zip(results, dtypes, strict=True))  # type: ignore[arg-type]
+
+    def cast(self, x: Ref, dtype: DType) -> Ref:
+        """x as another element type; x itself if it has it."""
+        return x if x.dtype is dtype else self.op("Cast", x, dtype=dtype, to=CODES[dtype])
+
+    def reshape(self, x: Ref, shape: Sequence[Dim]) -> Ref:
+        """x in another shape."""
+        return self.op("Reshape", x, self.dims(shape))
+
+    # --- constants
+
+    def weight(self, value: Value, perm: Sequence[int] | None = None, shape: Sequence[int] | None = None) -> Ref:
+        """A constant as an initializer, transposed and then reshaped. The bytes are read when they are written."""
+        assert value.data is not None
+        data = value.data if perm is None else value.data.transpose(perm)
+        shape = tuple(data.shape if shape is None else shape)
+        key = (data.__array_interface__["data"], data.strides, data.dtype, shape)
+        if key not in self._shared:
+            self._shared[key] = self._store(data, shape, value.name or f"{self._origin or 'model'}/constant")
+        return self._shared[key]
+
+    def parameter(self, value: Value, perm: Sequence[int], shape: Sequence[int] | None = None) -> Ref:
+        """An operand transposed and reshaped: at export time if it is constant, else by nodes."""
+        if value.is_constant:
+            return self.weight(value, perm, shape)
+        moved = self.op("Transpose", self.ref(value), perm=list(perm))
+        return moved if shape is None else self.reshape(moved, shape)
+
+    def const(self, data: Any, dtype: DType, name: str = "constant") -> Ref:
+        """A small constant made here; equal ones are shared."""
+        array = np.asarray(data, dtype.numpy)
+        key = (array.tobytes(), array.shape, dtype)
+        if key not in self._shared:
+            self._shared[key] = self._store(array, array.shape, name)
+        return self._shared[key]
+
+    def ints(self, values: Sequence[int]) -> Ref:
+        """A vector of 64-bit integers: axes, a shape."""
+        return self.const(list(values), DType.I64, "ints")
+
+    def _store(self, data: Array, shape: tuple[int, ...], name: str) -> Ref:
+        name = self._unique(name)
+        self.weights.append(Weight(name, data, shape))
+        return Ref(name, DType.of(data.dtype))
+
+    # --- sizes
+
+    def dims(self, dims: Sequence[Dim]) -> Ref:
+        """Sizes as a vector of 64-bit integers: a constant, or computed from the shapes of the inputs."""
+        if not any(isinstance(d, SymDim) for d in dims):
+            return self.ints([int(d) for d in dims])  # type: ignore[arg-type]
+        key = tuple(dims)
+        if key not in self._sizes:
+            parts = [self.dim(d) for d in dims]
+            self._sizes[key] = parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=0)
+        return self._sizes[key]
+
+    def dim(self, dim: Dim) -> Ref:
+        """One size as a vector with one element."""
+        if not isinstance(dim, SymDim):
+            return self.ints([dim])
+        if dim not in self._sizes:
+            self._sizes[dim] = self._symbol(str(dim)) if is_symbol(dim) else self._polynomial(dim)
+        return self._sizes[dim]
+
+    def _symbol(self, name: str) -> Ref:
+        for value in self.graph.inputs:
+            for axis, d in enumerate(value.type.shape):
+                if d == symbol(name):
+                    return self.op("Shape", self.ref(value), dtype=DType.I64, start=axis, end=axis + 1)
+        raise EmitError(f"the size {name!r} is not the size of an axis of an input", where=self._origin)
+
+    def _polynomial(self, dim: SymDim) -> Ref:
+        terms = [self._term(mono, coef) for mono, coef in dim.terms.items()]
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.op("Add", total, term)
+        return total
+
+    def _term(self, mono: Sequence[Any], coef: int) -> Ref:
+        factors = [self._atom(a) for a in mono] + ([self.ints([coef])] if coef != 1 or not mono else [])
+        result = factors[0]
+        for factor in factors[1:]:
+            result = self.op("Mul", result, factor)
+        return result
+
+    def _atom(self, atom: Any) -> Ref:
+        if isinstance(atom, str):
+            return self.dim(symbol(atom))
+        a, b = (self.dim(arg) for arg in atom.args)
+        if atom.fn != "floordiv":
+            return self.op("Max" if atom.fn == "max" else "Min", a, b)
+        if bounds(atom.args[0])[0] < 0:  # Div cuts towards zero; the rest of a floored division makes it exact
+            a = self.op("Sub", a, self.op("Mod", a, b))
+        return self.op("Div", a, b)
+
+    # --- names
+
+    def _unique(self, name: str) -> str:
+        """`name`, or with the next number after a colon if it is taken."""
+        found = name
+        while found in self._names:
+            self._names[name] += 1
+            found = f"{name}:{self._names[name]}"
+        self._names[found] = 1
+        return found

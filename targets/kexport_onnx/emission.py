@@ -1,0 +1,112 @@
+"""Runs the emitters over a graph and packs what they made into protobuf messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import kexport
+from kexport.errors import EmitError
+from kexport.ir.contract import Contract, Port
+from kexport.ir.graph import Graph
+from kexport.target import EmitterTable
+from kexport_onnx.context import Call, Context
+from kexport_onnx.dtypes import CODES
+from kexport_onnx.options import IR_VERSIONS, OnnxOptions
+from kexport_onnx.writer import Weight
+
+CONTRACT_KEY = "kexport.contract"
+VERSION_KEY = "kexport.version"
+
+
+def emit(
+    graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable
+) -> tuple[Any, Any, list[Weight]]:
+    """The `ModelProto` without its graph, the `GraphProto` without initializers, and the weights.
+
+    Raises:
+        EmitError: a node cannot be emitted in this form; names the layer path.
+        UnsupportedError: nodes without an emitter, all of them.
+    """
+    emitters.check(graph)
+    _check_names(graph, contract)
+    e = Context(graph, options.opset)
+    for port in contract.outputs:
+        e.reserve(port.name)
+    for value, port in zip(graph.inputs, contract.inputs, strict=True):
+        e.declare(value, port.name)
+    for node in graph.nodes:
+        e.enter(node)
+        try:
+            emitters.emitters[type(node.op)](e, node)
+        except EmitError as error:
+            raise error.located(node.origin) from None
+    _name_outputs(e, graph, contract)
+    return _model_proto(options, contract), _graph_proto(graph, contract, e.calls), e.weights
+
+
+def _check_names(graph: Graph, contract: Contract) -> None:
+    if len(graph.inputs) != len(contract.inputs) or len(graph.outputs) != len(contract.outputs):
+        raise EmitError("the graph and the contract have different inputs or outputs", where=graph.name)
+    names = [p.name for p in (*contract.inputs, *contract.outputs)]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise EmitError(f"an ONNX model cannot have two inputs or outputs called {', '.join(map(repr, twice))}",
+                        hint="rename a layer or an input of the model")  # fmt: skip
+
+
+def _name_outputs(e: Context, graph: Graph, contract: Contract) -> None:
+    """Give results their public names; what is no node's own result goes through an Identity."""
+    free = {name: call for call in e.calls for name in call.outputs}
+    rename: dict[str, str] = {}
+    for output, port in zip(graph.outputs, contract.outputs, strict=True):
+        ref = e.ref(output.value)
+        if ref.name in free:
+            del free[ref.name]
+            rename[ref.name] = port.name
+        else:
+            e.calls.append(Call("Identity", port.name, [ref.name], [port.name]))
+    for call in e.calls:
+        call.inputs = [rename.get(n, n) for n in call.inputs]
+        call.outputs = [rename.get(n, n) for n in call.outputs]
+
+
+def _model_proto(options: OnnxOptions, contract: Contract) -> Any:
+    from onnx import ModelProto
+
+    model = ModelProto(
+        ir_version=IR_VERSIONS[options.opset], producer_name="kexport", producer_version=kexport.__version__
+    )
+    model.opset_import.add(domain="", version=options.opset)
+    facts = {CONTRACT_KEY: json.dumps(contract.to_json(), sort_keys=True), VERSION_KEY: kexport.__version__}
+    for key, value in facts.items():
+        model.metadata_props.add(key=key, value=value)
+    return model
+
+
+def _graph_proto(graph: Graph, contract: Contract, calls: Sequence[Call]) -> Any:
+    from onnx import GraphProto
+    from onnx.helper import make_attribute
+
+    proto = GraphProto(name=graph.name)
+    for call in calls:
+        node = proto.node.add(op_type=call.kind, name=call.name, input=call.inputs, output=call.outputs)
+        node.attribute.extend(make_attribute(k, v) for k, v in sorted(call.attributes.items()))
+    for port in contract.inputs:
+        _declare(proto.input.add(), port)
+    for port in contract.outputs:
+        _declare(proto.output.add(), port)
+    return proto
+
+
+def _declare(info: Any, port: Port) -> None:
+    info.name = port.name
+    tensor = info.type.tensor_type
+    tensor.elem_type = CODES[port.type.dtype]
+    tensor.shape.SetInParent()
+    for dim in port.type.shape:
+        if isinstance(dim, int):
+            tensor.shape.dim.add(dim_value=dim)
+        else:
+            tensor.shape.dim.add(dim_param=str(dim))

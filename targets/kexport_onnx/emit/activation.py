@@ -1,0 +1,108 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_onnx.context import Context, Ref
+from kexport_onnx.emit.table import APPLY, applies, emits
+
+_SELU = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
+_HARD_SIGMOID = {"alpha": 1 / 6, "beta": 0.5}
+_GELU = 20
+"""The opset that brought Gelu."""
+
+
+def activate(e: Context, name: str | None, x: Ref) -> Ref:
+    """What the `activation` attribute of an op does to its result."""
+    if name is None:
+        return x
+    op = ops.ACTIVATIONS[name]
+    return APPLY[type(op)](e, op, x)
+
+
+@applies(ops.Sigmoid, ops.Tanh, ops.Softplus, ops.Softsign)
+def same(e: Context, op: Any, x: Ref) -> Ref:
+    return e.op(type(op).__name__, x)
+
+
+@applies(ops.Relu)
+def relu(e: Context, op: ops.Relu, x: Ref) -> Ref:
+    return e.op("Max", x, e.const(0, x.dtype)) if x.dtype is DType.I64 else e.op("Relu", x)
+
+
+@applies(ops.Relu6)
+def relu6(e: Context, op: ops.Relu6, x: Ref) -> Ref:
+    return e.op("Clip", x, e.const(0, x.dtype), e.const(6, x.dtype))
+
+
+@applies(ops.Clip)
+def clip(e: Context, op: ops.Clip, x: Ref) -> Ref:
+    low, high = (None if b is None else e.const(b, x.dtype) for b in (op.low, op.high))
+    return e.op("Clip", x, low, high)
+
+
+@applies(ops.LeakyRelu, ops.Elu)
+def with_alpha(e: Context, op: Any, x: Ref) -> Ref:
+    return e.op(type(op).__name__, x, alpha=float(op.alpha))
+
+
+@applies(ops.Celu)
+def celu(e: Context, op: ops.Celu, x: Ref) -> Ref:
+    return e.op("Celu", x, alpha=float(op.alpha))
+
+
+@applies(ops.Selu)
+def selu(e: Context, op: ops.Selu, x: Ref) -> Ref:
+    return e.op("Selu", x, **_SELU)
+
+
+@applies(ops.Silu)
+def silu(e: Context, op: ops.Silu, x: Ref) -> Ref:
+    """ONNX has Swish since opset 24, but ONNX Runtime has no kernel; it fuses this pair."""
+    return e.op("Mul", x, e.op("Sigmoid", x))
+
+
+@applies(ops.HardSigmoid)
+def hard_sigmoid(e: Context, op: ops.HardSigmoid, x: Ref) -> Ref:
+    return e.op("HardSigmoid", x, **_HARD_SIGMOID)
+
+
+@applies(ops.HardSilu)
+def hard_silu(e: Context, op: ops.HardSilu, x: Ref) -> Ref:
+    return e.op("HardSwish", x)
+
+
+@applies(ops.Mish)
+def mish(e: Context, op: ops.Mish, x: Ref) -> Ref:
+    return e.op("Mish", x)
+
+
+@applies(ops.Gelu)
+def gelu(e: Context, op: ops.Gelu, x: Ref) -> Ref:
+    if e.opset >= _GELU:
+        return e.op("Gelu", x, approximate="tanh" if op.approximate else None)
+    half, one = e.const(0.5, x.dtype), e.const(1, x.dtype)
+    if not op.approximate:
+        erf = e.op("Erf", e.op("Div", x, e.const(math.sqrt(2), x.dtype)))
+        return e.op("Mul", e.op("Mul", x, e.op("Add", erf, one)), half)
+    cube = e.op("Mul", e.op("Mul", x, e.op("Mul", x, x)), e.const(0.044715, x.dtype))
+    tanh = e.op("Tanh", e.op("Mul", e.op("Add", x, cube), e.const(math.sqrt(2 / math.pi), x.dtype)))
+    return e.op("Mul", e.op("Mul", x, half), e.op("Add", tanh, one))
+
+
+@applies(ops.Threshold)
+def threshold(e: Context, op: ops.Threshold, x: Ref) -> Ref:
+    if not op.value:
+        return e.op("ThresholdedRelu", x, alpha=float(op.threshold))
+    above = e.op("Greater", x, e.const(op.threshold, x.dtype), dtype=DType.BOOL)
+    return e.op("Where", above, x, e.const(op.value, x.dtype), main=1)
+
+
+@emits(ops.Prelu)
+def prelu(e: Context, node: Node) -> Ref:
+    return e.op("PRelu", *e.refs(node))

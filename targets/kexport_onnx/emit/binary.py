@@ -1,0 +1,109 @@
+"""Elementwise functions of two operands, and select."""
+
+from __future__ import annotations
+
+import math
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_onnx.context import Context, Ref
+from kexport_onnx.emit.table import emits
+
+_SAME = {
+    ops.Add: "Add", ops.Sub: "Sub", ops.Mul: "Mul", ops.Div: "Div", ops.Pow: "Pow", ops.Maximum: "Max",
+    ops.Minimum: "Min", ops.LogicalAnd: "And", ops.LogicalOr: "Or", ops.LogicalXor: "Xor", ops.BitAnd: "BitwiseAnd",
+    ops.BitOr: "BitwiseOr", ops.BitXor: "BitwiseXor",
+}  # fmt: skip
+"""Ops that ONNX has with the same meaning."""
+
+_COMPARE = {
+    ops.Equal: "Equal", ops.Less: "Less", ops.LessEqual: "LessOrEqual", ops.Greater: "Greater",
+    ops.GreaterEqual: "GreaterOrEqual",
+}  # fmt: skip
+
+_UNSIGNED = {
+    DType.I8: DType.U8, DType.I16: DType.U32, DType.U16: DType.U32, DType.I32: DType.U32, DType.I64: DType.U64,
+}  # fmt: skip
+"""In which type bits are shifted: there are kernels for u8, u32 and u64."""
+
+
+@emits(*_SAME)
+def same(e: Context, node: Node) -> Ref:
+    return e.op(_SAME[type(node.op)], *e.refs(node))
+
+
+@emits(*_COMPARE)
+def compare(e: Context, node: Node) -> Ref:
+    return e.op(_COMPARE[type(node.op)], *e.refs(node), dtype=DType.BOOL)
+
+
+@emits(ops.NotEqual)
+def not_equal(e: Context, node: Node) -> Ref:
+    return e.op("Not", e.op("Equal", *e.refs(node), dtype=DType.BOOL))
+
+
+@emits(ops.Select)
+def select(e: Context, node: Node) -> Ref:
+    return e.op("Where", *e.refs(node), main=1)
+
+
+@emits(ops.SquaredDifference)
+def squared_difference(e: Context, node: Node) -> Ref:
+    difference = e.op("Sub", *e.refs(node))
+    return e.op("Mul", difference, difference)
+
+
+@emits(ops.Mod)
+def mod(e: Context, node: Node) -> Ref:
+    """ONNX's integer Mod is floored; for floats there is only C's fmod, to be moved to the side of b."""
+    a, b = e.refs(node)
+    if a.dtype.is_int:
+        return e.op("Mod", a, b)
+    zero = e.const(0, a.dtype)
+    rest = e.op("Mod", a, b, fmod=1)
+    sides_differ = e.op("Less", e.op("Mul", e.op("Sign", rest), e.op("Sign", b)), zero, dtype=DType.BOOL)
+    return e.op("Where", sides_differ, e.op("Add", rest, b), rest, main=1)
+
+
+@emits(ops.FloorDiv)
+def floor_div(e: Context, node: Node) -> Ref:
+    """ONNX's integer Div cuts towards zero; without the floored rest it is exact."""
+    a, b = e.refs(node)
+    if a.dtype.is_float:
+        return e.op("Floor", e.op("Div", a, b))
+    if a.dtype.value.startswith("i"):
+        a = e.op("Sub", a, e.op("Mod", a, b))
+    return e.op("Div", a, b)
+
+
+@emits(ops.Atan2)
+def atan2(e: Context, node: Node) -> Ref:
+    """atan(y/x), half a turn away on the left; on the y axis a quarter turn, 0 at the origin."""
+    y, x = e.refs(node)
+    zero = e.const(0, y.dtype)
+    half_turn = e.op("Where", e.op("Less", y, zero, dtype=DType.BOOL), e.const(-math.pi, y.dtype),
+                     e.const(math.pi, y.dtype), main=1)  # fmt: skip
+    left = e.op("Where", e.op("Less", x, zero, dtype=DType.BOOL), half_turn, zero, main=1)
+    slope = e.op("Add", e.op("Atan", e.op("Div", y, x)), left)
+    on_axis = e.op("Mul", e.op("Sign", y), e.const(math.pi / 2, y.dtype))
+    return e.op("Where", e.op("Equal", x, zero, dtype=DType.BOOL), on_axis, slope, main=1)
+
+
+@emits(ops.ShiftLeft)
+def shift_left(e: Context, node: Node) -> Ref:
+    a, b = e.refs(node)
+    unsigned = _UNSIGNED.get(a.dtype, a.dtype)
+    return e.cast(e.op("BitShift", e.cast(a, unsigned), e.cast(b, unsigned), direction="LEFT"), a.dtype)
+
+
+@emits(ops.ShiftRight)
+def shift_right(e: Context, node: Node) -> Ref:
+    """Of a negative number the complement is shifted, so that the sign stays."""
+    a, b = e.refs(node)
+    unsigned = _UNSIGNED.get(a.dtype, a.dtype)
+    signed = a.dtype.value.startswith("i")
+    negative = e.op("Less", a, e.const(0, a.dtype), dtype=DType.BOOL) if signed else None
+    bits = e.op("Where", negative, e.op("BitwiseNot", a), a, main=1) if negative else a
+    shifted = e.cast(e.op("BitShift", e.cast(bits, unsigned), e.cast(b, unsigned), direction="RIGHT"), a.dtype)
+    return e.op("Where", negative, e.op("BitwiseNot", shifted), shifted, main=1) if negative else shifted

@@ -1,0 +1,88 @@
+"""Convolutions, channels first: kernels are [O, I/groups, *K], those of transposed ones [I, O/groups, *K]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kexport import ops
+from kexport.errors import EmitError
+from kexport.ir.dim import Dim, SymDim
+from kexport.ir.graph import Node
+from kexport.ops.window import Pairs, explicit_pads, transpose_crops
+from kexport_onnx.channels import inner
+from kexport_onnx.context import Context, Ref
+from kexport_onnx.emit.activation import activate
+from kexport_onnx.emit.table import emits
+
+
+def pad_attributes(pairs: Pairs, same: bool) -> dict[str, Any]:
+    """`pads`; where a stride over a dynamic size leaves them open, `auto_pad`."""
+    flat = [*(low for low, _ in pairs), *(high for _, high in pairs)]
+    if not any(isinstance(p, SymDim) for p in flat):
+        return {"pads": flat} if any(flat) else {}
+    if not same:
+        raise EmitError(f"the padding {pairs} of a window depends on the input size")
+    return {"auto_pad": "SAME_UPPER"}
+
+
+def _last_two_first(rank: int) -> tuple[int, ...]:
+    return (rank - 1, rank - 2, *range(rank - 2))
+
+
+def _window_attributes(op: Any, kernel: Sequence[Dim]) -> dict[str, Any]:
+    return {
+        "kernel_shape": list(kernel[:-2]),
+        "strides": list(op.strides),
+        "dilations": list(op.dilation) if set(op.dilation) != {1} else None,
+    }
+
+
+def _pads(op: Any, sizes: tuple[Dim, ...], kernel: tuple[Dim, ...]) -> dict[str, Any]:
+    return pad_attributes(explicit_pads(sizes, kernel[:-2], op.strides, op.dilation, op.padding), op.padding == "same")
+
+
+@emits(ops.Conv)
+def conv(e: Context, node: Node) -> Ref:
+    op: ops.Conv = inner(node)
+    x, kernel, *bias = node.inputs
+    weights = e.parameter(kernel, _last_two_first(kernel.type.rank))
+    attributes = _window_attributes(op, kernel.type.shape) | _pads(op, x.type.shape[2:], kernel.type.shape)
+    y = e.op("Conv", e.ref(x), weights, *map(e.ref, bias), group=op.groups if op.groups > 1 else None, **attributes)
+    return activate(e, op.activation, y)
+
+
+@emits(ops.DepthwiseConv)
+def depthwise_conv(e: Context, node: Node) -> Ref:
+    """A grouped convolution with a group for each channel."""
+    op: ops.DepthwiseConv = inner(node)
+    x, kernel, *bias = node.inputs
+    channels, multiplier = kernel.type.shape[-2:]
+    rank = kernel.type.rank
+    order = (rank - 2, rank - 1, *range(rank - 2))
+    shape: Any = (channels * multiplier, 1, *kernel.type.shape[:-2])
+    weights = e.parameter(kernel, order, shape)
+    attributes = _window_attributes(op, kernel.type.shape) | _pads(op, x.type.shape[2:], kernel.type.shape)
+    y = e.op("Conv", e.ref(x), weights, *map(e.ref, bias), group=channels, **attributes)
+    return activate(e, op.activation, y)
+
+
+@emits(ops.ConvTranspose)
+def conv_transpose(e: Context, node: Node) -> Ref:
+    """The crops are `pads`; a negative crop at the high end is `output_padding`."""
+    op: ops.ConvTranspose = inner(node)
+    x, kernel, *bias = node.inputs
+    window: Any = kernel.type.shape[:-2]
+    sizes = x.type.shape[2:]
+    crops = transpose_crops(sizes, window, op.strides, op.dilation, op.padding, op.output_padding)
+    flat = [d for pair in crops for d in pair]
+    if any(isinstance(d, SymDim) for d in flat):
+        raise EmitError(f"the crop {crops} of a transposed convolution depends on the input size", where=node.origin)
+    lows, highs = flat[0::2], flat[1::2]
+    extra: Any = [max(-h, 0) for h in highs]
+    y = e.op(
+        "ConvTranspose", e.ref(x), e.parameter(kernel, _last_two_first(kernel.type.rank)), *map(e.ref, bias),
+        **_window_attributes(op, kernel.type.shape), group=op.groups if op.groups > 1 else None,
+        pads=[*lows, *(max(h, 0) for h in highs)] if any(flat) else None, output_padding=extra if any(extra) else None,
+    )  # fmt: skip
+    return activate(e, op.activation, y)

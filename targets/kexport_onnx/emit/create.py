@@ -1,0 +1,46 @@
+"""Ops without operands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_onnx.context import Context, Ref
+from kexport_onnx.emit.table import emits
+
+MAX_CONSTANT = 1 << 16
+"""Sequences of up to this many elements are stored, longer ones computed."""
+
+
+@emits(ops.Iota)
+def iota(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Iota)
+    if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
+        return e.const(op.evaluate(), op.dtype, node.origin or "iota")
+    count = e.op("Squeeze", e.dim(op.length), e.ints([0]))
+    steps = e.op("Range", e.const(0, DType.I64), count, e.const(1, DType.I64))
+    wide = DType.I64 if op.dtype.is_int else DType.F64 if op.dtype is DType.F64 else DType.F32
+    x = e.cast(steps, wide)
+    if op.step != 1:
+        x = e.op("Mul", x, e.const(op.step, wide))
+    if op.start != 0:
+        x = e.op("Add", x, e.const(op.start, wide))
+    return e.cast(x, op.dtype)
+
+
+@emits(ops.Full)
+def full(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Full)
+    return e.op("Expand", e.const(np.array(op.value), op.dtype), e.dims(op.shape))
+
+
+@emits(ops.Dims)
+def dims(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Dims)
+    return e.cast(e.dims(op.dims), op.dtype)

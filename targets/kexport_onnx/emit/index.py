@@ -1,0 +1,64 @@
+"""Reading and writing at indices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_onnx.context import Context, Ref
+from kexport_onnx.emit.table import emits
+
+
+@emits(ops.Gather)
+def gather(e: Context, node: Node) -> Ref:
+    """With batch axes: the gathered axis is brought behind them, where GatherND takes it, and its place restored."""
+    op = node.op
+    assert isinstance(op, ops.Gather)
+    x, indices = e.refs(node)
+    rank, batch = node.inputs[0].type.rank, op.batch_dims
+    axis = op.axis % rank
+    indices = indices if indices.dtype in (DType.I32, DType.I64) else e.cast(indices, DType.I64)
+    if not batch:
+        return e.op("Gather", x, indices, axis=axis)
+    between = axis - batch
+    if between:
+        x = e.op("Transpose", x, perm=[*range(batch), axis, *range(batch, axis), *range(axis + 1, rank)])
+    column = e.op("Unsqueeze", e.cast(indices, DType.I64), e.ints([-1]))
+    found = e.op("GatherND", x, column, batch_dims=batch)
+    if not between:
+        return found
+    count = node.inputs[1].type.rank - batch
+    front = [*range(batch), *range(batch + count, batch + count + between), *range(batch, batch + count)]
+    return e.op("Transpose", found, perm=[*front, *range(len(front), node.output.type.rank)])
+
+
+@emits(ops.GatherNd)
+def gather_nd(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.GatherNd)
+    x, indices = e.refs(node)
+    return e.op("GatherND", x, e.cast(indices, DType.I64), batch_dims=op.batch_dims or None)
+
+
+@emits(ops.ScatterNd)
+def scatter_nd(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.ScatterNd)
+    data, indices, updates = e.refs(node)
+    reduction = None if op.reduction == "update" else op.reduction
+    return e.op("ScatterND", data, e.cast(indices, DType.I64), updates, reduction=reduction)
+
+
+@emits(ops.OneHot)
+def one_hot(e: Context, node: Node) -> Ref:
+    """ONNX's OneHot counts negative indices from the back; here they are out of range."""
+    op = node.op
+    assert isinstance(op, ops.OneHot)
+    (indices,) = e.refs(node)
+    rank = node.output.type.rank
+    axis = op.axis % rank
+    classes = np.arange(op.depth).reshape([-1] + [1] * (rank - 1 - axis))
+    column = e.op("Unsqueeze", e.cast(indices, DType.I64), e.ints([axis]))
+    return e.cast(e.op("Equal", column, e.const(classes, DType.I64), dtype=DType.BOOL), op.dtype)

@@ -1,0 +1,68 @@
+"""Reductions and running totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.errors import EmitError
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_onnx.context import Context, Ref
+from kexport_onnx.emit.table import emits
+
+_REDUCE = {
+    ops.ReduceSum: "ReduceSum", ops.ReduceMean: "ReduceMean", ops.ReduceMax: "ReduceMax", ops.ReduceMin: "ReduceMin",
+    ops.ReduceProd: "ReduceProd", ops.ReduceAny: "ReduceMax", ops.ReduceAll: "ReduceMin",
+}  # fmt: skip
+_GLOBAL = {ops.ReduceMean: "GlobalAveragePool", ops.ReduceMax: "GlobalMaxPool"}
+"""What a reduction of the spatial axes of a channels-first image is called."""
+CUM_PROD = 26
+"""The opset that brought CumProd."""
+
+
+@emits(*_REDUCE)
+def reduce(e: Context, node: Node) -> Ref:
+    op: Any = node.op
+    (x,) = e.refs(node)
+    rank = node.inputs[0].type.rank
+    axes = sorted(a % rank for a in op.axes)
+    if not axes:
+        return x
+    if type(op) in _GLOBAL and rank >= 4 and axes == list(range(2, rank)) and x.dtype in (DType.F32, DType.F16):
+        pooled = e.op(_GLOBAL[type(op)], x)
+        return pooled if op.keepdims else e.op("Flatten", pooled, axis=1)
+    return e.op(_REDUCE[type(op)], x, e.ints(axes), keepdims=int(op.keepdims))
+
+
+@emits(ops.ArgMax, ops.ArgMin)
+def arg_reduce(e: Context, node: Node) -> Ref:
+    op: Any = node.op
+    axis = op.axis % node.inputs[0].type.rank
+    found = e.op(type(op).__name__, *e.refs(node), dtype=DType.I64, axis=axis, keepdims=int(op.keepdims))
+    return e.cast(found, op.dtype)
+
+
+@emits(ops.CumSum, ops.CumProd)
+def cumulative(e: Context, node: Node) -> Ref:
+    op: Any = node.op
+    if isinstance(op, ops.CumProd) and e.opset < CUM_PROD:
+        raise EmitError(f"ONNX has no running product before opset {CUM_PROD}", where=node.origin,
+                        hint=f"export with opset={CUM_PROD}")  # fmt: skip
+    axis = e.const(op.axis % node.inputs[0].type.rank, DType.I64)
+    flags = {"exclusive": int(op.exclusive) or None, "reverse": int(op.reverse) or None}
+    return e.op(type(op).__name__, *e.refs(node), axis, **flags)
+
+
+@emits(ops.TopK)
+def top_k(e: Context, node: Node) -> tuple[Ref, Ref]:
+    op = node.op
+    assert isinstance(op, ops.TopK)
+    values, indices = e.op_all("TopK", *e.refs(node), e.ints([op.k]), dtypes=(None, DType.I64))
+    return values, e.cast(indices, DType.I32)
+
+
+@emits(ops.Softmax, ops.LogSoftmax)
+def softmax(e: Context, node: Node) -> Ref:
+    op: Any = node.op
+    return e.op(type(op).__name__, *e.refs(node), axis=op.axis % node.inputs[0].type.rank)

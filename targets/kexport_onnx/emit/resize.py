@@ -1,0 +1,50 @@
+"""Resizing of images, channels first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.ir.dim import Dim, SymDim
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport.ops.resample import nearest_indices
+from kexport_onnx.channels import inner
+from kexport_onnx.context import Context, Ref
+from kexport_onnx.emit.table import emits
+
+_METHODS: dict[str, dict[str, Any]] = {
+    "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil"},
+    "bilinear": {"mode": "linear"},
+    "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1},
+}
+
+
+@emits(ops.Resize)
+def resize(e: Context, node: Node) -> Ref:
+    op: ops.Resize = inner(node)
+    old, new = node.inputs[0].type.shape[2:], op.size
+    (x,) = e.refs(node)
+    if old == new:
+        return x
+    factors = [_factor(a, b) for a, b in zip(old, new, strict=True)]
+    attributes = _METHODS[op.method] | {"antialias": 1 if op.antialias and op.method != "nearest" else None}
+    if None not in factors:
+        return e.op("Resize", x, None, e.const([1, 1, *factors], DType.F32), **attributes)
+    if op.method == "nearest" and not any(isinstance(d, SymDim) for d in (*old, *new)):
+        return _pick(e, x, old, new)
+    sizes = e.dims([*node.inputs[0].type.shape[:2], *new])
+    return e.op("Resize", x, None, None, sizes, **attributes)
+
+
+def _factor(old: Dim, new: Dim) -> int | None:
+    """By which whole number a size grows."""
+    factor = new // old
+    return factor if isinstance(factor, int) and factor * old == new else None
+
+
+def _pick(e: Context, x: Ref, old: Any, new: Any) -> Ref:
+    """Rows and columns by exact positions; ONNX Runtime rounds them in float32."""
+    for axis, (size, out) in enumerate(zip(old, new, strict=True), 2):
+        x = e.op("Gather", x, e.const(nearest_indices(size, out), DType.I64), axis=axis)
+    return x

@@ -1,0 +1,137 @@
+"""Brings an optimized graph to the forms that the emitters know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kexport import ops
+from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.types import DType
+from kexport.ops.window import explicit_pads
+from kexport.passes.sink_transposes import SinkTransposes, transpose_above
+from kexport.rewrite import Rewriter, RulePass, rule
+from kexport.rewrite.rule import Replacement
+from kexport.target import all_nodes
+from kexport_onnx.channels import ChannelsFirst, to_first, to_last
+
+_NOT_NEGATIVE = (ops.Relu, ops.Relu6, ops.Sigmoid, ops.HardSigmoid, ops.Softplus)
+_NOT_NEGATIVE_NAMES = {op.name for op in _NOT_NEGATIVE}
+_STRANGERS = {DType.C64: "ONNX operators know no complex numbers", DType.STRING: "strings cannot be computed with"}
+
+
+def legalize(graph: Graph) -> None:
+    """Edit `graph` in place.
+
+    Raises:
+        UnsupportedError: element types that ONNX operators don't take.
+    """
+    refuse_strangers(graph)
+    RulePass("onnx_pads", (fold_pad_into_conv, fold_pad_into_max_pool)).run(graph)
+    RulePass("onnx_channels", (channels_first,)).run(graph)
+    SinkTransposes(sink_through_batch_norm).run(graph)
+    RulePass("onnx_reductions", (keep_reduced_axes,)).run(graph)
+
+
+def refuse_strangers(graph: Graph) -> None:
+    """Raise one error for all nodes with an element type that ONNX can't compute with."""
+    items = [
+        Unsupported(node.origin, node.op.name, _STRANGERS[value.type.dtype])
+        for node in all_nodes(graph)
+        for value in (*node.inputs, *node.outputs)
+        if value.type.dtype in _STRANGERS
+    ]
+    if items:
+        raise UnsupportedError(list(dict.fromkeys(items)))
+
+
+@rule(ops.Conv, ops.DepthwiseConv)
+def fold_pad_into_conv(node: Node, rewriter: Rewriter) -> Replacement:
+    """Zeros around an image become padding of the convolution."""
+    op: Any = node.op
+    above = _spatial_pad(node.inputs[0])
+    if above is None:
+        return None
+    pads = _pads_of(above)
+    own = explicit_pads(
+        above.output.type.shape[1:-1], node.inputs[1].type.shape[:-2], op.strides, op.dilation, op.padding
+    )
+    if op.padding == "same" and any(isinstance(d, SymDim) for pair in own for d in pair):
+        return None
+    total = tuple((a + c, b + d) for (a, b), (c, d) in zip(pads, own, strict=True))
+    return rewriter.add(replace(op, padding=total), above.inputs[0], *node.inputs[1:])
+
+
+@rule(ops.MaxPool)
+def fold_pad_into_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
+    """Zeros around what is never negative cannot win, no more than the pool's own padding can.
+
+    Every window must have an element of its own, so the padding must be smaller than the window.
+    """
+    op: Any = node.op
+    above = _spatial_pad(node.inputs[0])
+    if above is None or op.padding != "valid" or not _is_not_negative(above.inputs[0]):
+        return None
+    pads = _pads_of(above)
+    if any(not isinstance(p, int) or p >= w for pair, w in zip(pads, op.window, strict=True) for p in pair):
+        return None
+    return rewriter.add(replace(op, padding=pads), above.inputs[0])
+
+
+def _spatial_pad(value: Value) -> Node | None:
+    """The node that puts zeros around the spatial axes to make `value`."""
+    node = value.producer
+    match node and node.op:
+        case ops.Pad(pads=((0, 0), *_, (0, 0)), mode="constant", value=0):
+            return node
+    return None
+
+
+def _pads_of(node: Node) -> Any:
+    assert isinstance(node.op, ops.Pad)
+    return node.op.pads[1:-1]
+
+
+def _is_not_negative(value: Value) -> bool:
+    op = value.producer and value.producer.op
+    return isinstance(op, _NOT_NEGATIVE) or getattr(op, "activation", None) in _NOT_NEGATIVE_NAMES
+
+
+@rule(
+    ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.GroupNorm, ops.Resize,
+    ops.DepthToSpace, ops.SpaceToDepth,
+)  # fmt: skip
+def channels_first(node: Node, rewriter: Rewriter) -> Replacement:
+    """ONNX has these channels first: a transpose on each side."""
+    x, *rest = node.inputs
+    rank = x.type.rank
+    if rank < 3:
+        return rewriter.add(ChannelsFirst(node.op), x, *rest)
+    result = rewriter.add(ChannelsFirst(node.op), rewriter.add(ops.Transpose(to_first(rank)), x), *rest)
+    return rewriter.add(ops.Transpose(to_last(rank)), result)
+
+
+@rule(ops.BatchNorm)
+def sink_through_batch_norm(node: Node, rewriter: Rewriter) -> Replacement:
+    """Where the channels come first anyway, it is done there."""
+    above = transpose_above(node.inputs[0])
+    rank = node.output.type.rank
+    if above is None or above.op != ops.Transpose(to_last(rank)):
+        return None
+    result = rewriter.add(ChannelsFirst(node.op), above.inputs[0], *node.inputs[1:])
+    return rewriter.add(above.op, result)
+
+
+@rule(ops.Reshape)
+def keep_reduced_axes(node: Node, rewriter: Rewriter) -> Replacement:
+    """reshape(reduce(x)) that brings the reduced axes back is a reduction that keeps them."""
+    above = node.inputs[0].producer
+    op: Any = above and above.op
+    if above is None or not isinstance(op, (ops.ReduceMean, ops.ReduceMax)) or op.keepdims:
+        return None
+    kept = replace(op, keepdims=True)
+    if kept.infer(above.inputs[0].type) != node.output.type:
+        return None
+    return rewriter.add(kept, above.inputs[0])

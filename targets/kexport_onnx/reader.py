@@ -1,0 +1,160 @@
+"""Reads artifacts back without loading their weights: to check them, and to tell their contract."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from kexport.errors import EmitError
+from kexport.ir.contract import Contract, Port
+from kexport.ir.dim import Dim, parse_dim, symbol
+from kexport.ir.types import TensorType
+from kexport_onnx.dtypes import DTYPES, raw_size
+from kexport_onnx.emission import CONTRACT_KEY
+from kexport_onnx.wire import Field, bytes_field, fields
+from kexport_onnx.writer import INLINE
+
+_GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
+
+
+def validate(path: Path) -> None:
+    """Run ONNX's checker with full shape inference, and check that every tensor has all its bytes.
+
+    The checker gets the model with its large initializers declared as inputs, so that memory stays small.
+
+    Raises:
+        EmitError: the file is no valid model; says what the checker found.
+    """
+    from onnx import checker
+
+    model, tensors = load_skeleton(path)
+    for tensor, size in tensors:
+        _check_bytes(path, tensor, size)
+    for tensor, size in tensors:
+        if size or tensor.external_data:
+            _declare(model.graph, tensor)
+        else:
+            model.graph.initializer.append(tensor)
+    try:
+        checker.check_model(model, full_check=True)
+    except (checker.ValidationError, ValueError, RuntimeError) as e:
+        raise EmitError(f"the ONNX checker refuses the model: {e}", where=str(path)) from e
+    except Exception as e:
+        if type(e).__name__ != "InferenceError":
+            raise
+        raise EmitError(f"shape inference refuses the model: {e}", where=str(path)) from e
+
+
+def read_contract(path: Path) -> Contract:
+    """Names, order, element types and dims as the file declares them, with the structure kept in its metadata.
+
+    Raises:
+        EmitError: the file is damaged.
+    """
+    model, _ = load_skeleton(path)
+    kept = next((p.value for p in model.metadata_props if p.key == CONTRACT_KEY), "{}")
+    try:
+        structure = json.loads(kept)
+    except ValueError as e:
+        raise EmitError(f"the contract in the metadata is damaged: {e}", where=str(path)) from e
+    anonymous = iter(range(1 << 30))
+    inputs, outputs = ([_port(i, anonymous) for i in infos] for infos in (model.graph.input, model.graph.output))
+    return Contract(tuple(inputs), tuple(outputs), structure.get("input_structure"), structure.get("output_structure"))
+
+
+def load_skeleton(path: Path) -> tuple[Any, list[tuple[Any, int]]]:
+    """The `ModelProto` without initializers, and the initializers without the bytes of large ones.
+
+    With each initializer comes the number of bytes left out, 0 if it is whole.
+
+    Raises:
+        EmitError: the file is cut off or no protobuf.
+    """
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto, TensorProto
+
+    try:
+        with _mapped(path) as data:
+            head, tensors = _split(data)
+            return ModelProto.FromString(head), [(TensorProto.FromString(t), size) for t, size in tensors]
+    except (DecodeError, EmitError, ValueError) as e:
+        raise EmitError(f"this is no ONNX model: {e}", where=str(path)) from e
+
+
+def _split(data: memoryview) -> tuple[bytes, list[tuple[bytes, int]]]:
+    """The model message without initializers, and the initializer messages without large raw data."""
+    head, tensors = bytearray(), list[tuple[bytes, int]]()
+    for f in fields(data):
+        if f.number != _GRAPH:
+            head += data[f.head : f.end]
+            continue
+        graph = bytearray()
+        for g in fields(data, f.start, f.end):
+            if g.number == _INITIALIZER:
+                tensors.append(_lighten(data, g))
+            else:
+                graph += data[g.head : g.end]
+        head += bytes_field(_GRAPH, bytes(graph))
+    return bytes(head), tensors
+
+
+def _lighten(data: memoryview, tensor: Field) -> tuple[bytes, int]:
+    kept, left_out = bytearray(), 0
+    for f in fields(data, tensor.start, tensor.end):
+        if f.number == _RAW_DATA and f.end - f.start >= INLINE:
+            left_out += f.end - f.start
+        else:
+            kept += data[f.head : f.end]
+    return bytes(kept), left_out
+
+
+def _check_bytes(path: Path, tensor: Any, size: int) -> None:
+    """Require as many bytes as the shape needs, here or in the file beside the model."""
+    if tensor.data_type not in DTYPES:
+        raise EmitError(f"initializer {tensor.name!r} has unknown element type {tensor.data_type}", where=str(path))
+    needed = raw_size(DTYPES[tensor.data_type], prod(tensor.dims))
+    where = {e.key: e.value for e in tensor.external_data}
+    if where:
+        found = int(where["length"])
+        beside = path.with_name(where["location"])
+        if not beside.is_file() or beside.stat().st_size < int(where["offset"]) + found:
+            raise EmitError(f"{where['location']} does not hold the bytes of {tensor.name!r}", where=str(path))
+    else:
+        found = size or len(tensor.raw_data)
+    if found != needed:
+        raise EmitError(f"initializer {tensor.name!r} has {found} bytes, its shape needs {needed}", where=str(path))
+
+
+def _declare(graph: Any, tensor: Any) -> None:
+    info = graph.input.add(name=tensor.name)
+    info.type.tensor_type.elem_type = tensor.data_type
+    info.type.tensor_type.shape.SetInParent()
+    for d in tensor.dims:
+        info.type.tensor_type.shape.dim.add(dim_value=d)
+
+
+def _port(info: Any, anonymous: Iterator[int]) -> Port:
+    tensor = info.type.tensor_type
+    if tensor.elem_type not in DTYPES:
+        raise EmitError(f"{info.name!r} has an element type that kexport does not know: {tensor.elem_type}")
+    return Port(info.name, TensorType(DTYPES[tensor.elem_type], tuple(_dim(d, anonymous) for d in tensor.shape.dim)))
+
+
+def _dim(dim: Any, anonymous: Iterator[int]) -> Dim:
+    if dim.HasField("dim_value") and dim.dim_value >= 0:
+        return dim.dim_value
+    return parse_dim(dim.dim_param) if dim.dim_param else symbol(f"dim_{next(anonymous)}")
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[memoryview]:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            raise EmitError("the file is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+            yield view

@@ -1,0 +1,57 @@
+"""The ONNX target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from kexport.ir.contract import Contract
+from kexport.ir.graph import Graph, Node
+from kexport.target import Runtime, Target
+from kexport_onnx.channels import ChannelsFirst
+from kexport_onnx.context import Context
+from kexport_onnx.emission import emit
+from kexport_onnx.emit import EMITTERS
+from kexport_onnx.legalize import legalize
+from kexport_onnx.options import OnnxOptions
+from kexport_onnx.reader import read_contract, validate
+from kexport_onnx.runtime import OnnxRuntimeCpu, OnnxRuntimeCuda
+from kexport_onnx.writer import write_model
+
+
+@EMITTERS(ChannelsFirst)
+def _channels_first(e: Context, node: Node) -> None:
+    """By the op inside."""
+    assert isinstance(node.op, ChannelsFirst)
+    EMITTERS.emitters[type(node.op.op)](e, node)
+
+
+class OnnxTarget(Target):
+    """ONNX files, for ONNX Runtime and everything else that reads them."""
+
+    name = "onnx"
+    title = "ONNX"
+    suffix = ".onnx"
+    extra = "onnx"
+    options = OnnxOptions
+    emitters = EMITTERS
+
+    def missing(self) -> list[str]:
+        return [] if find_spec("onnx") else ["onnx"]
+
+    def legalize(self, graph: Graph, options: OnnxOptions) -> None:
+        legalize(graph)
+
+    def write(self, graph: Graph, contract: Contract, path: Path, options: OnnxOptions) -> None:
+        model, body, weights = emit(graph, contract, options, EMITTERS)
+        write_model(path, model, body, weights, options.external_data)
+
+    def validate(self, path: Path) -> None:
+        validate(path)
+
+    def read_contract(self, path: Path) -> Contract:
+        return read_contract(path)
+
+    def runtimes(self) -> Sequence[Runtime]:
+        return OnnxRuntimeCpu(), OnnxRuntimeCuda()
