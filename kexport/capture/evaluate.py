@@ -1,0 +1,50 @@
+"""Evaluates one TensorFlow op whose operands are all known, where it has no lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kexport.capture.context import NotLowered
+from kexport.ir.op import Array
+
+
+def evaluate_op(op: Any, operands: Sequence[Any]) -> list[Array]:
+    """The results of an op on arrays, computed by TensorFlow on the CPU.
+
+    Raises:
+        NotLowered: TensorFlow cannot compute it.
+    """
+    function = getattr(tf.raw_ops, op.type, None)
+    if function is None:
+        raise NotLowered("it is not a TensorFlow op that can be called by itself")
+    try:
+        with tf.init_scope(), tf.device("/CPU:0"):
+            results = function(**_operands(op, operands), **_attributes(op, function))
+    except (tf.errors.OpError, TypeError, ValueError) as e:
+        raise NotLowered(f"TensorFlow cannot compute it: {e}") from e
+    tensors = results if isinstance(results, (tuple, list)) else [results]
+    return [np.asarray(t) for t in tf.nest.flatten(list(tensors))]
+
+
+def _operands(op: Any, arrays: Sequence[Any]) -> dict[str, Any]:
+    left = list(arrays)
+    named: dict[str, Any] = {}
+    for arg in op.op_def.input_arg:
+        if arg.number_attr or arg.type_list_attr:
+            value = op.get_attr(arg.number_attr or arg.type_list_attr)
+            count = value if arg.number_attr else len(value)
+            named[arg.name] = [left.pop(0) for _ in range(count)]
+        else:
+            named[arg.name] = left.pop(0)
+    return named
+
+
+def _attributes(op: Any, function: Any) -> dict[str, Any]:
+    inferred = {a.type_attr or a.type_list_attr for a in op.op_def.input_arg}
+    inferred |= {a.number_attr for a in op.op_def.input_arg}
+    wanted = (a for a in op.op_def.attr if a.name not in inferred)
+    return {a.name: op.get_attr(a.name) for a in wanted}

@@ -1,0 +1,55 @@
+"""Lowering: the TensorFlow ops of a Trace, taken frame by frame where a frame is known, become a Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kexport.capture.context import Foreign, Handle
+from kexport.capture.scope import OPAQUE, Run, Scope
+from kexport.capture.trace import Trace
+from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.graph import Graph
+from kexport.ir.types import TensorType
+from kexport.rewrite.driver import erase_dead
+
+
+def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | None = None) -> Graph:
+    """The graph of a trace, with inputs of these types.
+
+    Args:
+        trace: what was traced.
+        types: the type of each input, with symbolic dims for sizes that are not fixed.
+        paths: the name of each variable by the id of its handle.
+
+    Raises:
+        UnsupportedError: operations that have no lowering; names all of them.
+        DimConflict: two sizes that differ in `types` have to be equal.
+        CaptureError: a lowering is wrong; names the layer.
+    """
+    run = Run(trace, paths or {})
+    scope = Scope(run, trace.graph)
+    for port, type in zip(trace.inputs, types, strict=True):
+        value = run.graph.input(port.name, type)
+        if port.tensor is not None:
+            scope.env[id(port.tensor)] = value
+    for outer, inner in trace.graph.captures:
+        scope.env[id(inner)] = Handle(outer) if outer.dtype in OPAQUE else run.variable(outer)
+    scope.lower([o.tensor for o in trace.outputs])
+    for output in trace.outputs:
+        run.graph.output(output.name, scope.data(output.tensor))
+    erase_dead(run.graph, list(run.graph.nodes))
+    report_foreign(run.graph)
+    return run.graph
+
+
+def report_foreign(graph: Graph) -> None:
+    """Refuse a graph in which ops without a lowering are left.
+
+    Raises:
+        UnsupportedError: names all of them. One that fails only because of another is not named.
+    """
+    foreign = [(n.origin, n.op) for n in graph.nodes if isinstance(n.op, Foreign)]
+    items = [Unsupported(origin, op.op, op.reason) for origin, op in foreign if op.reason]
+    if foreign:
+        raise UnsupportedError(list(dict.fromkeys(items)))

@@ -1,0 +1,125 @@
+"""Elementwise functions of two operands, sums of many, and select."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.range import is_nonnegative
+from kexport.capture.lowering.table import Table
+from kexport.ir.graph import Node, Value
+
+table = Table()
+table.one_to_one({
+    "Add": ops.Add, "AddV2": ops.Add, "Sub": ops.Sub, "Mul": ops.Mul, "RealDiv": ops.Div, "FloorDiv": ops.FloorDiv,
+    "FloorMod": ops.Mod, "Maximum": ops.Maximum, "Minimum": ops.Minimum, "Atan2": ops.Atan2,
+    "Pow": ops.Pow, "SquaredDifference": ops.SquaredDifference,
+    "Equal": ops.Equal, "NotEqual": ops.NotEqual, "Less": ops.Less, "LessEqual": ops.LessEqual,
+    "Greater": ops.Greater, "GreaterEqual": ops.GreaterEqual,
+    "LogicalAnd": ops.LogicalAnd, "LogicalOr": ops.LogicalOr,
+    "BitwiseAnd": ops.BitAnd, "BitwiseOr": ops.BitOr, "BitwiseXor": ops.BitXor,
+    "LeftShift": ops.ShiftLeft, "RightShift": ops.ShiftRight,
+})  # fmt: skip
+
+
+@table.op("Div")
+def div(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """a / b; integers are cut towards zero in TensorFlow, which is floor division where both are never negative."""
+    if a.type.dtype.is_float:
+        return ctx.emit(ops.Div(), a, b)
+    if is_nonnegative(a) and is_nonnegative(b):
+        return ctx.emit(ops.FloorDiv(), a, b)
+    raise NotLowered("integer division of numbers that may be negative")
+
+
+@table.op("DivNoNan")
+def div_no_nan(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """a / b, and 0 where b is 0."""
+    quotient = ctx.emit(ops.Div(), a, b)
+    return ctx.emit(ops.Select(), _is_zero(ctx, b), ctx.number(0, a), quotient)
+
+
+@table.op("MulNoNan")
+def mul_no_nan(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """a * b, and 0 where b is 0."""
+    return ctx.emit(ops.Select(), _is_zero(ctx, b), ctx.number(0, a), ctx.emit(ops.Mul(), a, b))
+
+
+@table.op("Xlogy")
+def xlogy(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """a * log(b), and 0 where a is 0."""
+    product = ctx.emit(ops.Mul(), a, ctx.emit(ops.Log(), b))
+    return ctx.emit(ops.Select(), _is_zero(ctx, a), ctx.number(0, a), product)
+
+
+@table.op("Xlog1py")
+def xlog1py(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """a * log(1 + b), and 0 where a is 0."""
+    product = ctx.emit(ops.Mul(), a, ctx.emit(ops.Log1p(), b))
+    return ctx.emit(ops.Select(), _is_zero(ctx, a), ctx.number(0, a), product)
+
+
+@table.op("Xdivy")
+def xdivy(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """a / b, and 0 where a is 0."""
+    return ctx.emit(ops.Select(), _is_zero(ctx, a), ctx.number(0, a), ctx.emit(ops.Div(), a, b))
+
+
+@table.op("AddN")
+def add_n(ctx: Context, op: Any, *values: Value) -> Value:
+    """The sum of all operands."""
+    return reduce(lambda a, b: ctx.emit(ops.Add(), a, b), values)
+
+
+@table.op("ClipByValue")
+def clip_by_value(ctx: Context, op: Any, x: Value, low: Value, high: Value) -> Value:
+    """min(max(x, low), high)."""
+    return ctx.emit(ops.Minimum(), ctx.emit(ops.Maximum(), x, low), high)
+
+
+@table.op("BiasAdd")
+def bias_add(ctx: Context, op: Any, x: Value, bias: Value) -> Value:
+    """A number for each channel added."""
+    if op.get_attr("data_format") == b"NCHW":
+        bias = ctx.reshape(bias, (bias.type.shape[0], *[1] * (x.type.rank - 2)))
+    return ctx.emit(ops.Add(), x, bias)
+
+
+@table.frame("numpy.add")
+def add(ctx: Context, x1: Any, x2: Any) -> Value:
+    """a + b by numpy's rules, where Keras takes BiasAdd.
+
+    Keras 3.15 takes the last axis for the channels whenever it is as long as the bias, which is wrong for
+    a channels-first convolution as wide as it has filters. `predict()` is right.
+    """
+    if ctx.output.op.type != "BiasAdd":
+        raise NotLowered("a plain sum")
+    bias = ctx.cast(ctx.value(x2), ctx.dtype)
+    leading = next((i for i, d in enumerate(bias.type.shape) if d != 1), 0)
+    return ctx.emit(ops.Add(), ctx.cast(ctx.value(x1), ctx.dtype), ctx.reshape(bias, bias.type.shape[leading:]))
+
+
+@table.op("SelectV2")
+def select_v2(ctx: Context, op: Any, cond: Value, a: Value, b: Value) -> Value:
+    """a where cond, else b; not asked where the answer is known."""
+    match cond.producer:
+        case Node(op=ops.Less(), inputs=(index, zero)) if zero.data is not None and not np.any(zero.data):
+            if is_nonnegative(index) and b.type.shape == cond.type.shape and a.type.rank <= b.type.rank:
+                return b
+    return ctx.emit(ops.Select(), cond, a, b)
+
+
+@table.op("Select")
+def select(ctx: Context, op: Any, cond: Value, a: Value, b: Value) -> Value:
+    """a where cond, else b; a condition of rank 1 chooses rows."""
+    if cond.type.rank == 1 and a.type.rank > 1:
+        cond = ctx.reshape(cond, (*cond.type.shape, *[1] * (a.type.rank - 1)))
+    return ctx.emit(ops.Select(), cond, a, b)
+
+
+def _is_zero(ctx: Context, x: Value) -> Value:
+    return ctx.emit(ops.Equal(), x, ctx.number(0, x))

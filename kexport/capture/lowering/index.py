@@ -1,0 +1,86 @@
+"""Reading and writing at indices, and one-hot vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.lowering.table import Table
+from kexport.ir.graph import Value
+from kexport.ir.types import DType
+
+table = Table()
+
+SCATTERS = {
+    "TensorScatterUpdate": "update", "TensorScatterAdd": "add", "TensorScatterMax": "max", "TensorScatterMin": "min",
+}  # fmt: skip
+
+
+@table.op("GatherV2")
+def gather(ctx: Context, op: Any, x: Value, indices: Value, axis: Value) -> Value:
+    """Slices along an axis."""
+    return ctx.emit(ops.Gather(ctx.int(axis) % x.type.rank, op.get_attr("batch_dims")), x, indices)
+
+
+@table.op("ResourceGather")
+def resource_gather(ctx: Context, op: Any, handle: Any, indices: Value) -> Value:
+    """Rows of a variable."""
+    batch = op.get_attr("batch_dims")
+    return ctx.emit(ops.Gather(batch, batch), ctx.value(handle), indices)
+
+
+@table.op("GatherNd")
+def gather_nd(ctx: Context, op: Any, x: Value, indices: Value) -> Value:
+    """Slices at tuples of indices."""
+    return ctx.emit(ops.GatherNd(0), x, indices)
+
+
+@table.op("ScatterNd")
+def scatter_nd(ctx: Context, op: Any, indices: Value, updates: Value, shape: Value) -> Value:
+    """Zeros with the updates added at tuples of indices."""
+    zeros = ctx.full(ctx.dims(shape), 0, updates.type.dtype)
+    return ctx.emit(ops.ScatterNd("add"), zeros, indices, updates)
+
+
+@table.op(*SCATTERS)
+def tensor_scatter(ctx: Context, op: Any, x: Value, indices: Value, updates: Value) -> Value:
+    """x with updates at tuples of indices."""
+    return ctx.emit(ops.ScatterNd(SCATTERS[op.type]), x, indices, updates)
+
+
+@table.op("TensorScatterSub")
+def tensor_scatter_sub(ctx: Context, op: Any, x: Value, indices: Value, updates: Value) -> Value:
+    """x minus updates at tuples of indices."""
+    return ctx.emit(ops.ScatterNd("add"), x, indices, ctx.emit(ops.Neg(), updates))
+
+
+@table.op("UnsortedSegmentSum")
+def segment_sum(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -> Value:
+    """The sum of the rows with each id."""
+    if ids.type.rank != 1:
+        raise NotLowered("segments over several axes")
+    zeros = ctx.full((*ctx.dims(count), *x.type.shape[1:]), 0, x.type.dtype)
+    return ctx.emit(ops.ScatterNd("add"), zeros, ctx.reshape(ids, (*ids.type.shape, 1)), x)
+
+
+@table.op("OneHot")
+def one_hot(ctx: Context, op: Any, indices: Value, depth: Value, on: Value, off: Value) -> Value:
+    """One value at the index, another elsewhere, along a new axis."""
+    axis, size, dtype = op.get_attr("axis"), ctx.int(depth), on.type.dtype
+    axis = axis if axis >= 0 else indices.type.rank
+    indices = ctx.cast(indices, DType.I32) if indices.type.dtype is DType.U8 else indices
+    if (scalar(on), scalar(off)) == (1, 0):
+        return ctx.emit(ops.OneHot(size, axis, dtype), indices)
+    hot = ctx.emit(ops.OneHot(size, axis, DType.BOOL), indices)
+    return ctx.emit(ops.Select(), hot, on, off)
+
+
+@table.frame("layer.Embedding")
+def embedding(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
+    """Rows of a matrix; ids are never negative, so that they need no wrapping around."""
+    if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
+        raise NotLowered("an embedding whose matrix is computed")
+    ids = ctx.value(inputs)
+    ids = ids if ids.type.dtype.is_int else ctx.cast(ids, DType.I32)
+    return ctx.cast(ctx.emit(ops.Gather(0), ctx.value(layer.embeddings), ids), ctx.dtype)

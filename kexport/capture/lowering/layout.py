@@ -1,0 +1,176 @@
+"""Ops that move elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.lowering.space import pairs
+from kexport.capture.lowering.table import Table
+from kexport.ir.dim import Dim
+from kexport.ir.graph import Value
+
+table = Table()
+
+
+@table.op("Reshape")
+def reshape(ctx: Context, op: Any, x: Value, shape: Value) -> Value:
+    """The elements in another shape; one size may be left open."""
+    return ctx.reshape(x, ctx.resolve_shape(x, ctx.dims(shape)))
+
+
+@table.op("Squeeze")
+def squeeze(ctx: Context, op: Any, x: Value) -> Value:
+    """Without axes of size 1."""
+    axes = {a % x.type.rank for a in op.get_attr("squeeze_dims")}
+    if not axes:
+        rank = op.outputs[0].shape.rank
+        axes = {i for i, d in enumerate(x.type.shape) if d == 1}
+        if rank is not None and rank != x.type.rank - len(axes):
+            raise NotLowered("which axes have size 1 depends on the input size")
+    return ctx.reshape(x, [d for i, d in enumerate(x.type.shape) if i not in axes])
+
+
+@table.op("ExpandDims")
+def expand_dims(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
+    """With one more axis of size 1."""
+    where = ctx.int(axis) % (x.type.rank + 1)
+    return ctx.reshape(x, (*x.type.shape[:where], 1, *x.type.shape[where:]))
+
+
+@table.op("Transpose")
+def transpose(ctx: Context, op: Any, x: Value, perm: Value) -> Value:
+    """The axes in another order."""
+    return ctx.transpose(x, [p % x.type.rank for p in ctx.ints(perm)])
+
+
+@table.op("ConcatV2")
+def concat(ctx: Context, op: Any, *operands: Value) -> Value:
+    """One after the other along an axis; empty ones are left out."""
+    *values, axis = operands
+    where = ctx.int(axis) % values[0].type.rank
+    kept = [v for v in values if v.type.shape[where] != 0] or values[:1]
+    return kept[0] if len(kept) == 1 else ctx.emit(ops.Concat(where), *kept)
+
+
+@table.op("Pack")
+def pack(ctx: Context, op: Any, *values: Value) -> Value:
+    """Stacked along a new axis."""
+    rank = values[0].type.rank
+    where = op.get_attr("axis") % (rank + 1)
+    shape = values[0].type.shape
+    rows = [ctx.reshape(v, (*shape[:where], 1, *shape[where:])) for v in values]
+    return rows[0] if len(rows) == 1 else ctx.emit(ops.Concat(where), *rows)
+
+
+@table.op("Unpack")
+def unpack(ctx: Context, op: Any, x: Value) -> tuple[Value, ...]:
+    """The slices along an axis, without it."""
+    where, count = op.get_attr("axis") % x.type.rank, op.get_attr("num")
+    shape = (*x.type.shape[:where], *x.type.shape[where + 1 :])
+    parts = (x,) if count == 1 else ctx.emit_all(ops.Split(where, (1,) * count), x)
+    return tuple(ctx.reshape(p, shape) for p in parts)
+
+
+@table.op("Split")
+def split(ctx: Context, op: Any, axis: Value, x: Value) -> tuple[Value, ...]:
+    """Pieces of equal size."""
+    where, count = ctx.int(axis) % x.type.rank, op.get_attr("num_split")
+    return _split(ctx, x, where, (x.type.shape[where] // count,) * count)
+
+
+@table.op("SplitV")
+def split_v(ctx: Context, op: Any, x: Value, sizes: Value, axis: Value) -> tuple[Value, ...]:
+    """Pieces of given sizes, of which one may be left open."""
+    where, wanted = ctx.int(axis) % x.type.rank, ctx.dims(sizes)
+    rest: Dim = x.type.shape[where]
+    for d in wanted:
+        rest = rest - (0 if d == -1 else d)
+    return _split(ctx, x, where, tuple(rest if d == -1 else d for d in wanted))
+
+
+@table.op("Pad", "PadV2")
+def pad(ctx: Context, op: Any, x: Value, paddings: Value, value: Value | None = None) -> Value:
+    """A value around."""
+    number = 0 if value is None else scalar(value)
+    if number is None:
+        raise NotLowered("the padding value is computed")
+    pads = pairs(paddings)
+    return ctx.emit(ops.Pad(pads, "constant", number), x) if any(p != (0, 0) for p in pads) else x
+
+
+@table.op("MirrorPad")
+def mirror_pad(ctx: Context, op: Any, x: Value, paddings: Value) -> Value:
+    """The tensor itself, mirrored, around."""
+    return ctx.emit(ops.Pad(pairs(paddings), op.get_attr("mode").decode().lower()), x)
+
+
+@table.op("Tile")
+def tile(ctx: Context, op: Any, x: Value, reps: Value) -> Value:
+    """Repeated along each axis; broadcast along axes of size 1."""
+    times = ctx.dims(reps)
+    if all(r == 1 for r in times):
+        return x
+    if all(r == 1 or d == 1 for r, d in zip(times, x.type.shape, strict=True)):
+        return ctx.broadcast(x, [d * r for d, r in zip(x.type.shape, times, strict=True)])
+    return ctx.emit(ops.Tile(times), x)
+
+
+@table.op("BroadcastTo")
+def broadcast_to(ctx: Context, op: Any, x: Value, shape: Value) -> Value:
+    """Broadcast to a shape."""
+    return ctx.broadcast(x, ctx.dims(shape))
+
+
+@table.op("ReverseV2")
+def reverse(ctx: Context, op: Any, x: Value, axes: Value) -> Value:
+    """In opposite order along axes."""
+    where = tuple(sorted(a % x.type.rank for a in ctx.ints(axes)))
+    return ctx.emit(ops.Reverse(where), x) if where else x
+
+
+@table.op("Roll")
+def roll(ctx: Context, op: Any, x: Value, shift: Value, axes: Value) -> Value:
+    """Shifted along axes, the end coming in at the front."""
+    for axis, by in zip(ctx.ints(axes), ctx.ints(shift), strict=True):
+        x = _roll(ctx, x, axis % x.type.rank, by)
+    return x
+
+
+@table.op("DepthToSpace", "SpaceToDepth")
+def depth_to_space(ctx: Context, op: Any, x: Value) -> Value:
+    """Channels as blocks of pixels, or the other way round."""
+    if op.get_attr("data_format") != b"NHWC":
+        raise NotLowered(f"{op.type} of channels-first tensors")
+    cls: Any = getattr(ops, op.type)
+    return ctx.emit(cls(op.get_attr("block_size")), x)
+
+
+@table.frame("numpy.repeat")
+def repeat(ctx: Context, x: Any, repeats: Any, axis: Any) -> Value:
+    """Each slice along an axis several times."""
+    value = ctx.value(x)
+    if not isinstance(repeats, int) or repeats < 1:
+        raise NotLowered("a number of times for each slice")
+    if axis is None:
+        value, axis = ctx.reshape(value, (value.type.numel,)), 0
+    where, shape = axis % value.type.rank, value.type.shape
+    apart = ctx.reshape(value, (*shape[: where + 1], 1, *shape[where + 1 :]))
+    copies = ctx.broadcast(apart, (*shape[: where + 1], repeats, *shape[where + 1 :]))
+    return ctx.cast(ctx.reshape(copies, (*shape[:where], shape[where] * repeats, *shape[where + 1 :])), ctx.dtype)
+
+
+def _split(ctx: Context, x: Value, axis: int, sizes: tuple[Dim, ...]) -> tuple[Value, ...]:
+    return (x,) if len(sizes) == 1 else ctx.emit_all(ops.Split(axis, sizes), x)
+
+
+def _roll(ctx: Context, x: Value, axis: int, by: int) -> Value:
+    size = x.type.shape[axis]
+    if isinstance(size, int) and size:
+        by %= size
+    if by == 0:
+        return x
+    cut: Dim = size - by if by > 0 else -by
+    first, last = ctx.emit_all(ops.Split(axis, (cut, size - cut)), x)
+    return ctx.emit(ops.Concat(axis), last, first)

@@ -1,0 +1,131 @@
+"""Diagonals, bands and histograms, made of iota, comparison and select."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.lowering.table import Table
+from kexport.ir.dim import Dim
+from kexport.ir.graph import Value
+from kexport.ir.types import DType
+
+table = Table()
+
+
+@table.op("MatrixBandPart")
+def band_part(ctx: Context, op: Any, x: Value, lower: Value, upper: Value) -> Value:
+    """Zero outside of a band around the diagonal; a negative width is unlimited."""
+    below, above = ctx.int(lower), ctx.int(upper)
+    rows, columns = _positions(ctx, x.type.shape[-2], x.type.shape[-1])
+    offset = ctx.emit(ops.Sub(), columns, rows)
+    inside: Value | None = None
+    if below >= 0:
+        inside = ctx.emit(ops.GreaterEqual(), offset, ctx.number(-below, offset))
+    if above >= 0:
+        right = ctx.emit(ops.LessEqual(), offset, ctx.number(above, offset))
+        inside = right if inside is None else ctx.emit(ops.LogicalAnd(), inside, right)
+    return x if inside is None else ctx.emit(ops.Select(), inside, x, ctx.number(0, x))
+
+
+@table.op("MatrixDiagV3")
+def diag(ctx: Context, op: Any, x: Value, k: Value, rows: Value, columns: Value, padding: Value) -> Value:
+    """A matrix with one diagonal."""
+    shift, height, width = ctx.int(k), ctx.int(rows), ctx.int(columns)
+    size = x.type.shape[-1]
+    if shift != 0 or (height not in (-1, size) or width not in (-1, size)):
+        return _shifted_diag(ctx, x, shift, height, width, padding)
+    return ctx.emit(ops.Select(), _is_diagonal(ctx, size, size, 0), _rows(ctx, x), padding)
+
+
+@table.op("MatrixDiagPartV3")
+def diag_part(ctx: Context, op: Any, x: Value, k: Value, padding: Value) -> Value:
+    """One diagonal of a matrix."""
+    height, width = x.type.shape[-2:]
+    if len(ctx.ints(k)) != 1 or not isinstance(height, int) or not isinstance(width, int):
+        raise NotLowered("several diagonals, or of a matrix of any size")
+    shift = ctx.int(k)
+    first_row, first_column = max(0, -shift), max(0, shift)
+    count = max(0, min(height - first_row, width - first_column))
+    flat = ctx.reshape(x, (*x.type.shape[:-2], height * width))
+    begin = first_row * width + first_column
+    end = begin + (count - 1) * (width + 1) + 1 if count else begin
+    lead = x.type.shape[:-2]
+    op_ = ops.Slice((0,) * len(lead) + (begin,), (*lead, end), (1,) * len(lead) + (width + 1,))
+    return ctx.emit(op_, flat)
+
+
+@table.op("MatrixSetDiagV3")
+def set_diag(ctx: Context, op: Any, x: Value, diagonal: Value, k: Value) -> Value:
+    """A matrix with its main diagonal replaced."""
+    if ctx.ints(k) != (0,) or x.type.shape[-1] != x.type.shape[-2]:
+        raise NotLowered("a diagonal beside the main one, or of a matrix that is not square")
+    size = x.type.shape[-1]
+    return ctx.emit(ops.Select(), _is_diagonal(ctx, size, size, 0), _rows(ctx, diagonal), x)
+
+
+@table.op("DenseBincount")
+def bincount(ctx: Context, op: Any, x: Value, size: Value, weights: Value) -> Value:
+    """How often each number occurs in each row, at most once if `binary_output`."""
+    depth, dtype = ctx.int(size), weights.type.dtype
+    hot = ctx.emit(ops.OneHot(depth, -1, dtype), x)
+    axis = x.type.rank - 1
+    if op.get_attr("binary_output"):
+        return ctx.emit(ops.ReduceMax((axis,)), hot)
+    if weights.type.numel != 0:
+        hot = ctx.emit(ops.Mul(), hot, ctx.reshape(weights, (*weights.type.shape, 1)))
+    return ctx.emit(ops.ReduceSum((axis,)), hot)
+
+
+@table.op("Bucketize")
+def bucketize(ctx: Context, op: Any, x: Value) -> Value:
+    """How many boundaries are at most x."""
+    bounds = list(op.get_attr("boundaries"))
+    apart = ctx.reshape(ctx.cast(x, DType.F32), (*x.type.shape, 1))
+    reached = ctx.emit(ops.GreaterEqual(), apart, ctx.constant(np.array(bounds, np.float32)))
+    return ctx.emit(ops.ReduceSum((x.type.rank,)), ctx.cast(reached, DType.I32))
+
+
+@table.op("LowerBound", "UpperBound")
+def bound(ctx: Context, op: Any, sorted_: Value, values: Value) -> Value:
+    """How many sorted numbers of a row are less than (LowerBound) or at most (UpperBound) each value."""
+    row = ctx.reshape(sorted_, (*sorted_.type.shape[:-1], 1, sorted_.type.shape[-1]))
+    column = ctx.reshape(values, (*values.type.shape, 1))
+    below = ctx.emit(ops.Less() if op.type == "LowerBound" else ops.LessEqual(), row, column)
+    return ctx.cast(ctx.emit(ops.ReduceSum((values.type.rank,)), ctx.cast(below, DType.I32)), ctx.dtype)
+
+
+def _shifted_diag(ctx: Context, x: Value, shift: int, height: int, width: int, padding: Value) -> Value:
+    size = x.type.shape[-1]
+    if not isinstance(size, int) or len(x.type.shape) < 1 or scalar(padding) is None:
+        raise NotLowered("a diagonal of any size beside the main one")
+    above, below = max(shift, 0), max(-shift, 0)
+    rows = size + below if height == -1 else height
+    columns = size + above if width == -1 else width
+    lead = ((0, 0),) * (x.type.rank - 1)
+    line = ctx.emit(ops.Pad((*lead, (above, columns - size - above))), x)
+    return ctx.emit(
+        ops.Select(),
+        _is_diagonal(ctx, rows, columns, shift),
+        ctx.broadcast(_rows(ctx, line), (*x.type.shape[:-1], rows, columns)),
+        padding,
+    )
+
+
+def _rows(ctx: Context, x: Value) -> Value:
+    """A vector as a matrix of one row."""
+    return ctx.reshape(x, (*x.type.shape[:-1], 1, x.type.shape[-1]))
+
+
+def _is_diagonal(ctx: Context, rows: Dim, columns: Dim, shift: int) -> Value:
+    i, j = _positions(ctx, rows, columns)
+    return ctx.emit(ops.Equal(), j, ctx.emit(ops.Add(), i, ctx.number(shift, i)) if shift else i)
+
+
+def _positions(ctx: Context, rows: Dim, columns: Dim) -> tuple[Value, Value]:
+    """The row numbers as a column, and the column numbers."""
+    i = ctx.emit(ops.Iota(rows, DType.I32))
+    return ctx.reshape(i, (rows, 1)), ctx.emit(ops.Iota(columns, DType.I32))

@@ -1,0 +1,104 @@
+"""Normalization, from Keras' layers and calls, and the batch normalization of older graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.layouts import channels_last, from_last, to_last
+from kexport.capture.lowering.table import Table
+from kexport.ir.graph import Value
+from kexport.ir.types import DType
+
+table = Table()
+
+
+@table.frame("nn.batch_normalization")
+def batch_norm_call(
+    ctx: Context, x: Any, mean: Any, variance: Any, axis: Any, offset: Any, scale: Any, epsilon: Any
+) -> Value:
+    """Batch normalization along any axis, with given mean and variance."""
+    value = ctx.value(x)
+    if not isinstance(axis, int) or not value.type.dtype.is_float:
+        raise NotLowered("batch normalization along several axes, or of integers")
+    m, v = ctx.value(mean, like=value), ctx.value(variance, like=value)
+    gamma, beta = _parameter(ctx, scale, m, 1), _parameter(ctx, offset, m, 0)
+    if {p.type.rank for p in (m, v, gamma, beta)} != {1}:
+        raise NotLowered("mean and variance are not one number for each channel")
+    y = ctx.emit(ops.BatchNorm(float(epsilon)), to_last(ctx, value, axis), gamma, beta, m, v)
+    return from_last(ctx, y, axis)
+
+
+@table.frame("layer.LayerNormalization")
+def layer_norm(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
+    """Layer normalization over any axes, computed in float32 at least."""
+    if layer.rms_scaling:
+        raise NotLowered("layer normalization with rms_scaling")
+    x, dtype = _widened(ctx, inputs)
+    axes = _ascending(layer.axis, x.type.rank)
+    shape = tuple(x.type.shape[a] for a in axes)
+    gamma = ctx.full(shape, 1, dtype) if layer.gamma is None else ctx.value(layer.gamma, like=dtype)
+    beta = ctx.full(shape, 0, dtype) if layer.beta is None else ctx.value(layer.beta, like=dtype)
+    return ctx.cast(ctx.emit(ops.LayerNorm(axes, float(layer.epsilon)), x, gamma, beta), ctx.dtype)
+
+
+@table.frame("layer.RMSNormalization")
+def rms_norm(ctx: Context, layer: Any, x: Any, **_: Any) -> Value:
+    """Root-mean-square normalization, computed in float32 at least."""
+    value, dtype = _widened(ctx, x)
+    axes = _ascending(layer.axis, value.type.rank)
+    if axes != tuple(range(value.type.rank - len(axes), value.type.rank)):
+        raise NotLowered("its scale is broadcast from the last axes")
+    scale = ctx.value(layer.scale, like=DType.of(layer.compute_dtype))
+    return ctx.cast(ctx.emit(ops.RmsNorm(axes, float(layer.epsilon)), value, ctx.cast(scale, dtype)), ctx.dtype)
+
+
+@table.frame("layer.GroupNormalization")
+def group_norm(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
+    """Normalization of each example by groups of channels, computed in float32 at least."""
+    x, dtype = _widened(ctx, inputs)
+    x = to_last(ctx, x, layer.axis)
+    shape = (x.type.shape[-1],)
+    gamma = ctx.value(layer.gamma, like=dtype) if layer.scale else ctx.full(shape, 1, dtype)
+    beta = ctx.value(layer.beta, like=dtype) if layer.center else ctx.full(shape, 0, dtype)
+    y = ctx.emit(ops.GroupNorm(layer.groups, float(layer.epsilon)), x, gamma, beta)
+    return ctx.cast(from_last(ctx, y, layer.axis), ctx.dtype)
+
+
+@table.op("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+def fused_batch_norm(
+    ctx: Context, op: Any, x: Value, gamma: Value, beta: Value, mean: Value, variance: Value
+) -> tuple[Value, ...]:
+    """Batch normalization with given mean and variance; the other results are for training."""
+    if op.get_attr("is_training"):
+        raise NotLowered("batch normalization with the statistics of the batch")
+    dtype = x.type.dtype
+    batch_norm = ops.BatchNorm(float(op.get_attr("epsilon")))
+    parameters = [ctx.cast(p, dtype) for p in (gamma, beta, mean, variance)]
+    first = op.get_attr("data_format").startswith(b"NC")
+    y = channels_last(ctx, x, first, lambda x: ctx.emit(batch_norm, x, *parameters))
+    return (y, mean, variance, mean, variance, ctx.constant(np.zeros(0, np.float32)))[: len(op.outputs)]
+
+
+def _parameter(ctx: Context, parameter: Any, like: Value, default: float) -> Value:
+    if parameter is None:
+        return ctx.full(like.type.shape, default, like.type.dtype)
+    return ctx.value(parameter, like=like)
+
+
+def _widened(ctx: Context, x: Any) -> tuple[Value, DType]:
+    """x in at least float32."""
+    value = ctx.value(x)
+    dtype = value.type.dtype if value.type.dtype is DType.F64 else DType.F32
+    return ctx.cast(value, dtype), dtype
+
+
+def _ascending(axis: Any, rank: int) -> tuple[int, ...]:
+    """Axes counted from the front, in Keras' order, which has to be ascending for the parameters to fit."""
+    axes = tuple(a % rank for a in sorted([axis] if isinstance(axis, int) else axis))
+    if list(axes) != sorted(axes):
+        raise NotLowered("its axes are counted from both ends")
+    return axes

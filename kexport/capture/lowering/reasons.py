@@ -1,0 +1,31 @@
+"""Why a TensorFlow op without a lowering cannot be exported, in the user's words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+REASONS: tuple[tuple[str, str], ...] = (
+    (r"(Eager)?PyFunc.*", "a Python function runs inside the model; write it with keras.ops"),
+    (r".*String.*|AsString|Unicode.*|StaticRegex.*|RegexReplace|Substr", "strings have to be handled before the model"),
+    (r".*Lookup.*|.*HashTable.*", "lookup tables have to be applied before the model"),
+    (r"Stateless(Random|Trunc|Multinomial|Parameterized).*|Random.*|Truncated.*|Multinomial|.*RngReadAndSkip.*",
+     "it draws random numbers; make them an input of the model"),
+    (r"Cholesky.*|Matrix(Solve|Inverse|Determinant|TriangularSolve).*|Qr|Svd|Eig|SelfAdjointEig.*|LogMatrixDeterminant",
+     "linear algebra on data has no form in the exported formats"),
+    (r"Sparse.*|Ragged.*", "sparse and ragged tensors have no form in the exported formats"),
+    (r"CTC.*", "CTC decoding has to be done after the model"),
+    (r"I?R?FFT.*|Complex.*|Real|Imag|Angle|Conj", "complex numbers have no form in the exported formats"),
+    (r"Where|Unique.*", "the size of its result depends on the values of a tensor"),
+    (r"Assign.*|VarHandleOp", "the model changes its own state"),
+    (r"While|StatelessWhile|Case|StatelessCase|TensorList.*", "loops and branches on data cannot be exported yet"),
+)  # fmt: skip
+"""(pattern of op types, reason); the first that matches counts."""
+
+
+def reason(op: Any) -> str:
+    """The reason for one TensorFlow op."""
+    for pattern, text in REASONS:
+        if re.fullmatch(pattern, op.type):
+            return text
+    return "kexport has no lowering for this TensorFlow op"

@@ -1,0 +1,125 @@
+"""Reductions, running totals, order statistics and softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.table import Table
+from kexport.ir.graph import Value
+from kexport.ir.types import DType
+
+table = Table()
+
+REDUCTIONS: dict[str, type[ops.ReduceSum] | Any] = {
+    "Sum": ops.ReduceSum, "Mean": ops.ReduceMean, "Max": ops.ReduceMax, "Min": ops.ReduceMin, "Prod": ops.ReduceProd,
+    "Any": ops.ReduceAny, "All": ops.ReduceAll,
+}  # fmt: skip
+"""TensorFlow's reductions: (x, axes), attribute keep_dims."""
+
+
+def _enter_reduction(type: str, cls: Any) -> None:
+    @table.op(type)
+    def lower(ctx: Context, op: Any, x: Value, axes: Value) -> Value:
+        wanted = tuple(sorted({a % x.type.rank for a in ctx.ints(axes)}))
+        if not wanted:
+            return x
+        if cls is ops.ReduceMean and x.type.dtype.is_int:
+            raise NotLowered("the mean of integers")
+        return ctx.emit(cls(wanted, bool(op.get_attr("keep_dims"))), x)
+
+
+for _type, _cls in REDUCTIONS.items():
+    _enter_reduction(_type, _cls)
+
+
+@table.op("ArgMax")
+def argmax(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
+    """The position of the greatest element."""
+    return _arg(ctx, ops.ArgMax, x, ctx.int(axis), ctx.dtype)
+
+
+@table.op("ArgMin")
+def argmin(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
+    """The position of the least element."""
+    return _arg(ctx, ops.ArgMin, x, ctx.int(axis), ctx.dtype)
+
+
+@table.frame("numpy.argmax")
+def argmax_call(ctx: Context, x: Any, axis: Any, keepdims: Any) -> Value:
+    """The position of the greatest element, without Keras' detour for negative zeros."""
+    return _arg_call(ctx, ops.ArgMax, x, axis, keepdims)
+
+
+@table.frame("numpy.argmin")
+def argmin_call(ctx: Context, x: Any, axis: Any, keepdims: Any) -> Value:
+    """The position of the least element, without Keras' detour for negative zeros."""
+    return _arg_call(ctx, ops.ArgMin, x, axis, keepdims)
+
+
+@table.op("Cumsum")
+def cumsum(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
+    """The running sum."""
+    return ctx.emit(ops.CumSum(ctx.int(axis) % x.type.rank, op.get_attr("exclusive"), op.get_attr("reverse")), x)
+
+
+@table.op("Cumprod")
+def cumprod(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
+    """The running product."""
+    return ctx.emit(ops.CumProd(ctx.int(axis) % x.type.rank, op.get_attr("exclusive"), op.get_attr("reverse")), x)
+
+
+@table.op("TopKV2")
+def top_k(ctx: Context, op: Any, x: Value, k: Value) -> tuple[Value, ...]:
+    """The k greatest elements of each row and their positions."""
+    values, indices = ctx.emit_all(ops.TopK(ctx.int(k)), x)
+    return values, ctx.cast(indices, DType.of(op.outputs[1].dtype.as_numpy_dtype))
+
+
+@table.op("Softmax")
+def softmax(ctx: Context, op: Any, x: Value) -> Value:
+    """Softmax over the last axis."""
+    return ctx.emit(ops.Softmax(-1), x)
+
+
+@table.op("LogSoftmax")
+def log_softmax(ctx: Context, op: Any, x: Value) -> Value:
+    """The logarithm of softmax over the last axis."""
+    return ctx.emit(ops.LogSoftmax(-1), x)
+
+
+@table.frame("nn.softmax")
+def softmax_call(ctx: Context, x: Any, axis: Any) -> Value:
+    """Softmax over any axis."""
+    return ctx.emit(ops.Softmax(_axis(axis)), ctx.value(x))
+
+
+@table.frame("nn.log_softmax")
+def log_softmax_call(ctx: Context, x: Any, axis: Any) -> Value:
+    """The logarithm of softmax over any axis."""
+    return ctx.emit(ops.LogSoftmax(_axis(axis)), ctx.value(x))
+
+
+def _axis(axis: Any) -> int:
+    if isinstance(axis, int):
+        return axis
+    raise NotLowered("softmax over several axes")
+
+
+def _arg_call(ctx: Context, cls: Any, x: Any, axis: Any, keepdims: Any) -> Value:
+    value = ctx.value(x)
+    if axis is None:
+        value, axis = ctx.reshape(value, (value.type.numel,)), 0
+        if keepdims:
+            raise NotLowered("positions in all axes at once that keep the axes")
+    y = _arg(ctx, cls, value, axis, ctx.dtype)
+    if keepdims:
+        shape = value.type.shape
+        y = ctx.reshape(y, tuple(1 if i == axis % len(shape) else d for i, d in enumerate(shape)))
+    return y
+
+
+def _arg(ctx: Context, cls: Any, x: Value, axis: int, dtype: DType) -> Value:
+    x = ctx.cast(x, DType.I32) if x.type.dtype is DType.BOOL else x
+    return ctx.emit(cls(axis % x.type.rank, dtype), x)

@@ -1,0 +1,136 @@
+"""Slices: TensorFlow's begin, end and stride with masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kexport import ops
+from kexport.capture.context import Context, decide
+from kexport.capture.lowering.table import Table
+from kexport.ir.dim import Dim, SymDim, dim_max, dim_min
+from kexport.ir.graph import Value
+
+table = Table()
+
+
+@dataclass
+class _Plan:
+    """What to do with each axis of the operand, and the shape of the result in the end."""
+
+    begin: list[Dim] = field(default_factory=list)
+    end: list[Dim] = field(default_factory=list)
+    strides: list[int] = field(default_factory=list)
+    shape: list[Dim | None] = field(default_factory=list)
+    """None stands for the size of the next axis that is kept; 1 is a new axis."""
+    dropped: set[int] = field(default_factory=set)
+
+    def whole(self, size: Dim) -> None:
+        """Take an axis as it is."""
+        self.span(0, size, 1)
+
+    def span(self, begin: Dim, end: Dim, stride: int) -> None:
+        """Take part of an axis."""
+        self.begin.append(begin)
+        self.end.append(end)
+        self.strides.append(stride)
+        self.shape.append(None)
+
+    def drop(self, index: Dim) -> None:
+        """Take one slice of an axis, without the axis."""
+        self.dropped.add(len(self.begin))
+        self.span(index, index + 1, 1)
+        self.shape.pop()
+
+
+@table.op("Slice")
+def slice_(ctx: Context, op: Any, x: Value, begin: Value, size: Value) -> Value:
+    """`size` elements of each axis from `begin`; -1 is all that follow."""
+    starts = ctx.dims(begin)
+    sizes = zip(starts, ctx.dims(size), x.type.shape, strict=True)
+    ends = [d if isinstance(s, int) and s == -1 else b + s for b, s, d in sizes]
+    return cut(ctx, x, starts, ends, [1] * len(starts))
+
+
+@table.op("StridedSlice")
+def strided_slice(ctx: Context, op: Any, x: Value, begin: Value, end: Value, strides: Value) -> Value:
+    """x[…] as in Python."""
+    masks = _Masks(op)
+    starts, stops, steps = _spec(ctx, begin, masks.begin | masks.ellipsis | masks.new), ctx.dims(end), ctx.ints(strides)
+    plan = _Plan()
+    kept = sum(not masks.new >> i & 1 and not masks.ellipsis >> i & 1 for i in range(len(steps)))
+    for i, step in enumerate(steps):
+        axis = len(plan.begin)
+        if masks.ellipsis >> i & 1:
+            for size in x.type.shape[axis : x.type.rank - (kept - axis)]:
+                plan.whole(size)
+        elif masks.new >> i & 1:
+            plan.shape.append(1)
+        elif masks.shrink >> i & 1:
+            plan.drop(_position(starts[i], x.type.shape[axis]))
+        else:
+            first = None if masks.begin >> i & 1 else starts[i]
+            last = None if masks.end >> i & 1 else stops[i]
+            plan.span(*span(first, last, step, x.type.shape[axis]))
+    for size in x.type.shape[len(plan.begin) :]:
+        plan.whole(size)
+    y = cut(ctx, x, plan.begin, plan.end, plan.strides)
+    sizes = iter([d for i, d in enumerate(y.type.shape) if i not in plan.dropped])
+    return ctx.reshape(y, [next(sizes) if d is None else d for d in plan.shape])
+
+
+def span(first: Dim | None, last: Dim | None, step: int, size: Dim) -> tuple[Dim, Dim, int]:
+    """Python's slice of an axis as begin, end and step, both ends inside of the axis.
+
+    With a negative step, begin and end count from the back, of the reversed axis. A symbolic end is taken to be at most
+    the size of a fixed axis, as in `positions[:length]`.
+    """
+    if step > 0:
+        begin = 0 if first is None else _clamp(_position(first, size), size)
+        end = size if last is None else _clamp(_position(last, size), size)
+        return begin, _not_before(begin, end), step
+    begin = 0 if first is None else size - 1 - _clamp(_position(first, size), size - 1)
+    end = size if last is None else size - 1 - _clamp(_position(last, size), size - 1, low=-1)
+    return begin, _not_before(begin, end), step
+
+
+def cut(ctx: Context, x: Value, begin: Sequence[Dim], end: Sequence[Dim], strides: Sequence[int]) -> Value:
+    """A slice of every axis; axes with a negative stride are reversed first."""
+    reversed_axes = tuple(i for i, s in enumerate(strides) if s < 0)
+    if reversed_axes:
+        x = ctx.emit(ops.Reverse(reversed_axes), x)
+    steps = tuple(map(abs, strides))
+    if all(b == 0 and e == d and s == 1 for b, e, s, d in zip(begin, end, steps, x.type.shape, strict=True)):
+        return x
+    return ctx.emit(ops.Slice(tuple(begin), tuple(end), steps), x)
+
+
+class _Masks:
+    """The bit masks of a StridedSlice."""
+
+    def __init__(self, op: Any):
+        self.begin, self.end = op.get_attr("begin_mask"), op.get_attr("end_mask")
+        self.ellipsis, self.new = op.get_attr("ellipsis_mask"), op.get_attr("new_axis_mask")
+        self.shrink = op.get_attr("shrink_axis_mask")
+
+
+def _spec(ctx: Context, value: Value, masked: int) -> tuple[Dim, ...]:
+    return ctx.dims(value)
+
+
+def _position(index: Dim, size: Dim) -> Dim:
+    """An index counted from the front."""
+    return index + size if decide(lambda: index < 0, default=False) else index
+
+
+def _clamp(index: Dim, size: Dim, low: int = 0) -> Dim:
+    if decide(lambda: index < low, default=False):
+        return low
+    if isinstance(index, SymDim) and not isinstance(size, SymDim):
+        return size if decide(lambda: index > size, default=False) else index
+    return dim_min(index, size)
+
+
+def _not_before(begin: Dim, end: Dim) -> Dim:
+    return dim_max(begin, end) if decide(lambda: end < begin, default=False) else end

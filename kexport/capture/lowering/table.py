@@ -1,0 +1,61 @@
+"""The tables that lowering functions are entered in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kexport.capture.context import Context
+from kexport.ir.graph import Value
+from kexport.ir.op import Op
+
+Result = Value | tuple[Value, ...]
+LowerOp = Callable[..., Result]
+"""`(ctx, op, *operands) -> results`; `op` is the TensorFlow op, for its attributes."""
+LowerFrame = Callable[..., Result]
+"""`(ctx, **arguments) -> results`; for a layer `(ctx, layer, *args, **kwargs)`. Raises NotLowered to pass."""
+
+
+class Table:
+    """Lowering functions by TensorFlow op type and by frame label."""
+
+    def __init__(self) -> None:
+        self.ops: dict[str, LowerOp] = {}
+        self.frames: dict[str, LowerFrame] = {}
+
+    def op(self, *types: str) -> Callable[[LowerOp], LowerOp]:
+        """Decorator: enter a function for TensorFlow op types."""
+        return lambda function: [self._enter(self.ops, t, function) for t in types][0]
+
+    def frame(self, *labels: str) -> Callable[[LowerFrame], LowerFrame]:
+        """Decorator: enter a function for frame labels."""
+        return lambda function: [self._enter(self.frames, t, function) for t in labels][0]
+
+    def one_to_one(self, classes: dict[str, type[Op]]) -> None:
+        """Enter TensorFlow op types that are one op without attributes on the same operands."""
+        for type, cls in classes.items():
+            self._enter(self.ops, type, _simple(cls))
+
+    @staticmethod
+    def _enter(table: dict[str, Any], key: str, function: Any) -> Any:
+        assert key not in table, f"two lowerings for {key}"
+        table[key] = function
+        return function
+
+
+def merge(tables: Iterable[Table]) -> Table:
+    """All entries of several tables."""
+    merged = Table()
+    for table in tables:
+        for key, function in table.ops.items():
+            merged._enter(merged.ops, key, function)
+        for key, function in table.frames.items():
+            merged._enter(merged.frames, key, function)
+    return merged
+
+
+def _simple(cls: type[Op]) -> LowerOp:
+    def lower(ctx: Context, op: Any, *operands: Value) -> Value:
+        return ctx.emit(cls(), *operands)
+
+    return lower

@@ -1,0 +1,262 @@
+"""Scopes: one FuncGraph each, whose ops are lowered in the order in which they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import tensorflow as tf
+
+from kexport.capture import lowering
+from kexport.capture.context import Context, Handle, NotLowered, scalar
+from kexport.capture.evaluate import evaluate_op
+from kexport.capture.frames import Frame, local, path_of
+from kexport.capture.trace import Trace
+from kexport.errors import CaptureError, GraphError, KexportError, Unsupported, UnsupportedError
+from kexport.ir.dim import Dim, UndecidableDim, is_symbol, symbol
+from kexport.ir.graph import Graph, Value
+from kexport.ir.types import DType, TensorType
+from kexport.ops import DimConflict
+
+OPAQUE = (tf.resource, tf.variant)
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+BRANCHES = ("If", "StatelessIf")
+REPORT = "this is a bug in kexport: please report it together with the layer"
+
+Found = Value | Handle
+T = TypeVar("T")
+
+
+class Run:
+    """What all scopes of one lowering share."""
+
+    def __init__(self, trace: Trace, paths: Mapping[int, str]):
+        self.trace, self.paths = trace, paths
+        self.graph = Graph(trace.source.name)
+        self.foreign: list[Unsupported] = []
+        self._variables: dict[int, tuple[Any, Value]] = {}
+        self._unknown = 0
+
+    def variable(self, tensor: Any) -> Value:
+        """The one value of a variable, by its handle, or of an eager tensor."""
+        if id(tensor) not in self._variables:
+            value = self.graph.constant(self.trace.constant_of(tensor), self.paths.get(id(tensor), ""))
+            self._variables[id(tensor)] = tensor, value
+        return self._variables[id(tensor)][1]
+
+    def new_dim(self) -> Dim:
+        """A symbol for a size of which nothing is known."""
+        self._unknown += 1
+        return symbol(f"unknown_{self._unknown}")
+
+    def may_be_consequence(self, error: GraphError) -> bool:
+        """Whether an error can come from what is not known about the result of an op without a lowering."""
+        if isinstance(error, DimConflict) and is_symbol(error.left) and is_symbol(error.right):
+            return any(str(d).startswith("unknown_") for d in (error.left, error.right))
+        return bool(self.foreign)
+
+
+class Scope:
+    """One FuncGraph being lowered: the model's own, or one call of a function. `frames` lead to the call."""
+
+    def __init__(self, run: Run, graph: Any, frames: tuple[Frame, ...] = (), outer: Scope | None = None):
+        self.run, self.graph, self.frames, self.outer = run, graph, frames, outer
+        self.env: dict[int, Found] = {}
+        self._lowered: dict[Frame, bool] = {}
+        self._covered: dict[Frame, bool] = {}
+        self._origins: dict[Frame, str] = {}
+        self._inner: dict[int, Any] | None = None
+
+    def lower(self, outputs: Sequence[Any]) -> None:
+        """Lower all that `outputs` need."""
+        needed = _reachable(outputs)
+        for op in self.graph.get_operations():
+            if id(op) in needed and not self._is_covered(self.run.trace.frame_of(op)):
+                self._lower_op(op)
+
+    def data(self, tensor: Any) -> Value:
+        """The value of a tensor that must not be a resource."""
+        found = self.resolve(tensor)
+        if isinstance(found, Handle):
+            raise CaptureError(f"the result {tensor.name} is a resource, not data")
+        return found
+
+    def resolve(self, x: Any) -> Found:
+        """The value of anything that a frame can be called with; what has none yet is lowered on the way."""
+        if isinstance(x, Value):
+            return x
+        if isinstance(x, Handle):
+            return self.run.variable(x.tensor)
+        if isinstance(x, tf.Tensor) and not hasattr(x, "_numpy"):
+            return self._resolve_tensor(x)
+        variable = getattr(x, "_value", x)
+        if isinstance(variable, tf.Variable):
+            return self.run.variable(variable.handle)
+        return self.run.graph.constant(x._numpy() if hasattr(x, "_numpy") else x)
+
+    def _resolve_tensor(self, tensor: Any) -> Found:
+        found = self.env.get(id(tensor))
+        if found is not None:
+            return found
+        if tensor.graph is self.graph:
+            self._lower_with_inputs(tensor.op)
+            return self.env[id(tensor)]
+        if self._inner is None:
+            self._inner = {id(outer): inner for outer, inner in self.graph.captures}
+        if id(tensor) in self._inner:
+            return self.resolve(self._inner[id(tensor)])
+        if self.outer is None:
+            raise CaptureError(f"the tensor {tensor.name} belongs to another model", hint=REPORT)
+        return self.outer.resolve(tensor)
+
+    def _lower_with_inputs(self, op: Any) -> None:
+        """Lower an op that was passed over, because the result of its frame was made in another way."""
+        stack = [op]
+        while stack:
+            missing = [t.op for t in stack[-1].inputs if id(t) not in self.env]
+            if missing:
+                stack.extend(missing)
+            else:
+                self._lower_op(stack.pop())
+
+    # --- frames
+
+    def _is_covered(self, frame: Frame) -> bool:
+        """Whether the frame lies in one that is lowered as a whole; tries the outermost that can be, first."""
+        if frame not in self._covered:
+            self._covered[frame] = any(self._try_frame(f) for f in local(frame, self.graph))
+        return self._covered[frame]
+
+    def _try_frame(self, frame: Frame) -> bool:
+        if frame not in self._lowered:
+            self._lowered[frame] = self._lower_frame(frame)
+        return self._lowered[frame]
+
+    def _lower_frame(self, frame: Frame) -> bool:
+        function = next((f for k in frame.kinds if (f := lowering.TABLE.frames.get(k))), None)
+        if function is None or not frame.tensors:
+            return False
+        ctx = self._context(frame, frame.tensors[0])
+        if frame.layer is not None:
+            call: Callable[[], Any] = lambda: function(ctx, frame.layer, *frame.args, **frame.kwargs)
+        else:
+            call = lambda: function(ctx, **frame.bound())  # noqa: E731
+        try:
+            results = _guarded(call, ctx.origin, frame.label)
+        except NotLowered:
+            return False
+        except GraphError as e:
+            if self.run.may_be_consequence(e):
+                return False
+            raise
+        self._bind(frame.tensors, results, ctx.origin, frame.label)
+        return True
+
+    # --- ops
+
+    def _lower_op(self, op: Any) -> None:
+        if not op.outputs or id(op.outputs[0]) in self.env:
+            return
+        inputs = [self.resolve(t) for t in op.inputs]
+        ctx = self._context(self.run.trace.frame_of(op), op.outputs[0])
+        operands = [v for v in inputs if isinstance(v, Value)]
+        try:
+            results = _guarded(lambda: self._results(ctx, op, inputs), ctx.origin, op.type)
+        except NotLowered as e:
+            results = self._foreign(ctx, op, e.reason, operands)
+        except GraphError as e:
+            if not self.run.may_be_consequence(e):
+                raise
+            results = self._foreign(ctx, op, "", operands)
+        self._bind(op.outputs, results, ctx.origin, op.type)
+
+    def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:
+        function = lowering.TABLE.ops.get(op.type)
+        if function is not None:
+            return function(ctx, op, *inputs)
+        if op.type in CALLS or self.graph._is_function(op.type):
+            return self._inline(self.run.trace.function_graph(op), op, inputs)
+        if op.type in BRANCHES:
+            return self._branch(op, inputs)
+        if not op.op_def.is_stateful and inputs and all(isinstance(v, Value) and v.is_constant for v in inputs):
+            return tuple(map(ctx.constant, evaluate_op(op, [v.data for v in inputs])))
+        raise NotLowered(lowering.reason(op))
+
+    def _inline(self, graph: Any, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
+        frames = (*self.frames, *local(self.run.trace.frame_of(op), self.graph))
+        scope = Scope(self.run, graph, frames, self)
+        scope.env = {id(t): v for t, v in zip(graph.inputs, inputs, strict=True)}
+        scope.lower(graph.outputs)
+        return tuple(map(scope.resolve, graph.outputs))
+
+    def _branch(self, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
+        chosen = scalar(inputs[0]) if isinstance(inputs[0], Value) else None
+        if chosen is None:
+            raise NotLowered("which branch is taken depends on the values of a tensor")
+        name = op.get_attr("then_branch" if chosen else "else_branch").name
+        return self._inline(self.run.trace.function_graph(name), op, inputs[1:])
+
+    def _foreign(self, ctx: Context, op: Any, reason: str, operands: Sequence[Value]) -> list[Found]:
+        self.run.foreign.append(Unsupported(ctx.origin, op.type, reason))
+        if any(t.shape.rank is None and t.dtype not in OPAQUE for t in op.outputs):
+            raise UnsupportedError([u for u in self.run.foreign if u.reason])
+        data = [t for t in op.outputs if t.dtype not in OPAQUE]
+        values = iter(ctx.foreign(op.type, reason, [self._type(t) for t in data], *operands))
+        return [Handle(t) if t.dtype in OPAQUE else next(values) for t in op.outputs]
+
+    def _type(self, tensor: Any) -> TensorType:
+        sizes = (self.run.new_dim() if d is None else d for d in tensor.shape.as_list())
+        return TensorType(DType.of(tensor.dtype.as_numpy_dtype), tuple(sizes))
+
+    def _context(self, frame: Frame, output: Any) -> Context:
+        if frame not in self._origins:
+            self._origins[frame] = path_of((*self.frames, *local(frame, self.graph)))
+        return Context(self.run.graph, self.resolve, self._origins[frame], output)
+
+    def _bind(self, tensors: Sequence[Any], results: Any, origin: str, what: str) -> None:
+        results = results if isinstance(results, (tuple, list)) else (results,)
+        if len(results) != len(tensors):
+            raise CaptureError(
+                f"{what} gives {len(tensors)} results, lowered to {len(results)}", where=origin, hint=REPORT
+            )
+        for tensor, found in zip(tensors, results, strict=True):
+            if isinstance(found, Value):
+                _check_type(tensor, found.type, origin, what)
+            self.env.setdefault(id(tensor), found)
+
+
+def _reachable(outputs: Sequence[Any]) -> set[int]:
+    """The ids of the ops that the outputs depend on."""
+    stack = [t.op for t in outputs]
+    found = {id(op) for op in stack}
+    while stack:
+        for tensor in stack.pop().inputs:
+            if id(tensor.op) not in found:
+                found.add(id(tensor.op))
+                stack.append(tensor.op)
+    return found
+
+
+def _check_type(tensor: Any, type: TensorType, origin: str, what: str) -> None:
+    """Compare a type with what TensorFlow knows."""
+    expected = None if tensor.shape.rank is None else tensor.shape.as_list()
+    fits = expected is None or len(expected) == type.rank
+    fits = fits and all(
+        not isinstance(d, int) or e in (None, d) for d, e in zip(type.shape, expected or (), strict=False)
+    )
+    if not fits or DType.of(tensor.dtype.as_numpy_dtype) != type.dtype:
+        raise CaptureError(
+            f"{what} gives {tensor.dtype.name}{expected}, lowered to {type}", where=origin or None, hint=REPORT
+        )
+
+
+def _guarded(function: Callable[[], T], origin: str, what: str) -> T:
+    """Call a lowering function; what it cannot decide is not lowered, other failures are bugs."""
+    try:
+        return function()
+    except (KexportError, NotLowered):
+        raise
+    except UndecidableDim as e:
+        raise NotLowered(str(e)) from e
+    except Exception as e:
+        raise CaptureError(f"lowering {what} failed: {type(e).__name__}: {e}", where=origin or None, hint=REPORT) from e

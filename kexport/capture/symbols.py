@@ -1,0 +1,155 @@
+"""Names for the sizes of inputs that are not fixed, and which of them are one and the same."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kexport.errors import ConfigError
+from kexport.ir.dim import Dim, symbol
+from kexport.ir.types import DType, TensorType
+
+BATCH = "batch"
+_RESERVED = {"max", "min"}
+
+
+class Axis(NamedTuple):
+    """One open size: its input, its axis, what it is called among the axes of that input, and its own name."""
+
+    input: int
+    axis: int
+    role: str
+    name: str
+
+
+class Symbols:
+    """The open sizes of a model's inputs.
+
+    Axis 0 is `batch` for all inputs. Others are called by their role: `height` and `width` in an image, `length` where
+    the input has one, else `<input>_<axis>`; where several inputs have such axes, with the name of the input in front.
+    `merge` notes that two names mean one size; when all axes of one role are one size, it is called by the role alone.
+
+    Args:
+        inputs: name, numpy-style element type and shape of each input; None is an open size.
+        dims: the user's wishes: a size or a name for a symbol (`{"batch": 1}`) or for one axis (`{"ids:1": "length"}`).
+
+    Raises:
+        ConfigError: a wish for something that does not exist, or for a size below 1.
+    """
+
+    def __init__(
+        self, inputs: Sequence[tuple[str, str, tuple[int | None, ...]]], dims: Mapping[str, Any] | None = None
+    ):
+        self.inputs = inputs
+        self.axes = _open_axes(inputs)
+        self.same: dict[str, str | int] = {}
+        self.chosen: set[str] = set()
+        for key, value in (dims or {}).items():
+            self._wish(key, value)
+
+    def types(self) -> list[TensorType]:
+        """The type of each input."""
+        dims = {(a.input, a.axis): self._dim(a) for a in self.axes}
+        types = []
+        for i, (_, dtype, shape) in enumerate(self.inputs):
+            element = DType.STRING if dtype == "string" else DType.of(dtype)
+            types.append(TensorType(element, tuple(dims.get((i, k), d) for k, d in enumerate(shape))))  # type: ignore[misc]
+        return types
+
+    def merge(self, left: Dim, right: Dim) -> bool:
+        """Note that two dims of `types` are one, if they are symbols, or a symbol and a number; whether they are."""
+        names = [self._own_name(d) for d in (left, right)]
+        if names[0] is None or names[1] is None or not any(isinstance(n, str) for n in names):
+            return False
+        self._unite(names[0], names[1])
+        return True
+
+    def _wish(self, key: str, value: Any) -> None:
+        if not isinstance(value, str) and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ConfigError(f"the size of {key!r} must be a name or a number of at least 1, got {value!r}")
+        if isinstance(value, str):
+            if not value.isidentifier() or keyword.iskeyword(value) or value in _RESERVED:
+                raise ConfigError(f"{value!r} cannot be the name of a size", hint="use letters, digits and _")
+            self.chosen.add(value)
+        for name in self._find(key):
+            self._unite(name, value)
+
+    def _find(self, key: str) -> list[str]:
+        """The own names of the axes that a key of the user means."""
+        found = [a.name for a in self.axes if key in (a.name, a.role, f"{self.inputs[a.input][0]}:{a.axis}")]
+        if not found:
+            known = dict.fromkeys(
+                [*(a.name for a in self.axes), *(f"{self.inputs[a.input][0]}:{a.axis}" for a in self.axes)]
+            )
+            hint = f"open sizes are {', '.join(known)}" if known else "all sizes of the inputs are fixed"
+            raise ConfigError(f"no input has an open size {key!r}", hint=hint)
+        return found
+
+    def _unite(self, a: str | int, b: str | int) -> None:
+        a, b = self._root(a), self._root(b)
+        if a == b:
+            return
+        if isinstance(a, int) and isinstance(b, int):
+            raise ConfigError(f"a size cannot be {a} and {b}")
+        if (
+            isinstance(a, int)
+            or b in self.chosen
+            or (isinstance(b, str) and a not in self.chosen and self._rank(b) < self._rank(a))
+        ):
+            a, b = b, a
+        (self.same.__setitem__(b, a) if isinstance(b, str) else self.same.__setitem__(str(a), b))
+
+    def _root(self, name: str | int) -> str | int:
+        while isinstance(name, str) and name in self.same:
+            name = self.same[name]
+        return name
+
+    def _rank(self, name: str | int) -> int:
+        return next((i for i, a in enumerate(self.axes) if a.name == name), -1)
+
+    def _dim(self, axis: Axis) -> Dim:
+        root = self._root(axis.name)
+        if isinstance(root, int):
+            return root
+        alike = {self._root(a.name) for a in self.axes if a.role == axis.role}
+        return symbol(axis.role if alike == {root} and root not in self.chosen else root)
+
+    def _own_name(self, dim: Dim) -> str | int | None:
+        if isinstance(dim, int):
+            return dim
+        for axis in self.axes:
+            if self._dim(axis) == dim:
+                return axis.name
+        return None
+
+
+def _open_axes(inputs: Sequence[tuple[str, str, tuple[int | None, ...]]]) -> list[Axis]:
+    open_inputs = [name for name, _, shape in inputs if None in shape[1:]]
+    axes = []
+    for i, (name, _, shape) in enumerate(inputs):
+        for axis, size in enumerate(shape):
+            if size is None:
+                role = BATCH if axis == 0 else _role(name, shape, axis)
+                plain = axis == 0 or len(open_inputs) == 1 or role == _numbered(name, axis)
+                axes.append(Axis(i, axis, role, role if plain else f"{_identifier(name)}_{role}"))
+    return axes
+
+
+def _role(name: str, shape: tuple[int | None, ...], axis: int) -> str:
+    if len(shape) == 4:
+        first = 2 if shape[1] is not None and shape[3] is None else 1
+        if axis in (first, first + 1):
+            return "height" if axis == first else "width"
+    return "length" if shape[1:].count(None) == 1 else _numbered(name, axis)
+
+
+def _numbered(name: str, axis: int) -> str:
+    return f"{_identifier(name)}_{axis}"
+
+
+def _identifier(name: str) -> str:
+    word = re.sub(r"\W", "_", name)
+    word = f"_{word}" if not word or word[0].isdigit() else word
+    return f"{word}_" if keyword.iskeyword(word) or word in _RESERVED else word
