@@ -23,9 +23,9 @@ def fingerprint(source: Source) -> str:
     digest.update(json.dumps(_config(source), sort_keys=True, default=str).encode())
     for path, array in weights_of(source.model):
         digest.update(f"\n{path.rpartition('/')[2]} {array.dtype} {array.shape}\n".encode())
-        data = memoryview(array.reshape(-1).view("u1"))
-        for start in range(0, len(data), CHUNK):
-            digest.update(data[start : start + CHUNK])
+        data = array.reshape(-1).view("u1")
+        for start in range(0, data.size, CHUNK):
+            digest.update(data[start : start + CHUNK].data)
     return digest.hexdigest()
 
 

@@ -51,7 +51,7 @@ def trace_signature(source: Source) -> Trace:
 
 
 def _placeholders(function: Any) -> dict[str, Any]:
-    """The placeholder of each input of a signature: its inputs come in the order of a sorted nest, then the captures."""
+    """The placeholder of each input of a signature: they come in the order of a sorted nest."""
     names = sorted(function.structured_input_signature[1])
     return dict(zip(names, function.graph.inputs, strict=False))
 

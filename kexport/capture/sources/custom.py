@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -66,7 +66,7 @@ def named_by_file(found: Iterable[Reference]) -> dict[str, Any]:
         ):
             continue
         try:
-            with _working_directory_importable():
+            with _importable_from(""):
                 value = getattr(importlib.import_module(r.module), r.name)
         except (ImportError, AttributeError) as e:
             raise CaptureError(f"{r.kind} {r.name} of {r.module} cannot be imported: {e}", where=r.where) from e
@@ -81,8 +81,11 @@ def import_user_module(name: str) -> ModuleType:
         ConfigError: there is no such module, or it fails.
     """
     try:
-        with _working_directory_importable():
-            return _import_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+        if name.endswith(".py"):
+            with _importable_from(str(Path(name).parent)):
+                return _import_file(Path(name))
+        with _importable_from(""):
+            return importlib.import_module(name)
     except ConfigError:
         raise
     except Exception as e:
@@ -108,9 +111,10 @@ def _is_custom(name: str, value: Any) -> bool:
 
 
 @contextmanager
-def _working_directory_importable() -> Any:
-    sys.path.insert(0, "")
+def _importable_from(folder: str) -> Iterator[None]:
+    """Search `folder` for modules too ("" is the working directory)."""
+    sys.path.insert(0, folder)
     try:
         yield
     finally:
-        sys.path.remove("")
+        sys.path.remove(folder)

@@ -27,12 +27,14 @@ _NATIVE_LOG = re.compile(
 def import_tensorflow() -> Any:
     """TensorFlow; a first import says nothing on stderr.
 
+    TensorFlow imports Keras, which picks its backend then and there, from KERAS_BACKEND.
+
     Raises:
         CaptureError: it is not installed.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    with _quiet():
+    with _environment("KERAS_BACKEND", "tensorflow"), _quiet():
         tensorflow = _import("tensorflow", INSTALL)
         tensorflow.config.list_logical_devices()
     return tensorflow
@@ -41,15 +43,12 @@ def import_tensorflow() -> Any:
 def import_keras() -> Any:
     """Keras 3 on the TensorFlow backend.
 
-    Keras picks its backend once, when it is imported: a first import is made with KERAS_BACKEND=tensorflow.
-
     Raises:
         CaptureError: Keras is missing, is Keras 2, or runs on another backend already.
     """
-    import_tensorflow()
     if "keras" not in sys.modules:
-        with _environment("KERAS_BACKEND", "tensorflow"), _quiet():
-            _import("keras", INSTALL)
+        import_tensorflow()
+        _import("keras", INSTALL)
     keras = sys.modules["keras"]
     if int(keras.__version__.split(".")[0]) < 3:
         raise CaptureError(

@@ -48,13 +48,12 @@ def load_savedmodel(path: Path, *, trust: bool, signature: str | None) -> Source
 
 
 def _check_graph(path: Path, trust: bool) -> None:
-    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     proto = SavedModel()
     try:
         proto.ParseFromString((path / "saved_model.pb").read_bytes())
-    except (OSError, DecodeError) as e:
+    except Exception as e:
         raise CaptureError(f"saved_model.pb cannot be read: {e}", where=str(path)) from e
     if not proto.meta_graphs:
         raise CaptureError(

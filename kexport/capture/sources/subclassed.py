@@ -70,6 +70,13 @@ def built_shapes(model: Any) -> Any:
             where=model.name,
             hint=f"call it once on a batch before exporting it, or {EXAMPLE_HINT}",
         )
+    missing = _required(model)[len(recorded) :]
+    if missing:
+        raise CaptureError(
+            f"call also needs {', '.join(missing)}, of which Keras records no shape",
+            where=model.name,
+            hint=EXAMPLE_HINT,
+        )
     for layer in model._flatten_layers(include_self=False):
         if type(layer).__name__ in INTEGER_LAYERS:
             raise CaptureError(
@@ -80,6 +87,11 @@ def built_shapes(model: Any) -> Any:
     if len(recorded) == 1:
         return _shapes(next(iter(recorded.values())))
     return {key.removesuffix("_shape"): _shapes(value) for key, value in recorded.items()}
+
+
+def _required(model: Any) -> list[str]:
+    parameters = inspect.signature(model.call).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 def _shapes(value: Any) -> Any:
@@ -93,15 +105,24 @@ def _shapes(value: Any) -> Any:
 def _spec(name: str, leaf: Any, model: Any) -> Spec:
     if isinstance(leaf, Shape):
         return Spec(name, model.input_dtype, leaf.shape)
-    if hasattr(leaf, "__array__") or isinstance(leaf, (int, float, bool, str, bytes)):
-        array = np.asarray(leaf)
+    array = _as_array(leaf)
+    if array is not None:
         return Spec(name, _dtype_of(array), (None, *array.shape[1:]) if array.ndim else ())
     if getattr(leaf, "shape", None) is None:
-        raise CaptureError(
-            f"example {name!r} is a {type(leaf).__name__}, no tensor", where=model.name, hint=EXAMPLE_HINT
-        )
+        text = f"example {name!r} is a {type(leaf).__name__}, no tensor"
+        raise CaptureError(text, where=model.name, hint=EXAMPLE_HINT)
     dtype = getattr(leaf.dtype, "name", leaf.dtype) or model.input_dtype
     return Spec(name, dtype, tuple(leaf.shape))
+
+
+def _as_array(leaf: Any) -> np.ndarray[Any, Any] | None:
+    """The values of a leaf; None for a symbolic tensor or a spec, which have none."""
+    if not hasattr(leaf, "__array__") and not isinstance(leaf, (int, float, bool, str, bytes)):
+        return None
+    try:
+        return np.asarray(leaf)
+    except (ValueError, TypeError, NotImplementedError):
+        return None
 
 
 def _dtype_of(array: np.ndarray[Any, Any]) -> str:
