@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import ml_dtypes
@@ -38,6 +39,12 @@ def compute(fn: Callable[..., Any], *operands: Array) -> Array:
         return np.asarray(result.astype(half))
     one_dim = is_symbolic(*operands) and not isinstance(result, (np.ndarray, np.generic))
     return np.asarray(result, dtype=object if one_dim else None)
+
+
+def times(x: Array, matrix: Array) -> Array:
+    """x[..., K] @ matrix[K, N] as one product of matrices."""
+    rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
+    return (rows @ matrix).reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def is_symbolic(*arrays: Array) -> bool:

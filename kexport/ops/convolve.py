@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kexport.ir.op import Array
-from kexport.ops.arrays import lowest
+from kexport.ops.arrays import lowest, times
 from kexport.ops.layout import ints
 from kexport.ops.window import Ints, Padding, explicit_pads, output_sizes, transpose_crops
 
@@ -60,7 +60,7 @@ def conv_transpose(
     parts = zip(targets, np.split(x, groups, axis=-1), np.split(kernel, groups, axis=-1), strict=True)
     for target, part, k in parts:
         for tap, touched in _taps(target, window, sizes, strides, dilation):
-            touched += _matmul(part, k[tap].T)
+            touched += times(part, k[tap].T)
     crops = transpose_crops(sizes, window, strides, dilation, padding, output_padding)
     return _crop(total, [ints(c) for c in crops])
 
@@ -82,15 +82,11 @@ def _conv_group(x: Array, kernel: Array, sizes: Ints, strides: Ints, dilation: I
     taps = _taps(x, window, sizes, strides, dilation)
     if channels < _FEW_CHANNELS:
         columns = np.stack([seen for _, seen in taps], axis=-2)
-        return _matmul(columns.reshape(x.shape[0], *sizes, -1), kernel.reshape(prod(window) * channels, filters))
+        return times(columns.reshape(x.shape[0], *sizes, -1), kernel.reshape(prod(window) * channels, filters))
     total = np.zeros((x.shape[0], *sizes, filters), x.dtype)
     for tap, seen in taps:
-        total += _matmul(seen, kernel[tap])
+        total += times(seen, kernel[tap])
     return total
-
-
-def _matmul(x: Array, matrix: Array) -> Array:
-    return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def _prepare(

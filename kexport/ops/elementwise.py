@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kexport.errors import GraphError
 from kexport.ir.dim import UndecidableDim
 from kexport.ir.op import Array, Op
 from kexport.ir.types import DType, TensorType
@@ -240,6 +241,8 @@ class Cast(Op):
     dtype: DType
 
     def infer(self, x: TensorType) -> TensorType:
+        if x.dtype != self.dtype and DType.STRING in (x.dtype, self.dtype):
+            raise GraphError(f"cannot cast {x.dtype} to {self.dtype}")
         return x.with_dtype(self.dtype)
 
     def evaluate(self, x: Array) -> Array:

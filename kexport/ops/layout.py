@@ -84,6 +84,7 @@ class Split(Op):
         axis = check.axis(self.axis, x.rank)
         if not self.sizes:
             raise GraphError("sizes must name at least one piece")
+        check.at_least(0, self.sizes, "sizes")
         same_dim(sum(self.sizes), x.shape[axis], f"the sum of sizes and axis {axis}")
         return tuple(x.with_shape((*x.shape[:axis], s, *x.shape[axis + 1 :])) for s in self.sizes)
 

@@ -11,7 +11,7 @@ from kexport.ir.op import Array, Op
 from kexport.ir.types import TensorType
 from kexport.ops import check
 from kexport.ops.activation import apply_activation, check_activation
-from kexport.ops.arrays import compute
+from kexport.ops.arrays import compute, times
 from kexport.ops.broadcast import Shape, broadcast_shapes, same_dim
 
 
@@ -59,9 +59,7 @@ class Dense(Op):
 
     def evaluate(self, x: Array, w: Array, bias: Array | None = None) -> Array:
         def run(x: Array, w: Array, *bias: Array) -> Array:
-            flat = x.reshape(-1, x.shape[-1]) @ w
-            y = flat.reshape(*x.shape[:-1], w.shape[1])
-            return apply_activation(self.activation, sum(bias, start=y))
+            return apply_activation(self.activation, sum(bias, start=times(x, w)))
 
         return compute(run, x, w, *([] if bias is None else [bias]))
 

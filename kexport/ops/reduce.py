@@ -109,7 +109,9 @@ class ArgReduce(Op, abstract=True):
         check.kind("real", x)
         axis = check.axis(self.axis, x.rank)
         kept = (1,) if self.keepdims else ()
-        return TensorType(self.dtype, (*x.shape[:axis], *kept, *x.shape[axis + 1 :]))
+        result = TensorType(self.dtype, (*x.shape[:axis], *kept, *x.shape[axis + 1 :]))
+        check.kind("integer", result)
+        return result
 
     def evaluate(self, x: Array) -> Array:
         found = type(self).find(x, axis=self.axis, keepdims=self.keepdims)

@@ -38,9 +38,10 @@ def resize(x: Array, size: tuple[int, int], method: str, antialias: bool) -> Arr
 
 
 def nearest_indices(size: int, out: int) -> Array:
-    """The input position that each output position takes."""
-    positions = np.floor((np.arange(out) + 0.5) * (size / out)).astype(np.int64)
-    return np.minimum(positions, size - 1)
+    """The input position that each output position takes; in float32, which decides exact hits as TensorFlow does."""
+    half, scale = np.float32(0.5), np.float32(size) / np.float32(out)
+    positions = np.floor((np.arange(out, dtype=np.float32) + half) * scale)
+    return np.minimum(positions.astype(np.int64), size - 1)
 
 
 def resize_weights(size: int, out: int, method: str, antialias: bool) -> Array:

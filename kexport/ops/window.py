@@ -17,6 +17,8 @@ def check_padding(padding: Padding, axes: int) -> None:
         check.one_of(padding, ("same", "valid"), "padding")
         return
     check.length(padding, axes, "padding")
+    for pair in padding:
+        check.at_least(0, pair, "padding")
 
 
 def extent(window: Dim, dilation: int) -> Dim:

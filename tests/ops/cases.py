@@ -1,0 +1,15 @@
+"""All cases of all ops. Tests of targets use them too: `case.graph()`, `case.inputs()`."""
+
+from __future__ import annotations
+
+from tests.ops import cases_activation, cases_binary, cases_conv, cases_elementwise, cases_layout, cases_reduce
+from tests.ops.case import Case
+
+CASES: tuple[Case, ...] = (
+    *cases_elementwise.CASES,
+    *cases_activation.CASES,
+    *cases_binary.CASES,
+    *cases_conv.CASES,
+    *cases_reduce.CASES,
+    *cases_layout.CASES,
+)
