@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.verify import toy
 
 from kexport.verify.batches import make_batches
 from kexport.verify.record import record
 from kexport.verify.reference_file import Environment, Reference
+from tests.verify import toy
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from tests.verify import toy
 
 from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.contract import Contract, Port
@@ -17,6 +16,7 @@ from kexport.verify.ranges import PIXELS, Range
 from kexport.verify.record import check_sizes, plan_batches
 from kexport.verify.samples import LIMIT, ROWS, load_samples
 from kexport.verify.sizes import SizePlan
+from tests.verify import toy
 
 TWO = Contract(
     (Port("ids", TensorType.parse("i32[batch,length]")), Port("x", TensorType.parse("f32[batch,8]"))),

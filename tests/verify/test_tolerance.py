@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.verify import toy
 
 from kexport.errors import ConfigError, VerifyError
 from kexport.verify.batches import make_batches
@@ -18,6 +17,7 @@ from kexport.verify.judge import judge_batch, overall, tolerances
 from kexport.verify.record import capture_problems, noises, record, require_capture, with_oracles
 from kexport.verify.reference_file import Recording, Reference, with_recordings
 from kexport.verify.tolerance import CAPS, FACTOR, ULPS, Noise, Tolerance, capture_problem, derive, measure, unsettled
+from tests.verify import toy
 
 EPS = float(np.finfo(np.float32).eps)
 Arrays = dict[str, np.ndarray[Any, Any]]
