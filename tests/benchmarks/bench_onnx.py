@@ -40,9 +40,8 @@ def _print(model: str, made: list[Made], folder: Path) -> None:
     errors = {name: float(np.abs(run() - expected["output"]).max()) for name, run in sessions.items()}
     latency = interleaved(sessions)
     ours = made[0]
-    print(
-        f"\n{model}\n{'maker':<14}{'seconds':>9}{'ratio':>7}{'extra MiB':>11}{'bytes':>12}{'error':>10}{'ms':>8}{'ratio':>7}"
-    )
+    columns = f"{'maker':<14}{'seconds':>9}{'ratio':>7}{'extra MiB':>11}{'bytes':>12}{'error':>10}{'ms':>8}{'ratio':>7}"
+    print(f"\n{model}\n{columns}")
     for m in made:
         if m.error:
             print(f"{m.maker:<14}failed: {m.error}")

@@ -62,10 +62,9 @@ def _reset_peak() -> None:
 
 
 def _status(key: str) -> int:
-    lines: dict[str, Any] = dict(
-        s.split(":", 1) for s in Path("/proc/self/status").read_text().splitlines() if ":" in s
-    )
-    return int(lines[key].split()[0])
+    """A line of this process's memory status, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key + ":"))
 
 
 if __name__ == "__main__":
