@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kexport.capture.trace import Source
 from kexport.capture.weights import weights_of
@@ -16,12 +19,18 @@ NOT_COMPUTED = ("compile_config", "build_config")
 
 def fingerprint(source: Source) -> str:
     """The sha256 of a model in hex: its config and its weights, in order. Of a SavedModel: its files."""
-    digest = hashlib.sha256()
     if source.kind == "savedmodel":
+        digest = hashlib.sha256()
         _add_folder(digest, Path(str(source.path)))
         return digest.hexdigest()
-    digest.update(json.dumps(_config(source), sort_keys=True, default=str).encode())
-    for path, array in weights_of(source.model):
+    config = json.loads(source.model.to_json()) if source.kind == "keras2" else keras_config(source.model)
+    return fingerprint_of(config, weights_of(source.model))
+
+
+def fingerprint_of(config: Any, weights: Iterable[tuple[str, np.ndarray[Any, Any]]]) -> str:
+    """The fingerprint of a Keras model, given its config and the path and value of each weight."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for path, array in weights:
         digest.update(f"\n{path.rpartition('/')[2]} {array.dtype} {array.shape}\n".encode())
         data = array.reshape(-1).view("u1")
         for start in range(0, data.size, CHUNK):
@@ -29,15 +38,14 @@ def fingerprint(source: Source) -> str:
     return digest.hexdigest()
 
 
-def _config(source: Source) -> Any:
-    if source.kind == "keras2":
-        return json.loads(source.model.to_json())
+def keras_config(model: Any) -> Any:
+    """A Keras 3 model's config, the same on every backend and in every process."""
     import keras
 
     try:
-        config = keras.saving.serialize_keras_object(source.model)
+        config = keras.saving.serialize_keras_object(model)
     except (NotImplementedError, TypeError):
-        config = {"class_name": type(source.model).__name__}
+        config = {"class_name": type(model).__name__}
     return _stable(config, {})
 
 

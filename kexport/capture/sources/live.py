@@ -43,8 +43,8 @@ def live_source(model: Any, *, example: Any = None, name: str | None = None, pat
         specs, structure, pack, by_name = subclassed_plan(model, example)
         names = None
     else:
-        specs, structure, pack = _functional_plan(model, functional)
-        by_name, names = False, unique(_output_names(functional))
+        specs, structure, pack = functional_plan(model, functional)
+        by_name, names = False, unique(output_names(functional))
 
     def call(tensors: Sequence[Any]) -> Any:
         nest = pack(tensors)
@@ -71,7 +71,8 @@ def functional_of(model: Any) -> Any:
     return model if hasattr(model, "_inputs_struct") else None
 
 
-def _functional_plan(model: Any, functional: Any) -> tuple[list[Spec], Any, Callable[[Sequence[Any]], Any]]:
+def functional_plan(model: Any, functional: Any) -> tuple[list[Spec], Any, Callable[[Sequence[Any]], Any]]:
+    """Specs of a functional model's inputs, their structure, and a function that packs flat tensors. On any backend."""
     import keras
 
     tensors, nest = functional.inputs, functional._inputs_struct
@@ -105,7 +106,8 @@ def _is_stateful(model: Any) -> bool:
     return any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
 
 
-def _output_names(functional: Any) -> list[str]:
+def output_names(functional: Any) -> list[str]:
+    """The names of a functional model's outputs, not yet unique: the dict keys, or the layers that make them."""
     _, structure = flatten(functional._outputs_struct)
     pairs = zip(paths(structure), functional.output_names, strict=True)
     return ["_".join(map(str, where)) if any(isinstance(p, str) for p in where) else name for where, name in pairs]
