@@ -8,6 +8,7 @@ from typing import Any
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
+from kexport.ops.arrays import highest, lowest
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import APPLY, applies, emits
 
@@ -42,8 +43,13 @@ def relu6(e: Context, op: ops.Relu6, x: Ref) -> Ref:
 
 @applies(ops.Clip)
 def clip(e: Context, op: ops.Clip, x: Ref) -> Ref:
-    low, high = (None if b is None else e.const(b, x.dtype) for b in (op.low, op.high))
-    return e.op("Clip", x, low, high)
+    """A bound beyond what an integer type holds binds nothing."""
+    low, high = op.low, op.high
+    if x.dtype.is_int:
+        least, most = lowest(x.dtype.numpy), highest(x.dtype.numpy)
+        low, high = (None if b is None else min(max(b, least), most) for b in (low, high))
+    bounds = (None if b is None else e.const(b, x.dtype) for b in (low, high))
+    return e.op("Clip", x, *bounds)
 
 
 @applies(ops.LeakyRelu, ops.Elu)

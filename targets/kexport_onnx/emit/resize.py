@@ -8,7 +8,7 @@ from kexport import ops
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport.ops.resample import nearest_indices
+from kexport.ops.resample import nearest_indices, resize_weights
 from kexport_onnx.channels import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import emits
@@ -18,6 +18,7 @@ _METHODS: dict[str, dict[str, Any]] = {
     "bilinear": {"mode": "linear"},
     "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1},
 }
+_ANTIALIAS = {"antialias": 1, "exclude_outside": 1}
 
 
 @emits(ops.Resize)
@@ -28,13 +29,15 @@ def resize(e: Context, node: Node) -> Ref:
     if old == new:
         return x
     factors = [_factor(a, b) for a, b in zip(old, new, strict=True)]
-    attributes = _METHODS[op.method] | {"antialias": 1 if op.antialias and op.method != "nearest" else None}
+    attributes = _METHODS[op.method] | (_ANTIALIAS if op.antialias and op.method != "nearest" else {})
     if None not in factors:
         return e.op("Resize", x, None, e.const([1, 1, *factors], DType.F32), **attributes)
-    if op.method == "nearest" and not any(isinstance(d, SymDim) for d in (*old, *new)):
-        return _pick(e, x, old, new)
-    sizes = e.dims([*node.inputs[0].type.shape[:2], *new])
-    return e.op("Resize", x, None, None, sizes, **attributes)
+    if not any(isinstance(d, SymDim) for d in (*old, *new)):
+        if op.method == "nearest":
+            return _pick(e, x, old, new)
+        if op.method == "bicubic" and not op.antialias:
+            return _mix(e, x, op, old, new)
+    return e.op("Resize", x, None, None, e.dims([*node.inputs[0].type.shape[:2], *new]), **attributes)
 
 
 def _factor(old: Dim, new: Dim) -> int | None:
@@ -48,3 +51,9 @@ def _pick(e: Context, x: Ref, old: Any, new: Any) -> Ref:
     for axis, (size, out) in enumerate(zip(old, new, strict=True), 2):
         x = e.op("Gather", x, e.const(nearest_indices(size, out), DType.I64), axis=axis)
     return x
+
+
+def _mix(e: Context, x: Ref, op: ops.Resize, old: Any, new: Any) -> Ref:
+    """Two matrix products. ONNX Runtime may move a transpose through Resize and then refuse to shrink by cubics."""
+    rows, columns = (resize_weights(a, b, op.method, op.antialias) for a, b in zip(old, new, strict=True))
+    return e.op("MatMul", e.const(rows, x.dtype), e.op("MatMul", x, e.const(columns.T, x.dtype)))

@@ -1,0 +1,54 @@
+"""Exports a graph to ONNX and runs it in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime as ort
+
+from kexport.ir.contract import Contract, Port
+from kexport.ir.graph import Graph
+from kexport.ir.op import Array
+from kexport_onnx import TARGET
+from kexport_onnx.options import OnnxOptions
+
+
+def contract_of(graph: Graph) -> Contract:
+    """The contract that a graph's own names and types make."""
+    return Contract(
+        tuple(Port(v.name, v.type) for v in graph.inputs),
+        tuple(Port(o.name, o.value.type) for o in graph.outputs),
+    )
+
+
+def export(graph: Graph, path: Path, **options: Any) -> Path:
+    """Legalize a copy of `graph`, write and validate it."""
+    chosen, copy = OnnxOptions(**options), graph.copy()
+    TARGET.legalize(copy, chosen)
+    TARGET.write(copy, contract_of(graph), path, chosen)
+    TARGET.validate(path)
+    return path
+
+
+def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The outputs of an artifact in ONNX Runtime on the CPU."""
+    return TARGET.runtimes()[0].load(path).run(inputs)
+
+
+def kinds(path: Path) -> Counter[str]:
+    """How often each op type occurs in a file."""
+    return Counter(n.op_type for n in onnx.load(path, load_external_data=False).graph.node)
+
+
+def optimized_kinds(path: Path) -> Counter[str]:
+    """How often each op type occurs after ONNX Runtime's own optimizations that do not depend on the processor."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(path.with_suffix(".optimized.onnx"))
+    options.log_severity_level = 3
+    ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return kinds(Path(options.optimized_model_filepath))
