@@ -9,6 +9,7 @@ from typing import Protocol
 
 from kexport.errors import GraphError
 from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Op
 from kexport.rewrite.rule import Rewriter, Rule, Skip
 
 
@@ -56,8 +57,9 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> 
     Raises:
         GraphError: the rules don't come to rest, or one returns a value of another type.
     """
-    log = log or Log()
+    log = Log() if log is None else log
     changed = False
+    table = _Table(rules)
     work = deque(graph.nodes)
     budget = _MAX_FIRES_PER_NODE * (len(work) + 1)
     queued = set(work)
@@ -66,7 +68,7 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> 
         queued.discard(node)
         for body in node.op.bodies():
             changed |= apply_rules(body, rules, log)
-        touched = _apply_first(graph, node, rules, log)
+        touched = _apply_first(graph, node, table[type(node.op)], log)
         if touched is None:
             continue
         changed, budget = True, budget - 1
@@ -79,13 +81,23 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> 
     return changed
 
 
+class _Table(dict[type[Op], list[Rule]]):
+    """The rules that look at an op, by its class."""
+
+    def __init__(self, rules: Sequence[Rule]):
+        super().__init__()
+        self.rules = rules
+
+    def __missing__(self, op: type[Op]) -> list[Rule]:
+        self[op] = [r for r in self.rules if not r.ops or issubclass(op, r.ops)]
+        return self[op]
+
+
 def _apply_first(graph: Graph, node: Node, rules: Sequence[Rule], log: Log) -> list[Node] | None:
     """Fire the first rule that matches; the nodes to look at again, or None."""
     if node.graph is not graph:
         return None
     for rule in rules:
-        if rule.ops and not isinstance(node.op, rule.ops):
-            continue
         rewriter = Rewriter(graph, node)
         result = rule.function(node, rewriter)
         if result is None or isinstance(result, Skip):
@@ -97,12 +109,17 @@ def _apply_first(graph: Graph, node: Node, rules: Sequence[Rule], log: Log) -> l
         touched = [*rewriter.made, *(u for v in node.outputs for u in v.users)]
         touched += [v.producer for v in node.inputs if v.producer]
         _replace(graph, node, values, rule)
+        freed: list[Value] = []
+        erase_dead(graph, [node, *rewriter.made], freed)
         log.fired[rule.name] += 1
-        return touched
+        return touched + [u for v in freed if len(v.uses) == 1 for u in v.users]
     return None
 
 
 def _replace(graph: Graph, node: Node, values: tuple[Value, ...], rule: Rule) -> None:
+    if len(values) != len(node.outputs):
+        what = f"rule {rule.name}: {len(values)} values cannot replace the {len(node.outputs)} of {node.op.name}"
+        raise GraphError(what, where=node.origin or None)
     try:
         for old, new in zip(node.outputs, values, strict=True):
             graph.replace(old, new)
@@ -110,16 +127,20 @@ def _replace(graph: Graph, node: Node, values: tuple[Value, ...], rule: Rule) ->
     except GraphError as e:
         e.what = f"rule {rule.name}: {e.what}"
         raise
-    erase_dead(graph, [node])
 
 
-def erase_dead(graph: Graph, nodes: Iterable[Node]) -> bool:
-    """Erase those of `nodes` that nothing uses, and then what only they used; True if any was."""
+def erase_dead(graph: Graph, nodes: Iterable[Node], freed: list[Value] | None = None) -> bool:
+    """Erase those of `nodes` that nothing uses, and then what only they used; True if any was.
+
+    `freed` gets the values that are read less than before.
+    """
     work, erased = list(nodes), False
     while work:
         node = work.pop()
         if node.graph is graph and not any(graph.is_used(v) for v in node.outputs):
             graph.erase(node)
             erased = True
+            if freed is not None:
+                freed += node.inputs
             work.extend(v.producer for v in node.inputs if v.producer)
     return erased

@@ -1,0 +1,33 @@
+"""How ops expand into simpler ones: the rules of targets that lack an op."""
+
+from __future__ import annotations
+
+from kexport.errors import GraphError
+from kexport.ir.op import Op
+from kexport.passes.decompose import activation, binary, convolution, elementwise, layout, norm, product, reduce
+from kexport.rewrite import Rule, RulePass
+
+RULES: tuple[Rule, ...] = (
+    *activation.RULES,
+    *binary.RULES,
+    *convolution.RULES,
+    *elementwise.RULES,
+    *layout.RULES,
+    *norm.RULES,
+    *product.RULES,
+    *reduce.RULES,
+)
+DECOMPOSE: dict[type[Op], Rule] = {op: rule for rule in RULES for op in rule.ops}
+"""The rule that expands each op; what it expands to may have a rule too."""
+
+
+def decompose(*kinds: type[Op]) -> RulePass:
+    """A pass that expands these ops, for a target that lacks them.
+
+    Raises:
+        GraphError: an op has no decomposition.
+    """
+    unknown = sorted(kind.name for kind in kinds if kind not in DECOMPOSE)
+    if unknown:
+        raise GraphError(f"there is no decomposition of {', '.join(unknown)}")
+    return RulePass("decompose", tuple(dict.fromkeys(DECOMPOSE[kind] for kind in kinds)))

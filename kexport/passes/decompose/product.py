@@ -1,0 +1,46 @@
+"""Matrix products from plainer ones."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Node, Value
+from kexport.rewrite import Rewriter, rule
+
+
+@rule(ops.Dense)
+def dense(node: Node, rewriter: Rewriter) -> Value | None:
+    """A matrix product, the bias and the activation, each apart."""
+    match node.op:
+        case ops.Dense(activation=activation):
+            pass
+        case _:
+            return None
+    x, w, *bias = node.inputs
+    vector = x.type.rank == 1
+    x = rewriter.add(ops.Reshape((1, *x.type.shape)), x) if vector else x
+    y = rewriter.add(ops.MatMul(), x, w)
+    y = rewriter.add(ops.Reshape(y.type.shape[1:]), y) if vector else y
+    y = rewriter.add(ops.Add(), y, *bias) if bias else y
+    return y if activation is None else rewriter.add(ops.ACTIVATIONS[activation], y)
+
+
+@rule(ops.MatMul)
+def matmul_transposes(node: Node, rewriter: Rewriter) -> Value | None:
+    """Transposed operands made by transposes."""
+    match node.op:
+        case ops.MatMul(transpose_a=a, transpose_b=b) if a or b:
+            left, right = node.inputs
+            left = swap_last_axes(rewriter, left) if a else left
+            right = swap_last_axes(rewriter, right) if b else right
+            return rewriter.add(ops.MatMul(), left, right)
+        case _:
+            return None
+
+
+def swap_last_axes(rewriter: Rewriter, x: Value) -> Value:
+    """x with its last two axes swapped."""
+    *batch, rows, columns = range(x.type.rank)
+    return rewriter.add(ops.Transpose((*batch, columns, rows)), x)
+
+
+RULES = (dense, matmul_transposes)

@@ -1,0 +1,50 @@
+"""The passes by name, and the pipeline that every target starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kexport.errors import ConfigError
+from kexport.ir.graph import Graph
+from kexport.ir.verifier import verify_graph
+from kexport.rewrite import Log, Pass
+
+PASSES: dict[str, Pass] = {}
+"""Every pass by its name, which is the name of its file."""
+
+OPTIMIZE: tuple[str, ...] = ()
+"""What makes any graph smaller and faster, for every target."""
+
+_MAX_ROUNDS = 8
+
+
+def run_passes(graph: Graph, names: Sequence[str], log: Log | None = None, verify: bool = False) -> bool:
+    """Run passes in order, again and again until none changes the graph; True if any did.
+
+    Args:
+        graph: edited in place.
+        names: keys of `PASSES`.
+        log: gets what fired and why rules skipped.
+        verify: check the graph after every pass.
+
+    Raises:
+        ConfigError: there is no such pass.
+        GraphError: the graph is malformed after a pass (with `verify`), or rules do not come to rest.
+    """
+    unknown = [name for name in names if name not in PASSES]
+    if unknown:
+        raise ConfigError(f"there is no pass {unknown[0]!r}", hint=f"passes: {', '.join(PASSES)}")
+    changed = False
+    for _ in range(_MAX_ROUNDS):
+        results = [_run(graph, PASSES[name], log, verify) for name in names]
+        if not any(results):
+            break
+        changed = True
+    return changed
+
+
+def _run(graph: Graph, pass_: Pass, log: Log | None, verify: bool) -> bool:
+    changed = pass_.run(graph, log)
+    if changed and verify:
+        verify_graph(graph)
+    return changed

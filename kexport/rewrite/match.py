@@ -1,0 +1,99 @@
+"""Questions that rules ask about values and nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kexport import ops
+from kexport.errors import GraphError
+from kexport.ir.graph import Node, Value
+from kexport.ir.op import Array, Op, infer
+from kexport.ir.types import DType
+
+_MOST_UNIFORM = 1 << 16
+_DEPTH = 8
+
+
+def made_by(value: Value, *kinds: type[Op]) -> Node | None:
+    """The node that makes `value`, if it is of one of these ops."""
+    node = value.producer
+    return node if node is not None and isinstance(node.op, kinds) else None
+
+
+def uniform(value: Value) -> float | None:
+    """The one number that all elements of a constant (up to 65536 elements) or of a `full` are, else None."""
+    if value.data is None:
+        node = made_by(value, ops.Full)
+        return node.op.value if node and isinstance(node.op, ops.Full) else None
+    data = value.data
+    if not 0 < data.size <= _MOST_UNIFORM or data.dtype.kind in "Oc":
+        return None
+    first = data.reshape(-1)[0]
+    return float(first) if data.size == 1 or bool((data == first).all()) else None
+
+
+def is_close(number: float | None, wanted: float, dtype: DType) -> bool:
+    """Whether a constant is the number that the author of a model wrote, rounded a few times to `dtype`."""
+    epsilon = {DType.F16: 1e-3, DType.BF16: 8e-3, DType.F64: 1e-7}.get(dtype, 1e-6)
+    return number is not None and abs(number - wanted) <= epsilon * abs(wanted)
+
+
+def vector(value: Value, rank: int, size: int) -> Array | None:
+    """A constant that varies along the last axis alone, as float64 of `size`; None if it would broadcast otherwise.
+
+    `rank` is that of the tensor it is combined with.
+    """
+    if value.data is None or value.type.rank > rank:
+        return None
+    shape = value.data.shape
+    if any(d != 1 for d in shape[:-1]) or (shape and shape[-1] not in (1, size)):
+        return None
+    return np.broadcast_to(value.data.reshape(-1).astype(np.float64), (size,))
+
+
+def fits(node: Node, op: Op, *operands: Value) -> bool:
+    """Whether `op` on these operands has the result types of `node`."""
+    try:
+        types = infer(op, tuple(v.type for v in operands))
+    except GraphError:
+        return False
+    return types == tuple(v.type for v in node.outputs)
+
+
+_POSITIVE = (
+    ops.Relu, ops.Relu6, ops.Sigmoid, ops.HardSigmoid, ops.Softplus, ops.Softmax, ops.Exp, ops.Abs, ops.Sqrt, ops.Rsqrt,
+    ops.SquaredDifference, ops.OneHot,
+)  # fmt: skip
+_KEEPING = (
+    ops.Reshape, ops.Transpose, ops.Slice, ops.Split, ops.Reverse, ops.Tile, ops.BroadcastTo, ops.DepthToSpace,
+    ops.SpaceToDepth, ops.MaxPool, ops.AvgPool, ops.ReduceMax, ops.ReduceMin, ops.ReduceMean, ops.ReduceSum,
+    ops.ReduceProd, ops.Concat, ops.Add, ops.Mul, ops.Minimum, ops.Floor, ops.Ceil, ops.Round,
+)  # fmt: skip
+_FUSED = {"relu", "relu6", "sigmoid"}
+
+
+def nonnegative(value: Value, depth: int = _DEPTH) -> bool:
+    """Whether every element is known to be at least 0 (or NaN)."""
+    if value.data is not None:
+        return value.data.size <= _MOST_UNIFORM and value.data.dtype.kind in "fiub" and bool((value.data >= 0).all())
+    node = value.producer
+    if node is None or depth == 0:
+        return False
+    below: Callable[[Value], bool] = lambda v: nonnegative(v, depth - 1)  # noqa: E731
+    match node.op:
+        case ops.Square():
+            return value.type.dtype is not DType.C64
+        case ops.Clip(low=float(low)):
+            return low >= 0
+        case ops.Conv(activation=name) | ops.DepthwiseConv(activation=name) | ops.Dense(activation=name):
+            return name in _FUSED
+        case ops.Pad(mode=mode, value=fill):
+            return (mode != "constant" or fill >= 0) and below(node.inputs[0])
+        case ops.Resize(method="nearest" | "bilinear") | ops.Gather() | ops.GatherNd():
+            return below(node.inputs[0])
+        case ops.Maximum():
+            return any(map(below, node.inputs))
+        case _:
+            return isinstance(node.op, _POSITIVE) or (isinstance(node.op, _KEEPING) and all(map(below, node.inputs)))
