@@ -52,11 +52,14 @@ def _print(found: dict[str, Any]) -> None:
 
     console = stdout()
     console.print(f"kexport {found['kexport']}, Python {found['python']}, {found['system']}", markup=False)
-    rows = [[p["name"], p["found"] or "missing", p["wanted"], p["extra"] or "base"] for p in found["packages"]]
-    print_table(("package", "installed", "wanted", "extra"), sorted(rows, key=lambda r: (r[3] != "base", r[3], r[0])))
+    rows = [[p["name"], p["found"] or "missing", p["wanted"], ", ".join(p["extras"])] for p in found["packages"]]
+    print_table(("package", "installed", "wanted", "extras"), rows)
+    console.print()
     print_table(("part", "can", "with"), _abilities(found))
+    console.print()
     rest = found["install"]
-    console.print(f"To install the rest: {rest}" if rest else "Nothing is missing.", markup=False, soft_wrap=True)
+    line = f"To install the rest: {rest}" if rest else "Every target can be made and verified here."
+    console.print(line, markup=False, soft_wrap=True)
 
 
 def _abilities(found: dict[str, Any]) -> list[list[str]]:
@@ -67,8 +70,9 @@ def _abilities(found: dict[str, Any]) -> list[list[str]]:
     for target in found["targets"]:
         rows.append([target["name"], *_can("emit", target["missing"], "")])
         for runtime in target["runtimes"]:
-            can = "verify" if runtime["version"] else "missing"
-            rows.append(["", can, f"{runtime['name']} {runtime['version'] or ''}".strip()])
+            version = runtime["version"]
+            more = version or f"(extra {runtime['extra']})"
+            rows.append(["", "verify" if version else "missing", f"{runtime['name']} {more}"])
     return rows
 
 

@@ -9,24 +9,30 @@ from typing import Any, NamedTuple
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?([^;]*)(?:;.*\bextra\s*==\s*['\"]([\w-]+)['\"])?")
 
 
-class Package(NamedTuple):
-    """A package that an extra brings (`""` for the base): the versions wanted, the one found or None."""
+BASE = "base"
+"""Stands for no extra: what is always installed."""
+NOT_FOR_USERS = {"all", "dev", "peers"}
+"""Extras that repeat others, or that only work on kexport itself needs."""
 
-    extra: str
+
+class Package(NamedTuple):
+    """A package that kexport can use: the extras that bring it, the versions wanted, the one found or None."""
+
     name: str
+    extras: tuple[str, ...]
     wanted: str
     found: str | None
 
 
-def packages(distribution_name: str = "kexport") -> list[Package]:
-    """Every requirement of a distribution and its extras, those on itself left out."""
-    requirements = distribution(distribution_name).requires or []
-    found = [_REQUIREMENT.match(r) for r in requirements]
-    return [
-        Package(m[3] or "", m[1], m[2].strip(), installed_version(m[1]))
-        for m in found
-        if m and m[1].lower() != distribution_name
-    ]
+def packages() -> list[Package]:
+    """Every package that kexport or one of its extras requires, the base first."""
+    extras: dict[tuple[str, str], list[str]] = {}
+    for requirement in distribution("kexport").requires or []:
+        match = _REQUIREMENT.match(requirement)
+        if match and match[1] != "kexport" and match[3] not in NOT_FOR_USERS:
+            extras.setdefault((match[1], match[2].strip()), []).append(match[3] or BASE)
+    found = [Package(name, tuple(e), wanted, installed_version(name)) for (name, wanted), e in extras.items()]
+    return sorted(found, key=lambda p: (BASE not in p.extras, p.name))
 
 
 def installed_version(name: str) -> str | None:

@@ -55,9 +55,10 @@ def test_extras_that_would_help() -> None:
 
 def test_packages_are_read_from_the_metadata() -> None:
     found = packages()
-    assert Package("", "numpy", "<3,>=1.26", version("numpy")) in found
-    assert {p.extra for p in found} >= {"", "onnx", "tensorflow", "dev"}
-    assert "kexport" not in {p.name for p in found}
+    assert Package("numpy", ("base",), "<3,>=1.26", version("numpy")) in found
+    assert {p.name: p.extras for p in found}["keras"] == ("jax", "tensorflow", "torch")
+    assert not {"kexport", "pytest", "tf2onnx"} & {p.name for p in found}
+    assert found[0].extras == ("base",)
 
 
 def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +73,7 @@ def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypa
         ["reference", "torch", "missing"],
         ["ready", "emit"],
         ["verify", "engine-cpu", "1.2"],
-        ["missing", "engine-gpu"],
+        ["missing", "engine-gpu", "(extra", "gpu)"],
         ["broken", "missing", "needs", "schema"],
     ):
         assert row in table
@@ -82,7 +83,7 @@ def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypa
 def test_doctor_with_nothing_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "installed_version", lambda name: "1")
     monkeypatch.setattr(kexport.target, "targets", lambda: {"ready": READY})
-    assert run("doctor").stdout.splitlines()[-1] == "Nothing is missing."
+    assert run("doctor").stdout.splitlines()[-1] == "Every target can be made and verified here."
 
 
 def test_doctor_in_json(run: Run) -> None:
