@@ -26,8 +26,9 @@ class Frame:
 
     `label` says what was called: `layer.Dense` (a Keras layer, by class), `op.Gelu` (a `keras.ops` operation class),
     `nn.gelu`, `numpy.einsum` (a function of Keras' TensorFlow backend), `layer2.Dense` (a layer of Keras 2, that is of
-    tf_keras), `model` (the root). `kinds` are the labels this call may be treated as, best first: a subclass of Dense
-    which keeps `Dense.call` and `Dense.__call__` is also a `layer.Dense`, one which overrides `call` is not.
+    tf_keras), `custom.Mine` (a class that is not Keras' own, or has another `call`), `mask.Embedding` (the layer's
+    mask, computed after its call), `model` (the root). `kinds` are the labels this call may be treated as, best first:
+    a subclass of Dense which keeps what `Dense` computes is also a `layer.Dense`, one which overrides `call` is not.
 
     `layer` is the Keras object, `function` the plain function behind a function frame or a layer's bound `call`.
     `args` and `kwargs` are as called; tensors in them belong to `graph` or to an outer graph.

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 from keras.src.backend.common.keras_tensor import any_symbolic_tensors
+from tensorflow.python.eager.polymorphic_function.autograph_util import py_func_from_autograph
 
 from kexport.capture.recorder import Recorder
 from kexport.errors import CaptureError
@@ -53,6 +54,29 @@ def frame_operations(original: Any, recorder: Recorder) -> Any:
             return original(operation, *args, **kwargs)
         prefix = "layer" if isinstance(operation, keras.layers.Layer) else "op"
         return recorder.call_layer(operation, prefix, original, args, kwargs)
+
+    return call
+
+
+def frame_masks(original: Any, recorder: Recorder) -> Any:
+    """Open a frame for the mask that a layer computes after its call."""
+
+    def set_mask(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if not recorder.is_recording() or any_symbolic_tensors(args, kwargs):
+            return original(layer, *args, **kwargs)
+        return recorder.call_mask(layer, original, args, kwargs)
+
+    return set_mask
+
+
+def inline_functions(original: Any, recorder: Recorder) -> Any:
+    """Run the Python of a tf.function in place: one that was called before would hand out a graph without frames."""
+
+    def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+        if not recorder.is_recording():
+            return original(function, *args, **kwargs)
+        body = function.python_function
+        return (py_func_from_autograph(body) if function._autograph else body)(*args, **kwargs)
 
     return call
 
@@ -96,14 +120,19 @@ UNFRAMED = {
 }  # fmt: skip
 """Public backend functions that are no computation of their own, or one plain TensorFlow op."""
 
-PATCHES = (
+TENSORFLOW_PATCHES = (
     Patch("tensorflow.python.framework.func_graph:FuncGraph", "_create_op_internal", tag_ops),
+    Patch("tensorflow.python.eager.polymorphic_function.polymorphic_function:Function", "__call__", inline_functions),
+)
+PATCHES = (
+    *TENSORFLOW_PATCHES,
     Patch("keras.src.ops.operation:Operation", "__call__", frame_operations),
+    Patch("keras.src.layers.layer:Layer", "_set_mask_metadata", frame_masks),
     Patch(f"{BACKEND}.nn", "_cpu_only", answer(True)),
     Patch(f"{BACKEND}.rnn", "_is_gpu_available", answer(False)),
 )
 KERAS2_PATCHES = (
-    PATCHES[0],
+    *TENSORFLOW_PATCHES,
     Patch("tf_keras.src.engine.base_layer:Layer", "__call__", frame_keras2_layers),
 )
 

@@ -53,7 +53,13 @@ class Recorder:
         frame = self._frame(label if label in kinds else f"custom.{type(layer).__name__}", args, kwargs)
         is_model = layer is self.model and self.top is self.root
         frame.name = layer.name if prefix != "op" and not is_model else ""
-        frame.kinds, frame.layer, frame.function = kinds, layer, _body(layer)
+        frame.kinds, frame.layer, frame.function = kinds, layer, layer.call
+        return self._run(frame, lambda: call(layer, *args, **kwargs))
+
+    def call_mask(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Let a layer compute its output mask in a frame of its own, at the path of the layer."""
+        frame = self._frame(f"mask.{type(layer).__name__}", args, kwargs)
+        frame.name, frame.layer, frame.function = layer.name, layer, layer.compute_mask
         return self._run(frame, lambda: call(layer, *args, **kwargs))
 
     def call_function(self, label: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -105,7 +111,3 @@ def _defined(cls: type) -> set[str]:
 
 def _is_keras(cls: type) -> bool:
     return cls.__module__.split(".")[0] in ("keras", "tf_keras")
-
-
-def _body(layer: Any) -> Callable[..., Any]:
-    return layer.quantized_call if getattr(layer, "quantization_mode", None) else layer.call
