@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,10 @@ from kexport import ops
 from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.ops.window import explicit_pads
+from kexport.passes.decompose import DECOMPOSE, decompose
 from kexport.passes.sink_transposes import SinkTransposes, transpose_above
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.rule import Replacement
@@ -21,17 +24,31 @@ _NOT_NEGATIVE = (ops.Relu, ops.Relu6, ops.Sigmoid, ops.HardSigmoid, ops.Softplus
 _NOT_NEGATIVE_NAMES = {op.name for op in _NOT_NEGATIVE}
 _STRANGERS = {DType.C64: "ONNX operators know no complex numbers", DType.STRING: "strings cannot be computed with"}
 
+DECOMPOSED: tuple[type[Op], ...] = (
+    ops.Atan2, ops.Expm1, ops.IsFinite, ops.Log1p, ops.NotEqual, ops.Rsqrt, ops.Silu, ops.Square,
+    ops.SquaredDifference,
+)  # fmt: skip
+"""Ops that ONNX lacks. It has Silu, as Swish, since opset 24, but ONNX Runtime has no kernel: it fuses x * sigmoid(x)."""
 
-def legalize(graph: Graph) -> None:
+SINCE: dict[type[Op], int] = {ops.Gelu: 20, ops.RmsNorm: 23, ops.CumProd: 26}
+"""The opset that brought the op; in older ones it is decomposed."""
+
+
+def legalize(graph: Graph, opset: int) -> None:
     """Edit `graph` in place.
 
     Raises:
-        UnsupportedError: element types that ONNX operators don't take.
+        UnsupportedError: element types that ONNX operators don't take, ops that this opset lacks.
     """
     refuse_strangers(graph)
+    lacking = [op for op, since in SINCE.items() if opset < since]
+    expand = RulePass("onnx_decompose", (*decompose(*DECOMPOSED, *lacking).rules, expand_norm))
+    expand.run(graph)
+    refuse_older(graph, lacking, opset)
     RulePass("onnx_pads", (fold_pad_into_conv, fold_pad_into_max_pool)).run(graph)
     RulePass("onnx_channels", (channels_first,)).run(graph)
     SinkTransposes(sink_through_batch_norm).run(graph)
+    RulePass("onnx_batch_norm", (DECOMPOSE[ops.BatchNorm], *expand.rules)).run(graph)
     RulePass("onnx_reductions", (keep_reduced_axes,)).run(graph)
 
 
@@ -45,6 +62,28 @@ def refuse_strangers(graph: Graph) -> None:
     ]
     if items:
         raise UnsupportedError(list(dict.fromkeys(items)))
+
+
+def refuse_older(graph: Graph, lacking: Sequence[type[Op]], opset: int) -> None:
+    """Raise one error for all nodes that this opset lacks and that could not be expanded."""
+    items = [
+        Unsupported(n.origin, n.op.name, f"opset {opset} has none, and this one cannot be expanded")
+        for n in all_nodes(graph)
+        if isinstance(n.op, tuple(lacking))
+    ]
+    if items:
+        newest = max(SINCE[op] for op in lacking)
+        raise UnsupportedError(items, hint=f"choose opset {newest} or newer")
+
+
+@rule(ops.LayerNorm, ops.RmsNorm)
+def expand_norm(node: Node, rewriter: Rewriter) -> Replacement:
+    """ONNX normalizes over the last axes only."""
+    rank = node.output.type.rank
+    axes: Any = node.op.attributes()["axes"]
+    if sorted(a % rank for a in axes) == list(range(rank - len(axes), rank)):
+        return None
+    return DECOMPOSE[type(node.op)].function(node, rewriter)
 
 
 @rule(ops.Conv, ops.DepthwiseConv)

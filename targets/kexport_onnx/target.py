@@ -41,7 +41,7 @@ class OnnxTarget(Target):
         return [] if find_spec("onnx") else ["onnx"]
 
     def legalize(self, graph: Graph, options: OnnxOptions) -> None:
-        legalize(graph)
+        legalize(graph, options.opset)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: OnnxOptions) -> None:
         model, body, weights = emit(graph, contract, options, EMITTERS)

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from kexport.ir.evaluator import evaluate
+from kexport_onnx.options import DEFAULT_OPSET, MAX_OPSET, MIN_OPSET
 from tests.onnx.helper import export, run
 from tests.ops.case import Case
 from tests.ops.cases import CASES
 
 ROUNDING = 2e-6
 """Of a float32 result, relative to its greatest magnitude: some units in the last place."""
-NATIVE_ONLY = {"cum_prod"}
-"""Ops that only the newest opset has."""
 
 
 def check(case: Case, folder: Path, static: bool, opset: int) -> None:
@@ -39,9 +38,10 @@ def check(case: Case, folder: Path, static: bool, opset: int) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 @pytest.mark.parametrize("static", [False, True], ids=["dynamic", "static"])
 def test_op(case: Case, static: bool, tmp_path: Path) -> None:
-    check(case, tmp_path, static, 26 if case.op.name in NATIVE_ONLY else 24)
+    check(case, tmp_path, static, DEFAULT_OPSET)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.op.name not in NATIVE_ONLY], ids=lambda c: c.id)
-def test_op_in_the_oldest_opset(case: Case, tmp_path: Path) -> None:
-    check(case, tmp_path, static=False, opset=18)
+@pytest.mark.parametrize("opset", [MIN_OPSET, MAX_OPSET])
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+def test_op_in_the_oldest_and_the_newest_opset(case: Case, opset: int, tmp_path: Path) -> None:
+    check(case, tmp_path, static=False, opset=opset)

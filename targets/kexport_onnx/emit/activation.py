@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from kexport import ops
@@ -14,8 +13,6 @@ from kexport_onnx.emit.table import APPLY, applies, emits
 
 _SELU = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
 _HARD_SIGMOID = {"alpha": 1 / 6, "beta": 0.5}
-_GELU = 20
-"""The opset that brought Gelu."""
 
 
 def activate(e: Context, name: str | None, x: Ref) -> Ref:
@@ -67,12 +64,6 @@ def selu(e: Context, op: ops.Selu, x: Ref) -> Ref:
     return e.op("Selu", x, **_SELU)
 
 
-@applies(ops.Silu)
-def silu(e: Context, op: ops.Silu, x: Ref) -> Ref:
-    """ONNX has Swish since opset 24, but ONNX Runtime has no kernel; it fuses this pair."""
-    return e.op("Mul", x, e.op("Sigmoid", x))
-
-
 @applies(ops.HardSigmoid)
 def hard_sigmoid(e: Context, op: ops.HardSigmoid, x: Ref) -> Ref:
     return e.op("HardSigmoid", x, **_HARD_SIGMOID)
@@ -90,15 +81,7 @@ def mish(e: Context, op: ops.Mish, x: Ref) -> Ref:
 
 @applies(ops.Gelu)
 def gelu(e: Context, op: ops.Gelu, x: Ref) -> Ref:
-    if e.opset >= _GELU:
-        return e.op("Gelu", x, approximate="tanh" if op.approximate else None)
-    half, one = e.const(0.5, x.dtype), e.const(1, x.dtype)
-    if not op.approximate:
-        erf = e.op("Erf", e.op("Div", x, e.const(math.sqrt(2), x.dtype)))
-        return e.op("Mul", e.op("Mul", x, e.op("Add", erf, one)), half)
-    cube = e.op("Mul", e.op("Mul", x, e.op("Mul", x, x)), e.const(0.044715, x.dtype))
-    tanh = e.op("Tanh", e.op("Mul", e.op("Add", x, cube), e.const(math.sqrt(2 / math.pi), x.dtype)))
-    return e.op("Mul", e.op("Mul", x, half), e.op("Add", tanh, one))
+    return e.op("Gelu", x, approximate="tanh" if op.approximate else None)
 
 
 @applies(ops.Threshold)

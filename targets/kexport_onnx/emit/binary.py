@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
@@ -38,20 +36,9 @@ def compare(e: Context, node: Node) -> Ref:
     return e.op(_COMPARE[type(node.op)], *e.refs(node), dtype=DType.BOOL)
 
 
-@emits(ops.NotEqual)
-def not_equal(e: Context, node: Node) -> Ref:
-    return e.op("Not", e.op("Equal", *e.refs(node), dtype=DType.BOOL))
-
-
 @emits(ops.Select)
 def select(e: Context, node: Node) -> Ref:
     return e.op("Where", *e.refs(node), main=1)
-
-
-@emits(ops.SquaredDifference)
-def squared_difference(e: Context, node: Node) -> Ref:
-    difference = e.op("Sub", *e.refs(node))
-    return e.op("Mul", difference, difference)
 
 
 @emits(ops.Mod)
@@ -75,19 +62,6 @@ def floor_div(e: Context, node: Node) -> Ref:
     if a.dtype.value.startswith("i"):
         a = e.op("Sub", a, e.op("Mod", a, b))
     return e.op("Div", a, b)
-
-
-@emits(ops.Atan2)
-def atan2(e: Context, node: Node) -> Ref:
-    """atan(y/x), half a turn away on the left; on the y axis a quarter turn, 0 at the origin."""
-    y, x = e.refs(node)
-    zero = e.const(0, y.dtype)
-    half_turn = e.op("Where", e.op("Less", y, zero, dtype=DType.BOOL), e.const(-math.pi, y.dtype),
-                     e.const(math.pi, y.dtype), main=1)  # fmt: skip
-    left = e.op("Where", e.op("Less", x, zero, dtype=DType.BOOL), half_turn, zero, main=1)
-    slope = e.op("Add", e.op("Atan", e.op("Div", y, x)), left)
-    on_axis = e.op("Mul", e.op("Sign", y), e.const(math.pi / 2, y.dtype))
-    return e.op("Where", e.op("Equal", x, zero, dtype=DType.BOOL), on_axis, slope, main=1)
 
 
 @emits(ops.ShiftLeft)

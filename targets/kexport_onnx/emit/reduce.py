@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.errors import EmitError
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport_onnx.context import Context, Ref
@@ -17,8 +16,6 @@ _REDUCE = {
 }  # fmt: skip
 _GLOBAL = {ops.ReduceMean: "GlobalAveragePool", ops.ReduceMax: "GlobalMaxPool"}
 """What a reduction of the spatial axes of a channels-first image is called."""
-CUM_PROD = 26
-"""The opset that brought CumProd."""
 
 
 @emits(*_REDUCE)
@@ -46,9 +43,6 @@ def arg_reduce(e: Context, node: Node) -> Ref:
 @emits(ops.CumSum, ops.CumProd)
 def cumulative(e: Context, node: Node) -> Ref:
     op: Any = node.op
-    if isinstance(op, ops.CumProd) and e.opset < CUM_PROD:
-        raise EmitError(f"ONNX has no running product before opset {CUM_PROD}", where=node.origin,
-                        hint=f"export with opset={CUM_PROD}")  # fmt: skip
     axis = e.const(op.axis % node.inputs[0].type.rank, DType.I64)
     flags = {"exclusive": int(op.exclusive) or None, "reverse": int(op.reverse) or None}
     return e.op(type(op).__name__, *e.refs(node), axis, **flags)
