@@ -28,7 +28,7 @@ DECOMPOSED: tuple[type[Op], ...] = (
     ops.Atan2, ops.Expm1, ops.IsFinite, ops.Log1p, ops.NotEqual, ops.Rsqrt, ops.Silu, ops.Square,
     ops.SquaredDifference,
 )  # fmt: skip
-"""Ops that ONNX lacks. It has Silu, as Swish, since opset 24, but ONNX Runtime has no kernel: it fuses x * sigmoid(x)."""
+"""Ops that ONNX lacks. Silu it has, as Swish, since opset 24; ONNX Runtime has no kernel, but fuses x * sigmoid(x)."""
 
 SINCE: dict[type[Op], int] = {ops.Gelu: 20, ops.RmsNorm: 23, ops.CumProd: 26}
 """The opset that brought the op; in older ones it is decomposed."""
