@@ -29,7 +29,7 @@ def fingerprint(source: Source) -> str:
 
 def fingerprint_of(config: Any, weights: Iterable[tuple[str, np.ndarray[Any, Any]]]) -> str:
     """The fingerprint of a Keras model, given its config and the path and value of each weight."""
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=_type_name).encode())
     for path, array in weights:
         digest.update(f"\n{path.rpartition('/')[2]} {array.dtype} {array.shape}\n".encode())
         data = array.reshape(-1).view("u1")
@@ -57,6 +57,10 @@ def _stable(value: Any, shared: dict[Any, int]) -> Any:
             kept["shared_object_id"] = shared.setdefault(kept["shared_object_id"], len(shared))
         return {k: _stable(v, shared) for k, v in kept.items()}
     return [_stable(v, shared) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def _type_name(value: Any) -> str:
+    return type(value).__name__
 
 
 def _add_folder(digest: Any, folder: Path) -> None:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras.src.backend.common.keras_tensor import any_symbolic_tensors
 from tensorflow.python.eager.polymorphic_function.autograph_util import py_func_from_autograph
 
+from kexport.capture.overrides import fold_time, resize_to_tensors
 from kexport.capture.recorder import Recorder
 from kexport.errors import CaptureError
 
@@ -128,6 +129,8 @@ PATCHES = (
     *TENSORFLOW_PATCHES,
     Patch("keras.src.ops.operation:Operation", "__call__", frame_operations),
     Patch("keras.src.layers.layer:Layer", "_set_mask_metadata", frame_masks),
+    Patch("keras.src.layers.rnn.time_distributed:TimeDistributed", "call", fold_time),
+    Patch("keras.src.ops.image", "resize", resize_to_tensors),
     Patch(f"{BACKEND}.nn", "_cpu_only", answer(True)),
     Patch(f"{BACKEND}.rnn", "_is_gpu_available", answer(False)),
 )
