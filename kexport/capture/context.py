@@ -46,13 +46,25 @@ class Handle:
     tensor: Any
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A complex tensor, as two real ones."""
+
+    real: Value
+    imaginary: Value
+
+
+Found = Value | Handle | Pair
+"""What a tensor of a trace can stand for."""
+
+
 class Context:
     """Emits nodes at the end of `graph` under the layer path `origin`, and finds the values of tensors.
 
     `output` is the first tensor that the call or op being lowered gives.
     """
 
-    def __init__(self, graph: Graph, resolve: Callable[[Any], Value | Handle], origin: str, output: Any = None):
+    def __init__(self, graph: Graph, resolve: Callable[[Any], Found], origin: str, output: Any = None):
         self.graph, self.origin, self.output = graph, origin, output
         self._resolve = resolve
 
@@ -64,25 +76,10 @@ class Context:
         if isinstance(x, (bool, int, float)) and dtype is not None:
             return self.constant(np.array(x, dtype.numpy))
         value = self._resolve(x)
-        if isinstance(value, Handle):
-            raise NotLowered("it reads a resource that is no variable")
+        if not isinstance(value, Value):
+            raise NotLowered("it reads a resource or complex numbers")
         both_float = dtype is not None and dtype.is_float and value.type.dtype.is_float
         return self.cast(value, dtype) if both_float and dtype is not None else value
-
-    def handle(self, x: Any) -> Any:
-        """The tensor that stands for a resource.
-
-        Raises:
-            NotLowered: it is no resource.
-        """
-        handle = self._resolve(x)
-        if isinstance(handle, Value):
-            raise NotLowered("a resource is computed")
-        return handle.tensor
-
-    def variable(self, handle: Any) -> Value:
-        """The value of a variable, given its handle."""
-        return self.value(Handle(handle))
 
     def constant(self, data: Any, name: str = "") -> Value:
         """A constant; the array is not copied."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from kexport.capture.context import Foreign, Handle
 from kexport.capture.scope import OPAQUE, Run, Scope

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from kexport.capture import lowering
-from kexport.capture.context import Context, Handle, NotLowered, scalar
+from kexport.capture.context import Context, Found, Handle, NotLowered, Pair, scalar
 from kexport.capture.evaluate import evaluate_op
 from kexport.capture.frames import Frame, local, path_of
 from kexport.capture.trace import Trace
@@ -23,7 +23,6 @@ CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 BRANCHES = ("If", "StatelessIf")
 REPORT = "this is a bug in kexport: please report it together with the layer"
 
-Found = Value | Handle
 T = TypeVar("T")
 
 
@@ -77,13 +76,14 @@ class Scope:
     def data(self, tensor: Any) -> Value:
         """The value of a tensor that must not be a resource."""
         found = self.resolve(tensor)
-        if isinstance(found, Handle):
-            raise CaptureError(f"the result {tensor.name} is a resource, not data")
+        if not isinstance(found, Value):
+            what = "complex numbers" if isinstance(found, Pair) else "a resource"
+            raise CaptureError(f"the result {tensor.name} is {what}", hint="return real tensors")
         return found
 
     def resolve(self, x: Any) -> Found:
         """The value of anything that a frame can be called with; what has none yet is lowered on the way."""
-        if isinstance(x, Value):
+        if isinstance(x, (Value, Pair)):
             return x
         if isinstance(x, Handle):
             return self.run.variable(x.tensor)
@@ -137,12 +137,8 @@ class Scope:
         if function is None or not frame.tensors:
             return False
         ctx = self._context(frame, frame.tensors[0])
-        if frame.layer is not None:
-            call: Callable[[], Any] = lambda: function(ctx, frame.layer, *frame.args, **frame.kwargs)
-        else:
-            call = lambda: function(ctx, **frame.bound())  # noqa: E731
         try:
-            results = _guarded(call, ctx.origin, frame.label)
+            results = _guarded(lambda: _call(function, ctx, frame), ctx.origin, frame.label)
         except NotLowered:
             return False
         except GraphError as e:
@@ -173,13 +169,16 @@ class Scope:
     def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:
         function = lowering.TABLE.ops.get(op.type)
         if function is not None:
+            if op.type not in lowering.COMPLEX and any(isinstance(v, Pair) for v in inputs):
+                raise NotLowered(lowering.COMPLEX_REASON)
             return function(ctx, op, *inputs)
         if op.type in CALLS or self.graph._is_function(op.type):
             return self._inline(self.run.trace.function_graph(op), op, inputs)
         if op.type in BRANCHES:
             return self._branch(op, inputs)
-        if not op.op_def.is_stateful and inputs and all(isinstance(v, Value) and v.is_constant for v in inputs):
-            return tuple(map(ctx.constant, evaluate_op(op, [v.data for v in inputs])))
+        known = _known(op, inputs)
+        if known:
+            return tuple(map(ctx.constant, evaluate_op(op, known)))
         raise NotLowered(lowering.reason(op))
 
     def _inline(self, graph: Any, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
@@ -220,8 +219,8 @@ class Scope:
                 f"{what} gives {len(tensors)} results, lowered to {len(results)}", where=origin, hint=REPORT
             )
         for tensor, found in zip(tensors, results, strict=True):
-            if isinstance(found, Value):
-                _check_type(tensor, found.type, origin, what)
+            if not isinstance(found, Handle):
+                _check_type(tensor, found, origin, what)
             self.env.setdefault(id(tensor), found)
 
 
@@ -237,8 +236,17 @@ def _reachable(outputs: Sequence[Any]) -> set[int]:
     return found
 
 
-def _check_type(tensor: Any, type: TensorType, origin: str, what: str) -> None:
+def _known(op: Any, inputs: Sequence[Found]) -> list[Any]:
+    """The operands of an op whose results can be computed here and now, else none."""
+    if any(t.dtype in OPAQUE for t in op.outputs) or op.op_def.is_stateful:
+        return []
+    data = [v.data for v in inputs if isinstance(v, Value) and v.data is not None]
+    return data if len(data) == len(inputs) else []
+
+
+def _check_type(tensor: Any, found: Value | Pair, origin: str, what: str) -> None:
     """Compare a type with what TensorFlow knows."""
+    type = found.type if isinstance(found, Value) else found.real.type.with_dtype(DType.C64)
     expected = None if tensor.shape.rank is None else tensor.shape.as_list()
     fits = expected is None or len(expected) == type.rank
     fits = fits and all(
@@ -248,6 +256,12 @@ def _check_type(tensor: Any, type: TensorType, origin: str, what: str) -> None:
         raise CaptureError(
             f"{what} gives {tensor.dtype.name}{expected}, lowered to {type}", where=origin or None, hint=REPORT
         )
+
+
+def _call(function: Callable[..., Any], ctx: Context, frame: Frame) -> Any:
+    if frame.layer is not None:
+        return function(ctx, frame.layer, *frame.args, **frame.kwargs)
+    return function(ctx, **frame.bound())
 
 
 def _guarded(function: Callable[[], T], origin: str, what: str) -> T:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from kexport.capture.lowering import (
     activation,
+    attention,
     binary,
     conv,
     create,
     einsum,
     elementwise,
+    fourier,
     index,
     layout,
     matmul,
@@ -24,10 +26,14 @@ from kexport.capture.lowering.reasons import reason
 from kexport.capture.lowering.table import Table, merge
 
 MODULES = (
-    activation, binary, conv, create, einsum, elementwise, index, layout, matmul, matrix, norm, pool, reduce,
-    resize, slicing, space,
+    activation, attention, binary, conv, create, einsum, elementwise, fourier, index, layout, matmul, matrix, norm,
+    pool, reduce, resize, slicing, space,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""
 
-__all__ = ["TABLE", "reason"]
+COMPLEX = frozenset(fourier.table.ops) | {"Identity", "IdentityN"}
+"""The TensorFlow ops that can be given complex tensors."""
+COMPLEX_REASON = "complex numbers are only followed through Fourier transforms"
+
+__all__ = ["COMPLEX", "COMPLEX_REASON", "TABLE", "reason"]

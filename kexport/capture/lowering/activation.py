@@ -71,12 +71,6 @@ def threshold(ctx: Context, x: Any, threshold: Any, default_value: Any) -> Value
     return ctx.emit(ops.Threshold(_number(threshold), _number(default_value)), _float(ctx, x))
 
 
-@table.frame("op.Mish")
-def mish(ctx: Context, operation: Any, x: Any) -> Value:
-    """x * tanh(softplus(x))."""
-    return ctx.emit(ops.Mish(), _float(ctx, x))
-
-
 @table.frame("layer.PReLU")
 def prelu(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """x where x >= 0, else alpha * x."""

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
-from kexport.capture.lowering.range import is_nonnegative
+from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.lowering.range import is_nonnegative, lower_bound
 from kexport.capture.lowering.table import Table
 from kexport.ir.graph import Node, Value
 
 table = Table()
 table.one_to_one({
-    "Add": ops.Add, "AddV2": ops.Add, "Sub": ops.Sub, "Mul": ops.Mul, "RealDiv": ops.Div, "FloorDiv": ops.FloorDiv,
-    "FloorMod": ops.Mod, "Maximum": ops.Maximum, "Minimum": ops.Minimum, "Atan2": ops.Atan2,
+    "Add": ops.Add, "AddV2": ops.Add, "Sub": ops.Sub, "RealDiv": ops.Div, "FloorDiv": ops.FloorDiv,
+    "FloorMod": ops.Mod, "Maximum": ops.Maximum, "Atan2": ops.Atan2,
     "Pow": ops.Pow, "SquaredDifference": ops.SquaredDifference,
     "Equal": ops.Equal, "NotEqual": ops.NotEqual, "Less": ops.Less, "LessEqual": ops.LessEqual,
     "Greater": ops.Greater, "GreaterEqual": ops.GreaterEqual,
@@ -24,6 +24,24 @@ table.one_to_one({
     "BitwiseAnd": ops.BitAnd, "BitwiseOr": ops.BitOr, "BitwiseXor": ops.BitXor,
     "LeftShift": ops.ShiftLeft, "RightShift": ops.ShiftRight,
 })  # fmt: skip
+
+
+@table.op("Mul")
+def mul(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """a * b; x * tanh(softplus(x)) is mish, for which Keras has no call of its own."""
+    match b.producer:
+        case Node(op=ops.Tanh(), inputs=(Value(producer=Node(op=ops.Softplus(), inputs=(x,))),)) if x is a:
+            return ctx.emit(ops.Mish(), a)
+    return ctx.emit(ops.Mul(), a, b)
+
+
+@table.op("Minimum")
+def minimum(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """The smaller of two; a number where it is known to be that, as for the length of a histogram."""
+    limit = scalar(b)
+    if limit is not None and a.type.rank == b.type.rank == 0 and a.type.dtype.is_int and lower_bound(a) >= limit:
+        return b
+    return ctx.emit(ops.Minimum(), a, b)
 
 
 @table.op("Div")

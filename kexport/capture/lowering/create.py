@@ -39,7 +39,7 @@ def shape(ctx: Context, op: Any, x: Value) -> Value:
 @table.op("ShapeN")
 def shape_n(ctx: Context, op: Any, *values: Value) -> tuple[Value, ...]:
     """The sizes of several tensors."""
-    return tuple(shape(ctx, op, x) for x in values)
+    return tuple(ctx.sizes(x.type.shape, _dtype(op, "out_type")) for x in values)
 
 
 @table.op("Size")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kexport import ops
@@ -48,3 +50,12 @@ def is_nonnegative(value: Value, depth: int = _DEPTH) -> bool:
         case op if isinstance(op, _MOVES):
             return all(is_nonnegative(v, depth - 1) for v in inputs)
     return False
+
+
+def lower_bound(value: Value) -> float:
+    """A number that no element of an integer tensor is below."""
+    if value.data is not None:
+        return float(value.data.min()) if value.data.size else -math.inf
+    if value.producer is not None and isinstance(value.producer.op, ops.Maximum):
+        return max(lower_bound(v) for v in value.producer.inputs)
+    return 0 if is_nonnegative(value) else -math.inf

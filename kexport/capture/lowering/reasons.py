@@ -15,7 +15,7 @@ REASONS: tuple[tuple[str, str], ...] = (
      "linear algebra on data has no form in the exported formats"),
     (r"Sparse.*|Ragged.*", "sparse and ragged tensors have no form in the exported formats"),
     (r"CTC.*", "CTC decoding has to be done after the model"),
-    (r"I?R?FFT.*|Complex.*|Real|Imag|Angle|Conj", "complex numbers have no form in the exported formats"),
+    (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
     (r"Where|Unique.*", "the size of its result depends on the values of a tensor"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
     (r"While|StatelessWhile|Case|StatelessCase|TensorList.*", "loops and branches on data cannot be exported yet"),

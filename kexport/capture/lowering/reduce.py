@@ -7,6 +7,7 @@ from typing import Any
 from kexport import ops
 from kexport.capture.context import Context, NotLowered
 from kexport.capture.lowering.table import Table
+from kexport.ir.dim import product
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 
@@ -99,6 +100,21 @@ def softmax_call(ctx: Context, x: Any, axis: Any) -> Value:
 def log_softmax_call(ctx: Context, x: Any, axis: Any) -> Value:
     """The logarithm of softmax over any axis."""
     return ctx.emit(ops.LogSoftmax(_axis(axis)), ctx.value(x))
+
+
+@table.frame("layer.Softmax")
+def softmax_layer(ctx: Context, layer: Any, inputs: Any, mask: Any = None, **_: Any) -> Value:
+    """Softmax over several axes at once; over one it is a call of its own."""
+    if isinstance(layer.axis, int) or len(layer.axis) < 2 or mask is not None:
+        raise NotLowered("softmax over one axis, or with a mask")
+    x = ctx.value(inputs)
+    over = sorted(a % x.type.rank for a in layer.axis)
+    kept = [i for i in range(x.type.rank) if i not in over]
+    order = [*kept, *over]
+    moved = ctx.transpose(x, order)
+    flat = ctx.reshape(moved, (*moved.type.shape[: len(kept)], product(moved.type.shape[len(kept) :])))
+    y = ctx.reshape(ctx.emit(ops.Softmax(-1), flat), moved.type.shape)
+    return ctx.transpose(y, [order.index(i) for i in range(x.type.rank)])
 
 
 def _axis(axis: Any) -> int:

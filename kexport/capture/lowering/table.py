@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kexport.capture.context import Context
+from kexport.capture.context import Context, Found
 from kexport.ir.graph import Value
 from kexport.ir.op import Op
 
-Result = Value | tuple[Value, ...]
+Result = Found | tuple[Found, ...]
 LowerOp = Callable[..., Result]
 """`(ctx, op, *operands) -> results`; `op` is the TensorFlow op, for its attributes."""
 LowerFrame = Callable[..., Result]
@@ -25,22 +25,29 @@ class Table:
 
     def op(self, *types: str) -> Callable[[LowerOp], LowerOp]:
         """Decorator: enter a function for TensorFlow op types."""
-        return lambda function: [self._enter(self.ops, t, function) for t in types][0]
+        return self._decorator(self.ops, types)
 
     def frame(self, *labels: str) -> Callable[[LowerFrame], LowerFrame]:
         """Decorator: enter a function for frame labels."""
-        return lambda function: [self._enter(self.frames, t, function) for t in labels][0]
+        return self._decorator(self.frames, labels)
 
     def one_to_one(self, classes: dict[str, type[Op]]) -> None:
         """Enter TensorFlow op types that are one op without attributes on the same operands."""
         for type, cls in classes.items():
             self._enter(self.ops, type, _simple(cls))
 
+    def _decorator(self, table: dict[str, Any], keys: tuple[str, ...]) -> Callable[[Any], Any]:
+        def enter(function: Any) -> Any:
+            for key in keys:
+                self._enter(table, key, function)
+            return function
+
+        return enter
+
     @staticmethod
-    def _enter(table: dict[str, Any], key: str, function: Any) -> Any:
+    def _enter(table: dict[str, Any], key: str, function: Any) -> None:
         assert key not in table, f"two lowerings for {key}"
         table[key] = function
-        return function
 
 
 def merge(tables: Iterable[Table]) -> Table:

@@ -1,0 +1,125 @@
+"""Fourier transforms of fixed length as matrix products, on complex tensors held as two real ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered, Pair
+from kexport.capture.lowering.table import Table
+from kexport.ir.graph import Value
+from kexport.ir.op import Array
+
+table = Table()
+LONGEST = 4096
+"""The longest transform that is written as a matrix."""
+
+
+@table.op("Complex")
+def complex_(ctx: Context, op: Any, real: Value, imaginary: Value) -> Pair:
+    """A complex tensor of its parts."""
+    return Pair(real, imaginary)
+
+
+@table.op("Real")
+def real(ctx: Context, op: Any, x: Pair) -> Value:
+    """The real part."""
+    return x.real
+
+
+@table.op("Imag")
+def imaginary(ctx: Context, op: Any, x: Pair) -> Value:
+    """The imaginary part."""
+    return x.imaginary
+
+
+@table.op("ComplexAbs")
+def complex_abs(ctx: Context, op: Any, x: Pair) -> Value:
+    """The absolute value."""
+    squares = [ctx.emit(ops.Square(), part) for part in (x.real, x.imaginary)]
+    return ctx.emit(ops.Sqrt(), ctx.emit(ops.Add(), *squares))
+
+
+@table.op("Conj")
+def conjugate(ctx: Context, op: Any, x: Pair) -> Pair:
+    """The complex conjugate."""
+    return Pair(x.real, ctx.emit(ops.Neg(), x.imaginary))
+
+
+@table.op("RFFT")
+def rfft(ctx: Context, op: Any, x: Value, length: Value) -> Pair:
+    """The transform of real rows, cut or filled up to a length: its first half."""
+    n = _length(ctx.int(length))
+    angle = _angles(n, n // 2 + 1)
+    return _halves(ctx, ctx.emit(ops.MatMul(), _fit(ctx, x, n), _matrix(ctx, [[np.cos(angle), -np.sin(angle)]], x)))
+
+
+@table.op("IRFFT")
+def irfft(ctx: Context, op: Any, x: Pair, length: Value) -> Value:
+    """The real rows of which this is the first half of the transform."""
+    n = _length(ctx.int(length))
+    bins = n // 2 + 1
+    angle = _angles(n, bins).T
+    weight = np.where((np.arange(bins) == 0) | (np.arange(bins) * 2 == n), 1.0, 2.0)[:, None] / n
+    parts = [_fit(ctx, part, bins) for part in (x.real, x.imaginary)]
+    joined = ctx.emit(ops.Concat(x.real.type.rank - 1), *parts)
+    return ctx.emit(ops.MatMul(), joined, _matrix(ctx, [[weight * np.cos(angle)], [-weight * np.sin(angle)]], x.real))
+
+
+@table.op("FFT", "IFFT")
+def fft(ctx: Context, op: Any, x: Pair) -> Pair:
+    """The transform of complex rows, or its inverse."""
+    return _transform(ctx, x, op.type == "IFFT")
+
+
+@table.op("FFT2D", "IFFT2D")
+def fft2d(ctx: Context, op: Any, x: Pair) -> Pair:
+    """The transform over the last two axes, or its inverse."""
+    rank = x.real.type.rank
+    swap = (*range(rank - 2), rank - 1, rank - 2)
+    for _ in range(2):
+        x = _transform(ctx, x, op.type == "IFFT2D")
+        x = Pair(ctx.transpose(x.real, swap), ctx.transpose(x.imaginary, swap))
+    return x
+
+
+def _transform(ctx: Context, x: Pair, inverse: bool) -> Pair:
+    n = _length(x.real.type.shape[-1])
+    cos, sin = np.cos(_angles(n, n)), np.sin(_angles(n, n))
+    cos, sin = (cos / n, -sin / n) if inverse else (cos, sin)
+    if x.imaginary.data is not None and not np.any(x.imaginary.data):
+        return _halves(ctx, ctx.emit(ops.MatMul(), x.real, _matrix(ctx, [[cos, -sin]], x.real)))
+    joined = ctx.emit(ops.Concat(x.real.type.rank - 1), x.real, x.imaginary)
+    return _halves(ctx, ctx.emit(ops.MatMul(), joined, _matrix(ctx, [[cos, -sin], [sin, cos]], x.real)))
+
+
+def _halves(ctx: Context, y: Value) -> Pair:
+    size = y.type.shape[-1] // 2
+    return Pair(*ctx.emit_all(ops.Split(y.type.rank - 1, (size, size)), y))
+
+
+def _matrix(ctx: Context, blocks: list[list[Array]], like: Value) -> Value:
+    return ctx.constant(np.block(blocks).astype(like.type.dtype.numpy))
+
+
+def _angles(n: int, bins: int) -> Array:
+    """2 pi t k / n for element t and bin k; the product is reduced modulo n first, to be exact."""
+    return 2 * np.pi * (np.outer(np.arange(n), np.arange(bins)) % n) / n
+
+
+def _fit(ctx: Context, x: Value, size: int) -> Value:
+    """x with its last axis cut, or filled up with zeros."""
+    rank, lead, given = x.type.rank, x.type.shape[:-1], x.type.shape[-1]
+    if not isinstance(given, int):
+        raise NotLowered("the length of the rows is not known")
+    if given > size:
+        return ctx.emit(ops.Slice((0,) * rank, (*lead, size), (1,) * rank), x)
+    return ctx.emit(ops.Pad(((0, 0),) * (rank - 1) + ((0, size - given),)), x) if given < size else x
+
+
+def _length(n: Any) -> int:
+    if not isinstance(n, int) or n > LONGEST:
+        raise NotLowered(f"a Fourier transform of a length that is not fixed, or above {LONGEST}")
+    return n
