@@ -13,6 +13,7 @@ from tests.ops.expected import each, keras_call
 
 _X = normal(BATCH, 3, 8, scale=3.0)
 _FAR = literal([-1000.0, -90.0, -20.0, -1e-3, 0.0, 1e-3, 20.0, 90.0, 1000.0])
+_TAIL = uniform(-60.0, -40.0, BATCH, 4)
 _WHOLE = integers(-9, 9, BATCH, 5)
 _F32 = 1e-8
 """Keras has the constants of these in float32."""
@@ -34,6 +35,9 @@ _PLAIN = {
 CASES = [
     *(Case(op, (_X,), keras_call(path)) for op, path in _PLAIN.items()),
     *(Case(op, (_FAR,), keras_call(path), "far") for op, path in _PLAIN.items()),
+    Case(ops.Sigmoid(), (_TAIL,), each(lambda x: 1 / (1 + math.exp(-x))), "tail"),
+    Case(ops.Softplus(), (_TAIL,), each(lambda x: math.log1p(math.exp(x))), "tail"),
+    Case(ops.Silu(), (_TAIL,), each(lambda x: x / (1 + math.exp(-x))), "tail"),
     Case(ops.Relu(), (_WHOLE,), each(lambda x: max(x, 0)), "i32"),
     Case(ops.Relu6(), (_WHOLE,), each(lambda x: min(max(x, 0), 6)), "i32"),
     Case(ops.LeakyRelu(), (_X,), keras_call("ops.leaky_relu", negative_slope=0.2), tolerance=_F32),

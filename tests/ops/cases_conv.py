@@ -139,6 +139,7 @@ TRANSPOSED = [
     _transpose_case(_IMAGE, weight(3, 3, 4, 3), (2, 2), "same", (0, 0), "output_padding0"),
     _transpose_case(_IMAGE, weight(3, 4, 4, 3), (2, 3), "valid", (1, 0), "output_padding_valid"),
     _transpose_case(_IMAGE, weight(5, 5, 4, 3), (3, 3), "same", (2, 2), "output_padding5"),
+    _transpose_case(_IMAGE, weight(4, 4, 4, 3), (2, 2), "same", (1, 2), "output_padding_even"),
     _transpose_case(_ANY, weight(3, 3, 4, 3), (2, 2), "same", None, "any_size"),
     _transpose_case(_ANY, weight(3, 3, 4, 3), (2, 2), "valid", (1, 1), "any_size_valid"),
     _transpose_case(_LINE, weight(3, 4, 3), (2,), "same", None, "1d"),
