@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kexport.errors import GraphError, KexportError, VerifyError
 from kexport.ir.contract import Contract
-from kexport.ir.evaluator import evaluate
+from kexport.ir.evaluator import bind_inputs, evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.ir.types import DType
@@ -103,6 +103,21 @@ def with_oracles(reference: Reference, graph: Graph) -> Reference:
     return dataclasses.replace(with_recordings(reference, recordings), compute=coarsest_float(graph))
 
 
+def complete(reference: Reference, contract: Contract, graph: Graph) -> Reference:
+    """A reference recorded without capture, brought to the captured contract and given its oracle.
+
+    Raises:
+        VerifyError: it is of a model with other inputs or outputs.
+    """
+    for part in ("inputs", "outputs"):
+        ours, theirs = ([p.name for p in getattr(c, part)] for c in (contract, reference.contract))
+        if ours != theirs:
+            what = f"the reference has the {part} {', '.join(theirs)}, the model {', '.join(ours)}"
+            raise VerifyError(what, hint="record it again from this model")
+    recordings = [_fitted(r, contract) for r in reference.recordings]
+    return with_oracles(dataclasses.replace(reference, contract=contract, recordings=tuple(recordings)), graph)
+
+
 def check_sizes(graph: Graph, sizes: Sizes) -> None:
     """Raise GraphError if the graph makes no sense with these sizes."""
     for node in graph.bind(sizes).nodes:
@@ -168,6 +183,19 @@ def _evaluated(recording: Recording, graph: Graph) -> Recording:
             )
     names = list(recording.outputs)
     return dataclasses.replace(recording, oracle={n: oracle[n] for n in names}, eval32={n: eval32[n] for n in names})
+
+
+def _fitted(recording: Recording, contract: Contract) -> Recording:
+    inputs = {p.name: _as_type(recording.batch.inputs[p.name], p.type.dtype) for p in contract.inputs}
+    try:
+        sizes = bind_inputs([(p.name, p.type) for p in contract.inputs], list(inputs.values()))
+    except GraphError as e:
+        what = f"batch {recording.batch.name!r} of the reference does not fit the model: {e.what}"
+        raise VerifyError(what, hint="record it again from this model") from e
+    bound = {name: size for name, size in sizes.items() if isinstance(size, int)}
+    batch = dataclasses.replace(recording.batch, inputs=inputs, sizes=bound)
+    outputs = named_outputs(contract, batch, list(recording.outputs.values()))
+    return dataclasses.replace(recording, batch=batch, outputs=outputs)
 
 
 def _as_type(array: Array, dtype: DType) -> Array:

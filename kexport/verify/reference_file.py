@@ -80,7 +80,7 @@ def save_reference(reference: Reference, path: Path) -> None:
         for part, arrays in zip(_PARTS, groups, strict=True):
             tensors |= {f"{part}/{r.batch.name}/{name}": array for name, array in arrays.items()}
     batches = [
-        {"name": r.batch.name, "kind": r.batch.kind, "sizes": r.batch.sizes, "seed": r.batch.seed}
+        {k: getattr(r.batch, k) for k in ("name", "kind", "sizes", "seed")} | {"layers": list(r.layers)}
         for r in reference.recordings
     ]
     metadata = {
@@ -135,7 +135,8 @@ def _recording(tensors: Arrays, data: Mapping[str, Any], contract: Contract, whe
     sizes = {str(k): int(v) for k, v in data["sizes"].items()}
     batch = Batch(data["name"], data["kind"], sizes, ordered("input", contract.inputs), data["seed"])
     oracle, eval32 = (ordered(p, contract.outputs) if parts[p] else None for p in ("oracle", "eval32"))
-    return Recording(batch, ordered("output", contract.outputs), oracle, eval32, parts["layer"])
+    layers = {path: parts["layer"][path] for path in data["layers"]}
+    return Recording(batch, ordered("output", contract.outputs), oracle, eval32, layers)
 
 
 def _check(reference: Reference, where: str) -> None:

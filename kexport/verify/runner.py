@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,13 +12,12 @@ from typing import Any
 from kexport.errors import KexportError
 from kexport.ir.op import Array
 from kexport.target import Runtime
+from kexport.verify.process import last_words, run_module, signal_name
 from kexport.verify.tensors import load_tensors, save_tensors
 from kexport.verify.worker import Job
 
 TIMEOUT = 300.0
 """Seconds for loading and all batches together."""
-TAIL = 600
-"""How many characters of a dead worker's last words are kept."""
 
 
 @dataclass(frozen=True)
@@ -71,38 +66,8 @@ def run_artifact(
         (folder / "job.json").write_text(json.dumps(asdict(job)))
         for i, inputs in enumerate(batches):
             save_tensors(folder / f"in-{i}.safetensors", inputs, {})
-        code = _wait(folder, timeout)
+        code = run_module("kexport.verify.worker", folder, timeout)
         return _result(folder, code, len(batches), timeout)
-
-
-def _wait(folder: Path, timeout: float) -> int | None:
-    """The worker's exit code; None after the time limit, with the whole process group ended."""
-    paths = os.pathsep.join(p for p in sys.path if p)
-    command = [sys.executable, "-m", "kexport.verify.worker", str(folder)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        try:
-            return process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            _end_group(process)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the worker and, where there are process groups, what it started."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    except ProcessLookupError:
-        return
-    finally:
-        process.wait()
 
 
 def _result(folder: Path, code: int | None, batches: int, timeout: float) -> RunResult:
@@ -120,11 +85,13 @@ def _result(folder: Path, code: int | None, batches: int, timeout: float) -> Run
     if code is None:
         return RunResult("timeout", f"no result after {timeout:g} s (phase: {phase})", outputs, **facts)
     if code < 0:
-        return RunResult("crashed", f"ended by {_signal(-code)} (phase: {phase}){_tail(folder)}", outputs, **facts)
+        return RunResult(
+            "crashed", f"ended by {signal_name(code)} (phase: {phase}){last_words(folder)}", outputs, **facts
+        )
     if error is not None:
         return RunResult("error", f"{error} (phase: {phase})", outputs, **facts)
     if code or phase != "done":
-        return RunResult("crashed", f"exit code {code} (phase: {phase}){_tail(folder)}", outputs, **facts)
+        return RunResult("crashed", f"exit code {code} (phase: {phase}){last_words(folder)}", outputs, **facts)
     if broken or len(outputs) != batches:
         return RunResult("garbage", broken or f"{len(outputs)} results for {batches} batches", outputs, **facts)
     return RunResult("ok", "", outputs, **facts)
@@ -142,15 +109,3 @@ def _outputs(folder: Path, batches: int) -> tuple[tuple[Mapping[str, Array], ...
         except KexportError as e:
             return tuple(found), f"the outputs of batch {i} cannot be read: {e.what}"
     return tuple(found), ""
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _tail(folder: Path) -> str:
-    text = (folder / "log").read_text(errors="replace").strip()
-    return f": …{text[-TAIL:]}" if len(text) > TAIL else f": {text}" if text else ""

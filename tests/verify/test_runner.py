@@ -13,7 +13,7 @@ import pytest
 
 from kexport.errors import ConfigError
 from kexport.target import Runtime
-from kexport.verify import runner
+from kexport.verify import process
 from kexport.verify.runner import RunResult, run_artifact
 from kexport.verify.worker import find_runtime, load_target, main
 from tests.verify import toy
@@ -91,7 +91,7 @@ def test_a_dead_worker_that_wrote_nothing(artifact: Path, monkeypatch: pytest.Mo
 
 
 def test_long_last_words_are_cut(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "TAIL", 5)
+    monkeypatch.setattr(process, "TAIL", 5)
     assert run(artifact, "segfault").message.endswith("…o die")
 
 
@@ -111,6 +111,6 @@ def test_the_worker_in_process(artifact: Path, tmp_path: Path) -> None:
 
 
 def test_missing_runtimes_start_no_process(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner.subprocess, "Popen", lambda *a, **k: pytest.fail("started"))
+    monkeypatch.setattr(process.subprocess, "Popen", lambda *a, **k: pytest.fail("started"))
     absent: Runtime = find_runtime(toy.TARGET, "absent")
     assert run_artifact(artifact, toy.SPEC, absent, INPUTS).status == "missing"

@@ -1,0 +1,180 @@
+"""What differs between Keras' backends: how to find devices, and how to keep float32 exact.
+
+No framework is imported here: the one that Keras runs on is in `sys.modules` already.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from kexport.errors import ConfigError
+
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+"""Variables, for a child process, that hide every GPU from every backend."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One backend of Keras. `gpus` names the GPUs it sees, `exact` makes float32 products exact while it is entered."""
+
+    name: str
+    gpus: Callable[[], list[str]]
+    exact: Callable[[], AbstractContextManager[None]]
+    flags: Mapping[str, str]
+    """What `exact` sets, for the record."""
+    packages: tuple[str, ...]
+
+
+def installed(name: str) -> bool:
+    """Whether a backend could be imported. Does not import it."""
+    return find_spec(name) is not None
+
+
+def choose_backend(name: str | None) -> str:
+    """The backend asked for, or the first one that is installed.
+
+    Raises:
+        ConfigError: no such backend, or it is not installed.
+    """
+    if name is None:
+        name = next((b for b in BACKENDS if installed(b)), "")
+        if not name:
+            raise ConfigError("no backend for Keras is installed", hint="pip install 'kexport[tensorflow]'")
+    if name not in BACKENDS:
+        raise ConfigError(f"Keras has no backend {name!r}", hint=f"backends: {', '.join(BACKENDS)}")
+    if not installed(name):
+        raise ConfigError(f"{name} is not installed", hint=f"pip install 'kexport[{name}]'")
+    return name
+
+
+def check_device(device: str) -> str:
+    """`auto`, `cpu`, `gpu` or `gpu:1`.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
+        raise ConfigError(f"there is no device {device!r}", hint="write auto, cpu, gpu or gpu:1")
+    return device
+
+
+def resolve_device(backend: Backend, device: str) -> tuple[str, str]:
+    """Keras' name of the device, and the name of the hardware.
+
+    Raises:
+        ConfigError: the backend sees no such GPU.
+    """
+    gpus = backend.gpus() if device != "cpu" else []
+    if device == "cpu" or (device == "auto" and not gpus):
+        return "cpu:0", cpu_name()
+    index = int(device.partition(":")[2] or 0)
+    if index >= len(gpus):
+        seen = f"{len(gpus)} GPUs" if gpus else "no GPU"
+        raise ConfigError(f"{backend.name} sees {seen}", where=f"device {device}", hint="use device cpu, or auto")
+    return f"gpu:{index}", gpus[index]
+
+
+def cpu_name() -> str:
+    """The processor's own name for itself."""
+    info = Path("/proc/cpuinfo")
+    match = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def driver_version() -> str:
+    """The version of the NVIDIA driver; empty if there is none."""
+    info = Path("/proc/driver/nvidia/version")
+    match = re.search(r"\b(\d{3}\.\d+(?:\.\d+)?)\b", info.read_text()) if info.exists() else None
+    return match[1] if match else ""
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """The versions of what computes."""
+    found: dict[str, str] = {"python": platform.python_version()}
+    for package in ("kexport", "keras", "numpy", *backend.packages):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = str(getattr(sys.modules.get(package), "__version__", ""))
+    return found
+
+
+def child_environment(backend: str, device: str) -> dict[str, str]:
+    """Environment variables for a child process that runs Keras on a backend and a device."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"} if "TF_CPP_MIN_LOG_LEVEL" not in os.environ else {}
+    return {"KERAS_BACKEND": backend, **quiet, **(NO_GPU if device == "cpu" else {})}
+
+
+# --- TensorFlow
+
+
+def _tensorflow_gpus() -> list[str]:
+    config = sys.modules["tensorflow"].config
+    gpus = config.list_physical_devices("GPU")
+    return [config.experimental.get_device_details(g).get("device_name", g.name) for g in gpus]
+
+
+@contextmanager
+def _tensorflow_exact() -> Iterator[None]:
+    config = sys.modules["tensorflow"].config.experimental
+    before = config.tensor_float_32_execution_enabled()
+    config.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        config.enable_tensor_float_32_execution(before)
+
+
+# --- JAX
+
+
+def _jax_gpus() -> list[str]:
+    jax: Any = sys.modules["jax"]
+    return [d.device_kind for d in jax.devices() if d.platform == "gpu"]
+
+
+@contextmanager
+def _jax_exact() -> Iterator[None]:
+    jax: Any = sys.modules["jax"]
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
+# --- PyTorch
+
+
+def _torch_gpus() -> list[str]:
+    cuda = sys.modules["torch"].cuda
+    return [cuda.get_device_name(i) for i in range(cuda.device_count())] if cuda.is_available() else []
+
+
+@contextmanager
+def _torch_exact() -> Iterator[None]:
+    backends = sys.modules["torch"].backends
+    before = backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
+    backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = before
+
+
+BACKENDS: dict[str, Backend] = {
+    b.name: b
+    for b in (
+        Backend("tensorflow", _tensorflow_gpus, _tensorflow_exact, {"tensor_float_32": "off"}, ("tensorflow",)),
+        Backend("jax", _jax_gpus, _jax_exact, {"matmul_precision": "highest"}, ("jax", "jaxlib")),
+        Backend("torch", _torch_gpus, _torch_exact, {"allow_tf32": "off"}, ("torch",)),
+    )
+}
+"""The backends by name, the preferred one first."""

@@ -1,0 +1,90 @@
+"""Records a reference in this process, on the backend that Keras is on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexport.ir.contract import Contract
+from kexport.ir.op import Array
+from kexport.reference.backends import BACKENDS, driver_version, resolve_device, versions
+from kexport.reference.layers import layer_outputs
+from kexport.reference.model import Plan, guess_ranges, load_model, model_fingerprint, plan_model
+from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
+from kexport.verify.record import answer
+from kexport.verify.reference_file import Environment, Recording, Reference
+from kexport.verify.samples import load_samples
+from kexport.verify.sizes import Hint, Sizes, choose_sizes
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to record. Batches, and the contract they belong to, are made here if they are not given."""
+
+    device: str = "auto"
+    batches: Sequence[Batch] | None = None
+    contract: Contract | None = None
+    dims: Mapping[str, int | str] | None = None
+    hints: Mapping[str, Hint] | None = None
+    seeds: Sequence[int] = SEEDS
+    samples: str | None = None
+    layers: bool = False
+    trust: bool = False
+    custom: Sequence[Any] = ()
+
+
+def record_here(model: Any, request: Request) -> Reference:
+    """Run a live model, or a .keras file, on the backend that Keras has in this process; the oracle is not known.
+
+    Raises:
+        ConfigError: no such file, device, sizes or samples.
+        CaptureError: the file cannot be loaded.
+        VerifyError: Keras fails on the batches.
+    """
+    import keras
+
+    backend = BACKENDS[keras.backend.backend()]
+    device, hardware = resolve_device(backend, request.device)
+    with backend.exact(), keras.device(device):
+        if isinstance(model, str | Path):
+            model = load_model(Path(model), trust=request.trust, custom=request.custom)
+        plan = plan_model(model, request.contract, request.dims)
+
+        def run(arrays: Sequence[Array]) -> list[Array]:
+            return predict(model, plan, arrays)
+
+        batches = request.batches or _batches(model, plan, run, request)
+        recordings = tuple(_record(model, plan, batch, run, request.layers) for batch in batches)
+    environment = Environment(
+        backend.name, device, hardware, driver_version(), versions(backend), backend.flags, model_fingerprint(model)
+    )
+    return Reference(plan.contract, recordings, environment)
+
+
+def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
+    """What `predict` answers, as arrays in the order of the contract; subclassed models may need an eager call."""
+    import keras
+
+    nest = plan.pack([keras.ops.convert_to_tensor(a) for a in arrays])
+    answered = model(**nest, training=False) if plan.by_name else model.predict_on_batch(nest)
+    return [np.asarray(keras.ops.convert_to_numpy(t)) for t in keras.tree.flatten(answered)]
+
+
+def _record(model: Any, plan: Plan, batch: Batch, run: Any, layers: bool) -> Recording:
+    outputs = answer(plan.contract, batch, run)
+    inside = layer_outputs(model, plan.pack(list(batch.inputs.values())), plan.by_name) if layers else {}
+    return Recording(batch, outputs, layers=inside)
+
+
+def _batches(model: Any, plan: Plan, run: Any, request: Request) -> list[Batch]:
+    ranges = guess_ranges(model)
+
+    def accepts(sizes: Sizes) -> None:
+        run(list(make_batch(plan.contract, sizes, request.seeds[0], ranges).inputs.values()))
+
+    batches = make_batches(plan.contract, ranges, choose_sizes(plan.contract, accepts, request.hints), request.seeds)
+    return batches + (load_samples(Path(request.samples), plan.contract) if request.samples else [])

@@ -1,0 +1,67 @@
+"""Runs a module of ours in a process of its own, on a folder, with a time limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+TAIL = 600
+"""How many characters of a dead process' last words are kept."""
+
+
+def run_module(
+    module: str,
+    folder: Path,
+    timeout: float | None,
+    env: Mapping[str, str] | None = None,
+    import_from: Sequence[Path] = (),
+) -> int | None:
+    """The exit code of `python -m module folder`; None after the time limit, with the whole process group ended.
+
+    The child imports from where this process does, and from `import_from`; what it prints goes to `folder/log`. `env`
+    changes variables of the child alone.
+    """
+    paths = os.pathsep.join([*(p for p in sys.path if p), *map(str, import_from)])
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, str(folder)], cwd=folder,
+            env={**os.environ, "PYTHONPATH": paths, **(env or {})},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            _end_group(process)
+
+
+def last_words(folder: Path) -> str:
+    """The end of what the process printed, with a colon in front; empty if it said nothing."""
+    text = (folder / "log").read_text(errors="replace").strip()
+    return f": …{text[-TAIL:]}" if len(text) > TAIL else f": {text}" if text else ""
+
+
+def signal_name(code: int) -> str:
+    """The signal behind a negative exit code."""
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process and, where there are process groups, what it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        return
+    finally:
+        process.wait()
