@@ -1,0 +1,19 @@
+"""Emitters, one file for each family of ops, named as in `kexport/ops`. Importing this fills the table."""
+
+from kexport_tflite.emit import (  # noqa: F401
+    activation,
+    binary,
+    conv,
+    create,
+    elementwise,
+    index,
+    layout,
+    matmul,
+    norm,
+    pool,
+    reduce,
+    resize,
+)
+from kexport_tflite.emit.table import EMIT
+
+__all__ = ["EMIT"]

@@ -1,0 +1,63 @@
+"""Activations, and those that other operators apply to their result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.op import Op
+from kexport_tflite.emit.context import Context
+from kexport_tflite.emit.table import EMIT
+
+SIMPLE = {
+    ops.Relu: "RELU", ops.Relu6: "RELU6", ops.Elu: "ELU", ops.Sigmoid: "LOGISTIC", ops.Tanh: "TANH",
+    ops.HardSilu: "HARD_SWISH", ops.Prelu: "PRELU",
+}  # fmt: skip
+FUSED = {None: "NONE", "relu": "RELU", "relu6": "RELU6"}
+"""Activations that operators apply themselves, by the name in the graph; others are separate (XNNPACK refuses TANH)."""
+CLIPS = {(0.0, None): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
+
+
+def fused(op: Op) -> dict[str, Any]:
+    """The option for an op's activation."""
+    return {"fused_activation_function": FUSED[getattr(op, "activation", None)]}
+
+
+@EMIT(*SIMPLE)
+def activation(context: Context, node: Node) -> None:
+    """One operator of the same meaning."""
+    context.emit(SIMPLE[type(node.op)], node)
+
+
+@EMIT(ops.LeakyRelu)
+def leaky_relu(context: Context, node: Node) -> None:
+    """LEAKY_RELU."""
+    assert isinstance(node.op, ops.LeakyRelu)
+    context.emit("LEAKY_RELU", node, alpha=node.op.alpha)
+
+
+@EMIT(ops.Gelu)
+def gelu(context: Context, node: Node) -> None:
+    """GELU, exact or approximate."""
+    assert isinstance(node.op, ops.Gelu)
+    context.emit("GELU", node, approximate=node.op.approximate)
+
+
+@EMIT(ops.Clip)
+def clip(context: Context, node: Node) -> None:
+    """A rectifier where one has these bounds, else MAXIMUM and MINIMUM."""
+    op, (x,), dtype = node.op, node.inputs, node.output.type.dtype
+    assert isinstance(op, ops.Clip)
+    if dtype.is_float and (op.low, op.high) in CLIPS:
+        context.emit(CLIPS[op.low, op.high], node)
+        return
+    bounds = [(n, b) for n, b in (("MAXIMUM", op.low), ("MINIMUM", op.high)) if b is not None]
+    value = context.tensor(x)
+    for name, bound in bounds[:-1]:
+        value = context.step(name, [value, context.scalar(bound, dtype)], x.type)
+    if not bounds:
+        context.copy(x, context.tensor(node.output))
+        return
+    name, bound = bounds[-1]
+    context.emit(name, node, value, context.scalar(bound, dtype))

@@ -1,0 +1,206 @@
+"""What emitters write into: tensors, constants and operators of one subgraph, and sizes known at run time only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kexport.errors import EmitError
+from kexport.ir.dim import Dim, SymDim, is_symbol
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Array
+from kexport.ir.types import DType, TensorType
+from kexport_tflite.emit import sizes
+from kexport_tflite.model import NO_TENSOR, Model, Operator, Subgraph, Tensor
+from kexport_tflite.operators import version_of
+from kexport_tflite.weights import HALF_MIN, half_constant, weights_of
+
+_SMALL = 1 << 10
+"""Constants of fewer bytes are compared by content."""
+_HALF_MAX = float(np.finfo(np.float16).max)
+
+
+class Context:
+    """One subgraph under construction."""
+
+    def __init__(self, model: Model, graph: Graph, *, half_weights: bool = False):
+        self.model, self.graph, self.half_weights = model, graph, half_weights
+        self.subgraph = Subgraph(graph.name)
+        model.subgraphs.append(self.subgraph)
+        self.origin = ""
+        self._of: dict[Value, int] = {}
+        self._buffers: dict[Any, int] = {}
+        self._constants: dict[Any, int] = {}
+        self._sizes: dict[Any, int] = {}
+        self._names: dict[str, int] = {}
+
+    # --- tensors
+
+    def declare(self, value: Value, name: str) -> int:
+        """A tensor for a value, with a name of its own."""
+        self._of[value] = self._add(name, value.type)
+        return self._of[value]
+
+    def tensor(self, value: Value | None) -> int:
+        """The tensor that holds a value; the index of no tensor for None."""
+        if value is None:
+            return NO_TENSOR
+        if value not in self._of:
+            if value.data is not None or half_constant(value) is not None:
+                self._of[value] = self.weights(value)
+            else:
+                self.declare(value, value.name or self.origin)
+        return self._of[value]
+
+    def weights(self, value: Value, layout: Callable[[Array], Array] = lambda a: a) -> int:
+        """A constant, rearranged; in float16 where it is or should be stored so, and widened when it is loaded."""
+        data = weights_of(value)
+        assert data is not None, "legalize leaves constants only where an operator needs one"
+        array, type = layout(data), value.type
+        if type.dtype is not DType.F32 or not (data.dtype == np.float16 or self._halves(data)):
+            return self.constant(array, value.name)
+        key = ("half", _identity(array))
+        if key not in self._constants:
+            half = type.with_dtype(DType.F16).with_shape(array.shape)
+            index = self._add(value.name or f"{self.origin}/constant", half, self._buffer(array, half.dtype.numpy))
+            self._constants[key] = self.step("DEQUANTIZE", [index], half.with_dtype(DType.F32))
+        return self._constants[key]
+
+    def temporary(self, type: TensorType) -> int:
+        """A tensor between two operators of one node."""
+        return self._add(self.origin, type)
+
+    def constant(self, array: Any, name: str = "", dtype: DType | None = None) -> int:
+        """A constant tensor; equal small ones and views of the same memory are stored once."""
+        array = np.asarray(array, None if dtype is None else dtype.numpy)
+        key = _identity(array)
+        if key not in self._constants:
+            type = TensorType.of(array)
+            self._constants[key] = self._add(name or f"{self.origin}/constant", type, self._buffer(array, array.dtype))
+        return self._constants[key]
+
+    def scalar(self, value: float, dtype: DType) -> int:
+        """A constant of rank 0."""
+        return self.constant(value, dtype=dtype)
+
+    def ints(self, values: Any) -> int:
+        """An int32 constant, such as axes or a permutation."""
+        return self.constant(values, dtype=DType.I32)
+
+    def type(self, index: int) -> Tensor:
+        """The tensor at an index."""
+        return self.subgraph.tensors[index]
+
+    # --- operators
+
+    def op(self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any) -> int:
+        """Add an operator with the version that it needs; its first output."""
+        tensors = self.subgraph.tensors
+        version = version_of(
+            name, [None if i == NO_TENSOR else tensors[i] for i in inputs], [tensors[i] for i in outputs], options
+        )
+        self.subgraph.operators.append(Operator(name, version, tuple(inputs), tuple(outputs), options))
+        return outputs[0]
+
+    def emit(self, name: str, node: Node, *inputs: int, **options: Any) -> None:
+        """Add the operator that computes a node's results; from its operands unless other inputs are given."""
+        operands = inputs or tuple(self.tensor(v) for v in node.inputs)
+        self.op(name, operands, [self.tensor(v) for v in node.outputs], **options)
+
+    def step(self, name: str, inputs: Sequence[int], type: TensorType, **options: Any) -> int:
+        """Add an operator with a new tensor for its one result."""
+        return self.op(name, inputs, [self.temporary(type)], **options)
+
+    def reshape(self, source: int, target: int, shape: Sequence[Dim]) -> None:
+        """Add a RESHAPE. A constant shape of no elements would not count as constant: scalars use the option."""
+        if shape:
+            self.op("RESHAPE", [source, self.new_shape(shape)], [target])
+        else:
+            self.op("RESHAPE", [source], [target], new_shape=())
+
+    def copy(self, value: Value, target: int) -> None:
+        """Add an operator that does nothing, for a tensor that must not be the same as another."""
+        shape = value.type.shape
+        if sum(isinstance(d, SymDim) for d in shape) < 2:
+            self.reshape(self.tensor(value), target, shape)
+            return
+        bounds = [self.ints([v] * len(shape)) for v in (0, 0, 1)]
+        mask = (1 << len(shape)) - 1
+        self.op("STRIDED_SLICE", [self.tensor(value), *bounds], [target], begin_mask=mask, end_mask=mask)
+
+    # --- sizes
+
+    def dims(self, dims: Sequence[Dim]) -> int:
+        """An int32 tensor of rank 1 that holds sizes; computed at run time where they are symbolic."""
+        if not any(isinstance(d, SymDim) for d in dims):
+            return self.ints(dims)
+        return self._cached(("dims", tuple(dims)), lambda: sizes.emit_dims(self, dims))
+
+    def size(self, dim: Dim) -> int:
+        """An int32 tensor of shape [1] that holds one size."""
+        if not isinstance(dim, SymDim):
+            return self.ints([dim])
+        return self._cached(("size", dim), lambda: sizes.emit_size(self, dim))
+
+    def new_shape(self, shape: Sequence[Dim]) -> int:
+        """The shape operand of RESHAPE: -1 stands for one symbolic dim, which keeps the operand a constant."""
+        symbolic = [d for d in shape if isinstance(d, SymDim)]
+        if len(symbolic) == 1:
+            return self.ints([-1 if isinstance(d, SymDim) else d for d in shape])
+        return self.dims(shape)
+
+    def pairs(self, pairs: Sequence[tuple[Dim, Dim]]) -> int:
+        """An int32 tensor of shape [n, 2] that holds sizes in pairs."""
+        flat = [d for pair in pairs for d in pair]
+        if not any(isinstance(d, SymDim) for d in flat):
+            return self.ints(np.reshape(flat, (len(pairs), 2)))
+        type = TensorType(DType.I32, (len(pairs), 2))
+        return self.step("RESHAPE", [self.dims(flat), self.ints([len(pairs), 2])], type)
+
+    def source(self, dim: SymDim) -> tuple[int, int]:
+        """A graph input, as a tensor, and the axis along which it has this size.
+
+        Raises:
+            EmitError: no input has it.
+        """
+        for value in self.graph.inputs:
+            for axis, d in enumerate(value.type.shape):
+                if is_symbol(d) and d == dim:
+                    return self.tensor(value), axis
+        raise EmitError(f"no input has a dimension {dim}", where=self.origin)
+
+    # --- inner parts
+
+    def _cached(self, key: Any, make: Any) -> int:
+        if key not in self._sizes:
+            self._sizes[key] = make()
+        return self._sizes[key]
+
+    def _add(self, name: str, type: TensorType, buffer: int = 0) -> int:
+        self.subgraph.tensors.append(Tensor.of(self._unique(name or "tensor"), type, buffer))
+        return len(self.subgraph.tensors) - 1
+
+    def _unique(self, name: str) -> str:
+        count = self._names[name] = self._names.get(name, 0) + 1
+        return name if count == 1 else self._unique(f"{name}_{count - 1}")
+
+    def _buffer(self, array: Array, dtype: np.dtype[Any]) -> int:
+        key = (_identity(array), dtype)
+        if key not in self._buffers:
+            self._buffers[key] = self.model.add_buffer(array, dtype)
+        return self._buffers[key]
+
+    def _halves(self, array: Array) -> bool:
+        """Whether a float32 constant goes to the file in float16: large, of several axes, and in range."""
+        if not self.half_weights or array.ndim < 2 or array.size < HALF_MIN:
+            return False
+        return bool(max(-float(array.min()), float(array.max())) <= _HALF_MAX)
+
+
+def _identity(array: Array) -> Any:
+    """A key that is equal for arrays of the same elements: by content if small, else by place in memory."""
+    if array.nbytes <= _SMALL:
+        return array.dtype, array.shape, array.tobytes()
+    return array.dtype, array.shape, array.strides, array.__array_interface__["data"][0]

@@ -1,0 +1,71 @@
+"""Convolutions over two and three spatial axes; legalize brings all others to these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.op import Array
+from kexport_tflite.emit.activation import fused
+from kexport_tflite.emit.context import Context
+from kexport_tflite.emit.table import EMIT
+
+_AXES = {2: "hw", 3: "dhw"}
+
+
+def window_options(padding: Any, **values: tuple[int, ...]) -> dict[str, Any]:
+    """`padding`, and one option for each axis: `stride=(1, 2)` becomes stride_h=1, stride_w=2."""
+    assert isinstance(padding, str), "legalize leaves `same` and `valid` only"
+    options: dict[str, Any] = {"padding": padding.upper()}
+    for name, sizes in values.items():
+        pattern = "{}_{}_factor" if name == "dilation" else "{}_{}"
+        options |= {pattern.format(name, axis): size for axis, size in zip(_AXES[len(sizes)], sizes, strict=True)}
+    return options
+
+
+def _bias(context: Context, node: Node) -> int:
+    """The bias, zeros without one: XNNPACK takes no convolution without bias."""
+    if len(node.inputs) == 3:
+        return context.tensor(node.inputs[2])
+    filters = node.output.type.shape[-1]
+    return context.constant(np.zeros(filters, node.output.type.dtype.numpy))  # type: ignore[arg-type]  static
+
+
+def _filters_first(kernel: Array) -> Array:
+    return np.moveaxis(kernel, -1, 0)
+
+
+@EMIT(ops.Conv)
+def conv(context: Context, node: Node) -> None:
+    """CONV_2D with its kernel as [O, H, W, I], CONV_3D with [D, H, W, I, O]."""
+    op, (x, kernel) = node.op, node.inputs[:2]
+    assert isinstance(op, ops.Conv)
+    options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
+    planar = x.type.rank == 4
+    weights = context.weights(kernel, _filters_first) if planar else context.weights(kernel)
+    name = "CONV_2D" if planar else "CONV_3D"
+    context.emit(name, node, context.tensor(x), weights, _bias(context, node), **options)
+
+
+@EMIT(ops.DepthwiseConv)
+def depthwise_conv(context: Context, node: Node) -> None:
+    """DEPTHWISE_CONV_2D with its kernel as [1, H, W, C*M]."""
+    op, (x, kernel) = node.op, node.inputs[:2]
+    assert isinstance(op, ops.DepthwiseConv)
+    weights = context.weights(kernel, lambda a: a.reshape(1, *a.shape[:2], -1))
+    options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
+    options["depth_multiplier"] = kernel.type.shape[-1]
+    context.emit("DEPTHWISE_CONV_2D", node, context.tensor(x), weights, _bias(context, node), **options)
+
+
+@EMIT(ops.ConvTranspose)
+def conv_transpose(context: Context, node: Node) -> None:
+    """CONV_3D_TRANSPOSE with its kernel as [D, H, W, O, I]; over two axes legalize makes a Conv of it."""
+    op, (x, kernel) = node.op, node.inputs[:2]
+    assert isinstance(op, ops.ConvTranspose)
+    operands = [context.dims(node.output.type.shape), context.weights(kernel), context.tensor(x)]
+    options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
+    context.emit("CONV_3D_TRANSPOSE", node, *operands, _bias(context, node), **options)

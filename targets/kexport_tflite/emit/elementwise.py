@@ -1,0 +1,29 @@
+"""Elementwise ops of one operand."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport_tflite.emit.context import Context
+from kexport_tflite.emit.table import EMIT
+from kexport_tflite.weights import half_constant
+
+UNARY = {
+    ops.Neg: "NEG", ops.Abs: "ABS", ops.Sign: "SIGN", ops.Square: "SQUARE", ops.Sqrt: "SQRT", ops.Rsqrt: "RSQRT",
+    ops.Exp: "EXP", ops.Log: "LOG", ops.Floor: "FLOOR", ops.Ceil: "CEIL", ops.Round: "ROUND", ops.Sin: "SIN",
+    ops.Cos: "COS", ops.LogicalNot: "LOGICAL_NOT",
+}  # fmt: skip
+
+
+@EMIT(*UNARY)
+def unary(context: Context, node: Node) -> None:
+    """One operator of the same meaning."""
+    context.emit(UNARY[type(node.op)], node)
+
+
+@EMIT(ops.Cast)
+def cast(context: Context, node: Node) -> None:
+    """CAST names both types; constants in float16 are widened where they are read."""
+    if half_constant(node.output) is not None:
+        return
+    context.emit("CAST", node, in_data_type=node.inputs[0].type.dtype, out_data_type=node.output.type.dtype)

@@ -1,0 +1,70 @@
+"""Symbolic sizes as operators: SHAPE of an input, then integer arithmetic.
+
+LiteRT evaluates these when memory is planned, so what depends on them still gets a fixed size before the model runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kexport.ir.dim import Call, Dim, SymDim, is_symbol, symbol
+from kexport.ir.types import DType, TensorType
+
+if TYPE_CHECKING:
+    from kexport_tflite.emit.context import Context
+
+_CALLS = {"floordiv": "FLOOR_DIV", "max": "MAXIMUM", "min": "MINIMUM"}
+_ONE = TensorType(DType.I32, (1,))
+
+
+def emit_dims(context: Context, dims: Sequence[Dim]) -> int:
+    """Sizes joined to one vector."""
+    parts: list[int] = []
+    fixed: list[int] = []
+    for d in [*dims, None]:
+        if isinstance(d, int):
+            fixed.append(d)
+            continue
+        if fixed:
+            parts.append(context.ints(fixed))
+            fixed = []
+        if d is not None:
+            parts.append(context.size(d))
+    if len(parts) == 1:
+        return parts[0]
+    return context.step("CONCATENATION", parts, TensorType(DType.I32, (len(dims),)), axis=0)
+
+
+def emit_size(context: Context, dim: SymDim) -> int:
+    """One size."""
+    if is_symbol(dim):
+        source, axis = context.source(dim)
+        shape_type = TensorType(DType.I32, (len(context.type(source).shape),))
+        shape = context._cached(
+            ("shape", source), lambda: context.step("SHAPE", [source], shape_type, out_type=DType.I32)
+        )
+        bounds = [context.ints([i]) for i in (axis, axis + 1, 1)]
+        return context.step("STRIDED_SLICE", [shape, *bounds], _ONE)
+    total: int | None = None
+    for factors, coefficient in dim.terms.items():
+        term = _term(context, factors, coefficient)
+        total = term if total is None else context.step("ADD", [total, term], _ONE)
+    assert total is not None, "a symbolic dim has a term"
+    return total
+
+
+def _term(context: Context, factors: Sequence[str | Call], coefficient: int) -> int:
+    value = context.ints([coefficient]) if coefficient != 1 or not factors else None
+    for factor in factors:
+        size = _factor(context, factor)
+        value = size if value is None else context.step("MUL", [value, size], _ONE)
+    assert value is not None
+    return value
+
+
+def _factor(context: Context, factor: str | Call) -> int:
+    if isinstance(factor, str):
+        return context.size(symbol(factor))
+    operands = [context.size(d) for d in factor.args]
+    return context.step(_CALLS[factor.fn], operands, _ONE)

@@ -1,0 +1,29 @@
+"""The table of emitters, which the files of this package fill; it also knows what single nodes ask too much."""
+
+from __future__ import annotations
+
+from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.graph import Graph
+from kexport.target import EmitterTable, all_nodes
+from kexport_tflite.limits import reason_against
+
+
+class TfliteEmitters(EmitterTable):
+    """Emitters by op, called as `emit(context, node)` with a `Context`."""
+
+    def check(self, graph: Graph) -> None:
+        """Also refuse nodes whose operator lacks this element type, rank or form."""
+        items = []
+        try:
+            super().check(graph)
+        except UnsupportedError as e:
+            items += e.items
+        for node in all_nodes(graph):
+            reason = reason_against(node) if type(node.op) in self.emitters else None
+            if reason:
+                items.append(Unsupported(node.origin, node.op.name, reason))
+        if items:
+            raise UnsupportedError(items)
+
+
+EMIT = TfliteEmitters()

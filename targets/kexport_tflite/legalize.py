@@ -1,0 +1,47 @@
+"""Brings an optimized graph to ops, forms and element types that TF Lite has, and that XNNPACK takes as a whole."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Graph
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import RulePass
+from kexport.rewrite.driver import Log
+from kexport_tflite.rules.arithmetic import ARITHMETIC_RULES
+from kexport_tflite.rules.clean import CLEAN_RULES
+from kexport_tflite.rules.conv import CONV_RULES, fold_pad
+from kexport_tflite.rules.create import CREATE_RULES
+from kexport_tflite.rules.index import INDEX_RULES
+from kexport_tflite.rules.layout import LAYOUT_RULES
+from kexport_tflite.rules.matmul import MATMUL_RULES
+from kexport_tflite.rules.planar import add_height, drop_added_axis
+from kexport_tflite.rules.pool import POOL_RULES, pool_small_integers
+from kexport_tflite.rules.reduce import REDUCE_RULES
+from kexport_tflite.rules.resize import RESIZE_RULES
+from kexport_tflite.rules.transpose import crop_full, spread_kernel, to_sub_pixels
+from kexport_tflite.rules.types import TYPE_RULES
+
+LACKING = (
+    ops.Reciprocal, ops.Expm1, ops.Log1p, ops.Tan, ops.Asin, ops.Acos, ops.Atan, ops.Sinh, ops.Cosh, ops.Asinh,
+    ops.Acosh, ops.Atanh, ops.Erf, ops.IsNan, ops.IsInf, ops.IsFinite, ops.Selu, ops.Celu, ops.Softplus, ops.Softsign,
+    ops.Silu, ops.HardSigmoid, ops.Mish, ops.Threshold, ops.LogicalXor, ops.BatchNorm, ops.LayerNorm, ops.RmsNorm,
+    ops.GroupNorm, ops.LogSoftmax, ops.CumProd,
+)  # fmt: skip
+"""Ops that TF Lite has no operator for (or one that XNNPACK refuses), and that expand into others."""
+
+_EXPAND = tuple(dict.fromkeys(DECOMPOSE[op] for op in LACKING))
+_FORMS = RulePass(
+    "tflite_forms",
+    (
+        pool_small_integers, *TYPE_RULES, *ARITHMETIC_RULES, *_EXPAND, add_height, drop_added_axis, spread_kernel,
+        *CONV_RULES, to_sub_pixels, crop_full, *POOL_RULES, *MATMUL_RULES, *REDUCE_RULES, *INDEX_RULES, *RESIZE_RULES,
+        *CREATE_RULES, *LAYOUT_RULES, *CLEAN_RULES,
+    ),
+)  # fmt: skip
+_PADS = RulePass("tflite_pads", (fold_pad,))
+
+
+def legalize(graph: Graph, log: Log | None = None) -> None:
+    """Edit `graph` in place."""
+    _PADS.run(graph, log)
+    _FORMS.run(graph, log)

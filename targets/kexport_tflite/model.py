@@ -1,0 +1,116 @@
+"""A TF Lite model as plain data, before it becomes bytes; no schema class and no third-party import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kexport.ir.op import Array
+from kexport.ir.types import DType, TensorType
+
+NO_TENSOR = -1
+"""The index of an operand that is left out."""
+_CHUNK = 4 << 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a buffer holds: an array or a view of one, converted to `dtype` and laid out only while it is written."""
+
+    array: Array
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        return self.array.size * self.dtype.itemsize
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """The bytes in row-major order, a few megabytes at a time."""
+        if self.array.size == 0:
+            return
+        if self.array.flags.c_contiguous and self.array.dtype == self.dtype:
+            yield memoryview(self.array.reshape(-1).view(np.uint8))
+            return
+        rows = self.array if self.array.ndim else self.array.reshape(1)
+        step = max(1, _CHUNK // max(1, self.nbytes // len(rows)))
+        for start in range(0, len(rows), step):
+            yield rows[start : start + step].astype(self.dtype, order="C").tobytes()
+
+
+@dataclass
+class Tensor:
+    """A tensor of a subgraph. A dynamic dim is 1 in `shape` and -1 in `signature`, which is None without any."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    signature: tuple[int, ...] | None
+    buffer: int = 0
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The shape, -1 where it is dynamic."""
+        return self.signature or self.shape
+
+    @staticmethod
+    def of(name: str, type: TensorType, buffer: int = 0) -> Tensor:
+        """The tensor for a value of this type."""
+        dims = tuple(d if isinstance(d, int) else -1 for d in type.shape)
+        shape = tuple(1 if d < 0 else d for d in dims)
+        return Tensor(name, type.dtype, shape, None if dims == shape else dims, buffer)
+
+
+@dataclass
+class Operator:
+    """One call of a builtin operator; `options` are fields of its options table in snake_case, enums as words."""
+
+    op: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any]
+
+
+@dataclass
+class Subgraph:
+    """A list of operators over numbered tensors."""
+
+    name: str
+    tensors: list[Tensor] = field(default_factory=list)
+    operators: list[Operator] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Signature:
+    """Public names of tensors, in the order of the contract."""
+
+    key: str
+    subgraph: int
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+
+
+@dataclass
+class Model:
+    """The whole file. Buffer 0 is empty, as the format wants it."""
+
+    description: str = ""
+    subgraphs: list[Subgraph] = field(default_factory=list)
+    buffers: list[Content | None] = field(default_factory=lambda: [None])
+    signatures: list[Signature] = field(default_factory=list)
+    metadata: dict[str, int] = field(default_factory=dict)
+    """Name -> buffer."""
+
+    def add_buffer(self, array: Array, dtype: np.dtype[Any] | None = None) -> int:
+        """The index of a new buffer."""
+        self.buffers.append(Content(array, dtype or array.dtype))
+        return len(self.buffers) - 1
+
+    def add_metadata(self, name: str, blob: bytes) -> None:
+        """Attach bytes under a name."""
+        self.metadata[name] = self.add_buffer(np.frombuffer(blob, np.uint8))

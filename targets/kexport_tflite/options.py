@@ -1,0 +1,55 @@
+"""What a user can choose about a TF Lite artifact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kexport.errors import ConfigError
+from kexport.target import Options
+
+PRECISIONS = ("float32", "float16")
+
+
+@dataclass(frozen=True)
+class TfliteOptions(Options):
+    """Options of the TF Lite target."""
+
+    precision: str = field(
+        default="float32",
+        metadata={"help": "float32, or float16 for weights stored in half the size (computed in float32)"},
+    )
+    labels: str = field(
+        default="", metadata={"help": "text file with the class names of the first output, one a line, to embed"}
+    )
+    mean: str = field(
+        default="", metadata={"help": "what apps subtract from image inputs, one number or one a channel: 127.5"}
+    )
+    std: str = field(
+        default="", metadata={"help": "what apps divide image inputs by, one number or one a channel: 127.5"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ConfigError(
+                f"precision {self.precision!r} is not supported", hint=f"choose one of {', '.join(PRECISIONS)}"
+            )
+        if bool(self.mean) != bool(self.std):
+            raise ConfigError("mean and std belong together", hint="give both, for example mean=127.5 and std=127.5")
+        if any(s == 0 for s in self.normalization[1]):
+            raise ConfigError("std must not be 0")
+
+    @property
+    def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and std; empty if not given.
+
+        Raises:
+            ConfigError: not numbers.
+        """
+        return _numbers("mean", self.mean), _numbers("std", self.std)
+
+
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(",") if word.strip())
+    except ValueError as e:
+        raise ConfigError(f"{name} must be numbers, got {text!r}", hint=f"for example {name}=127.5 or 0.5,0.5,0.5") from e

@@ -1,0 +1,103 @@
+"""Arithmetic that no operator has for an element type, or has only with operands of one shape."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.match import uniform
+from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+
+_BITS = 32
+
+
+@rule(ops.Square, ops.SquaredDifference, ops.Abs, ops.Sign, ops.Relu, ops.Relu6)
+def integer_functions(node: Node, rewriter: Rewriter) -> Replacement:
+    """Operators for floats that the graph also has for integers."""
+    dtype = node.output.type.dtype
+    if dtype.is_float or (dtype is DType.I32 and isinstance(node.op, ops.Sign | ops.SquaredDifference)):
+        return None
+    if isinstance(node.op, ops.Abs):
+        x = Term(rewriter, node.inputs[0])
+        return x.max(-x).value
+    return DECOMPOSE[type(node.op)].function(node, rewriter)
+
+
+@rule(ops.Elu)
+def elu_of_another_slope(node: Node, rewriter: Rewriter) -> Replacement:
+    """relu(x) + alpha * elu(min(x, 0)): the operator has alpha 1."""
+    op = node.op
+    assert isinstance(op, ops.Elu)
+    if op.alpha == 1:
+        return None
+    x = Term(rewriter, node.inputs[0])
+    return (x.of(ops.Relu()) + x.min(0.0).of(ops.Elu(1.0)) * op.alpha).value
+
+
+@rule(ops.Atan2)
+def broadcast_angles(node: Node, rewriter: Rewriter) -> Replacement:
+    """ATAN2 does not broadcast; it reads past the smaller operand without a word."""
+    wanted = node.output.type
+    if all(v.type == wanted for v in node.inputs):
+        return None
+    return rewriter.add(node.op, *(_broadcast(rewriter, v, wanted.shape) for v in node.inputs))
+
+
+def _broadcast(rewriter: Rewriter, value: Value, shape: tuple[object, ...]) -> Value:
+    return value if value.type.shape == shape else rewriter.add(ops.BroadcastTo(shape), value)  # type: ignore[arg-type]
+
+
+@rule(ops.BitNot)
+def flip_bits(node: Node, rewriter: Rewriter) -> Replacement:
+    """x xor -1."""
+    return Term(rewriter, node.inputs[0]).of(ops.BitXor(), -1).value
+
+
+@rule(ops.BitAnd)
+def and_bits(node: Node, rewriter: Rewriter) -> Replacement:
+    """The remainder for a mask of the lowest bits; else the sum of 2**i times bit i of both, over an axis of bits."""
+    if node.output.type.dtype is not DType.I32:
+        return None
+    for value, other in (node.inputs, node.inputs[::-1]):
+        mask = uniform(other)
+        if mask is not None and 0 < mask < (1 << 30) and not (int(mask) & int(mask) + 1):
+            wide = _broadcast(rewriter, value, node.output.type.shape)
+            return Term(rewriter, wide).of(ops.Mod(), int(mask) + 1).value
+    both = _bits(rewriter, node.inputs[0]) * _bits(rewriter, node.inputs[1])
+    powers = Term(rewriter, rewriter.constant((1 << np.arange(_BITS, dtype=np.int64)).astype(np.int32)))
+    rank = node.output.type.rank
+    return (both * powers).of(ops.ReduceSum((rank,))).value
+
+
+def _bits(rewriter: Rewriter, x: Value) -> Term:
+    """The bits of x along a new last axis."""
+    column = Term(rewriter, x).of(ops.Reshape((*x.type.shape, 1)))
+    places = Term(rewriter, rewriter.constant(np.arange(_BITS, dtype=np.int32)))
+    return column.of(ops.ShiftRight(), places).of(ops.Mod(), 2)
+
+
+@rule(ops.BitOr)
+def or_bits(node: Node, rewriter: Rewriter) -> Replacement:
+    """a xor b xor (a and b)."""
+    a, b = (Term(rewriter, v) for v in node.inputs)
+    return a.of(ops.BitXor(), b).of(ops.BitXor(), a.of(ops.BitAnd(), b)).value
+
+
+@rule(ops.ShiftLeft)
+def shift_left(node: Node, rewriter: Rewriter) -> Replacement:
+    """a times a power of two, taken from a table."""
+    a, b = node.inputs
+    if node.output.type.dtype is not DType.I32:
+        return None
+    powers = rewriter.constant((1 << np.arange(_BITS, dtype=np.int64)).astype(np.int32))
+    return rewriter.add(ops.Mul(), a, rewriter.add(ops.Gather(0), powers, b))
+
+
+ARITHMETIC_RULES = (
+    integer_functions, elu_of_another_slope, broadcast_angles, flip_bits, and_bits, or_bits, shift_left
+)  # fmt: skip

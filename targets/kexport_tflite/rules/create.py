@@ -1,0 +1,38 @@
+"""Ops without operands: RANGE counts whole numbers, and fixed sizes make constants."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+
+_MAX_FULL = 1 << 14
+"""Larger constants of one value are filled at run time, to keep the file small."""
+
+
+@rule(ops.Iota, ops.Full)
+def make_constant(node: Node, rewriter: Rewriter) -> Replacement:
+    """Of fixed size."""
+    type = node.output.type
+    if not type.is_static or (isinstance(node.op, ops.Full) and type.numel > _MAX_FULL):
+        return None
+    return rewriter.constant(node.op.evaluate())
+
+
+@rule(ops.Iota)
+def count_from_zero(node: Node, rewriter: Rewriter) -> Replacement:
+    """start + step * (0, 1, 2, …), counted in int32, so that rounding changes no length."""
+    op = node.op
+    assert isinstance(op, ops.Iota)
+    if not isinstance(op.length, SymDim) or (op.dtype, op.start, op.step) == (DType.I32, 0, 1):
+        return None
+    counted = Term(rewriter, rewriter.add(ops.Iota(op.length, DType.I32))).cast(op.dtype)
+    scaled = counted * op.step if op.step != 1 else counted
+    return (scaled + op.start if op.start != 0 else scaled).value
+
+
+CREATE_RULES = (make_constant, count_from_zero)

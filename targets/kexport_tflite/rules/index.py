@@ -1,0 +1,91 @@
+"""Gathering and scattering at indices of several axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import Dim, SymDim, substitute
+from kexport.ir.graph import Node, Value
+from kexport.ir.op import Array, Op
+from kexport.ir.types import DType, TensorType
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+
+
+@dataclass(frozen=True)
+class ScatterZeros(Op, abstract=True):
+    """Updates added up in a tensor of zeros: what SCATTER_ND does. Private to this target."""
+
+    shape: tuple[Dim, ...]
+
+    def infer(self, indices: TensorType, updates: TensorType) -> TensorType:
+        return updates.with_shape(self.shape)
+
+    def evaluate(self, indices: Array, updates: Array) -> Array:
+        zeros = np.zeros(self.shape, updates.dtype)  # type: ignore[arg-type]  bound by then
+        result = ops.ScatterNd("add").evaluate(zeros, indices, updates)
+        assert isinstance(result, np.ndarray)
+        return result
+
+    def bind(self, values: Mapping[str, Dim]) -> ScatterZeros:
+        return replace(self, shape=tuple(substitute(d, values) for d in self.shape))
+
+
+@rule(ops.GatherNd)
+def name_batch(node: Node, rewriter: Rewriter) -> Replacement:
+    """Batch axes become leading columns of the indices."""
+    op, (x, indices) = node.op, node.inputs
+    assert isinstance(op, ops.GatherNd)
+    if not op.batch_dims:
+        return None
+    column = (*indices.type.shape[:-1], 1)
+    columns: list[Value] = []
+    for axis in range(op.batch_dims):
+        shape = tuple(d if i == axis else 1 for i, d in enumerate(column))
+        counted = rewriter.add(ops.Iota(column[axis], indices.type.dtype))
+        columns.append(rewriter.add(ops.BroadcastTo(column), rewriter.add(ops.Reshape(shape), counted)))
+    return rewriter.add(ops.GatherNd(), x, rewriter.add(ops.Concat(-1), *columns, indices))
+
+
+@rule(ops.ScatterNd)
+def scatter(node: Node, rewriter: Rewriter) -> Replacement:
+    """Into zeros; then added to the data, or taken where something was written."""
+    op, (data, indices, updates) = node.op, node.inputs
+    assert isinstance(op, ops.ScatterNd)
+    into = ScatterZeros(data.type.shape)
+    if op.reduction == "add":
+        return rewriter.add(ops.Add(), data, rewriter.add(into, indices, updates))
+    if op.reduction == "update":
+        ones = rewriter.add(ops.Full(updates.type.shape, 1, DType.I32))
+        count = Term(rewriter, rewriter.add(into, indices, ones))
+        return (count > 0).of(ops.Select(), *(Term(rewriter, v) for v in (rewriter.add(into, indices, updates), data))).value
+    return _scatter_extreme(op.reduction, data, indices, updates, rewriter)
+
+
+def _scatter_extreme(reduction: str, data: Value, indices: Value, updates: Value, rewriter: Rewriter) -> Replacement:
+    """For each slice of the data, the greatest (least) of the updates whose index is its own; fixed sizes only."""
+    depth: Any = indices.type.shape[-1]
+    outer, inner = data.type.shape[:depth], data.type.shape[depth:]
+    shapes: Any = (*data.type.shape, *indices.type.shape)
+    if any(isinstance(d, SymDim) for d in shapes):
+        return None
+    size, count, rest = (int(np.prod(s, dtype=np.int64)) for s in (outer, indices.type.shape[:-1], inner))
+    steps = np.cumprod([1, *outer[:0:-1]])[::-1].astype(np.int32)  # type: ignore[arg-type]  ints
+    at = Term(rewriter, indices).cast(DType.I32) * Term(rewriter, rewriter.constant(steps))
+    place = at.of(ops.ReduceSum((-1,))).of(ops.Reshape((count, 1, 1)))
+    hits = place.of(ops.Equal(), Term(rewriter, rewriter.constant(np.arange(size, dtype=np.int32).reshape(1, size, 1))))
+    over = ops.ReduceMax((0,)) if reduction == "max" else ops.ReduceMin((0,))
+    neutral = over.evaluate(np.empty((0, 1), data.type.dtype.numpy))
+    values = Term(rewriter, updates).of(ops.Reshape((count, 1, rest)))
+    found = hits.select(values, Term(rewriter, rewriter.constant(neutral[0]))).of(over)  # type: ignore[index]
+    combine = ops.Maximum() if reduction == "max" else ops.Minimum()
+    return Term(rewriter, data).of(combine, found.of(ops.Reshape(data.type.shape))).value
+
+
+INDEX_RULES = (name_batch, scatter)

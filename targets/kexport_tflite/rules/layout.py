@@ -1,0 +1,110 @@
+"""Moves of elements, in the forms that XNNPACK takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+
+MAX_CONCAT = 5
+MAX_SPLIT = 4
+"""What XNNPACK takes in one operator; other kernels, and so other element types, have no limit."""
+_MAX_ONES = 1 << 12
+
+
+@rule(ops.Concat)
+def nest_concat(node: Node, rewriter: Rewriter) -> Replacement:
+    """Many operands: concatenations of five of them, concatenated."""
+    values = node.inputs
+    if len(values) == 1:
+        return values[0]
+    if len(values) <= MAX_CONCAT or node.output.type.dtype is not DType.F32:
+        return None
+    groups = [values[i : i + MAX_CONCAT] for i in range(0, len(values), MAX_CONCAT)]
+    return rewriter.add(node.op, *(rewriter.add(node.op, *g) if len(g) > 1 else g[0] for g in groups))
+
+
+@rule(ops.Split)
+def slice_pieces(node: Node, rewriter: Rewriter) -> Replacement:
+    """Pieces of several sizes, or more than XNNPACK splits at once, are slices."""
+    op = node.op
+    assert isinstance(op, ops.Split)
+    if len(op.sizes) == 1:
+        return node.inputs[0]
+    many = len(op.sizes) > MAX_SPLIT and node.inputs[0].type.dtype is DType.F32
+    return DECOMPOSE[ops.Split].function(node, rewriter) if many or len(set(op.sizes)) > 1 else None
+
+
+@rule(ops.Reverse)
+def reverse_one_axis(node: Node, rewriter: Rewriter) -> Replacement:
+    """REVERSE_V2 turns one axis round."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.Reverse)
+    if len(op.axes) == 1:
+        return None
+    for axis in op.axes:
+        x = rewriter.add(ops.Reverse((axis,)), x)
+    return x
+
+
+@rule(ops.Pad)
+def pad_edges(node: Node, rewriter: Rewriter) -> Replacement:
+    """The first and last elements, broadcast and concatenated."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.Pad)
+    if op.mode != "edge":
+        return None
+    for axis, (low, high) in enumerate(op.pads):
+        size = x.type.shape[axis]
+        parts = [_edge(rewriter, x, axis, 0, low), [x], _edge(rewriter, x, axis, size - 1, high)]
+        values = [v for part in parts for v in part]
+        x = rewriter.add(ops.Concat(axis), *values) if len(values) > 1 else x
+    return x
+
+
+def _edge(rewriter: Rewriter, x: Value, axis: int, at: Any, times: Any) -> list[Value]:
+    """The element at a place of an axis, repeated; none for 0 times."""
+    if times == 0:
+        return []
+    shape = x.type.shape
+    begin = tuple(at if i == axis else 0 for i in range(len(shape)))
+    end = tuple(at + 1 if i == axis else d for i, d in enumerate(shape))
+    edge = rewriter.add(ops.Slice(begin, end, (1,) * len(shape)), x)
+    wanted = tuple(times if i == axis else d for i, d in enumerate(shape))
+    return [edge if times == 1 else rewriter.add(ops.BroadcastTo(wanted), edge)]
+
+
+@rule(ops.Tile)
+def tile_to_broadcast(node: Node, rewriter: Rewriter) -> Replacement:
+    """Axes of size 1 are broadcast."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.Tile)
+    if any(d != 1 and r != 1 for d, r in zip(x.type.shape, op.reps, strict=True)):
+        return None
+    return rewriter.add(ops.BroadcastTo(node.output.type.shape), x)
+
+
+@rule(ops.BroadcastTo)
+def broadcast_by_ones(node: Node, rewriter: Rewriter) -> Replacement:
+    """x times ones of the new sizes, which XNNPACK takes; BROADCAST_TO it refuses."""
+    (x,), wanted = node.inputs, node.output.type
+    if x.type == wanted:
+        return x
+    if wanted.dtype is not DType.F32:
+        return None
+    source = (1,) * (wanted.rank - x.type.rank) + x.type.shape
+    sizes = [1 if a == b else b for a, b in zip(source, wanted.shape, strict=True)]
+    if any(isinstance(d, SymDim) for d in sizes) or np.prod(sizes, dtype=float) > _MAX_ONES:
+        return None
+    return rewriter.add(ops.Mul(), x, rewriter.constant(np.ones(sizes, np.float32)))
+
+
+LAYOUT_RULES = (nest_concat, slice_pieces, reverse_one_axis, pad_edges, tile_to_broadcast, broadcast_by_ones)

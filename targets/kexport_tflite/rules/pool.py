@@ -1,0 +1,95 @@
+"""Pools: over two axes, `same` or `valid`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from kexport import ops
+from kexport.ir.dim import Dim
+from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType
+from kexport.ops.pool import Pool
+from kexport.ops.window import Pairs, explicit_pads
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.match import nonnegative
+from kexport.rewrite.rule import Replacement
+
+
+@rule(Pool)
+def name_padding(node: Node, rewriter: Rewriter) -> Replacement:
+    """Explicit padding that is `valid` or `same` in other words."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, Pool)
+    if isinstance(op.padding, str):
+        return None
+    same = explicit_pads(x.type.shape[1:-1], op.window, op.strides, (1,) * len(op.window), "same")
+    words = {"valid": ((0, 0),) * len(op.window), "same": same}
+    word = next((w for w, pads in words.items() if pads == op.padding), None)
+    return None if word is None else rewriter.add(replace(op, padding=word), x)
+
+
+@rule(ops.MaxPool)
+def pad_max(node: Node, rewriter: Rewriter) -> Replacement:
+    """Explicit padding with what never wins: zeros beside numbers that are not negative, else the least number."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.MaxPool)
+    if isinstance(op.padding, str) or x.type.rank != 4:
+        return None
+    inside = all(isinstance(p, int) and p < w for pair, w in zip(op.padding, op.window, strict=True) for p in pair)
+    value = 0.0 if inside and nonnegative(x) else -math.inf
+    return rewriter.add(replace(op, padding="valid"), _pad(rewriter, x, op.padding, value))
+
+
+@rule(ops.AvgPool)
+def pad_mean(node: Node, rewriter: Rewriter) -> Replacement:
+    """The mean with zeros counted, divided by the share of the window that is not padding."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.AvgPool)
+    if isinstance(op.padding, str) or x.type.rank != 4:
+        return None
+    plain = replace(op, padding="valid")
+    ones = rewriter.add(ops.Full((1, *x.type.shape[1:-1], 1), 1.0, x.type.dtype))
+    total, share = (rewriter.add(plain, _pad(rewriter, v, op.padding, 0.0)) for v in (x, ones))
+    return rewriter.add(ops.Div(), total, share)
+
+
+def _pad(rewriter: Rewriter, x: Value, padding: Pairs, value: float) -> Value:
+    return rewriter.add(ops.Pad(((0, 0), *padding, (0, 0)), value=value), x)
+
+
+@rule(Pool)
+def pool_twice(node: Node, rewriter: Rewriter) -> Replacement:
+    """Over three axes: rows and columns with depth as part of the batch, then depth with the others as one axis."""
+    op, (x,) = node.op, node.inputs
+    if x.type.rank != 5:
+        return None
+    assert isinstance(op, Pool)
+    batch, depth, height, width, channels = x.type.shape
+    of_depth, of_image = _parts(op.padding)
+    planes = rewriter.add(ops.Reshape((batch * depth, height, width, channels)), x)
+    image = rewriter.add(type(op)(op.window[1:], op.strides[1:], of_image), planes)
+    pixels: Dim = image.type.shape[1] * image.type.shape[2]
+    columns = rewriter.add(ops.Reshape((batch, depth, pixels, channels)), image)
+    result = rewriter.add(type(op)((op.window[0], 1), (op.strides[0], 1), of_depth), columns)
+    return rewriter.add(ops.Reshape(node.output.type.shape), result)
+
+
+def _parts(padding: Any) -> tuple[Any, Any]:
+    if isinstance(padding, str):
+        return padding, padding
+    return (padding[0], (0, 0)), padding[1:]
+
+
+@rule(ops.MaxPool)
+def pool_small_integers(node: Node, rewriter: Rewriter) -> Replacement:
+    """Integers that float32 holds exactly."""
+    (x,) = node.inputs
+    if x.type.dtype not in (DType.I8, DType.U8, DType.I16, DType.U16):
+        return None
+    floats = rewriter.add(node.op, rewriter.add(ops.Cast(DType.F32), x))
+    return rewriter.add(ops.Cast(x.type.dtype), floats)
+
+
+POOL_RULES = (name_padding, pool_twice, pad_max, pad_mean)

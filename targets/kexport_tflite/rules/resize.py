@@ -1,0 +1,66 @@
+"""Resizing by methods that TF Lite lacks: matrix products with the weights of each axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import Dim, SymDim
+from kexport.ir.graph import Node, Value
+from kexport.ops.resample import nearest_indices, resize_weights
+from kexport.rewrite import Rewriter, Skip, rule
+from kexport.rewrite.rule import Replacement
+
+
+@rule(ops.Resize)
+def resize_by_matrices(node: Node, rewriter: Rewriter) -> Replacement:
+    """Bicubic, and anything antialiased that shrinks: rows first, then columns."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.Resize)
+    batch, height, width, channels = x.type.shape
+    if op.method == "nearest" or (op.method == "bilinear" and not _shrinks(op, (height, width))):
+        return None
+    sizes = (height, width, *op.size)
+    if any(isinstance(d, SymDim) for d in sizes):
+        return Skip("its weights depend on the image size")
+    rows, columns = (_weights(op, x, sizes[i], op.size[i]) for i in range(2))  # type: ignore[arg-type]  ints
+    flat = rewriter.add(ops.Reshape((batch, height, width * channels)), x)
+    flat = rewriter.add(ops.MatMul(), rewriter.constant(rows[None]), flat)
+    image = rewriter.add(ops.Reshape((batch, op.size[0], width, channels)), flat)
+    return rewriter.add(ops.MatMul(), rewriter.constant(columns[None, None]), image)
+
+
+def _shrinks(op: ops.Resize, sizes: tuple[Dim, Dim]) -> bool:
+    if not op.antialias:
+        return False
+    return any(isinstance(a, SymDim) or isinstance(b, SymDim) or b < a for a, b in zip(sizes, op.size, strict=True))
+
+
+def _weights(op: ops.Resize, x: Value, size: int, out: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return resize_weights(size, out, op.method, op.antialias).astype(x.type.dtype.numpy)
+
+
+@rule(ops.Resize)
+def gather_nearest(node: Node, rewriter: Rewriter) -> Replacement:
+    """Where float32 rounds another way than the exact positions, rows and columns are gathered."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.Resize)
+    sizes = (*x.type.shape[1:3], *op.size)
+    if op.method != "nearest" or any(isinstance(d, SymDim) for d in sizes):
+        return None
+    exact = [nearest_indices(sizes[i], sizes[i + 2]) for i in range(2)]  # type: ignore[arg-type]  ints
+    if all(np.array_equal(exact[i], _kernel_indices(sizes[i], sizes[i + 2])) for i in range(2)):  # type: ignore[arg-type]
+        return None
+    for axis, at in enumerate(exact, start=1):
+        x = rewriter.add(ops.Gather(axis), x, rewriter.constant(at.astype(np.int32)))
+    return x
+
+
+def _kernel_indices(size: int, out: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """What RESIZE_NEAREST_NEIGHBOR takes (tflite/kernels/internal/reference/resize_nearest_neighbor.h)."""
+    scale = np.float32(size) / np.float32(out)
+    at = np.floor((np.arange(out, dtype=np.float32) + np.float32(0.5)) * scale).astype(np.int32)
+    return np.minimum(at, size - 1)
+
+
+RESIZE_RULES = (resize_by_matrices, gather_nearest)

@@ -1,0 +1,184 @@
+"""LiteRT three ways: with XNNPACK, with its plain kernels, and through CompiledModel. Imported when a model is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexport.errors import VerifyError
+from kexport.ir.op import Array
+from kexport.target import Runtime, Session
+from kexport_tflite.emission import SIGNATURE
+
+PACKAGE = "ai-edge-litert"
+_TRANSFERRED = ("float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
+"""Element types that tensor buffers take; others go through as bytes."""
+_NOT_IN_REFERENCE = ("CEIL", "ROUND", "ELU")
+"""Operators that the resolver of reference kernels leaves out."""
+
+
+class InterpreterSession(Session):
+    """A model in an Interpreter. Tensors are found by the names of the signature."""
+
+    def __init__(self, interpreter: Any):
+        self._interpreter = interpreter
+        runner = interpreter._get_full_signature_list()[SIGNATURE]
+        self._inputs: dict[str, int] = dict(runner["inputs"])
+        self._outputs: dict[str, int] = dict(runner["outputs"])
+        self._shapes = {d["index"]: tuple(d["shape"]) for d in interpreter.get_input_details()}
+        self._allocated = False
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name; inputs of another size than before change the size of the model."""
+        self._resize(inputs)
+        for name, index in self._inputs.items():
+            self._interpreter.set_tensor(index, inputs[name])
+        self._interpreter.invoke()
+        return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+
+    def _resize(self, inputs: Mapping[str, Array]) -> None:
+        for name, index in self._inputs.items():
+            shape = inputs[name].shape
+            if shape != self._shapes[index]:
+                self._interpreter.resize_tensor_input(index, list(shape), strict=True)
+                self._shapes[index] = shape
+                self._allocated = False
+        if not self._allocated:
+            self._interpreter.allocate_tensors()
+            self._allocated = True
+
+
+class LitertXnnpack(Runtime):
+    """The Interpreter as apps use it: XNNPACK takes what it can."""
+
+    name = "litert-xnnpack"
+    extra = "tflite"
+
+    def version(self) -> str | None:
+        return _installed()
+
+    def load(self, path: Path, threads: int = 1) -> Session:
+        """Load a model.
+
+        Raises:
+            VerifyError: LiteRT refuses it.
+        """
+        return InterpreterSession(_interpreter(path, threads, "AUTO"))
+
+
+class LitertReference(Runtime):
+    """The Interpreter without delegates: reference kernels, or the optimized ones where an operator has no others."""
+
+    name = "litert-reference"
+    extra = "tflite"
+
+    def version(self) -> str | None:
+        return _installed()
+
+    def load(self, path: Path, threads: int = 1) -> Session:
+        """Load a model.
+
+        Raises:
+            VerifyError: LiteRT refuses it.
+        """
+        try:
+            return InterpreterSession(_interpreter(path, threads, "BUILTIN_REF"))
+        except VerifyError as e:
+            if not any(f"'{op}'" in e.what for op in _NOT_IN_REFERENCE):
+                raise
+            return InterpreterSession(_interpreter(path, threads, "BUILTIN_WITHOUT_DEFAULT_DELEGATES"))
+
+
+class CompiledSession(Session):
+    """A model in a CompiledModel, with buffers of the sizes of the last inputs."""
+
+    def __init__(self, model: Any):
+        self._model = model
+        self._sizes: dict[str, tuple[int, ...]] = {}
+        self._buffers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name; inputs of another size than before change the size of the model."""
+        self._resize(inputs)
+        given, made = self._buffers
+        for name, buffer in given.items():
+            buffer.write(_storable(inputs[name]))
+        self._model.run_by_name(SIGNATURE, given, made)
+        return {name: self._read(name, buffer) for name, buffer in made.items()}
+
+    def _resize(self, inputs: Mapping[str, Array]) -> None:
+        sizes = {name: array.shape for name, array in inputs.items()}
+        if sizes == self._sizes:
+            return
+        details = self._model.get_input_tensor_details(SIGNATURE)
+        for name, shape in sizes.items():
+            if tuple(details[name]["shape"]) != shape:
+                self._model.resize_input_tensor_by_name(SIGNATURE, name, list(shape))
+        names = self._model.get_signature_list()[SIGNATURE]
+        self._buffers = (
+            {name: self._model.create_input_buffer_by_name(SIGNATURE, name) for name in names["inputs"]},
+            {name: self._model.create_output_buffer_by_name(SIGNATURE, name) for name in names["outputs"]},
+        )
+        self._sizes = sizes
+
+    def _read(self, name: str, buffer: Any) -> Array:
+        details = buffer.get_tensor_details()
+        shape, dtype = tuple(details["shape"]), np.dtype(details["dtype"])
+        if dtype.name in _TRANSFERRED:
+            return buffer.read(math.prod(shape), dtype).reshape(shape)
+        return buffer.read(math.prod(shape) * dtype.itemsize, np.int8).view(dtype).reshape(shape)
+
+
+class LitertCompiled(Runtime):
+    """CompiledModel, LiteRT's newer interface, on the CPU."""
+
+    name = "litert-compiled"
+    extra = "tflite"
+
+    def version(self) -> str | None:
+        return _installed()
+
+    def load(self, path: Path, threads: int = 1) -> Session:
+        """Load a model.
+
+        Raises:
+            VerifyError: LiteRT refuses it.
+        """
+        from ai_edge_litert.compiled_model import CompiledModel
+        from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+        from ai_edge_litert.options import CpuOptions, Options
+
+        options = Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=CpuOptions(num_threads=threads))
+        try:
+            return CompiledSession(CompiledModel.from_file(str(path), options=options))
+        except (RuntimeError, ValueError) as e:
+            raise VerifyError(f"CompiledModel refuses the model: {e}", where=str(path)) from e
+
+
+def _installed() -> str | None:
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return None
+
+
+def _interpreter(path: Path, threads: int, resolver: str) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    try:
+        return Interpreter(
+            model_path=str(path), num_threads=threads, experimental_op_resolver_type=OpResolverType[resolver]
+        )
+    except (RuntimeError, ValueError) as e:
+        raise VerifyError(f"LiteRT refuses the model: {e}", where=str(path)) from e
+
+
+def _storable(array: Array) -> Array:
+    """The array, as bytes where a tensor buffer does not take its element type."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat if flat.dtype.name in _TRANSFERRED else flat.view(np.int8)

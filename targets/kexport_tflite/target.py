@@ -1,0 +1,54 @@
+"""The TF Lite target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from kexport.ir.contract import Contract
+from kexport.ir.graph import Graph
+from kexport.target import Runtime, Target
+from kexport_tflite.emission import emit
+from kexport_tflite.emit import EMIT
+from kexport_tflite.legalize import legalize
+from kexport_tflite.metadata import add_metadata, append_files
+from kexport_tflite.options import TfliteOptions
+from kexport_tflite.reader import read_contract, validate
+from kexport_tflite.runtime import LitertCompiled, LitertReference, LitertXnnpack
+from kexport_tflite.writer import write_model
+
+_PACKAGES = {"ai_edge_litert": "ai-edge-litert", "flatbuffers": "flatbuffers"}
+
+
+class TfliteTarget(Target):
+    """TF Lite files, for LiteRT on phones, boards and computers."""
+
+    name = "tflite"
+    title = "TF Lite"
+    suffix = ".tflite"
+    extra = "tflite"
+    options = TfliteOptions
+    emitters = EMIT
+
+    def missing(self) -> list[str]:
+        return [package for module, package in _PACKAGES.items() if find_spec(module) is None]
+
+    def legalize(self, graph: Graph, options: TfliteOptions) -> None:
+        legalize(graph)
+
+    def write(self, graph: Graph, contract: Contract, path: Path, options: TfliteOptions) -> None:
+        EMIT.check(graph)
+        model = emit(graph, contract, half_weights=options.precision == "float16")
+        files = add_metadata(model, contract, options)
+        write_model(model, path)
+        append_files(path, files)
+
+    def validate(self, path: Path) -> None:
+        validate(path)
+
+    def read_contract(self, path: Path) -> Contract:
+        return read_contract(path)
+
+    def runtimes(self) -> Sequence[Runtime]:
+        return LitertXnnpack(), LitertReference(), LitertCompiled()
