@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kexport.capture.sources.custom import Custom, import_user_module
+from kexport.capture.sources.frameworks import fresh_names, import_keras
 from kexport.capture.sources.live import is_keras2_model, is_keras_model, live_source
 from kexport.capture.trace import Source
 from kexport.errors import CaptureError, ConfigError
@@ -71,11 +72,13 @@ def _from_function(name: str, example: Any) -> Source:
     match = re.fullmatch(r"([\w./\\-]+):(\w+)", name)
     if not match:
         raise ConfigError(f"there is no file or folder {name!r}", hint=WHAT_LOADS)
-    function = getattr(_import(match[1]), match[2], None)
+    import_keras()  # the user's module imports Keras: have that happen on the right backend
+    function = getattr(import_user_module(match[1]), match[2], None)
     if not callable(function):
         raise ConfigError(f"{match[1]} has no function {match[2]!r}")
     try:
-        model = function()
+        with fresh_names():
+            model = function()
     except Exception as e:
         raise CaptureError(f"{name} raised {type(e).__name__}: {e}", where=name) from e
     if is_keras_model(model):
@@ -83,14 +86,6 @@ def _from_function(name: str, example: Any) -> Source:
     if is_keras2_model(model):
         return _keras2(model)
     raise CaptureError(f"it returned a {type(model).__name__}, no Keras model", where=name)
-
-
-def _import(module: str) -> Any:
-    """The user's module imports Keras: have that happen on the right backend."""
-    from kexport.capture.sources.frameworks import import_keras
-
-    import_keras()
-    return import_user_module(module)
 
 
 def _keras2(model: Any) -> Source:

@@ -154,6 +154,16 @@ def test_custom_modules_are_used(custom_file: Path, keras: Any) -> None:
     assert load(custom_file, custom=objects).inputs == source.inputs
 
 
+def test_automatic_names_do_not_depend_on_the_session(keras: Any, custom_file: Path) -> None:
+    nameless = "import keras\ndef build():\n return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
+    (custom_file.parent / "nameless.py").write_text(nameless)
+    before = keras.layers.Dense(1).name
+    for _ in range(2):
+        source = load(f"{custom_file.parent / 'nameless.py'}:build")
+        assert ([i.name for i in source.inputs], source.output_names) == (["input_layer"], ["dense"])
+    assert keras.layers.Dense(1).name not in (before, "dense")
+
+
 def test_a_trusted_file_names_its_own_modules(custom_file: Path, keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(custom_file.parent)
     monkeypatch.delitem(sys.modules, "custom", raising=False)

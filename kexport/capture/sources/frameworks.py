@@ -70,6 +70,19 @@ def import_tf_keras() -> Any:
     return _import("tf_keras", INSTALL)
 
 
+@contextmanager
+def fresh_names() -> Iterator[None]:
+    """Have Keras number automatic layer names from the start, so that they do not depend on what was made before."""
+    from keras.src.backend.common import global_state
+
+    before = global_state.get_global_attribute("object_name_uids")
+    global_state.set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("object_name_uids", before)
+
+
 def _import(name: str, hint: str) -> Any:
     try:
         return importlib.import_module(name)

@@ -9,7 +9,7 @@ from typing import Any
 from kexport.capture.sources.archive import read_archive
 from kexport.capture.sources.config import KERAS_PACKAGES, Reference, references, refuse_code, refuse_unknown
 from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
-from kexport.capture.sources.frameworks import import_keras
+from kexport.capture.sources.frameworks import fresh_names, import_keras
 from kexport.capture.sources.keras2 import load_keras2
 from kexport.capture.sources.live import live_source
 from kexport.capture.trace import Source
@@ -45,7 +45,8 @@ def load_keras3(
     note = f"the file was written by Keras {version}, this is Keras {keras.__version__}"
     refuse_unknown(found, lambda r: _knows(keras, r, objects), str(path), note)
     try:
-        model = keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=not trust)
+        with fresh_names():
+            model = keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=not trust)
     except Exception as e:
         raise CaptureError(f"Keras cannot load it: {first_line(e)}", where=str(path), hint=note) from e
     return live_source(model, example=example, name=path.stem, path=str(path))
