@@ -40,8 +40,8 @@ def read_tensor(tensor: Any, where: str = "") -> Array:
 
 
 def weights_of(model: Any) -> Iterator[tuple[str, Array]]:
-    """Path and value of each weight of a Keras model, in Keras' order."""
-    for weight in model.weights:
+    """Path and value of each weight of a Keras model, or of a signature's function, in its own order."""
+    for weight in getattr(model, "weights", None) or model.variables:
         variable = getattr(weight, "_value", weight)
         yield getattr(weight, "path", None) or weight.name, read_tensor(variable.handle, model.name)
 

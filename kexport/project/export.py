@@ -58,6 +58,7 @@ def export(
     example: Any = None,
     verify: bool = True,
     samples: str | Path | None = None,
+    reference: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     timeout: float = 300.0,
@@ -77,6 +78,7 @@ def export(
         example: a batch for a subclassed model that was never called.
         verify: run the artifacts; without it they are `valid` at best.
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
+        reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
         options: options by target: `{"onnx": {"opset": 21}}`.
         timeout: seconds for each runtime.
@@ -96,14 +98,11 @@ def export(
     with staging(out) as stage:
         for build in builds:
             _emit(build, captured, stage / build.target.name / f"{name}{build.target.suffix}", tell)
-        reference = None
-        if verify:
-            from kexport.project.recording import make_reference
-
-            reference = make_reference(captured, samples, tell)
-            save_reference(reference, stage / f"{name}{SUFFIX}")
-            _verify(builds, reference, tolerance, timeout, tell)
-        return _publish(builds, captured, reference, out, stage, name, tell)
+        recorded = _reference(captured, reference, samples, tell) if verify else None
+        if recorded is not None:
+            save_reference(recorded, stage / f"{name}{SUFFIX}")
+            _verify(builds, recorded, tolerance, timeout, tell)
+        return _publish(builds, captured, recorded, out, stage, name, tell)
 
 
 def _refuse_unknown(options: Mapping[str, Any], chosen: Mapping[str, Options]) -> None:
@@ -116,10 +115,12 @@ def _refuse_unknown(options: Mapping[str, Any], chosen: Mapping[str, Options]) -
 
 def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
     from kexport.capture.capture import capture
+    from kexport.capture.weights import check_weights
     from kexport.passes.pipeline import OPTIMIZE, run_passes
 
     tell("capture", model if isinstance(model, str) else getattr(model, "name", ""), None)
     captured = capture(model, **how)
+    check_weights(captured.source.model)
     tell("optimize", captured.graph.name, None)
     graph = captured.graph.copy()
     run_passes(graph, OPTIMIZE)
@@ -156,6 +157,14 @@ def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
         e.hint = e.hint or "this is a bug in kexport: please report it"
         raise
     build.seconds += time.perf_counter() - start
+
+
+def _reference(
+    captured: Captured, recorded: str | Path | None, samples: str | Path | None, tell: Progress
+) -> Reference:
+    from kexport.project.recording import adopt_reference, make_reference
+
+    return adopt_reference(captured, Path(recorded)) if recorded else make_reference(captured, samples, tell)
 
 
 def _verify(

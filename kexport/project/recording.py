@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kexport
-from kexport.project.progress import Progress
-from kexport.verify.record import plan_batches, record
-from kexport.verify.reference_file import Environment, Reference
+from kexport.errors import VerifyError
+from kexport.project.progress import Progress, silent
+from kexport.verify.record import plan_batches, record, with_oracles
+from kexport.verify.reference_file import Environment, Reference, load_reference, save_reference
 from kexport.verify.samples import load_samples
 
 if TYPE_CHECKING:
@@ -36,6 +38,68 @@ class Recorded:
         from kexport.verify.plain import plain
 
         return {"path": self.path, "batches": self.batches, "environment": plain(self.environment)}
+
+
+def record_reference(
+    model: Any,
+    out: str | Path,
+    *,
+    backend: str | None = None,
+    device: str = "auto",
+    samples: str | Path | None = None,
+    dims: Mapping[str, int | str] | None = None,
+    trust: bool = False,
+    custom: Sequence[Any] = (),
+    layers: bool = False,
+    progress: Progress | None = None,
+) -> Recorded:
+    """Run a Keras model in float32, without TF32, and record it in a file; needs no TensorFlow on other backends.
+
+    Args:
+        model: a .keras file, or a live Keras 3 model.
+        out: the file to write.
+        backend: tensorflow, jax or torch; None for the first one that is installed.
+        device: auto, cpu, gpu, or gpu:1.
+        samples: inputs of the user, run besides generated ones.
+        dims: sizes or names for dynamic dims, as for `export`.
+        trust: allow code stored in the model to run.
+        custom: modules that define custom objects.
+        layers: record the output of every layer too.
+        progress: told what is being done.
+
+    Raises:
+        KexportError: the model cannot be loaded or run.
+    """
+    from kexport.reference.run import run_reference
+
+    (progress or silent)("reference", str(model), None)
+    reference = run_reference(
+        model, backend, device, dims=dims, samples=samples, layers=layers, trust=trust, custom=custom
+    )
+    save_reference(reference, Path(out))
+    return Recorded(str(out), reference.environment, len(reference.recordings))
+
+
+def adopt_reference(captured: Captured, path: Path) -> Reference:
+    """A reference recorded elsewhere, with what the captured graph says to its inputs.
+
+    Raises:
+        VerifyError: it is of another model, or damaged.
+    """
+    from kexport.capture.fingerprint import fingerprint
+
+    reference = load_reference(path)
+    recorded = reference.environment.model
+    if recorded and recorded != fingerprint(captured.source):
+        hint = "record it again with kexport reference, from this model"
+        raise VerifyError("the reference is of another model", where=str(path), hint=hint)
+    if reference.contract != captured.contract:
+        raise VerifyError(
+            f"the reference has the contract {reference.contract.to_json()}, the model {captured.contract.to_json()}",
+            where=str(path),
+            hint="record it with the same --dim options",
+        )
+    return with_oracles(reference, captured.graph)
 
 
 def make_reference(captured: Captured, samples: str | Path | None, tell: Progress) -> Reference:
