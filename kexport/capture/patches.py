@@ -141,8 +141,8 @@ KERAS2_PATCHES = (
 
 
 def function_patches() -> Iterator[Patch]:
-    """A frame for each public function of Keras' TensorFlow backend, and for its alias in `keras.src.backend`."""
-    aliases = vars(importlib.import_module("keras.src.backend"))
+    """A frame for each public function of Keras' TensorFlow backend, under each name that Keras calls it by."""
+    aliases = {name: vars(importlib.import_module(name)) for name in ("keras.src.backend", BACKEND)}
     for name in FRAMED_MODULES:
         module = importlib.import_module(f"{BACKEND}.{name}")
         for attribute, value in vars(module).items():
@@ -150,8 +150,9 @@ def function_patches() -> Iterator[Patch]:
                 continue
             frame = frame_function(f"{name}.{attribute}")
             yield Patch(module.__name__, attribute, frame)
-            if aliases.get(attribute) is value:
-                yield Patch("keras.src.backend", attribute, frame)
+            for owner, names in aliases.items():
+                if names.get(attribute) is value:
+                    yield Patch(owner, attribute, frame)
 
 
 @contextmanager

@@ -203,7 +203,16 @@ def test_an_unbuilt_model_asks_for_an_example(keras: Any) -> None:
     with pytest.raises(CaptureError, match="is not built") as error:
         load(model)
     assert "call it once" in str(error.value.hint)
-    assert load(model, example=np.zeros((2, 3))).inputs == [Spec("x", "float32", (None, 3))]
+    source = load(model, example=np.zeros((2, 3)))
+    assert source.inputs == [Spec("x", "float32", (None, 3))]
+    found = trace(source)
+    kernel, _ = (found.constant_of(inner) for _, inner in found.graph.captures)
+    np.testing.assert_array_equal(kernel, model.dense.kernel.numpy())
+    np.testing.assert_allclose(source.run([np.ones((1, 3), "float32")])[0][0], kernel.sum(0), rtol=1e-6)
+
+
+def test_an_example_does_not_rename_a_functional_model(keras: Any, dense_file: Path) -> None:
+    assert load(dense_file, example=np.zeros((5, 3))).inputs == [Spec("x", "float32", (None, 3))]
 
 
 def test_a_called_model_knows_its_shapes(keras: Any) -> None:

@@ -39,7 +39,7 @@ def live_source(model: Any, *, example: Any = None, name: str | None = None, pat
     """
     _require_tensorflow(model)
     functional = functional_of(model)
-    if functional is None or example is not None:
+    if functional is None:
         specs, structure, pack, by_name = subclassed_plan(model, example)
         names = None
     else:
