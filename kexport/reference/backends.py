@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -113,6 +113,23 @@ def child_environment(backend: str, device: str) -> dict[str, str]:
     """Environment variables for a child process that runs Keras on a backend and a device."""
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"} if "TF_CPP_MIN_LOG_LEVEL" not in os.environ else {}
     return {"KERAS_BACKEND": backend, **quiet, **(NO_GPU if device == "cpu" else {})}
+
+
+class Without:
+    """An import finder that does not find some packages, as if they were not installed.
+
+    Keras on JAX or PyTorch imports TensorFlow wherever there is one, just to compare types. The worker wraps the
+    finders in `sys.meta_path` of its own process.
+    """
+
+    def __init__(self, finder: Any, packages: Iterable[str]):
+        self.finder, self.packages = finder, frozenset(packages)
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        return None if fullname.partition(".")[0] in self.packages else self.finder.find_spec(fullname, path, target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.finder, name)
 
 
 # --- TensorFlow

@@ -7,12 +7,14 @@ The folder holds `job.json` and, if batches are given, `in-N.safetensors`; the w
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from kexport.errors import KexportError, VerifyError
 from kexport.ir.contract import Contract
+from kexport.reference.backends import BACKENDS, Without
 from kexport.reference.here import Request, record_here
 from kexport.verify.batches import Batch
 from kexport.verify.plain import plain
@@ -36,6 +38,8 @@ def write_job(folder: Path, model: Path, request: Request) -> None:
 
 def main(folder: Path) -> int:
     """Do the job in `folder`; 0 if the reference was written."""
+    others = BACKENDS.keys() - {os.environ["KERAS_BACKEND"]}
+    sys.meta_path[:] = [Without(finder, others) for finder in sys.meta_path]
     try:
         model, request = _read_job(folder)
         save_reference(record_here(model, request), folder / RESULT)

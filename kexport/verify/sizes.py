@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kexport.errors import ConfigError, VerifyError
@@ -47,23 +47,14 @@ def choose_sizes(
     """
     hints = _checked(contract, hints or {})
     search = _Search(contract, accepts or (lambda sizes: None), hints)
-    first = search.first(lambda sizes: True, search.rungs(0))
+    first = search.first(search.rungs(0))
     if first is None:
         names, example = ", ".join(contract.symbols), contract.symbols[-1]
         raise VerifyError(
             f"the model takes none of the sizes tried for {names}; the last failure was: {search.failure}",
             hint=f"say which sizes it takes, for example {example}=128",
         )
-    choices = [first]
-    inner = [s for s in contract.symbols if s not in batch_symbols(contract)]
-    second = search.first(lambda s: all(s[k] != first[k] for k in s), search.rungs(1)) if first else None
-    if first and second is None:
-        bigger_batch = first | {s: search.size(s, 1, 0) for s in batch_symbols(contract)}
-        other_inner = [first | {s: r[s] for s in inner} for r in search.rungs(0)]
-        second = search.first(lambda s: s != first, [bigger_batch])
-        third = search.first(lambda s: all(s[k] != first[k] for k in inner) and s != first, other_inner)
-        choices += [third] if third else []
-    choices += [second] if second else []
+    choices = [first, *search.others(first)]
     single = tuple(s for s in contract.symbols if len({c[s] for c in choices}) == 1)
     return SizePlan(tuple(choices), single)
 
@@ -96,8 +87,35 @@ class _Search:
     def rungs(self, turn: int) -> list[Sizes]:
         return [{s: self.size(s, turn, i) for s in self.symbols} for i in range(len(LADDER))]
 
-    def first(self, wanted: Callable[[Sizes], bool], candidates: Sequence[Sizes]) -> Sizes | None:
-        return next((c for c in candidates if wanted(c) and self._takes(c)), None)
+    def first(self, candidates: Iterable[Sizes]) -> Sizes | None:
+        """The first candidate that the model takes."""
+        return next((c for c in candidates if self._takes(c)), None)
+
+    def others(self, first: Sizes) -> list[Sizes]:
+        """Sizes that differ from the first in every symbol; where there are none, in as many as the model lets vary.
+
+        Then the batch, all other symbols together, and each of them alone are varied in turn.
+        """
+        free = [s for s in self.symbols if self._varies(s)]
+        second = self._varied(first, free) if free else None
+        if second or not free:
+            return [second] if second else []
+        found: list[Sizes] = []
+        inner = [s for s in free if s not in self.batch]
+        for group in ([s for s in free if s in self.batch], inner, *([s] for s in inner)):
+            known = {s for s in group if any(c[s] != first[s] for c in found)}
+            other = self._varied(first, group) if group and not known else None
+            found += [other] if other else []
+        return found
+
+    def _varied(self, first: Sizes, group: Sequence[str]) -> Sizes | None:
+        """Sizes that differ in every symbol of a group and nowhere else."""
+        candidates = (first | {s: r[s] for s in group} for r in self.rungs(1))
+        return self.first(c for c in candidates if all(c[s] != first[s] for s in group))
+
+    def _varies(self, symbol: str) -> bool:
+        hint = self.hints.get(symbol, 1)
+        return isinstance(hint, int) or len(set(hint)) > 1
 
     def _takes(self, sizes: Sizes) -> bool:
         key = tuple(sizes.values())

@@ -84,6 +84,32 @@ def test_hints_are_least_sizes_or_the_only_ones() -> None:
     assert {c["width"] for c in plan.choices} == {7, 9}
 
 
+def test_a_symbol_with_one_hint_does_not_hold_back_the_others() -> None:
+    plan = choose_sizes(IMAGE, hints={"height": [4, 6], "width": [5]})
+    assert {c["height"] for c in plan.choices} == {4, 6}
+    assert {c["batch"] for c in plan.choices} == {1, 3}
+    assert plan.single == ("width",)
+
+
+def test_sizes_that_hints_fix_give_one_choice() -> None:
+    plan = choose_sizes(IMAGE, hints={"height": [4], "width": [5], "batch": [2, 2]})
+    assert plan == SizePlan(({"batch": 2, "height": 4, "width": 5},), ("batch", "height", "width"))
+
+
+def test_symbols_are_varied_alone_where_they_cannot_vary_together() -> None:
+    def narrow(sizes: Sizes) -> None:
+        if sizes["width"] != 7 or sizes["batch"] == 3 != sizes["height"] != 5:
+            raise ValueError
+
+    plan = choose_sizes(IMAGE, narrow)
+    assert plan.choices == (
+        {"batch": 1, "height": 5, "width": 7},
+        {"batch": 3, "height": 5, "width": 7},
+        {"batch": 1, "height": 8, "width": 7},
+    )
+    assert plan.single == ("width",)
+
+
 def test_no_size_is_tried_twice() -> None:
     tried: list[tuple[int, ...]] = []
 
