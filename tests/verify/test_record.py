@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tests.verify import toy
 
 from kexport.errors import VerifyError
 from kexport.ir.contract import Contract, Port
@@ -18,6 +17,7 @@ from kexport.ops import Cast, Gather
 from kexport.verify.batches import Batch, make_batches
 from kexport.verify.record import answer, capture_problems, coarsest_float, complete, record
 from kexport.verify.reference_file import Recording, Reference, save_reference, with_recordings
+from tests.verify import toy
 
 BATCH = Batch("random-0", "random", {"batch": 2}, {"x": np.ones((2, toy.FEATURES), np.float32)}, 0)
 
