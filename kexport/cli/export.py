@@ -9,7 +9,7 @@ import click
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.options import read_options
 from kexport.cli.progress import progress
-from kexport.cli.shared import arguments, check_options, inputs_option, model_options
+from kexport.cli.shared import arguments, check_options, inputs_option, model_options, signature_option
 from kexport.cli.values import read_targets
 
 
@@ -29,6 +29,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     ("to ONNX only, with the batch size fixed", "kexport export model.keras --to onnx --dim batch=1 -o dist/"),
     ("name a dynamic axis of an input", "kexport export encoder.keras --dim ids:1=length -o dist/"),
     ("check on your own samples too", "kexport export model.keras --inputs samples.npz -o dist/"),
+    ("against a run on a GPU box", "kexport export model.keras --reference gpu.safetensors -o dist/"),
     ("a model that a function returns", "kexport export my_package.models:build --name tiny -o dist/"),
     ("an option of a target", "kexport export model.keras --to onnx -O onnx.opset=21 -o dist/"),
 )
@@ -38,9 +39,11 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 )
 @click.option("-o", "--out", default="dist", show_default=True, metavar="DIR", help="Folder to write to.")
 @click.option("--name", help="Name of the artifacts. Default: the name of the model.")
+@signature_option
 @model_options
 @click.option("--verify/--no-verify", default=True, help="Run every artifact in its real runtime. Default: verify.")
 @inputs_option
+@click.option("--reference", metavar="FILE", help="Verify against this reference, recorded elsewhere.")
 @check_options
 @click.option("-O", "--option", multiple=True, metavar="TARGET.NAME=VALUE", help="See: kexport targets --options")
 def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ...], **rest: Any) -> int:

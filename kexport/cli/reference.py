@@ -27,9 +27,13 @@ from kexport.cli.shared import arguments, inputs_option, model_options
 @click.option("--backend", type=click.Choice(["tensorflow", "jax", "torch"]), help="Default: the first one installed.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, gpu, or gpu:1.")
 @inputs_option
+@click.option("--layers", is_flag=True, help="Record the output of every layer too.")
 @model_options
 def command(state: State, model: str, out: str, **rest: Any) -> None:
-    """Run MODEL in Keras, in float32, and record its inputs and outputs with the device and versions."""
+    """Run MODEL in Keras, in float32, and record its inputs and outputs with the device and versions.
+
+    MODEL is a .keras file. It takes Keras with one of its backends, and no TensorFlow on the others.
+    """
     from kexport.project import record_reference
 
     with progress(state) as show:

@@ -15,10 +15,10 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _MODEL = (
     click.option("--dim", multiple=True, metavar="DIM=SIZE", help="Fix or name a dimension: batch=1, ids:1=length."),
-    click.option("--signature", metavar="NAME", help="Which signature of a SavedModel."),
     click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects."),
     click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust where it is from."),
 )
+signature_option = click.option("--signature", metavar="NAME", help="Which signature of a SavedModel.")
 _CHECK = (
     click.option("--tolerance", multiple=True, metavar="[OUTPUT=]ERROR", help="Allowed absolute error."),
     click.option(
@@ -31,7 +31,7 @@ _CHECK = (
     ),
 )
 inputs_option = click.option(
-    "--inputs", "samples", metavar="FILE", help="Samples to run on too: an .npz with one array an input."
+    "--inputs", "samples", metavar="FILE", help="Samples to run on too: an .npz with one array an input, or a folder."
 )
 
 

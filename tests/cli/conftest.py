@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+import kexport.project
 from kexport.cli.main import cli
 from kexport.ir.contract import Contract, Port
 from kexport.ir.types import TensorType
-from tests.cli.fakes import FakeArtifact, FakeReport
+from kexport.project import ModelSummary
+from kexport.project.inspect import LayerSummary
+from tests.cli.fakes import FakeArtifact, FakeRecorded, FakeReport
 
 Run = Callable[..., Result]
+Call = tuple[str, tuple[Any, ...], dict[str, Any]]
+"""Name, positional and keyword arguments."""
 
 
 @pytest.fixture
@@ -42,19 +48,36 @@ def report(contract: Contract) -> FakeReport:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch, report: FakeReport) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """`export` and `verify` replaced by recorders that show progress and return `report`; gives their calls."""
-    made: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+def summary(contract: Contract) -> ModelSummary:
+    """Two layers, one of three ops."""
+    conv = LayerSummary("block/conv", ["conv", "add", "conv"], 1_234, 4_936, "f32[batch,8,8,4]")
+    return ModelSummary(
+        "digits", contract, (conv, LayerSummary("pool", ["max_pool"], 0, 0, "f32[batch,4]")), "the text"
+    )
 
-    def record(*args: Any, progress: Any, **kwargs: Any) -> FakeReport:
-        progress("capture", "digits", None)
-        progress("capture", "digits", 0.5)
-        progress("verify", "onnx", 1.0)
-        made.append((args, kwargs))
-        return report
 
-    monkeypatch.setattr("kexport.project.export", record, raising=False)
-    monkeypatch.setattr("kexport.project.verify", record, raising=False)
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, report: FakeReport, summary: ModelSummary) -> list[Call]:
+    """The functions of the project replaced by recorders that have their signatures and return fakes; their calls."""
+    made: list[Call] = []
+
+    def recorder(name: str, result: Any) -> Callable[..., Any]:
+        signature = inspect.signature(getattr(kexport.project, name))
+
+        def record(*args: Any, **kwargs: Any) -> Any:
+            signature.bind(*args, **kwargs)
+            if progress := kwargs.pop("progress", None):
+                progress("capture", "digits", None)
+                progress("capture", "digits", 0.5)
+                progress("verify", "onnx", 1.0)
+            made.append((name, args, kwargs))
+            return result
+
+        return record
+
+    results = {"export": report, "verify": report, "record_reference": FakeRecorded(), "inspect_model": summary}
+    for name, result in results.items():
+        monkeypatch.setattr(kexport.project, name, recorder(name, result))
     return made
 
 

@@ -41,6 +41,16 @@ class FakeReport:
 
 
 @dataclass(frozen=True)
+class FakeRecorded:
+    """Stands for kexport.project.recording.Recorded."""
+
+    summary: str = "4 batches on jax gpu"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"batches": 4}
+
+
+@dataclass(frozen=True)
 class FakeOptions(Options):
     """Options of every kind that the command line reads."""
 

@@ -11,10 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from kexport.cli.main import cli
-from tests.cli.conftest import Run
+from tests.cli.conftest import Call, Run
 from tests.cli.fakes import FakeReport
-
-Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
 
 DEFAULTS = {
     "to": None,
@@ -26,15 +24,16 @@ DEFAULTS = {
     "signature": None,
     "verify": True,
     "samples": None,
+    "reference": None,
     "tolerance": None,
     "options": {},
     "timeout": 300,
 }
 
 
-def test_defaults(run: Run, calls: Calls) -> None:
+def test_defaults(run: Run, calls: list[Call]) -> None:
     assert run("export", "m.keras").exit_code == 0
-    assert calls == [(("m.keras",), DEFAULTS)]
+    assert calls == [("export", ("m.keras",), DEFAULTS)]
 
 
 @pytest.mark.parametrize(
@@ -46,23 +45,24 @@ def test_defaults(run: Run, calls: Calls) -> None:
         (["--dim", "batch=1", "--dim", "ids:1=length"], {"dims": {"batch": 1, "ids:1": "length"}}),
         (["--trust", "--custom", "a.b", "--custom", "c"], {"trust": True, "custom": ("a.b", "c")}),
         (["--signature", "serve", "--no-verify"], {"signature": "serve", "verify": False}),
+        (["--reference", "r.safetensors"], {"reference": "r.safetensors"}),
         (["--inputs", "s.npz", "--timeout", "9"], {"samples": Path("s.npz"), "timeout": 9}),
         (["--tolerance", "probs=1e-3", "--tolerance", "0.5"], {"tolerance": {"probs": 1e-3, "*": 0.5}}),
     ],
 )
-def test_options_become_arguments(run: Run, calls: Calls, args: list[str], expected: dict[str, Any]) -> None:
+def test_options_become_arguments(run: Run, calls: list[Call], args: list[str], expected: dict[str, Any]) -> None:
     assert run("export", "m.keras", *args).exit_code == 0
-    assert calls == [(("m.keras",), DEFAULTS | expected)]
+    assert calls == [("export", ("m.keras",), DEFAULTS | expected)]
 
 
-def test_verify_passes_its_options(run: Run, calls: Calls) -> None:
+def test_verify_passes_its_options(run: Run, calls: list[Call]) -> None:
     args = ["--name", "tiny", "--reference", "r.safetensors", "--timeout", "5", "--tolerance", "1e-2"]
     assert run("verify", "dist", *args).exit_code == 0
     expected = {"name": "tiny", "reference": "r.safetensors", "timeout": 5, "tolerance": {"*": 1e-2}}
-    assert calls == [(("dist",), expected)]
+    assert calls == [("verify", ("dist",), expected)]
 
 
-def test_the_table_has_every_column(run: Run, calls: Calls) -> None:
+def test_the_table_has_every_column(run: Run, calls: list[Call]) -> None:
     lines = run("export", "m.keras").stdout.splitlines()
     for heading in ("target", "file", "size", "status", "runtime", "max error", "SNR", "argmax", "seconds"):
         assert heading in lines[0]
@@ -76,17 +76,17 @@ def test_the_table_has_every_column(run: Run, calls: Calls) -> None:
     assert lines[-1] == "digits: 1 verified, 1 valid"
 
 
-def test_progress_is_on_stderr_once_a_stage(run: Run, calls: Calls) -> None:
+def test_progress_is_on_stderr_once_a_stage(run: Run, calls: list[Call]) -> None:
     assert run("export", "m.keras").stderr.splitlines() == ["capture digits", "verify onnx"]
 
 
 @pytest.mark.parametrize("command", ["export", "verify"])
-def test_quiet_prints_nothing(run: Run, calls: Calls, command: str) -> None:
+def test_quiet_prints_nothing(run: Run, calls: list[Call], command: str) -> None:
     assert run(command, "x", "-q").output == ""
 
 
 @pytest.mark.parametrize("command", ["export", "verify"])
-def test_json_is_one_document(run: Run, calls: Calls, report: FakeReport, command: str) -> None:
+def test_json_is_one_document(run: Run, calls: list[Call], report: FakeReport, command: str) -> None:
     result = run(command, "x", "--json")
     assert json.loads(result.stdout) == json.loads(json.dumps(report.to_json()))
     assert "capture digits" in result.stderr
@@ -98,14 +98,14 @@ def test_a_failed_verification_is_exit_code_1(run: Run, monkeypatch: pytest.Monk
     assert run("verify", "dist").exit_code == 1
 
 
-def test_no_colours_in_a_pipe(run: Run, calls: Calls) -> None:
+def test_no_colours_in_a_pipe(run: Run, calls: list[Call]) -> None:
     assert "\x1b" not in run("export", "m.keras").output
 
 
 @pytest.mark.parametrize(
     ("env", "coloured"), [({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)]
 )
-def test_colours_where_asked_for(calls: Calls, env: dict[str, str], coloured: bool) -> None:
+def test_colours_where_asked_for(calls: list[Call], env: dict[str, str], coloured: bool) -> None:
     result = CliRunner().invoke(cli, ["export", "m.keras"], env=env, color=True)
     assert ("\x1b[32m" in result.stdout) is coloured
 

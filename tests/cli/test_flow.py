@@ -82,7 +82,7 @@ def test_inspect_an_artifact(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (("export", "missing.keras"), 3, "error: missing.keras: "),
+        (("export", "missing.keras"), 3, "'missing.keras'"),
         (("verify", "missing"), 3, "error: missing: no such file or folder\n  hint: "),
         (("inspect", "missing.onnx"), 3, "error: missing.onnx: "),
         (("export", "missing.keras", "--to", "nothing"), 3, "error: there is no target 'nothing'\n  hint: targets: "),
