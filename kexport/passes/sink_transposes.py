@@ -226,14 +226,16 @@ def _padded(value: Value, perm: Perm) -> tuple[Dim, ...]:
 # --- reshapes
 
 
-@rule(ops.Dense)
+@rule(ops.Dense, ops.MatMul)
 def sink_through_flatten(node: Node, rewriter: Rewriter) -> Replacement:
-    """dense(reshape(T(x)), w): the rows of a constant w are put in the order of x instead.
+    """reshape(T(x)) @ w: the rows of a constant w are put in the order of x instead.
 
     The new w is a reshape of a transposed view, so that no copy of it exists before it is written.
     """
     flat, w = node.inputs[0].producer, node.inputs[1]
-    if flat is None or not isinstance(flat.op, ops.Reshape) or w.data is None:
+    if flat is None or not isinstance(flat.op, ops.Reshape) or w.data is None or w.data.ndim != 2:
+        return None
+    if node.op in (ops.MatMul(True, False), ops.MatMul(False, True), ops.MatMul(True, True)):
         return None
     above = transpose_above(flat.inputs[0])
     if above is None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
+from kexport.ir.types import DType
 from kexport.target import Runtime, Session
+from kexport_onnx.dtypes import CODES
 
 _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 """Full float32, and an algorithm that does not depend on timings."""
+
+
+_BFLOAT16 = "tensor(bfloat16)"
 
 
 class OnnxSession(Session):
@@ -21,9 +30,34 @@ class OnnxSession(Session):
     def __init__(self, session: Any):
         self._session = session
         self._outputs = [o.name for o in session.get_outputs()]
+        types = [v.type for v in (*session.get_inputs(), *session.get_outputs())]
+        self._run = self._run_values if _BFLOAT16 in types else self._run_arrays
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
+        return dict(zip(self._outputs, self._run(inputs), strict=True))
+
+    def _run_arrays(self, inputs: Mapping[str, Array]) -> list[Array]:
+        return self._session.run(self._outputs, dict(inputs))
+
+    def _run_values(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """By way of its own tensors: it takes no numpy array of bfloat16, but the bits as 16-bit integers."""
+        values = {name: _to_value(np.ascontiguousarray(array)) for name, array in inputs.items()}
+        return [_from_value(v) for v in self._session.run_with_ort_values(self._outputs, values)]
+
+
+def _to_value(array: Array) -> Any:
+    from onnxruntime import OrtValue
+
+    if array.dtype != DType.BF16.numpy:
+        return OrtValue.ortvalue_from_numpy(array)
+    return OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), CODES[DType.BF16])
+
+
+def _from_value(value: Any) -> Array:
+    if value.data_type() != _BFLOAT16:
+        return value.numpy()
+    bits = (ctypes.c_uint16 * math.prod(value.shape())).from_address(value.data_ptr())
+    return np.array(bits, np.uint16).view(DType.BF16.numpy).reshape(value.shape())
 
 
 class OnnxRuntime(Runtime):

@@ -104,6 +104,22 @@ def test_flatten_permutes_the_rows_of_a_constant_weight() -> None:
     check(wrapped(body, last=False), at_most=0)
 
 
+def test_flatten_permutes_the_rows_of_a_product() -> None:
+    def body(g: Graph, x: Value) -> Value:
+        flat = g.add(ops.Reshape((BATCH, 60)), x).output
+        return g.add(ops.MatMul(), flat, weight(g, 60, 7)).output
+
+    check(wrapped(body, last=False), at_most=0)
+
+
+def test_flatten_stays_before_a_transposed_product() -> None:
+    def body(g: Graph, x: Value) -> Value:
+        flat = g.add(ops.Reshape((BATCH, 60)), x).output
+        return g.add(ops.MatMul(transpose_b=True), flat, weight(g, 7, 60)).output
+
+    check(wrapped(body, last=False), at_most=1)
+
+
 def test_flatten_stays_where_the_weight_is_computed() -> None:
     graph = Graph()
     x = graph.input("x", TensorType(DType.F32, (2, 3, 4, 5)))

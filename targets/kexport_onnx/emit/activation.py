@@ -11,8 +11,8 @@ from kexport.ops.arrays import highest, lowest
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import APPLY, applies, emits
 
-_SELU = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
-_HARD_SIGMOID = {"alpha": 1 / 6, "beta": 0.5}
+_SELU: dict[str, Any] = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
+_HARD_SIGMOID: dict[str, Any] = {"alpha": 1 / 6, "beta": 0.5}
 
 
 def activate(e: Context, name: str | None, x: Ref) -> Ref:

@@ -44,7 +44,7 @@ def arg_reduce(e: Context, node: Node) -> Ref:
 def cumulative(e: Context, node: Node) -> Ref:
     op: Any = node.op
     axis = e.const(op.axis % node.inputs[0].type.rank, DType.I64)
-    flags = {"exclusive": int(op.exclusive) or None, "reverse": int(op.reverse) or None}
+    flags: dict[str, Any] = {"exclusive": int(op.exclusive) or None, "reverse": int(op.reverse) or None}
     return e.op(type(op).__name__, *e.refs(node), axis, **flags)
 
 

@@ -18,7 +18,7 @@ _METHODS: dict[str, dict[str, Any]] = {
     "bilinear": {"mode": "linear"},
     "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1},
 }
-_ANTIALIAS = {"antialias": 1, "exclude_outside": 1}
+_ANTIALIAS: dict[str, Any] = {"antialias": 1, "exclude_outside": 1}
 
 
 @emits(ops.Resize)

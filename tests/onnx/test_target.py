@@ -1,0 +1,151 @@
+"""The target as a whole: nothing of the vocabulary is forgotten, options, refusals before a byte is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime.capi.onnxruntime_pybind11_state as ort_state
+import pytest
+from onnx import defs
+
+import kexport.ops
+from kexport import ops
+from kexport.errors import ConfigError, EmitError, UnsupportedError
+from kexport.ir.dim import symbol
+from kexport.ir.evaluator import evaluate
+from kexport.ir.graph import Graph
+from kexport.ir.op import OPS
+from kexport.ir.types import DType, TensorType
+from kexport.passes.decompose import DECOMPOSE
+from kexport_onnx import TARGET
+from kexport_onnx.kernels import _CASTS, compute_type
+from kexport_onnx.legalize import DECOMPOSED, SINCE
+from kexport_onnx.options import DEFAULT_OPSET, IR_VERSIONS, MAX_OPSET, MIN_OPSET, OnnxOptions
+from tests.onnx.helper import export, run
+
+VOCABULARY = sorted(
+    (op for op in OPS.values() if op.__module__.startswith(kexport.ops.__name__)), key=lambda op: op.name
+)
+
+
+@pytest.mark.parametrize("op", VOCABULARY, ids=lambda op: op.name)
+def test_every_op_has_an_emitter_a_decomposition_or_a_reason(op: type) -> None:
+    ways = (op in TARGET.emitters.emitters, op in DECOMPOSED, op in TARGET.emitters.reasons)
+    assert sum(ways) == 1
+    assert op not in DECOMPOSED or op in DECOMPOSE
+
+
+def test_every_opset_has_its_file_version() -> None:
+    assert list(IR_VERSIONS) == list(range(MIN_OPSET, MAX_OPSET + 1))
+    table = {row[3 - 1]: row[1] for row in onnx.helper.VERSION_TABLE}
+    assert {k: table[k] for k in IR_VERSIONS} == IR_VERSIONS
+
+
+@pytest.mark.parametrize("opset", [MIN_OPSET - 1, MAX_OPSET + 1])
+def test_other_opsets_are_refused(opset: int) -> None:
+    with pytest.raises(ConfigError, match=f"opset {opset} is not supported"):
+        OnnxOptions(opset=opset)
+
+
+def test_ops_newer_than_the_opset_are_what_onnx_says() -> None:
+    names = {ops.Gelu: "Gelu", ops.RmsNorm: "RMSNormalization", ops.CumProd: "CumProd"}
+    assert {op: defs.get_schema(names[op]).since_version for op in SINCE} == SINCE
+
+
+def _kernels() -> dict[str, list[tuple[tuple[int, int], set[str]]]]:
+    found: dict[str, list[tuple[tuple[int, int], set[str]]]] = {}
+    for k in ort_state.get_all_opkernel_def():
+        if k.domain in ("", "ai.onnx") and k.provider == "CPUExecutionProvider":
+            types = {t for ts in k.type_constraints.values() for t in ts}
+            found.setdefault(k.op_name, []).append((k.version_range, types))
+    return found
+
+
+def test_the_types_that_ops_are_computed_in_have_kernels() -> None:
+    kernels = _kernels()
+    words = {DType.F32: "float", DType.F64: "double", DType.I32: "int32", DType.I64: "int64", DType.U8: "uint8"}
+    for op, casts in _CASTS.items():
+        since = defs.get_schema(op, DEFAULT_OPSET if op != "CumProd" else MAX_OPSET, "").since_version
+        has = [types for (low, high), types in kernels[op] if low == since or low <= since <= high < 1 << 20]
+        for wide in casts.values():
+            assert any(f"tensor({words[wide]})" in types for types in has), (op, wide)
+
+
+def test_bfloat16_is_computed_in_float32() -> None:
+    assert compute_type("Add", DType.BF16) is DType.F32
+    assert compute_type("Reshape", DType.BF16) is DType.BF16
+
+
+def test_complex_numbers_are_refused_by_layer_path() -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.C64, (2,)))
+    y = graph.add(ops.Neg(), x, origin="net/fft").output
+    graph.output("y", graph.add(ops.Mul(), y, y, origin="net/square").output)
+    with pytest.raises(UnsupportedError) as e:
+        TARGET.legalize(graph, OnnxOptions())
+    assert [(i.where, i.op) for i in e.value.items] == [("net/fft", "neg"), ("net/square", "mul")]
+    assert "complex" in str(e.value)
+
+
+def test_a_running_product_over_a_dynamic_axis_needs_a_newer_opset(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (symbol("n"),)))
+    graph.output("y", graph.add(ops.CumProd(0), x, origin="net/product").output)
+    with pytest.raises(UnsupportedError, match=r"net/product: cum_prod: opset 24 has none") as e:
+        export(graph, tmp_path / "m.onnx")
+    assert e.value.hint == "choose opset 26 or newer"
+    found = run(export(graph, tmp_path / "m.onnx", opset=26), {"x": np.float32([1, 2, 3])})
+    np.testing.assert_array_equal(found["y"], [1, 2, 6])
+
+
+def test_a_size_that_no_input_has_is_an_error(tmp_path: Path) -> None:
+    graph = Graph()
+    n = symbol("n")
+    x = graph.input("x", TensorType(DType.F32, (2 * n,)))
+    graph.output("y", graph.add(ops.Full((n + 1,), 0.0, DType.F32), origin="net/zeros").output)
+    graph.output("z", x)
+    with pytest.raises(EmitError, match="net/zeros: the size 'n' is not the size of an axis of an input"):
+        export(graph, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 13])
+def test_sizes_are_computed_from_the_inputs(size: int, tmp_path: Path) -> None:
+    n, m = symbol("n"), symbol("m")
+    sizes = (n, 2 * n + 1, n * m - m, (n + 1) // 2, (-1 * n) // 3 + n, (n * m) // (m + 1),
+             kexport.ir.dim.dim_max(n, 5), kexport.ir.dim.dim_min(n - m, 3))  # fmt: skip
+    graph = Graph()
+    graph.input("x", TensorType(DType.F32, (n, 4)))
+    graph.input("y", TensorType(DType.F32, (m,)))
+    graph.output("sizes", graph.add(ops.Dims(sizes, DType.I32)).output)
+    inputs = {"x": np.zeros((size, 4), np.float32), "y": np.zeros(3, np.float32)}
+    found = run(export(graph, tmp_path / "m.onnx"), inputs)["sizes"]
+    np.testing.assert_array_equal(found, evaluate(graph, inputs)["sizes"])
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F16], ids=str)
+def test_half_precision_weights(dtype: DType, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (2, 6, 6, 3)))
+    half = graph.add(ops.Cast(dtype), x).output
+    kernel, bias = (graph.constant(rng.standard_normal(s).astype(dtype.numpy)) for s in ((3, 3, 3, 4), (4,)))
+    y = graph.add(ops.Conv((1, 1), "same", (1, 1), activation="relu"), half, kernel, bias).output
+    graph.output("y", graph.add(ops.Cast(DType.F32), y).output)
+    inputs = {"x": rng.standard_normal((2, 6, 6, 3)).astype(np.float32)}
+    found = run(export(graph, tmp_path / "m.onnx"), inputs)["y"]
+    want = evaluate(graph, inputs, wide=True)["y"]
+    eps = 2**-8 if dtype is DType.BF16 else 2**-11
+    np.testing.assert_allclose(found, want, rtol=0, atol=3 * eps * np.abs(want).max())
+
+
+def test_four_bit_weights(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (2, 5)))
+    table = np.arange(-8, 7).astype(DType.I4.numpy).reshape(5, 3)
+    w = graph.add(ops.Cast(DType.F32), graph.constant(table, "w")).output
+    graph.output("y", graph.add(ops.Dense(), x, w).output)
+    data = np.random.default_rng(0).standard_normal((2, 5)).astype(np.float32)
+    found = run(export(graph, tmp_path / "m.onnx"), {"x": data})["y"]
+    np.testing.assert_allclose(found, data @ table.astype(np.float32), rtol=1e-5)
