@@ -59,10 +59,24 @@ class _Slot:
     offset: int
     length: int
 
-    def entries(self) -> bytes:
+    def fields(self) -> bytes:
         pairs = {"location": self.file, "offset": str(self.offset), "length": str(self.length)}
         packed = (bytes_field(1, k.encode()) + bytes_field(2, v.encode()) for k, v in pairs.items())
         return b"".join(bytes_field(_EXTERNAL_DATA, p) for p in packed) + number_field(_DATA_LOCATION, _EXTERNAL)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A TensorProto: the field that opens it and all before its bytes, which follow unless they are external."""
+
+    weight: Weight
+    head: bytes
+    slot: _Slot | None
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in the model file."""
+        return len(self.head) + (0 if self.slot else self.weight.nbytes)
 
 
 def write_model(path: Path, model: Any, graph: Any, weights: Sequence[Weight], external: bool = False) -> None:
@@ -79,36 +93,30 @@ def write_model(path: Path, model: Any, graph: Any, weights: Sequence[Weight], e
         EmitError: the model without its weights is larger than protobuf allows.
     """
     head, body = model.SerializeToString(deterministic=True), graph.SerializeToString(deterministic=True)
-    slots: list[_Slot | None] = [None] * len(weights)
-    if external or _total(head, body, weights, slots) > MODEL_LIMIT:
-        slots = _slots(f"{path.stem}.data", weights)
-    if _total(head, body, weights, slots) > MODEL_LIMIT:
+    beside = path.with_name(f"{path.stem}.data")
+    records = [_record(w, None) for w in weights]
+    if external or _total(head, body, records) > MODEL_LIMIT:
+        records = [_record(w, s) for w, s in zip(weights, _slots(beside.name, weights), strict=True)]
+    if _total(head, body, records) > MODEL_LIMIT:
         raise EmitError("the model without its weights takes more than 2 GiB", where=str(path))
     with path.open("wb") as file:
         file.write(head)
-        file.write(open_field(_MODEL_GRAPH, _graph_size(body, weights, slots)))
+        file.write(open_field(_MODEL_GRAPH, len(body) + sum(r.size for r in records)))
         file.write(body)
-        for weight, slot in zip(weights, slots, strict=True):
-            _write_tensor(file, weight, slot)
-    if any(slots):
-        _write_data(path.with_name(f"{path.stem}.data"), weights, slots)
+        for record in records:
+            file.write(record.head)
+            if record.slot is None:
+                _write_bytes(file, record.weight)
+    if any(r.slot for r in records):
+        _write_data(beside, records)
 
 
-def _write_tensor(file: BufferedWriter, weight: Weight, slot: _Slot | None) -> None:
-    fields = _tensor_fields(weight, slot)
-    file.write(open_field(_GRAPH_INITIALIZER, _tensor_size(weight, slot)))
-    file.write(fields)
-    if slot is None:
-        file.write(open_field(_RAW_DATA, weight.nbytes))
-        _write_bytes(file, weight)
-
-
-def _write_data(path: Path, weights: Sequence[Weight], slots: Sequence[_Slot | None]) -> None:
+def _write_data(path: Path, records: Sequence[_Record]) -> None:
     with path.open("wb") as file:
-        for weight, slot in zip(weights, slots, strict=True):
-            if slot is not None:
-                file.write(bytes(slot.offset - file.tell()))
-                _write_bytes(file, weight)
+        for record in records:
+            if record.slot is not None:
+                file.write(bytes(record.slot.offset - file.tell()))
+                _write_bytes(file, record.weight)
 
 
 def _write_bytes(file: BufferedWriter, weight: Weight) -> None:
@@ -129,23 +137,14 @@ def _slots(file: str, weights: Sequence[Weight]) -> list[_Slot | None]:
     return slots
 
 
-def _tensor_fields(weight: Weight, slot: _Slot | None) -> bytes:
-    """All of a TensorProto but its raw data."""
+def _record(weight: Weight, slot: _Slot | None) -> _Record:
     dims = b"".join(number_field(_DIMS, d) for d in weight.shape)
-    start = dims + number_field(_DATA_TYPE, code(weight.dtype)) + bytes_field(_NAME, weight.name.encode())
-    return start if slot is None else start + slot.entries()
+    fields = dims + number_field(_DATA_TYPE, code(weight.dtype)) + bytes_field(_NAME, weight.name.encode())
+    fields += slot.fields() if slot else open_field(_RAW_DATA, weight.nbytes)
+    size = len(fields) + (0 if slot else weight.nbytes)
+    return _Record(weight, open_field(_GRAPH_INITIALIZER, size) + fields, slot)
 
 
-def _tensor_size(weight: Weight, slot: _Slot | None) -> int:
-    raw = len(open_field(_RAW_DATA, weight.nbytes)) + weight.nbytes if slot is None else 0
-    return len(_tensor_fields(weight, slot)) + raw
-
-
-def _graph_size(body: bytes, weights: Sequence[Weight], slots: Sequence[_Slot | None]) -> int:
-    sizes = [_tensor_size(w, s) for w, s in zip(weights, slots, strict=True)]
-    return len(body) + sum(len(open_field(_GRAPH_INITIALIZER, size)) + size for size in sizes)
-
-
-def _total(head: bytes, body: bytes, weights: Sequence[Weight], slots: Sequence[_Slot | None]) -> int:
-    size = _graph_size(body, weights, slots)
+def _total(head: bytes, body: bytes, records: Sequence[_Record]) -> int:
+    size = len(body) + sum(r.size for r in records)
     return len(head) + len(open_field(_MODEL_GRAPH, size)) + size
