@@ -46,6 +46,10 @@ class VerifyError(KexportError):
     exit_code = 1
 
 
+class NotApplicable(VerifyError):
+    """An engine cannot run an artifact for a reason of its own, which says nothing about the artifact."""
+
+
 class ConfigError(KexportError):
     """A wrong option, name or file given by the user."""
 

@@ -89,7 +89,7 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
         path, check.target or target.name, runtime, [r.batch.inputs for r in recordings],
         timeout=check.timeout, threads=check.threads, repeats=check.repeats,
     )  # fmt: skip
-    if result.status == "missing":
+    if result.status in ("missing", "not applicable"):
         return _verdict(path, target, runtime, Status.VALID, f"not run: {result.message}")
     allowed = tolerances(
         reference, precision=check.precision, runtime_budget=runtime.budget, overrides=check.tolerances

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kexport.errors import KexportError
+from kexport.errors import KexportError, NotApplicable
 from kexport.ir.op import Array
 from kexport.target import Runtime
 from kexport.verify.process import last_words, run_module, signal_name
@@ -22,7 +22,7 @@ TIMEOUT = 300.0
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of running an artifact. `status` is ok, missing, error, crashed, timeout or garbage."""
+    """What came of running an artifact. `status` is ok, missing, not applicable, error, crashed, timeout or garbage."""
 
     status: str
     message: str = ""
@@ -88,6 +88,8 @@ def _result(folder: Path, code: int | None, batches: int, timeout: float) -> Run
         return RunResult(
             "crashed", f"ended by {signal_name(code)} (phase: {phase}){last_words(folder)}", outputs, **facts
         )
+    if error is not None and error.startswith(NotApplicable.__name__ + ": "):
+        return RunResult("not applicable", f"{error.partition(': ')[2]} (phase: {phase})", (), **facts)
     if error is not None:
         return RunResult("error", f"{error} (phase: {phase})", outputs, **facts)
     if code or phase != "done":

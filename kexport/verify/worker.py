@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kexport.errors import ConfigError, NotApplicable
+from kexport.errors import ConfigError
 from kexport.target import Runtime, Session, Target, find_target
 from kexport.verify.tensors import load_tensors, save_tensors
 
@@ -87,9 +87,6 @@ def main(folder: Path) -> int:
     progress = Progress(folder)
     try:
         _work(job, folder, progress)
-    except NotApplicable as e:
-        progress.update(progress.data["phase"], not_applicable=e.what)
-        return 1
     except Exception as e:  # noqa: BLE001  whatever an engine raises is the result
         progress.update(progress.data["phase"], error=f"{type(e).__name__}: {e}")
         return 1

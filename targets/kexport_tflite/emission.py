@@ -28,10 +28,12 @@ def emit(graph: Graph, contract: Contract, *, half_weights: bool = False) -> Mod
     model = Model(description="kexport")
     context = Context(model, graph, half_weights=half_weights)
     inputs = {v.name: context.declare(v, v.name) for v in graph.inputs}
+    context.finish(graph.inputs)
     outputs, copies = _declare_outputs(context, graph)
     for node in graph.nodes:
         context.origin = node.origin
         EMIT.emitters[type(node.op)](context, node)
+        context.finish([v for v in node.outputs if not context.is_constant(v)])
     for value, tensor in copies:
         context.origin = ""
         context.copy(value, tensor)

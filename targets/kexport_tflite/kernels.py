@@ -14,6 +14,7 @@ from kexport.ops.binary import Binary, Comparison
 from kexport.ops.elementwise import Unary
 from kexport.ops.pool import Pool
 from kexport.ops.reduce import ArgReduce, Cumulative, Reduce
+from kexport_tflite.scatter import ScatterZeros
 
 
 def _types(text: str) -> frozenset[DType]:
@@ -33,7 +34,7 @@ KERNELS: dict[type[Op], frozenset[DType]] = {
     ops.Slice: _ANY - _types("u32"),
     ops.Split: _types("f32 i8 i16 i32 i64 u8"),
     ops.Select: _ANY - _types("bf16"),
-    ops.ScatterNd: _types("f32 i8 i32 i64 u8 bool"),
+    **dict.fromkeys((ops.ScatterNd, ScatterZeros), _types("f32 i8 i32 i64 u8 bool")),
     ops.Resize: _types("f32 i8 i16 i32 u8 bool"),
     ops.DepthToSpace: _types("f32 i32 i64 u8"),
     ops.SpaceToDepth: _types("f32 i8 i32 i64 u8"),
@@ -42,7 +43,7 @@ KERNELS: dict[type[Op], frozenset[DType]] = {
     **dict.fromkeys((ops.Add, ops.Sub, ops.Mul, ops.Mod, ops.Maximum, ops.Minimum, ops.Neg), _WIDE),
     **dict.fromkeys((ops.FloorDiv, ops.Pow, ops.SquaredDifference, ops.Sign), _NUMBERS),
     **dict.fromkeys((ops.BitXor, ops.BitAnd, ops.BitOr, ops.BitNot, ops.ShiftRight, ops.ShiftLeft), _INT32),
-    **dict.fromkeys((ops.LogicalAnd, ops.LogicalOr, ops.LogicalNot), _types("bool")),
+    **dict.fromkeys((ops.LogicalAnd, ops.LogicalOr, ops.LogicalXor, ops.LogicalNot), _types("bool")),
     **dict.fromkeys((ops.ReduceSum, ops.ReduceProd, ops.ReduceMax, ops.ReduceMin, ops.CumSum), _WIDE),
     **dict.fromkeys((ops.ReduceAny, ops.ReduceAll), _types("bool")),
     ops.ArgMax: _NUMBERS,

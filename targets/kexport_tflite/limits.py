@@ -9,6 +9,7 @@ from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_tflite.kernels import kernel_types
+from kexport_tflite.rules.resize import shrinks
 from kexport_tflite.rules.types import data_operands
 from kexport_tflite.weights import weights_of
 
@@ -47,8 +48,8 @@ def _dtype(node: Node) -> str | None:
 
 
 def _kernel(node: Node) -> str | None:
-    if isinstance(node.op, ops.Conv | ops.DepthwiseConv | ops.ConvTranspose) and weights_of(node.inputs[1]) is None:
-        return "its kernel is computed; TF Lite convolutions need a constant one"
+    if isinstance(node.op, ops.ConvTranspose) and weights_of(node.inputs[1]) is None:
+        return "its kernel is computed; a transposed convolution needs a constant one"
     return None
 
 
@@ -62,7 +63,7 @@ def _resize(node: Node) -> str | None:
     match node.op:
         case ops.Resize(method="bicubic"):
             return "bicubic resizing of a dynamic image size; fix height and width"
-        case ops.Resize(method="bilinear", antialias=True) if not node.output.type.is_static:
+        case ops.Resize(method="bilinear") as op if shrinks(op, node.inputs[0]):
             return "antialiased resizing of a dynamic image size; fix height and width"
     return None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kexport.errors import VerifyError
+from kexport.errors import NotApplicable, VerifyError
 from kexport.ir.op import Array
 from kexport.target import Runtime, Session
 from kexport_tflite.emission import SIGNATURE
@@ -18,6 +18,11 @@ from kexport_tflite.emission import SIGNATURE
 PACKAGE = "ai-edge-litert"
 _TRANSFERRED = ("float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
 """Element types that tensor buffers take; others go through as bytes."""
+_DECLINES = {
+    "Failed to set custom allocation for output": "gives no outputs whose size is known only while it runs",
+    "must have all static dimensions": "gives no empty tensors",
+}
+"""What CompiledModel cannot do with some right models: a part of its message, and the reason."""
 _NOT_IN_REFERENCE = ("CEIL", "ROUND", "ELU")
 """Operators that the resolver of reference kernels leaves out."""
 
@@ -99,7 +104,7 @@ class CompiledSession(Session):
 
     def __init__(self, model: Any):
         self._model = model
-        self._sizes: dict[str, tuple[int, ...]] = {}
+        self._sizes: dict[str, tuple[int, ...]] | None = None
         self._buffers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -108,7 +113,10 @@ class CompiledSession(Session):
         given, made = self._buffers
         for name, buffer in given.items():
             buffer.write(_storable(inputs[name]))
-        self._model.run_by_name(SIGNATURE, given, made)
+        try:
+            self._model.run_by_name(SIGNATURE, given, made)
+        except RuntimeError as e:
+            raise _declined(e) from e
         return {name: self._read(name, buffer) for name, buffer in made.items()}
 
     def _resize(self, inputs: Mapping[str, Array]) -> None:
@@ -117,13 +125,18 @@ class CompiledSession(Session):
             return
         details = self._model.get_input_tensor_details(SIGNATURE)
         for name, shape in sizes.items():
+            if 0 in shape:
+                raise NotApplicable("CompiledModel takes no empty tensors")
             if tuple(details[name]["shape"]) != shape:
                 self._model.resize_input_tensor_by_name(SIGNATURE, name, list(shape))
         names = self._model.get_signature_list()[SIGNATURE]
-        self._buffers = (
-            {name: self._model.create_input_buffer_by_name(SIGNATURE, name) for name in names["inputs"]},
-            {name: self._model.create_output_buffer_by_name(SIGNATURE, name) for name in names["outputs"]},
-        )
+        try:
+            self._buffers = (
+                {name: self._model.create_input_buffer_by_name(SIGNATURE, name) for name in names["inputs"]},
+                {name: self._model.create_output_buffer_by_name(SIGNATURE, name) for name in names["outputs"]},
+            )
+        except RuntimeError as e:
+            raise _declined(e) from e
         self._sizes = sizes
 
     def _read(self, name: str, buffer: Any) -> Array:
@@ -176,6 +189,12 @@ def _interpreter(path: Path, threads: int, resolver: str) -> Any:
         )
     except (RuntimeError, ValueError) as e:
         raise VerifyError(f"LiteRT refuses the model: {e}", where=str(path)) from e
+
+
+def _declined(error: RuntimeError) -> Exception:
+    """What to raise for an error of CompiledModel: NotApplicable for what it cannot do, else the error itself."""
+    reason = next((why for part, why in _DECLINES.items() if part in str(error)), None)
+    return NotApplicable(f"CompiledModel {reason}") if reason else error
 
 
 def _storable(array: Array) -> Array:

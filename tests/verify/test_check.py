@@ -107,6 +107,12 @@ def test_a_wrong_capture_fails_every_runtime(artifact: Path) -> None:
     assert all(v.reason.startswith("capture disagrees with Keras: output 'probs'") for v in verdicts)
 
 
+def test_an_engine_that_declines_does_not_fail_the_artifact(artifact: Path, reference: Reference) -> None:
+    verdicts = check(artifact, reference, "good", "decline")
+    assert [v.status for v in verdicts] == [Status.VERIFIED, Status.VALID]
+    assert verdicts[1].reason == "not run: this engine is for smaller models (phase: run 0)"
+
+
 def test_a_fixed_batch_uses_the_recordings_that_fit(artifact: Path, reference: Reference) -> None:
     fixed = toy.CONTRACT.bind({"batch": 1})
     toy.save_weights(artifact, toy.weights(), fixed)

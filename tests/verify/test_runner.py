@@ -44,6 +44,7 @@ def test_good_runs_give_outputs_seconds_and_memory(artifact: Path) -> None:
         ("segfault", "crashed", "ended by SIGSEGV (phase: run 0): about to die"),
         ("exit", "crashed", "exit code 3 (phase: run 0)"),
         ("raise", "error", "RuntimeError: the engine refuses op 7 (phase: run 0)"),
+        ("decline", "not applicable", "this engine is for smaller models (phase: run 0)"),
         ("list", "error", "TypeError: the runtime gave a list instead of outputs by name (phase: run 0)"),
         ("text", "error", "ConfigError: 'probs' holds text, which a tensor file cannot store (phase: run 0)"),
         ("junk", "garbage", "the outputs of batch 0 cannot be read: truncated or damaged"),

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kexport.errors import EmitError
+from kexport.errors import EmitError, NotApplicable
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import symbol
 from kexport.ir.graph import Graph
@@ -131,6 +131,10 @@ def _junk(outputs: Any) -> Any:
     os._exit(0)
 
 
+def _decline(outputs: Any) -> Any:
+    raise NotApplicable("this engine is for smaller models")
+
+
 def _raise(outputs: Any) -> Any:
     raise RuntimeError("the engine refuses op 7")
 
@@ -152,6 +156,7 @@ BEHAVIOURS: dict[str, Callable[[dict[str, Array]], Any]] = {
     "exit": lambda outputs: os._exit(3),
     "junk": _junk,
     "raise": _raise,
+    "decline": _decline,
     "list": lambda outputs: list(outputs.values()),
     "text": lambda outputs: outputs | {"probs": np.array("hello", object)},
     "partial": lambda outputs: {"probs": outputs["probs"]},

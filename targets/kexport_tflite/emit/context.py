@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim, is_symbol
+from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
@@ -35,6 +34,7 @@ class Context:
         self._constants: dict[Any, int] = {}
         self._sizes: dict[Any, int] = {}
         self._names: dict[str, int] = {}
+        self._sources: dict[Dim, tuple[int, int]] = {}
 
     # --- tensors
 
@@ -53,6 +53,10 @@ class Context:
             else:
                 self.declare(value, value.name or self.origin)
         return self._of[value]
+
+    def is_constant(self, value: Value) -> bool:
+        """Whether a value is in the file, in float16 perhaps."""
+        return weights_of(value) is not None
 
     def weights(self, value: Value, layout: Callable[[Array], Array] = lambda a: a) -> int:
         """A constant, rearranged; in float16 where it is or should be stored so, and widened when it is loaded."""
@@ -76,6 +80,9 @@ class Context:
         """A constant tensor; equal small ones and views of the same memory are stored once."""
         array = np.asarray(array, None if dtype is None else dtype.numpy)
         key = _identity(array)
+        if key not in self._constants and not array.size:  # no bytes, which would make it a variable
+            empty = [self.ints(array.shape), self.constant(np.zeros((), array.dtype))]
+            self._constants[key] = self.step("FILL", empty, TensorType.of(array))
         if key not in self._constants:
             type = TensorType.of(array)
             self._constants[key] = self._add(name or f"{self.origin}/constant", type, self._buffer(array, array.dtype))
@@ -104,6 +111,13 @@ class Context:
         self.subgraph.operators.append(Operator(name, version, tuple(inputs), tuple(outputs), options))
         return outputs[0]
 
+    def finish(self, values: Sequence[Value]) -> None:
+        """Note that these values are computed by now: sizes can be read off them."""
+        for value in values:
+            for axis, dim in enumerate(value.type.shape):
+                if isinstance(dim, SymDim):
+                    self._sources.setdefault(dim, (self.tensor(value), axis))
+
     def emit(self, name: str, node: Node, *inputs: int, **options: Any) -> None:
         """Add the operator that computes a node's results; from its operands unless other inputs are given."""
         operands = inputs or tuple(self.tensor(v) for v in node.inputs)
@@ -120,9 +134,19 @@ class Context:
         else:
             self.op("RESHAPE", [source], [target], new_shape=())
 
+    def copy_constant(self, source: int, target: int) -> None:
+        """Add an operator that does nothing and runs with the model.
+
+        RESHAPE of what is known beforehand runs when memory is planned, and CompiledModel then loses its result.
+        """
+        self.op("SELECT_V2", [self.scalar(True, DType.BOOL), source, source], [target])
+
     def copy(self, value: Value, target: int) -> None:
         """Add an operator that does nothing, for a tensor that must not be the same as another."""
         shape = value.type.shape
+        if value.is_constant:
+            self.copy_constant(self.tensor(value), target)
+            return
         if sum(isinstance(d, SymDim) for d in shape) < 2:
             self.reshape(self.tensor(value), target, shape)
             return
@@ -136,13 +160,13 @@ class Context:
         """An int32 tensor of rank 1 that holds sizes; computed at run time where they are symbolic."""
         if not any(isinstance(d, SymDim) for d in dims):
             return self.ints(dims)
-        return self._cached(("dims", tuple(dims)), lambda: sizes.emit_dims(self, dims))
+        return self.cached(("dims", tuple(dims)), lambda: sizes.emit_dims(self, dims))
 
     def size(self, dim: Dim) -> int:
         """An int32 tensor of shape [1] that holds one size."""
         if not isinstance(dim, SymDim):
             return self.ints([dim])
-        return self._cached(("size", dim), lambda: sizes.emit_size(self, dim))
+        return self.cached(("size", dim), lambda: sizes.emit_size(self, dim))
 
     def new_shape(self, shape: Sequence[Dim]) -> int:
         """The shape operand of RESHAPE: -1 stands for one symbolic dim, which keeps the operand a constant."""
@@ -159,24 +183,17 @@ class Context:
         type = TensorType(DType.I32, (len(pairs), 2))
         return self.step("RESHAPE", [self.dims(flat), self.ints([len(pairs), 2])], type)
 
-    def source(self, dim: SymDim) -> tuple[int, int]:
-        """A graph input, as a tensor, and the axis along which it has this size.
+    def source(self, dim: SymDim) -> tuple[int, int] | None:
+        """A tensor that is there already, and the axis along which it has this size; None if there is none."""
+        return self._sources.get(dim)
 
-        Raises:
-            EmitError: no input has it.
-        """
-        for value in self.graph.inputs:
-            for axis, d in enumerate(value.type.shape):
-                if is_symbol(d) and d == dim:
-                    return self.tensor(value), axis
-        raise EmitError(f"no input has a dimension {dim}", where=self.origin)
-
-    # --- inner parts
-
-    def _cached(self, key: Any, make: Any) -> int:
+    def cached(self, key: Any, make: Callable[[], int]) -> int:
+        """The tensor that `make` adds, made once."""
         if key not in self._sizes:
             self._sizes[key] = make()
         return self._sizes[key]
+
+    # --- inner parts
 
     def _add(self, name: str, type: TensorType, buffer: int = 0) -> int:
         self.subgraph.tensors.append(Tensor.of(self._unique(name or "tensor"), type, buffer))

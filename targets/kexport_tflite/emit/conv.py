@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.ir.graph import Node
-from kexport.ir.op import Array
+from kexport.ir.graph import Node, Value
 from kexport_tflite.emit.activation import fused
 from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
@@ -34,8 +33,12 @@ def _bias(context: Context, node: Node) -> int:
     return context.constant(np.zeros(filters, node.output.type.dtype.numpy))  # type: ignore[arg-type]  static
 
 
-def _filters_first(kernel: Array) -> Array:
-    return np.moveaxis(kernel, -1, 0)
+def _filters(context: Context, kernel: Value, perm: tuple[int, ...]) -> int:
+    """The kernel with its axes in another order, at run time if it is computed."""
+    if context.is_constant(kernel):
+        return context.weights(kernel, lambda a: np.transpose(a, perm))
+    type = kernel.type.with_shape(kernel.type.shape[p] for p in perm)
+    return context.step("TRANSPOSE", [context.tensor(kernel), context.ints(perm)], type)
 
 
 @EMIT(ops.Conv)
@@ -45,7 +48,7 @@ def conv(context: Context, node: Node) -> None:
     assert isinstance(op, ops.Conv)
     options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
     planar = x.type.rank == 4
-    weights = context.weights(kernel, _filters_first) if planar else context.weights(kernel)
+    weights = _filters(context, kernel, (3, 0, 1, 2)) if planar else context.tensor(kernel)
     name = "CONV_2D" if planar else "CONV_3D"
     context.emit(name, node, context.tensor(x), weights, _bias(context, node), **options)
 
@@ -55,10 +58,20 @@ def depthwise_conv(context: Context, node: Node) -> None:
     """DEPTHWISE_CONV_2D with its kernel as [1, H, W, C*M]."""
     op, (x, kernel) = node.op, node.inputs[:2]
     assert isinstance(op, ops.DepthwiseConv)
-    weights = context.weights(kernel, lambda a: a.reshape(1, *a.shape[:2], -1))
+    weights = _depthwise(context, kernel)
     options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
     options["depth_multiplier"] = kernel.type.shape[-1]
     context.emit("DEPTHWISE_CONV_2D", node, context.tensor(x), weights, _bias(context, node), **options)
+
+
+def _depthwise(context: Context, kernel: Value) -> int:
+    height, width, channels, multiplier = kernel.type.shape
+    shape = (1, height, width, channels * multiplier)
+    if context.is_constant(kernel):
+        return context.weights(kernel, lambda a: a.reshape(shape))  # type: ignore[arg-type]  static
+    weights = context.temporary(kernel.type.with_shape(shape))
+    context.reshape(context.tensor(kernel), weights, shape)
+    return weights
 
 
 @EMIT(ops.ConvTranspose)

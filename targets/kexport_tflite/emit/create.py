@@ -31,6 +31,6 @@ def dims(context: Context, node: Node) -> None:
     assert isinstance(node.op, ops.Dims)
     sizes = context.dims(node.op.dims)
     if node.op.dtype is DType.I32:
-        context.reshape(sizes, context.tensor(node.output), node.output.type.shape)
+        context.copy_constant(sizes, context.tensor(node.output))
     else:
         context.emit("CAST", node, sizes, in_data_type=DType.I32, out_data_type=node.op.dtype)

@@ -6,7 +6,7 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
-from kexport_tflite.rules.index import ScatterZeros
+from kexport_tflite.scatter import ScatterZeros
 
 
 @EMIT(ops.Gather)

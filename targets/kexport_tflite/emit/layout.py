@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kexport import ops
-from kexport.ir.dim import Dim
+from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
 from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
@@ -45,19 +45,20 @@ def slice_(context: Context, node: Node) -> None:
     """STRIDED_SLICE; masks stand for whole axes, so that dynamic ones need no sizes."""
     op, (x,) = node.op, node.inputs
     assert isinstance(op, ops.Slice)
+    sizes = x.type.shape
     begin_mask = sum(1 << i for i, b in enumerate(op.begin) if b == 0)
-    end_mask = sum(1 << i for i, (e, d) in enumerate(zip(op.end, x.type.shape, strict=True)) if e == d)
-    ends = [_end(e, d) for e, d in zip(op.end, x.type.shape, strict=True)]
-    operands = [context.dims(op.begin), context.dims(ends), context.ints(op.strides)]
+    end_mask = sum(1 << i for i, (e, d) in enumerate(zip(op.end, sizes, strict=True)) if e == d)
+    bounds = [[_from_end(b, d) for b, d in zip(places, sizes, strict=True)] for places in (op.begin, op.end)]
+    operands = [*map(context.dims, bounds), context.ints(op.strides)]
     context.emit("STRIDED_SLICE", node, context.tensor(x), *operands, begin_mask=begin_mask, end_mask=end_mask)
 
 
-def _end(end: Dim, size: Dim) -> Dim:
-    """0 where the mask is set; a number from the end where that is fixed though the size is not."""
-    if end == size:
+def _from_end(place: Dim, size: Dim) -> Dim:
+    """A number counted from the end where only that is fixed; 0 for the end itself, which the mask stands for."""
+    from_end = place - size
+    if from_end == 0:
         return 0
-    from_end = end - size
-    return from_end if not isinstance(end, int) and isinstance(from_end, int) else end
+    return from_end if isinstance(place, SymDim) and isinstance(from_end, int) else place
 
 
 @EMIT(ops.Reverse)

@@ -5,9 +5,11 @@ LiteRT evaluates these when memory is planned, so what depends on them still get
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kexport.errors import EmitError
 from kexport.ir.dim import Call, Dim, SymDim, is_symbol, symbol
 from kexport.ir.types import DType, TensorType
 
@@ -37,21 +39,32 @@ def emit_dims(context: Context, dims: Sequence[Dim]) -> int:
 
 
 def emit_size(context: Context, dim: SymDim) -> int:
-    """One size."""
+    """One size, read off a tensor that has it, else computed from others.
+
+    Raises:
+        EmitError: a symbol that no input has.
+    """
+    source = context.source(dim)
+    if source is not None:
+        return _read(context, *source)
     if is_symbol(dim):
-        source, axis = context.source(dim)
-        shape_type = TensorType(DType.I32, (len(context.type(source).shape),))
-        shape = context._cached(
-            ("shape", source), lambda: context.step("SHAPE", [source], shape_type, out_type=DType.I32)
-        )
-        bounds = [context.ints([i]) for i in (axis, axis + 1, 1)]
-        return context.step("STRIDED_SLICE", [shape, *bounds], _ONE)
+        raise EmitError(f"no input has a dimension {dim}", where=context.origin)
+    common = math.gcd(*dim.terms.values())
+    if common > 1:
+        return context.step("MUL", [context.size(dim // common), context.ints([common])], _ONE)
     total: int | None = None
     for factors, coefficient in dim.terms.items():
         term = _term(context, factors, coefficient)
         total = term if total is None else context.step("ADD", [total, term], _ONE)
     assert total is not None, "a symbolic dim has a term"
     return total
+
+
+def _read(context: Context, tensor: int, axis: int) -> int:
+    type = TensorType(DType.I32, (len(context.type(tensor).shape),))
+    shape = context.cached(("shape", tensor), lambda: context.step("SHAPE", [tensor], type, out_type=DType.I32))
+    bounds = [context.ints([i]) for i in (axis, axis + 1, 1)]
+    return context.step("STRIDED_SLICE", [shape, *bounds], _ONE)
 
 
 def _term(context: Context, factors: Sequence[str | Call], coefficient: int) -> int:

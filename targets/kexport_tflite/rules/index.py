@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from kexport import ops
-from kexport.ir.dim import Dim, SymDim, substitute
+from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node, Value
-from kexport.ir.op import Array, Op
-from kexport.ir.types import DType, TensorType
+from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
-
-
-@dataclass(frozen=True)
-class ScatterZeros(Op, abstract=True):
-    """Updates added up in a tensor of zeros: what SCATTER_ND does. Private to this target."""
-
-    shape: tuple[Dim, ...]
-
-    def infer(self, indices: TensorType, updates: TensorType) -> TensorType:
-        return updates.with_shape(self.shape)
-
-    def evaluate(self, indices: Array, updates: Array) -> Array:
-        zeros = np.zeros(self.shape, updates.dtype)  # type: ignore[arg-type]  bound by then
-        result = ops.ScatterNd("add").evaluate(zeros, indices, updates)
-        assert isinstance(result, np.ndarray)
-        return result
-
-    def bind(self, values: Mapping[str, Dim]) -> ScatterZeros:
-        return replace(self, shape=tuple(substitute(d, values) for d in self.shape))
+from kexport_tflite.scatter import ScatterZeros
 
 
 @rule(ops.GatherNd)
@@ -63,8 +42,8 @@ def scatter(node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ops.Add(), data, rewriter.add(into, indices, updates))
     if op.reduction == "update":
         ones = rewriter.add(ops.Full(updates.type.shape, 1, DType.I32))
-        count = Term(rewriter, rewriter.add(into, indices, ones))
-        return (count > 0).of(ops.Select(), *(Term(rewriter, v) for v in (rewriter.add(into, indices, updates), data))).value
+        written = Term(rewriter, rewriter.add(into, indices, ones)) > 0
+        return written.select(Term(rewriter, rewriter.add(into, indices, updates)), Term(rewriter, data)).value
     return _scatter_extreme(op.reduction, data, indices, updates, rewriter)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kexport import ops
-from kexport.ir.dim import Dim, SymDim
+from kexport.ir.dim import SymDim, UndecidableDim
 from kexport.ir.graph import Node, Value
 from kexport.ops.resample import nearest_indices, resize_weights
 from kexport.rewrite import Rewriter, Skip, rule
@@ -18,7 +18,7 @@ def resize_by_matrices(node: Node, rewriter: Rewriter) -> Replacement:
     op, (x,) = node.op, node.inputs
     assert isinstance(op, ops.Resize)
     batch, height, width, channels = x.type.shape
-    if op.method == "nearest" or (op.method == "bilinear" and not _shrinks(op, (height, width))):
+    if op.method == "nearest" or (op.method == "bilinear" and not shrinks(op, x)):
         return None
     sizes = (height, width, *op.size)
     if any(isinstance(d, SymDim) for d in sizes):
@@ -30,10 +30,12 @@ def resize_by_matrices(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.MatMul(), rewriter.constant(columns[None, None]), image)
 
 
-def _shrinks(op: ops.Resize, sizes: tuple[Dim, Dim]) -> bool:
-    if not op.antialias:
-        return False
-    return any(isinstance(a, SymDim) or isinstance(b, SymDim) or b < a for a, b in zip(sizes, op.size, strict=True))
+def shrinks(op: ops.Resize, x: Value) -> bool:
+    """Whether an axis becomes shorter, or may, so that antialiasing matters."""
+    try:
+        return op.antialias and any(b < a for a, b in zip(x.type.shape[1:3], op.size, strict=True))
+    except UndecidableDim:
+        return True
 
 
 def _weights(op: ops.Resize, x: Value, size: int, out: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

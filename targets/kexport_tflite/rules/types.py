@@ -11,12 +11,13 @@ from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
 from kexport_tflite.kernels import compute_type
+from kexport_tflite.scatter import ScatterZeros
 from kexport_tflite.weights import HALF_MIN
 
 _HALF = (DType.F16, DType.BF16)
 _WITHOUT_DATA = (ops.Iota, ops.Full, ops.Dims, ops.OneHot, ops.Cast)
 _DATA_OPERANDS: dict[type[Op], tuple[int, ...]] = {
-    ops.Gather: (0,), ops.GatherNd: (0,), ops.ScatterNd: (0, 2), ops.Select: (1, 2)
+    ops.Gather: (0,), ops.GatherNd: (0,), ops.ScatterNd: (0, 2), ScatterZeros: (1,), ops.Select: (1, 2)
 }  # fmt: skip
 """Which operands hold data, where not all do."""
 

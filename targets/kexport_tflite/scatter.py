@@ -1,0 +1,35 @@
+"""The one op of this target's own: what SCATTER_ND does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import Dim, substitute, symbols
+from kexport.ir.op import Array, Op
+from kexport.ir.types import TensorType
+
+
+@dataclass(frozen=True)
+class ScatterZeros(Op, abstract=True):
+    """Updates added up in a tensor of zeros, at indices of several axes."""
+
+    shape: tuple[Dim, ...]
+
+    def infer(self, indices: TensorType, updates: TensorType) -> TensorType:
+        return updates.with_shape(self.shape)
+
+    def evaluate(self, indices: Array, updates: Array) -> Array:
+        zeros = np.zeros(self.shape, updates.dtype)  # type: ignore[arg-type]  bound by then
+        result = ops.ScatterNd("add").evaluate(zeros, indices, updates)
+        assert isinstance(result, np.ndarray)
+        return result
+
+    def symbols(self) -> set[str]:
+        return set().union(*map(symbols, self.shape))
+
+    def bind(self, values: Mapping[str, Dim]) -> ScatterZeros:
+        return ScatterZeros(tuple(substitute(d, values) for d in self.shape))
