@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from kexport.project import ArtifactReport, ExportReport
 
@@ -44,6 +45,19 @@ def _raise_broken_pipe() -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
     """Print rows of plain text under their headings; columns named in `right` are aligned there."""
+    stdout().print(_table(columns, rows, right))
+
+
+def print_wide_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Print a table of few rows, with rows and columns exchanged where the terminal is too narrow for it."""
+    console, table = stdout(), _table(columns, rows, right)
+    if console.measure(table, options=console.options.update(width=PLAIN_WIDTH)).maximum > console.width:
+        heading, *lines = zip(columns, *rows, strict=True)
+        table = _table(heading, lines)
+    console.print(table)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -53,13 +67,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
-    stdout().print(table)
+    return table
 
 
 def print_report(report: ExportReport) -> None:
     """Print one line an artifact, the reasons of those that are not verified, and the verdict on all."""
     rows = [artifact_row(a) for a in report.artifacts]
-    print_table(COLUMNS, rows, right=("size", "max error", "SNR", "argmax", "seconds"))
+    print_wide_table(COLUMNS, rows, right=("size", "max error", "SNR", "argmax", "seconds"))
     console = stdout()
     reasons = [f"{a.target}: {a.reason}" for a in report.artifacts if a.reason]
     for line in [*reasons, *report.notes, summary(report)]:
@@ -77,7 +91,7 @@ def artifact_row(artifact: ArtifactReport) -> list[str]:
         number_text(artifact.max_error, "{:.2g}"),
         number_text(artifact.snr, "{:.1f} dB"),
         number_text(artifact.argmax, "{:.2%}"),
-        f"{artifact.seconds:.2f}",
+        number_text(artifact.seconds or None, "{:.2f}"),
     ]
 
 

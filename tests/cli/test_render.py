@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import pytest
+from rich.console import Console
 
-from kexport.cli.render import number_text, print_table, size_text
+from kexport.cli import render
+from kexport.cli.render import number_text, print_table, print_wide_table, size_text
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,20 @@ def test_a_table_keeps_long_cells_whole_outside_a_terminal(capsys: pytest.Captur
     assert first.split() == [path, "1"]
     assert second.split() == ["[red]y", "22"]
     assert first.rindex("1") == second.rindex("2")
+
+
+@pytest.mark.parametrize("width", [79, 33])
+def test_a_wide_table_is_turned_where_it_does_not_fit(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    narrow = Console(file=io.StringIO(), width=width)
+    monkeypatch.setattr(render, "stdout", lambda: narrow)
+    print_wide_table(("target", "file", "status"), [["onnx", "dist/a.onnx", "verified"], ["b", "x" * 9, "failed"]])
+    assert isinstance(narrow.file, io.StringIO)
+    lines = [line.split() for line in narrow.file.getvalue().splitlines()]
+    if width == 79:
+        assert lines[2:] == [["onnx", "dist/a.onnx", "verified"], ["b", "x" * 9, "failed"]]
+    else:
+        assert [lines[0], *lines[2:]] == [
+            ["target", "onnx", "b"],
+            ["file", "dist/a.onnx", "x" * 9],
+            ["status", "verified", "failed"],
+        ]
