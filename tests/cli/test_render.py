@@ -36,18 +36,17 @@ def test_a_table_keeps_long_cells_whole_outside_a_terminal(capsys: pytest.Captur
     assert first.rindex("1") == second.rindex("2")
 
 
-@pytest.mark.parametrize("width", [79, 33])
-def test_a_wide_table_is_turned_where_it_does_not_fit(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    narrow = Console(file=io.StringIO(), width=width)
-    monkeypatch.setattr(render, "stdout", lambda: narrow)
-    print_wide_table(("target", "file", "status"), [["onnx", "dist/a.onnx", "verified"], ["b", "x" * 9, "failed"]])
-    assert isinstance(narrow.file, io.StringIO)
-    lines = [line.split() for line in narrow.file.getvalue().splitlines()]
-    if width == 79:
-        assert lines[2:] == [["onnx", "dist/a.onnx", "verified"], ["b", "x" * 9, "failed"]]
-    else:
-        assert [lines[0], *lines[2:]] == [
-            ["target", "onnx", "b"],
-            ["file", "dist/a.onnx", "x" * 9],
-            ["status", "verified", "failed"],
-        ]
+COLUMNS = ("target", "file", "status", "runtime")
+ROWS = (("onnx", "dist/a.onnx", "verified", "engine-1.2"), ("b", "xxxxxxxxx", "failed", "other-3"))
+
+
+@pytest.mark.parametrize(("width", "turned"), [(79, False), (34, True)])
+def test_a_wide_table_is_turned_where_it_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, width: int, turned: bool
+) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(render, "stdout", lambda: Console(file=text, width=width))
+    print_wide_table(COLUMNS, ROWS)
+    heading, _, *lines = [tuple(line.split()) for line in text.getvalue().splitlines()]
+    table = (COLUMNS, *ROWS)
+    assert (heading, *lines) == (tuple(zip(*table, strict=True)) if turned else table)
