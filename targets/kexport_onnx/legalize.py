@@ -46,7 +46,7 @@ def legalize(graph: Graph, opset: int) -> None:
     expand.run(graph)
     refuse_older(graph, lacking, opset)
     RulePass("onnx_pads", (fold_pad_into_conv, fold_pad_into_max_pool)).run(graph)
-    RulePass("onnx_channels", (channels_first,)).run(graph)
+    RulePass("onnx_channels", (channels_first, merge_into_transpose)).run(graph)
     SinkTransposes(sink_through_batch_norm).run(graph)
     RulePass("onnx_batch_norm", (DECOMPOSE[ops.BatchNorm], *expand.rules)).run(graph)
     RulePass("onnx_reductions", (keep_reduced_axes,)).run(graph)
@@ -150,6 +150,23 @@ def channels_first(node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ChannelsFirst(node.op), x, *rest)
     result = rewriter.add(ChannelsFirst(node.op), rewriter.add(ops.Transpose(to_first(rank)), x), *rest)
     return rewriter.add(ops.Transpose(to_last(rank)), result)
+
+
+@rule(ops.MatMul)
+def merge_into_transpose(node: Node, rewriter: Rewriter) -> Replacement:
+    """A product that transposes what was transposed just before leaves both to one transpose."""
+    op: Any = node.op
+    a, b = node.inputs
+    if op.transpose_b and transpose_above(b):
+        return rewriter.add(replace(op, transpose_b=False), a, rewriter.add(_swap_last(b), b))
+    if op.transpose_a and transpose_above(a):
+        return rewriter.add(replace(op, transpose_a=False), rewriter.add(_swap_last(a), a), b)
+    return None
+
+
+def _swap_last(value: Value) -> ops.Transpose:
+    rank = value.type.rank
+    return ops.Transpose((*range(rank - 2), rank - 1, rank - 2))
 
 
 @rule(ops.BatchNorm)
