@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -139,9 +140,14 @@ class Target(ABC):
 
 @cache
 def targets() -> dict[str, Target]:
-    """All installed targets by name."""
-    found = {e.name: e.load() for e in entry_points(group=GROUP)}
-    return dict(sorted(found.items()))
+    """All installed targets by name. One that cannot be loaded is left out, with a warning."""
+    found: dict[str, Target] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+        try:
+            found[entry.name] = entry.load()
+        except Exception as e:  # noqa: BLE001  whatever a stranger's package raises must not stop the others
+            warnings.warn(f"target {entry.name!r} ({entry.value}) cannot be loaded: {e}", stacklevel=2)
+    return found
 
 
 def find_target(name: str) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.target import find_target
 from kexport.verify.check import Check, check_artifact
-from kexport.verify.reference_file import Reference, load_reference
+from kexport.verify.reference_file import Recording, Reference, load_reference, with_recordings
 from kexport.verify.status import Status, Verdict, overall_status
 
 
@@ -70,10 +71,14 @@ def _choose(models: Mapping[str, ModelEntry], folder: Path, name: str | None, pa
 
 
 def _reference(entry: ModelEntry, folder: Path, other: str | Path | None) -> Reference:
-    if other is not None:
-        reference = load_reference(Path(other))
-        _require_same_model(reference, entry, str(other))
-        return reference
+    if other is None:
+        return _own_reference(entry, folder)
+    reference = load_reference(Path(other))
+    _require_same_model(reference, entry, str(other))
+    return reference if reference.has_oracle else _with_oracle_of(reference, _own_reference(entry, folder), str(other))
+
+
+def _own_reference(entry: ModelEntry, folder: Path) -> Reference:
     if entry.reference is None:
         hint = "export again without --no-verify, or give --reference"
         raise VerifyError("there is no reference to verify against", where=str(folder), hint=hint)
@@ -81,6 +86,21 @@ def _reference(entry: ModelEntry, folder: Path, other: str | Path | None) -> Ref
     if problem:
         raise VerifyError(problem, where=str(folder), hint="export the model again")
     return load_reference(folder / entry.reference.path)
+
+
+def _with_oracle_of(reference: Reference, own: Reference, where: str) -> Reference:
+    """A reference recorded without the graph, completed from the folder's own where the inputs are the same."""
+    known = {_inputs_key(r): r for r in own.recordings}
+    pairs = [(r, known[_inputs_key(r)]) for r in reference.recordings if _inputs_key(r) in known]
+    if not pairs:
+        hint = "export the model again with --reference and this file"
+        raise VerifyError("its inputs are others than those the model was exported with", where=where, hint=hint)
+    completed = [dataclasses.replace(r, oracle=o.oracle, eval32=o.eval32) for r, o in pairs]
+    return dataclasses.replace(with_recordings(reference, completed), compute=own.compute)
+
+
+def _inputs_key(recording: Recording) -> tuple[bytes, ...]:
+    return tuple(f"{n} {a.dtype} {a.shape}".encode() + a.tobytes() for n, a in recording.batch.inputs.items())
 
 
 def _require_same_model(reference: Reference, entry: ModelEntry, where: str) -> None:

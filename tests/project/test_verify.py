@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,25 @@ def test_a_reference_of_another_model_is_refused(dist: Path, tmp_path: Path) -> 
     (dist / FILE).write_text(json.dumps(data))
     with pytest.raises(KexportError, match="of another model"):
         verify(dist, reference=dist / REFERENCE)
+
+
+def test_a_run_on_another_backend_is_completed_from_the_folder(dist: Path, model: Any, tmp_path: Path) -> None:
+    from kexport.project import record_reference
+
+    record_reference(model, tmp_path / "again.safetensors")
+    report = verify(dist, reference=tmp_path / "again.safetensors")
+    assert report.ok
+    assert report.artifacts[0].status == "verified"
+    assert report.artifacts[0].verdicts[0].batches
+
+
+def test_a_run_on_other_inputs_cannot_be_completed(dist: Path, model: Any, tmp_path: Path) -> None:
+    from kexport.reference.run import run_reference
+    from kexport.verify.reference_file import save_reference
+
+    save_reference(run_reference(model, seeds=(91,)), tmp_path / "other.safetensors")
+    with pytest.raises(VerifyError, match="its inputs are others"):
+        verify(dist, reference=tmp_path / "other.safetensors")
 
 
 def test_an_unknown_model_names_the_known_ones(dist: Path) -> None:
