@@ -41,9 +41,10 @@ class Foreign(Op, abstract=True):
 
 @dataclass(frozen=True)
 class Handle:
-    """A resource: the tensor outside of all graphs that stands for it."""
+    """A resource: the tensor outside of all graphs that stands for it, or the op without a lowering that made it."""
 
     tensor: Any
+    maker: Value | None = None
 
 
 @dataclass(frozen=True)

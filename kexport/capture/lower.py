@@ -48,7 +48,6 @@ def report_foreign(graph: Graph) -> None:
     Raises:
         UnsupportedError: names all of them. One that fails only because of another is not named.
     """
-    foreign = [(n.origin, n.op) for n in graph.nodes if isinstance(n.op, Foreign)]
-    items = [Unsupported(origin, op.op, op.reason) for origin, op in foreign if op.reason]
+    foreign = [Unsupported(n.origin, n.op.op, n.op.reason) for n in graph.nodes if isinstance(n.op, Foreign)]
     if foreign:
-        raise UnsupportedError(list(dict.fromkeys(items)))
+        raise UnsupportedError(list(dict.fromkeys(u for u in foreign if u.reason)) or foreign)

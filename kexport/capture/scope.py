@@ -63,7 +63,7 @@ class Scope:
         self.env: dict[int, Found] = {}
         self._lowered: dict[Frame, bool] = {}
         self._covered: dict[Frame, bool] = {}
-        self._origins: dict[Frame, str] = {}
+        self._paths: dict[Frame, str] = {}
         self._inner: dict[int, Any] | None = None
 
     def lower(self, outputs: Sequence[Any]) -> None:
@@ -76,6 +76,8 @@ class Scope:
     def data(self, tensor: Any) -> Value:
         """The value of a tensor that must not be a resource."""
         found = self.resolve(tensor)
+        if isinstance(found, Handle) and found.maker is not None:
+            raise UnsupportedError([u for u in self.run.foreign if u.reason] or self.run.foreign)
         if not isinstance(found, Value):
             what = "complex numbers" if isinstance(found, Pair) else "a resource"
             raise CaptureError(f"the result {tensor.name} is {what}", hint="return real tensors")
@@ -136,7 +138,7 @@ class Scope:
         function = next((f for k in frame.kinds if (f := lowering.TABLE.frames.get(k))), None)
         if function is None or not frame.tensors:
             return False
-        ctx = self._context(frame, frame.tensors[0])
+        ctx = Context(self.run.graph, self.resolve, self._path(frame), frame.tensors[0])
         try:
             results = _guarded(lambda: _call(function, ctx, frame), ctx.origin, frame.label)
         except NotLowered:
@@ -154,16 +156,15 @@ class Scope:
         if not op.outputs or id(op.outputs[0]) in self.env:
             return
         inputs = [self.resolve(t) for t in op.inputs]
-        ctx = self._context(self.run.trace.frame_of(op), op.outputs[0])
-        operands = [v for v in inputs if isinstance(v, Value)]
+        ctx = Context(self.run.graph, self.resolve, self._origin(op), op.outputs[0])
         try:
             results = _guarded(lambda: self._results(ctx, op, inputs), ctx.origin, op.type)
         except NotLowered as e:
-            results = self._foreign(ctx, op, e.reason, operands)
+            results = self._foreign(ctx, op, e.reason, inputs)
         except GraphError as e:
             if not self.run.may_be_consequence(e):
                 raise
-            results = self._foreign(ctx, op, "", operands)
+            results = self._foreign(ctx, op, "", inputs)
         self._bind(op.outputs, results, ctx.origin, op.type)
 
     def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:
@@ -171,6 +172,8 @@ class Scope:
         if function is not None:
             if op.type not in lowering.COMPLEX and any(isinstance(v, Pair) for v in inputs):
                 raise NotLowered(lowering.COMPLEX_REASON)
+            if any(isinstance(v, Handle) and v.maker is not None for v in inputs):
+                raise NotLowered("")
             return function(ctx, op, *inputs)
         if op.type in CALLS or self.graph._is_function(op.type):
             return self._inline(self.run.trace.function_graph(op), op, inputs)
@@ -195,22 +198,30 @@ class Scope:
         name = op.get_attr("then_branch" if chosen else "else_branch").name
         return self._inline(self.run.trace.function_graph(name), op, inputs[1:])
 
-    def _foreign(self, ctx: Context, op: Any, reason: str, operands: Sequence[Value]) -> list[Found]:
+    def _foreign(self, ctx: Context, op: Any, reason: str, inputs: Sequence[Found]) -> list[Found]:
+        """What stands for an op without a lowering; no reason if it only follows from that of another."""
+        makers = [v.maker for v in inputs if isinstance(v, Handle) and v.maker is not None]
         self.run.foreign.append(Unsupported(ctx.origin, op.type, reason))
-        if any(t.shape.rank is None and t.dtype not in OPAQUE for t in op.outputs):
-            raise UnsupportedError([u for u in self.run.foreign if u.reason])
-        data = [t for t in op.outputs if t.dtype not in OPAQUE]
-        values = iter(ctx.foreign(op.type, reason, [self._type(t) for t in data], *operands))
-        return [Handle(t) if t.dtype in OPAQUE else next(values) for t in op.outputs]
+        operands = [v for v in inputs if isinstance(v, Value)] + makers
+        values = ctx.foreign(op.type, reason, [self._type(t) for t in op.outputs], *operands)
+        return [Handle(t, v) if _is_opaque(t) else v for t, v in zip(op.outputs, values, strict=True)]
 
     def _type(self, tensor: Any) -> TensorType:
+        if _is_opaque(tensor):
+            return TensorType(DType.BOOL, ())
         sizes = (self.run.new_dim() if d is None else d for d in tensor.shape.as_list())
         return TensorType(DType.of(tensor.dtype.as_numpy_dtype), tuple(sizes))
 
-    def _context(self, frame: Frame, output: Any) -> Context:
-        if frame not in self._origins:
-            self._origins[frame] = path_of((*self.frames, *local(frame, self.graph)))
-        return Context(self.run.graph, self.resolve, self._origins[frame], output)
+    def _origin(self, op: Any) -> str:
+        """The layer path of an op; in a SavedModel, which knows no layers, TensorFlow's name scope."""
+        if self.run.trace.source.kind == "savedmodel":
+            return op.name.rpartition("/")[0]
+        return self._path(self.run.trace.frame_of(op))
+
+    def _path(self, frame: Frame) -> str:
+        if frame not in self._paths:
+            self._paths[frame] = path_of((*self.frames, *local(frame, self.graph)))
+        return self._paths[frame]
 
     def _bind(self, tensors: Sequence[Any], results: Any, origin: str, what: str) -> None:
         results = results if isinstance(results, (tuple, list)) else (results,)
@@ -234,6 +245,11 @@ def _reachable(outputs: Sequence[Any]) -> set[int]:
                 found.add(id(tensor.op))
                 stack.append(tensor.op)
     return found
+
+
+def _is_opaque(tensor: Any) -> bool:
+    """Whether a tensor can be no Value: a resource, or one of unknown rank."""
+    return tensor.dtype in OPAQUE or tensor.shape.rank is None
 
 
 def _known(op: Any, inputs: Sequence[Found]) -> list[Any]:

@@ -71,7 +71,7 @@ def threshold(ctx: Context, x: Any, threshold: Any, default_value: Any) -> Value
     return ctx.emit(ops.Threshold(_number(threshold), _number(default_value)), _float(ctx, x))
 
 
-@table.frame("layer.PReLU")
+@table.frame("layer.PReLU", "layer2.PReLU")
 def prelu(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """x where x >= 0, else alpha * x."""
     x = _float(ctx, inputs)

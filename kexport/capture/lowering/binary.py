@@ -38,9 +38,10 @@ def mul(ctx: Context, op: Any, a: Value, b: Value) -> Value:
 @table.op("Minimum")
 def minimum(ctx: Context, op: Any, a: Value, b: Value) -> Value:
     """The smaller of two; a number where it is known to be that, as for the length of a histogram."""
-    limit = scalar(b)
-    if limit is not None and a.type.rank == b.type.rank == 0 and a.type.dtype.is_int and lower_bound(a) >= limit:
-        return b
+    for limit, other in ((a, b), (b, a)):
+        number = scalar(limit) if a.type.rank == b.type.rank == 0 and a.type.dtype.is_int else None
+        if number is not None and lower_bound(other) >= number:
+            return limit
     return ctx.emit(ops.Minimum(), a, b)
 
 
@@ -109,16 +110,19 @@ def bias_add(ctx: Context, op: Any, x: Value, bias: Value) -> Value:
 
 @table.frame("numpy.add")
 def add(ctx: Context, x1: Any, x2: Any) -> Value:
-    """a + b by numpy's rules, where Keras takes BiasAdd.
+    """The bias of a channels-first convolution that is as wide as it has filters.
 
-    Keras 3.15 takes the last axis for the channels whenever it is as long as the bias, which is wrong for
-    a channels-first convolution as wide as it has filters. `predict()` is right.
+    Keras 3.15 takes the last axis for the channels whenever it is as long as the bias. Where BiasAdd follows Conv2D
+    itself, TensorFlow's graph optimizer makes that right again, and so does `predict()`, which is what counts.
+    Everywhere else (dilated, grouped, depthwise, transposed, 3-D) `predict()` is as wrong as the ops say.
     """
-    if ctx.output.op.type != "BiasAdd":
-        raise NotLowered("a plain sum")
-    bias = ctx.cast(ctx.value(x2), ctx.dtype)
-    leading = next((i for i, d in enumerate(bias.type.shape) if d != 1), 0)
-    return ctx.emit(ops.Add(), ctx.cast(ctx.value(x1), ctx.dtype), ctx.reshape(bias, bias.type.shape[leading:]))
+    bias_add = ctx.output.op
+    convolution = bias_add.inputs[0].op if bias_add.type == "BiasAdd" else bias_add
+    convolution = convolution.inputs[0].op if convolution.type == "Squeeze" else convolution
+    if convolution.type != "Conv2D" or convolution.get_attr("data_format") != b"NCHW":
+        raise NotLowered("not the bias of a channels-first convolution")
+    bias = ctx.value(bias_add.inputs[1])
+    return ctx.emit(ops.Add(), ctx.value(x1), ctx.reshape(bias, (bias.type.numel, *[1] * (ctx.output.shape.rank - 2))))
 
 
 @table.op("SelectV2")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
+from kexport.capture.context import Context, NotLowered, decide
 from kexport.capture.lowering.layouts import channels_last, is_channels_first, per_axis
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Value
-from kexport.ops.window import Padding
+from kexport.ops.window import Padding, transpose_crops
 
 table = Table()
 
@@ -145,15 +145,19 @@ def _padding(op: Any, first: bool) -> Padding:
 
 def _crops(
     x: Value, kernel: Value, strides: tuple[int, ...], dilation: tuple[int, ...], padding: Padding, out: tuple[Dim, ...]
-) -> tuple[tuple[Dim, Dim], ...]:
-    """What is cut off the full result; "same" cuts what the forward convolution of `out` would pad."""
+) -> Padding:
+    """What is cut off the full result, as a word where that means the same; "same" cuts what `out` would be padded."""
     crops = []
     for i, size in enumerate(x.type.shape[1:-1]):
         full = (size - 1) * strides[i] + (kernel.type.shape[i] - 1) * dilation[i] + 1
+        total = full - out[i]
         if isinstance(padding, str):
-            total = full - out[i]
-            low = total // 2 if padding == "same" and (not isinstance(total, int) or total > 0) else 0
+            low = total // 2 if padding == "same" and decide(lambda t=total: t > 0, default=True) else 0
         else:
             low = padding[i][0]
-        crops.append((low, full - out[i] - low))
-    return tuple(crops)
+        crops.append((low, total - low))
+    window = tuple(int(k) for k in kernel.type.shape[:-2])  # type: ignore[arg-type]
+    usual = isinstance(padding, str) and tuple(crops) == transpose_crops(
+        x.type.shape[1:-1], window, strides, dilation, padding, None
+    )
+    return padding if usual else tuple(crops)

@@ -76,7 +76,7 @@ def one_hot(ctx: Context, op: Any, indices: Value, depth: Value, on: Value, off:
     return ctx.emit(ops.Select(), hot, on, off)
 
 
-@table.frame("layer.Embedding")
+@table.frame("layer.Embedding", "layer2.Embedding")
 def embedding(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """Rows of a matrix; ids are never negative, so that they need no wrapping around."""
     if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):

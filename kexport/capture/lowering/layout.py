@@ -8,7 +8,7 @@ from kexport import ops
 from kexport.capture.context import Context, NotLowered, scalar
 from kexport.capture.lowering.space import pairs
 from kexport.capture.lowering.table import Table
-from kexport.ir.dim import Dim
+from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Value
 
 table = Table()
@@ -156,9 +156,12 @@ def repeat(ctx: Context, x: Any, repeats: Any, axis: Any) -> Value:
     if axis is None:
         value, axis = ctx.reshape(value, (value.type.numel,)), 0
     where, shape = axis % value.type.rank, value.type.shape
-    apart = ctx.reshape(value, (*shape[: where + 1], 1, *shape[where + 1 :]))
-    copies = ctx.broadcast(apart, (*shape[: where + 1], repeats, *shape[where + 1 :]))
-    return ctx.cast(ctx.reshape(copies, (*shape[:where], shape[where] * repeats, *shape[where + 1 :])), ctx.dtype)
+    wanted = (*shape[:where], shape[where] * repeats, *shape[where + 1 :])
+    if shape[where] == 1:
+        return ctx.cast(ctx.broadcast(value, wanted), ctx.dtype)
+    rows, columns = product(shape[: where + 1]), product(shape[where + 1 :])
+    copies = ctx.broadcast(ctx.reshape(value, (rows, 1, columns)), (rows, repeats, columns))
+    return ctx.cast(ctx.reshape(copies, wanted), ctx.dtype)
 
 
 def _split(ctx: Context, x: Value, axis: int, sizes: tuple[Dim, ...]) -> tuple[Value, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.context import Context, NotLowered
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Value
@@ -33,12 +33,18 @@ def band_part(ctx: Context, op: Any, x: Value, lower: Value, upper: Value) -> Va
 
 @table.op("MatrixDiagV3")
 def diag(ctx: Context, op: Any, x: Value, k: Value, rows: Value, columns: Value, padding: Value) -> Value:
-    """A matrix with one diagonal."""
+    """A matrix with one diagonal; a size of -1 is the least that holds it, of both a square."""
+    if len(ctx.ints(k)) != 1:
+        raise NotLowered("several diagonals")
     shift, height, width = ctx.int(k), ctx.int(rows), ctx.int(columns)
-    size = x.type.shape[-1]
-    if shift != 0 or (height not in (-1, size) or width not in (-1, size)):
-        return _shifted_diag(ctx, x, shift, height, width, padding)
-    return ctx.emit(ops.Select(), _is_diagonal(ctx, size, size, 0), _rows(ctx, x), padding)
+    size, above, below = x.type.shape[-1], max(ctx.int(k), 0), max(-ctx.int(k), 0)
+    square = size + abs(shift)
+    both = height == width == -1
+    height = square if both else size + below if height == -1 else height
+    width = square if both else size + above if width == -1 else width
+    if above or width != size:
+        x = ctx.emit(ops.Pad(((0, 0),) * (x.type.rank - 1) + ((above, width - size - above),)), x)
+    return ctx.emit(ops.Select(), _is_diagonal(ctx, height, width, shift), _rows(ctx, x), padding)
 
 
 @table.op("MatrixDiagPartV3")
@@ -96,23 +102,6 @@ def bound(ctx: Context, op: Any, sorted_: Value, values: Value) -> Value:
     column = ctx.reshape(values, (*values.type.shape, 1))
     below = ctx.emit(ops.Less() if op.type == "LowerBound" else ops.LessEqual(), row, column)
     return ctx.cast(ctx.emit(ops.ReduceSum((values.type.rank,)), ctx.cast(below, DType.I32)), ctx.dtype)
-
-
-def _shifted_diag(ctx: Context, x: Value, shift: int, height: int, width: int, padding: Value) -> Value:
-    size = x.type.shape[-1]
-    if not isinstance(size, int) or len(x.type.shape) < 1 or scalar(padding) is None:
-        raise NotLowered("a diagonal of any size beside the main one")
-    above, below = max(shift, 0), max(-shift, 0)
-    rows = size + below if height == -1 else height
-    columns = size + above if width == -1 else width
-    lead = ((0, 0),) * (x.type.rank - 1)
-    line = ctx.emit(ops.Pad((*lead, (above, columns - size - above))), x)
-    return ctx.emit(
-        ops.Select(),
-        _is_diagonal(ctx, rows, columns, shift),
-        ctx.broadcast(_rows(ctx, line), (*x.type.shape[:-1], rows, columns)),
-        padding,
-    )
 
 
 def _rows(ctx: Context, x: Value) -> Value:

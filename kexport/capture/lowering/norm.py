@@ -32,10 +32,10 @@ def batch_norm_call(
     return from_last(ctx, y, axis)
 
 
-@table.frame("layer.LayerNormalization")
+@table.frame("layer.LayerNormalization", "layer2.LayerNormalization")
 def layer_norm(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """Layer normalization over any axes, computed in float32 at least."""
-    if layer.rms_scaling:
+    if getattr(layer, "rms_scaling", False):
         raise NotLowered("layer normalization with rms_scaling")
     x, dtype = _widened(ctx, inputs)
     axes = _ascending(layer.axis, x.type.rank)
@@ -74,13 +74,27 @@ def fused_batch_norm(
 ) -> tuple[Value, ...]:
     """Batch normalization with given mean and variance; the other results are for training."""
     if op.get_attr("is_training"):
-        raise NotLowered("batch normalization with the statistics of the batch")
+        return _with_batch_statistics(ctx, op, x, gamma, beta)
     dtype = x.type.dtype
     batch_norm = ops.BatchNorm(float(op.get_attr("epsilon")))
     parameters = [ctx.cast(p, dtype) for p in (gamma, beta, mean, variance)]
     first = op.get_attr("data_format").startswith(b"NC")
     y = channels_last(ctx, x, first, lambda x: ctx.emit(batch_norm, x, *parameters))
     return (y, mean, variance, mean, variance, ctx.constant(np.zeros(0, np.float32)))[: len(op.outputs)]
+
+
+def _with_batch_statistics(ctx: Context, op: Any, x: Value, gamma: Value, beta: Value) -> tuple[Value, ...]:
+    """Normalization by the mean and variance of the batch itself, which Keras 2 makes layer normalization of."""
+    channel = 1 if op.get_attr("data_format").startswith(b"NC") else x.type.rank - 1
+    axes = tuple(i for i in range(x.type.rank) if i != channel)
+    along = tuple(d if i == channel else 1 for i, d in enumerate(x.type.shape))
+    centered = ctx.emit(ops.Sub(), x, ctx.emit(ops.ReduceMean(axes, True), x))
+    variance = ctx.emit(ops.ReduceMean(axes, True), ctx.emit(ops.Square(), centered))
+    spread = ctx.emit(ops.Rsqrt(), ctx.emit(ops.Add(), variance, ctx.number(op.get_attr("epsilon"), variance)))
+    y = ctx.emit(ops.Mul(), ctx.emit(ops.Mul(), centered, spread), ctx.reshape(gamma, along))
+    y = ctx.emit(ops.Add(), y, ctx.reshape(beta, along))
+    others = ctx.foreign(op.type, "the statistics of the batch are a result", [gamma.type] * (len(op.outputs) - 1))
+    return y, *others
 
 
 def _parameter(ctx: Context, parameter: Any, like: Value, default: float) -> Value:

@@ -18,9 +18,11 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
     (r"Where|Unique.*", "the size of its result depends on the values of a tensor"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
-    (r"While|StatelessWhile|Case|StatelessCase|TensorList.*", "loops and branches on data cannot be exported yet"),
+    (r"While|StatelessWhile", "loops on data cannot be exported yet"),
+    (r"Case|StatelessCase", "branches on data cannot be exported yet"),
+    (r"TensorList.*", ""),
 )  # fmt: skip
-"""(pattern of op types, reason); the first that matches counts."""
+"""(pattern of op types, reason); the first that matches counts. None is given where another op is to blame: a loop."""
 
 
 def reason(op: Any) -> str:

@@ -45,7 +45,7 @@ def scale_and_translate(ctx: Context, op: Any, x: Value, size: Value, scale: Val
     return ctx.emit(ops.Resize((height, width), method, bool(op.get_attr("antialias"))), ctx.cast(x, DType.F32))
 
 
-@table.frame("layer.UpSampling2D")
+@table.frame("layer.UpSampling2D", "layer2.UpSampling2D")
 def upsampling(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """An image enlarged by whole factors."""
     if layer.interpolation not in ("nearest", "bilinear", "bicubic"):

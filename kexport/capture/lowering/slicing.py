@@ -11,6 +11,7 @@ from kexport.capture.context import Context, decide
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim, SymDim, dim_max, dim_min
 from kexport.ir.graph import Value
+from kexport.ir.types import DType
 
 table = Table()
 
@@ -78,6 +79,18 @@ def strided_slice(ctx: Context, op: Any, x: Value, begin: Value, end: Value, str
     y = cut(ctx, x, plan.begin, plan.end, plan.strides)
     sizes = iter([d for i, d in enumerate(y.type.shape) if i not in plan.dropped])
     return ctx.reshape(y, [next(sizes) if d is None else d for d in plan.shape])
+
+
+@table.op("XlaDynamicUpdateSlice")
+def update_slice(ctx: Context, op: Any, x: Value, update: Value, begin: Value) -> Value:
+    """x with a block replaced that begins at a known place; the place is moved so that the block fits."""
+    starts = [
+        dim_max(0, dim_min(b, size - width))
+        for b, size, width in zip(ctx.dims(begin), x.type.shape, update.type.shape, strict=True)
+    ]
+    pads = tuple((b, size - width - b) for b, size, width in zip(starts, x.type.shape, update.type.shape, strict=True))
+    inside = ctx.cast(ctx.emit(ops.Pad(pads), ctx.full(update.type.shape, 1, DType.I32)), DType.BOOL)
+    return ctx.emit(ops.Select(), inside, ctx.emit(ops.Pad(pads), update), x)
 
 
 def span(first: Dim | None, last: Dim | None, step: int, size: Dim) -> tuple[Dim, Dim, int]:
