@@ -13,12 +13,12 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.ops.window import explicit_pads
+from kexport.passes.channels_first import channels_first, sink_through_batch_norm
 from kexport.passes.decompose import DECOMPOSE, decompose
 from kexport.passes.sink_transposes import SinkTransposes, transpose_above
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.rule import Replacement
 from kexport.target import all_nodes
-from kexport_onnx.channels import ChannelsFirst, to_first, to_last
 
 _NOT_NEGATIVE = (ops.Relu, ops.Relu6, ops.Sigmoid, ops.HardSigmoid, ops.Softplus)
 _NOT_NEGATIVE_NAMES = {op.name for op in _NOT_NEGATIVE}
@@ -29,6 +29,12 @@ DECOMPOSED: tuple[type[Op], ...] = (
     ops.SquaredDifference,
 )  # fmt: skip
 """Ops that ONNX lacks. Silu it has, as Swish, since opset 24; ONNX Runtime has no kernel, but fuses x * sigmoid(x)."""
+
+CHANNELS_FIRST: tuple[type[Op], ...] = (
+    ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.GroupNorm, ops.Resize,
+    ops.DepthToSpace, ops.SpaceToDepth,
+)  # fmt: skip
+"""Ops that ONNX has channels first."""
 
 SINCE: dict[type[Op], int] = {ops.Gelu: 20, ops.RmsNorm: 23, ops.CumProd: 26}
 """The opset that brought the op; in older ones it is decomposed."""
@@ -46,7 +52,7 @@ def legalize(graph: Graph, opset: int) -> None:
     expand.run(graph)
     refuse_older(graph, lacking, opset)
     RulePass("onnx_pads", (fold_pad_into_conv, fold_pad_into_max_pool)).run(graph)
-    RulePass("onnx_channels", (channels_first, merge_into_transpose)).run(graph)
+    RulePass("onnx_channels", (channels_first(*CHANNELS_FIRST), merge_into_transpose)).run(graph)
     SinkTransposes(sink_through_batch_norm).run(graph)
     RulePass("onnx_batch_norm", (DECOMPOSE[ops.BatchNorm], *expand.rules)).run(graph)
     RulePass("onnx_reductions", (keep_reduced_axes,)).run(graph)
@@ -138,20 +144,6 @@ def _is_not_negative(value: Value) -> bool:
     return isinstance(op, _NOT_NEGATIVE) or getattr(op, "activation", None) in _NOT_NEGATIVE_NAMES
 
 
-@rule(
-    ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.GroupNorm, ops.Resize,
-    ops.DepthToSpace, ops.SpaceToDepth,
-)  # fmt: skip
-def channels_first(node: Node, rewriter: Rewriter) -> Replacement:
-    """ONNX has these channels first: a transpose on each side."""
-    x, *rest = node.inputs
-    rank = x.type.rank
-    if rank < 3:
-        return rewriter.add(ChannelsFirst(node.op), x, *rest)
-    result = rewriter.add(ChannelsFirst(node.op), rewriter.add(ops.Transpose(to_first(rank)), x), *rest)
-    return rewriter.add(ops.Transpose(to_last(rank)), result)
-
-
 @rule(ops.MatMul)
 def merge_into_transpose(node: Node, rewriter: Rewriter) -> Replacement:
     """A product that transposes what was transposed just before leaves both to one transpose."""
@@ -167,17 +159,6 @@ def merge_into_transpose(node: Node, rewriter: Rewriter) -> Replacement:
 def _swap_last(value: Value) -> ops.Transpose:
     rank = value.type.rank
     return ops.Transpose((*range(rank - 2), rank - 1, rank - 2))
-
-
-@rule(ops.BatchNorm)
-def sink_through_batch_norm(node: Node, rewriter: Rewriter) -> Replacement:
-    """Where the channels come first anyway, it is done there."""
-    above = transpose_above(node.inputs[0])
-    rank = node.output.type.rank
-    if above is None or above.op != ops.Transpose(to_last(rank)):
-        return None
-    result = rewriter.add(ChannelsFirst(node.op), above.inputs[0], *node.inputs[1:])
-    return rewriter.add(above.op, result)
 
 
 @rule(ops.Reshape)

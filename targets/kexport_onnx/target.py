@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node
+from kexport.passes.channels_first import ChannelsFirst
 from kexport.target import Runtime, Target
-from kexport_onnx.channels import ChannelsFirst
 from kexport_onnx.context import Context
 from kexport_onnx.emission import emit
 from kexport_onnx.emit import EMITTERS

@@ -10,7 +10,7 @@ from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
 from kexport.ops.window import Pairs, explicit_pads, transpose_crops
-from kexport_onnx.channels import inner
+from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.activation import activate
 from kexport_onnx.emit.table import emits

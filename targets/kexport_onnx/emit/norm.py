@@ -8,7 +8,7 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_onnx.channels import inner
+from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import emits
 

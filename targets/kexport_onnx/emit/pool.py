@@ -5,7 +5,7 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ops.window import explicit_pads
-from kexport_onnx.channels import inner
+from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.conv import pad_attributes
 from kexport_onnx.emit.table import emits

@@ -9,7 +9,7 @@ from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.ops.resample import nearest_indices, resize_weights
-from kexport_onnx.channels import inner
+from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import emits
 

@@ -1,4 +1,4 @@
-"""Channels first: how the ops that ONNX defines that way appear in a legalized graph."""
+"""Channels first, for targets that define convolutions and their like that way: the ops in a pair of transposes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node
 from kexport.ir.op import Array, Op, infer
 from kexport.ir.types import TensorType
-from kexport.passes.sink_transposes import Perm
+from kexport.passes.sink_transposes import Perm, transpose_above
+from kexport.rewrite import Rewriter, Rule, rule
+from kexport.rewrite.rule import Replacement
 
 
 def to_first(rank: int) -> Perm:
@@ -29,7 +32,7 @@ def to_last(rank: int) -> Perm:
 class ChannelsFirst(Op, abstract=True):
     """An op whose first operand and result are channels first; its other operands are as ever.
 
-    Private to this target: no op of the vocabulary, so not in its table of names.
+    It is no op of the vocabulary, so not in its table of names: only targets meet it, after `legalize`.
     """
 
     op: Op
@@ -56,6 +59,31 @@ class ChannelsFirst(Op, abstract=True):
 def inner(node: Node) -> Any:
     """The channels-last op of a node."""
     return node.op.op if isinstance(node.op, ChannelsFirst) else node.op
+
+
+def channels_first(*kinds: type[Op]) -> Rule:
+    """The rule that wraps these ops in a pair of transposes."""
+    return Rule("channels_first", kinds, _wrap)
+
+
+def _wrap(node: Node, rewriter: Rewriter) -> Replacement:
+    x, *rest = node.inputs
+    rank = x.type.rank
+    if rank < 3:
+        return rewriter.add(ChannelsFirst(node.op), x, *rest)
+    result = rewriter.add(ChannelsFirst(node.op), rewriter.add(ops.Transpose(to_first(rank)), x), *rest)
+    return rewriter.add(ops.Transpose(to_last(rank)), result)
+
+
+@rule(ops.BatchNorm)
+def sink_through_batch_norm(node: Node, rewriter: Rewriter) -> Replacement:
+    """Where the channels come first anyway, it is done there."""
+    above = transpose_above(node.inputs[0])
+    rank = node.output.type.rank
+    if above is None or above.op != ops.Transpose(to_last(rank)):
+        return None
+    result = rewriter.add(ChannelsFirst(node.op), above.inputs[0], *node.inputs[1:])
+    return rewriter.add(above.op, result)
 
 
 def _permuted(x: TensorType, perm: Perm) -> TensorType:
