@@ -86,7 +86,7 @@ class OnnxRuntime(Runtime):
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it refuses is raised
         available = ort.get_available_providers()
         if self.provider not in available:
             raise VerifyError(f"ONNX Runtime has no {self.provider} here", hint=f"it has {', '.join(available)}")
