@@ -15,8 +15,11 @@ from kexport.verify.ranges import Range, default_range
 from kexport.verify.sizes import SizePlan, Sizes, choose_sizes
 
 SEEDS = (0, 1, 2)
-EXTREMES = (0.0, 1e3, -1e3, 1.0, -1e-3)
-"""Values of a float input in the extreme batch: large but finite in half precision."""
+EXTREMES = (0.0, 100.0, -100.0, 1.0, -1e-3)
+"""Values of a float input in the extreme batch: far beyond what models are trained on, within half precision."""
+UNIT = Range("uniform", 0.0, 1.0)
+TURNS = {(1, "uniform"): Range("normal"), (2, "normal"): UNIT}
+"""The distribution of a float input on a turn, where it is another than its range says."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,10 @@ def make_batches(
     plan: SizePlan | None = None,
     seeds: Sequence[int] = SEEDS,
 ) -> list[Batch]:
-    """A random batch per seed, going round the sizes of the plan, and one batch of extreme values.
+    """A random batch per seed, going round the sizes of the plan, and one of extreme values at the first sizes.
 
-    The second random batch is normally distributed even where the range says uniform.
+    Float inputs are not all alike, for an output that saturates shows nothing: the second batch is normally distributed
+    even where the range says uniform, and the third lies in [0, 1] where it says normal.
 
     Raises:
         ConfigError: no seed, or an input of text, for which only the user's samples will do.
@@ -49,11 +53,11 @@ def make_batches(
     count = max(len(seeds), len(plan.choices))
     seeds = [*seeds, *(seeds[-1] + 1 + i for i in range(count - len(seeds)))]
     batches = [
-        make_batch(contract, plan.choices[i % len(plan.choices)], seed, ranges, name=f"random-{i}", plain=i == 1)
+        make_batch(contract, plan.choices[i % len(plan.choices)], seed, ranges, name=f"random-{i}", turn=i)
         for i, seed in enumerate(seeds)
     ]
-    last = plan.choices[-1]
-    return [*batches, make_batch(contract, last, seeds[-1] + 1, ranges, name="extreme", kind="extreme")]
+    first = plan.choices[0]
+    return [*batches, make_batch(contract, first, seeds[-1] + 1, ranges, name="extreme", kind="extreme")]
 
 
 def make_batch(
@@ -64,14 +68,14 @@ def make_batch(
     *,
     name: str = "random",
     kind: str = "random",
-    plain: bool = False,
+    turn: int = 0,
 ) -> Batch:
-    """One batch; the same arguments give the same numbers. `plain` ignores uniform ranges."""
+    """One batch; the same arguments give the same numbers. `turn` chooses the distribution of floats."""
     inputs: dict[str, Array] = {}
     for i, port in enumerate(contract.bind(sizes).inputs):
         rng = np.random.default_rng([seed, i])
         limits = (ranges or {}).get(port.name) or default_range(port.type)
-        limits = Range("normal") if plain and limits.kind == "uniform" else limits
+        limits = TURNS.get((turn, limits.kind), limits)
         inputs[port.name] = _extreme(port, limits, rng) if kind == "extreme" else _random(port, limits, rng)
     return Batch(name, kind, dict(sizes), inputs, seed)
 
@@ -96,7 +100,7 @@ def _random(port: Port, limits: Range, rng: np.random.Generator) -> Array:
 
 
 def _extreme(port: Port, limits: Range, rng: np.random.Generator) -> Array:
-    """Random picks from the ends of the range; the first of several samples is zero if the range holds zero."""
+    """Random picks from `EXTREMES` or the ends of the range; of several samples the first is zero, if that is valid."""
     shape = _shape(port)
     choices = EXTREMES if limits.kind == "normal" else (limits.low, limits.high)
     values = np.asarray(rng.choice(np.asarray(choices), shape))

@@ -57,13 +57,17 @@ def test_ranges_are_kept_and_reached() -> None:
     assert np.abs(batches[1].inputs["x"]).max() < 10, "the second one is normal"
     assert set(np.unique(batches[-1].inputs["ids"])) == {3, 5}
     assert set(np.unique(batches[-1].inputs["x"])) == {0, 255}
+    plain = make_batches(TWO)
+    assert min(b.inputs["x"].min() for b in plain[:2]) < 0
+    assert 0 <= plain[2].inputs["x"].min() < plain[2].inputs["x"].max() < 1
 
 
 def test_extreme_floats_are_large_on_both_sides_with_a_zero_sample() -> None:
-    x = make_batches(TWO)[-1].inputs["x"]
-    assert (x.min(), x.max()) == (-1000, 1000)
+    x = make_batch(TWO, {"batch": 3, "length": 4}, 0, kind="extreme").inputs["x"]
+    assert (x.min(), x.max()) == (-100, 100)
     assert (x[0] == 0).all()
     assert x[1:].any()
+    assert make_batches(TWO)[-1].inputs["x"].any(), "a single sample is not all zero"
 
 
 def test_no_seed_is_refused() -> None:
@@ -87,7 +91,7 @@ def test_plan_follows_graph_and_model() -> None:
     assert plan.single == ("batch",)
     assert {b.sizes["batch"] for b in batches} == {1}
     batches, plan = plan_batches(toy.CONTRACT, toy.graph(), hints={"batch": [2, 4]}, seeds=[9])
-    assert [b.sizes["batch"] for b in batches] == [2, 4, 4]
+    assert [b.sizes["batch"] for b in batches] == [2, 4, 2]
     assert [b.seed for b in batches] == [9, 10, 11]
 
 
