@@ -7,12 +7,36 @@ from collections.abc import Sequence
 from kexport.errors import ConfigError
 from kexport.ir.graph import Graph
 from kexport.ir.verifier import verify_graph
+from kexport.passes import (
+    absorb_moves,
+    algebra,
+    choices,
+    cse,
+    dead_code,
+    fold_batch_norm,
+    fold_constants,
+    fold_sizes,
+    fuse_activation,
+    fuse_bias,
+    fuse_pad,
+    layout,
+    recognize,
+    recognize_norms,
+    sink_transposes,
+)
 from kexport.rewrite import Log, Pass
 
-PASSES: dict[str, Pass] = {}
+PASSES: dict[str, Pass] = {
+    module.PASS.name: module.PASS
+    for module in (
+        dead_code, fold_sizes, fold_constants, cse, choices, layout, absorb_moves, algebra, recognize, recognize_norms,
+        fuse_pad, fold_batch_norm, fuse_bias, fuse_activation, sink_transposes,
+    )
+}  # fmt: skip
 """Every pass by its name, which is the name of its file."""
 
-OPTIMIZE: tuple[str, ...] = ()
+_FOR_SOME = {fuse_activation.PASS.name, sink_transposes.PASS.name}
+OPTIMIZE: tuple[str, ...] = tuple(name for name in PASSES if name not in _FOR_SOME)
 """What makes any graph smaller and faster, for every target."""
 
 _MAX_ROUNDS = 8

@@ -195,10 +195,7 @@ def _is_free(value: Value, perm: Perm) -> bool:
     above = transpose_above(value)
     if above is not None and _perm(above) == perm:
         return True
-    padded = _padded(value, perm)
-    inv = inverse(perm)
-    undone = any(isinstance(u.op, ops.Transpose) and u.op.perm == inv for u in value.users)
-    return value.is_constant or undone or keeps_order(padded, inv)
+    return value.is_constant or keeps_order(_padded(value, perm), inverse(perm))
 
 
 def _untransposed(value: Value, perm: Perm, rewriter: Rewriter) -> Value:
@@ -252,6 +249,74 @@ def sink_through_flatten(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(node.op, x, rewriter.add(ops.Reshape(w.data.shape), rows), *node.inputs[2:])
 
 
+@rule(ops.Reshape)
+def sink_through_reshape(node: Node, rewriter: Rewriter) -> Replacement:
+    """Axes that a reshape joins or splits move together, where only transposes follow."""
+    above = transpose_above(node.inputs[0])
+    if above is None or not only_transposed(node):
+        return None
+    perm, shape = _perm(above), node.output.type.shape
+    groups = axis_groups(above.output.type.shape, shape)
+    if groups is None or not all(_adjacent([perm[i] for i in old]) for old, _ in groups):
+        return Skip("the reshape mixes axes that were apart")
+    order = [n for _, new in sorted(groups, key=lambda g: perm[g[0][0]]) for n in new]
+    return _sunk(rewriter, ops.Reshape(tuple(shape[n] for n in order)), above, perm=inverse(tuple(order)))
+
+
+@rule(ops.Transpose)
+def meet_through_reshape(node: Node, rewriter: Rewriter) -> Replacement:
+    """T(reshape(T(x))) is reshape(T(x)), if the reshape's axes stay together."""
+    middle = node.inputs[0].producer
+    if middle is None or not isinstance(middle.op, ops.Reshape) or not rewriter.only_use(node.inputs[0]):
+        return None
+    above, perm = transpose_above(middle.inputs[0]), _perm(node)
+    if above is None:
+        return None
+    groups = axis_groups(middle.inputs[0].type.shape, middle.output.type.shape)
+    place = inverse(perm)
+    if groups is None or not all(new and _adjacent([place[n] for n in new]) for _, new in groups):
+        return Skip("the reshape mixes axes that end up apart")
+    order = tuple(i for old, _ in sorted(groups, key=lambda g: place[g[1][0]]) for i in old)
+    return rewriter.add(ops.Reshape(node.output.type.shape), rewriter.add(ops.Transpose(order), middle.inputs[0]))
+
+
+def axis_groups(old: Sequence[Dim], new: Sequence[Dim]) -> list[tuple[list[int], list[int]]] | None:
+    """The smallest runs of axes of equal product that a reshape maps to each other; None if that is undecidable."""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(old) and j < len(new):
+        first, left, right = (i, j), old[i], new[j]
+        i, j = i + 1, j + 1
+        while left != right:
+            longer = _is_longer(left, right)
+            if longer and j < len(new):
+                right, j = right * new[j], j + 1
+            elif longer is False and i < len(old):
+                left, i = left * old[i], i + 1
+            else:
+                return None
+        groups.append((list(range(first[0], i)), list(range(first[1], j))))
+    if groups:
+        groups[-1][0].extend(range(i, len(old)))
+        groups[-1][1].extend(range(j, len(new)))
+    return groups
+
+
+def _is_longer(left: Dim, right: Dim) -> bool | None:
+    """Whether axes on the right are to be joined next to reach the same product."""
+    if not isinstance(left, SymDim) and not isinstance(right, SymDim):
+        return left > right
+    if left == 0 or right == 0:
+        return None
+    if (left // right) * right == left:
+        return True
+    return False if (right // left) * left == right else None
+
+
+def _adjacent(axes: Sequence[int]) -> bool:
+    return list(axes) == list(range(axes[0], axes[0] + len(axes)))
+
+
 @rule(ops.Transpose)
 def transpose_to_reshape(node: Node, rewriter: Rewriter) -> Replacement:
     """A transpose that only moves axes of size 1 is a reshape."""
@@ -281,6 +346,8 @@ SINK = (
     sink_through_reduction,
     sink_through_gather,
     sink_through_flatten,
+    sink_through_reshape,
+    meet_through_reshape,
     sink_if_it_cancels,
 )
 """The rules that move transposes."""
@@ -290,7 +357,7 @@ SETTLE = (merge_transposes, transpose_to_reshape, merge_reshapes)
 
 
 class SinkTransposes:
-    """The pass: `SINK` to rest, then `SETTLE`; a target's own rules come before."""
+    """The pass: `SINK` to rest, then `SETTLE`, until neither finds more; a target's own rules come before."""
 
     name = "sink_transposes"
 
@@ -299,8 +366,10 @@ class SinkTransposes:
 
     def run(self, graph: Graph, log: Log | None = None) -> bool:
         """Edit `graph`; True if anything moved."""
-        moved = self._sink.run(graph, log)
-        return self._settle.run(graph, log) or moved
+        changed = False
+        while self._sink.run(graph, log) | self._settle.run(graph, log):
+            changed = True
+        return changed
 
 
 PASS = SinkTransposes()

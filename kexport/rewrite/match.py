@@ -13,6 +13,7 @@ from kexport.ir.op import Array, Op, infer
 from kexport.ir.types import DType
 
 _MOST_UNIFORM = 1 << 16
+_MOST_EXACT = 1 << 53
 _DEPTH = 8
 
 
@@ -31,12 +32,32 @@ def uniform(value: Value) -> float | None:
     if not 0 < data.size <= _MOST_UNIFORM or data.dtype.kind in "Oc":
         return None
     first = data.reshape(-1)[0]
+    if data.dtype.kind in "iu" and abs(int(first)) > _MOST_EXACT:
+        return None
     return float(first) if data.size == 1 or bool((data == first).all()) else None
+
+
+def is_constant(value: Value) -> bool:
+    """Whether a value is a constant or one number everywhere."""
+    return value.is_constant or made_by(value, ops.Full) is not None
+
+
+def is_single(value: Value) -> bool:
+    """Whether a value is read once and is no output, so that who reads it may absorb its producer."""
+    node = value.producer
+    return len(value.uses) == 1 and not (node and node.graph and node.graph.is_output(value))
+
+
+def axes_of(node: Node) -> tuple[int, ...]:
+    """The `axes` of an op, or its one `axis`, counted from the front of its first operand."""
+    attributes, rank = node.op.attributes(), node.inputs[0].type.rank
+    axes: tuple[int, ...] = attributes["axes"] if "axes" in attributes else (attributes["axis"],)
+    return tuple(a % rank for a in axes)
 
 
 def is_close(number: float | None, wanted: float, dtype: DType) -> bool:
     """Whether a constant is the number that the author of a model wrote, rounded a few times to `dtype`."""
-    epsilon = {DType.F16: 1e-3, DType.BF16: 8e-3, DType.F64: 1e-7}.get(dtype, 1e-6)
+    epsilon = {DType.F16: 1e-3, DType.BF16: 8e-3, DType.F64: 1e-12}.get(dtype, 1e-6)
     return number is not None and abs(number - wanted) <= epsilon * abs(wanted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType
 from kexport.ir.verifier import verify_graph
-from kexport.passes.sink_transposes import PASS, inverse, keeps_order
+from kexport.passes.sink_transposes import PASS, axis_groups, inverse, keeps_order
 
 LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-BATCH = symbol("batch")
+BATCH, LENGTH = symbol("batch"), symbol("length")
 Build = Callable[[Graph, Value], Value]
 
 
@@ -158,6 +159,48 @@ def test_it_transposes_another_operand_when_that_pays() -> None:
     check(graph, at_most=1)
 
 
+def test_a_channel_shuffle_takes_one_transpose() -> None:
+    def body(g: Graph, x: Value) -> Value:
+        y = g.add(ops.Reshape((BATCH, 4, 5, 2, 3)), x).output
+        y = g.add(ops.Transpose((0, 1, 2, 4, 3)), y).output
+        return g.add(ops.Reshape((BATCH, 4, 5, 6)), y).output
+
+    check(wrapped(body, (BATCH, 6, 4, 5)), at_most=1)
+
+
+def test_axes_joined_before_a_transpose() -> None:
+    def body(g: Graph, x: Value) -> Value:
+        return g.add(ops.Reshape((BATCH, 20, 3)), x).output
+
+    graph = wrapped(body, last=False)
+    y = graph.outputs[0].value
+    graph.output("t", graph.add(ops.Transpose((0, 2, 1)), y).output)
+    check(graph, at_most=2)
+    only = Graph()
+    x = only.input("x", TensorType(DType.F32, (BATCH, 3, 4, 5)))
+    joined = only.add(ops.Reshape((BATCH, 20, 3)), only.add(ops.Transpose(LAST), x).output).output
+    only.output("t", only.add(ops.Transpose((0, 2, 1)), joined).output)
+    check(only, at_most=0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "groups"),
+    [
+        ((2, 3, 4), (6, 4), [([0, 1], [0]), ([2], [1])]),
+        ((BATCH, 12), (BATCH, 3, 4), [([0], [0]), ([1], [1, 2])]),
+        ((BATCH, 4, LENGTH), (BATCH, 4 * LENGTH), [([0], [0]), ([1, 2], [1])]),
+        ((BATCH * LENGTH, 4), (BATCH, LENGTH, 4), [([0], [0, 1]), ([1], [2])]),
+        ((2, 3, 1, 1), (6,), [([0, 1, 2, 3], [0])]),
+        ((6,), (6, 1), [([0], [0, 1])]),
+        ((4, 6), (6, 4), [([0, 1], [0, 1])]),
+        ((BATCH, LENGTH), (LENGTH, BATCH), None),
+        ((), (1, 1), []),
+    ],
+)
+def test_axis_groups(old: tuple[Any, ...], new: tuple[Any, ...], groups: Any) -> None:
+    assert axis_groups(old, new) == groups
+
+
 def test_unit_axes_move_by_reshape() -> None:
     graph = Graph()
     x = graph.input("x", TensorType(DType.F32, (BATCH, 1, 1, 8)))
@@ -210,6 +253,11 @@ def _random_node(graph: Graph, pool: list[Value], rng: np.random.Generator) -> V
         case 7:
             pads = tuple((int(rng.integers(2)), 0) if i == axis else (0, 0) for i in range(rank))
             return graph.add(ops.Pad(pads), value).output
+        case 8 if rank == 4:
+            a, b, c, d = shape
+            joined = graph.add(ops.Reshape((a, b, c * d) if axis < 2 else (a * b, c, d)), value).output
+            turned = graph.add(ops.Transpose((1, 2, 0)), joined).output
+            return graph.add(ops.Reshape((*turned.type.shape[:2], a, b) if axis == 2 else shape), turned).output
         case 8:
             return graph.add(ops.Concat(axis), value, value).output if shape[axis] < 9 else value
         case _:

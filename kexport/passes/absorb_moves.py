@@ -1,0 +1,120 @@
+"""Lets ops do by themselves what a move before them does: broadcasting, transposing, picking, reducing nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node, Value
+from kexport.ops.binary import Binary
+from kexport.ops.reduce import Reduce
+from kexport.rewrite import Rewriter, RulePass, rule
+from kexport.rewrite.match import axes_of, fits, is_single, made_by, uniform
+from kexport.rewrite.rule import Replacement
+
+
+@rule(Binary, ops.Select)
+def broadcast_operand(node: Node, rewriter: Rewriter) -> Replacement:
+    """An operand need not be broadcast first; one number everywhere is a scalar."""
+    for i, value in enumerate(node.inputs):
+        narrow = _narrow(value, rewriter)
+        operands = (*node.inputs[:i], narrow, *node.inputs[i + 1 :])
+        if narrow is not value and fits(node, node.op, *operands):
+            return rewriter.add(node.op, *operands)
+    return None
+
+
+def _narrow(value: Value, rewriter: Rewriter) -> Value:
+    maker = value.producer
+    match maker and maker.op:
+        case ops.BroadcastTo() if maker:
+            return maker.inputs[0]
+        case ops.Full(value=number, dtype=dtype):
+            return rewriter.constant(np.asarray(number, dtype.numpy))
+        case _ if value.data is not None and value.data.size > 1 and uniform(value) is not None:
+            return rewriter.constant(value.data.reshape(-1)[0])
+        case _:
+            return value
+
+
+@rule(ops.BroadcastTo)
+def broadcast_of_constant(node: Node, rewriter: Rewriter) -> Replacement:
+    """A constant scalar in every place is `full`."""
+    (x,) = node.inputs
+    if x.data is None or x.data.size != 1 or x.data.dtype.kind not in "fiub":
+        return None
+    return rewriter.add(ops.Full(node.output.type.shape, x.data.item(), x.type.dtype))
+
+
+@rule(ops.MatMul)
+def transposed_operand(node: Node, rewriter: Rewriter) -> Replacement:
+    """A product transposes the last two axes of its operands by itself."""
+    op: Any = node.op
+    a, b = node.inputs
+    if inner := _swapped(a):
+        return rewriter.add(replace(op, transpose_a=not op.transpose_a), inner, b)
+    if inner := _swapped(b):
+        return rewriter.add(replace(op, transpose_b=not op.transpose_b), a, inner)
+    return None
+
+
+def _swapped(value: Value) -> Value | None:
+    node, rank = made_by(value, ops.Transpose), value.type.rank
+    if node is None or node.op != ops.Transpose((*range(rank - 2), rank - 1, rank - 2)):
+        return None
+    return node.inputs[0]
+
+
+@rule(Reduce)
+def reduce_nothing(node: Node, rewriter: Rewriter) -> Replacement:
+    """A reduction of axes of size 1 moves no number."""
+    (x,) = node.inputs
+    if any(x.type.shape[a] != 1 for a in axes_of(node)):
+        return None
+    return x if x.type == node.output.type else rewriter.add(ops.Reshape(node.output.type.shape), x)
+
+
+@rule(ops.ReduceSum, ops.ReduceMean, ops.ReduceMax, ops.ReduceMin, ops.ReduceProd, ops.ReduceAny, ops.ReduceAll)
+def reduce_of_reduce(node: Node, rewriter: Rewriter) -> Replacement:
+    """A sum of sums is one sum, where all sums have as many terms."""
+    inner = made_by(node.inputs[0], type(node.op))
+    if inner is None or not is_single(node.inputs[0]):
+        return None
+    gone = set(axes_of(inner))
+    left = [i for i in range(inner.inputs[0].type.rank) if inner.op.attributes()["keepdims"] or i not in gone]
+    merged = replace(cast(Reduce, node.op), axes=tuple(sorted(gone | {left[a] for a in axes_of(node)})))
+    return rewriter.add(merged, *inner.inputs) if fits(node, merged, *inner.inputs) else None
+
+
+@rule(ops.Gather)
+def gather_of_steps(node: Node, rewriter: Rewriter) -> Replacement:
+    """Constant indices at even steps are a slice; all of them backwards are a reverse."""
+    op: Any = node.op
+    x, indices = node.inputs
+    if indices.data is None or indices.data.ndim > 1 or not indices.data.size or op.batch_dims:
+        return None
+    axis = op.axis % x.type.rank
+    found = [int(i) for i in indices.data.reshape(-1)]
+    steps = {b - a for a, b in pairwise(found)} or {1}
+    if steps == {-1} and found[-1] == 0 and x.type.shape[axis] == len(found):
+        return rewriter.add(ops.Reverse((axis,)), x)
+    step = steps.pop()
+    if steps or step < 1:
+        return None
+    begin = [found[0] if i == axis else 0 for i in range(x.type.rank)]
+    end = [found[-1] + 1 if i == axis else d for i, d in enumerate(x.type.shape)]
+    strides = [step if i == axis else 1 for i in range(x.type.rank)]
+    piece = rewriter.add(ops.Slice(tuple(begin), tuple(end), tuple(strides)), x)
+    return piece if piece.type == node.output.type else rewriter.add(ops.Reshape(node.output.type.shape), piece)
+
+
+PASS = RulePass(
+    "absorb_moves",
+    (
+        broadcast_operand, broadcast_of_constant, transposed_operand, reduce_nothing, reduce_of_reduce, gather_of_steps,
+    ),
+)  # fmt: skip

@@ -1,0 +1,293 @@
+"""Identities of numbers: neutral elements, double negation, constants gathered and moved to the right.
+
+A rule keeps every result within a rounding or two of what it was. Only the sign of a zero may change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.op import Array, Op
+from kexport.ir.types import DType
+from kexport.rewrite import Rewriter, RulePass, Skip, rule
+from kexport.rewrite.match import fits, is_constant, is_single, made_by, nonnegative, uniform
+from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+
+_INF = float("inf")
+_MOST_EXPONENT = 14
+"""A power of two and its reciprocal up to here are normal numbers of every float type."""
+_COMMUTATIVE = (
+    ops.Add, ops.Mul, ops.Maximum, ops.Minimum, ops.Equal, ops.NotEqual, ops.LogicalAnd, ops.LogicalOr,
+    ops.LogicalXor, ops.BitAnd, ops.BitOr, ops.BitXor, ops.SquaredDifference,
+)  # fmt: skip
+_MIRRORED: dict[type[Op], Op] = {
+    ops.Less: ops.Greater(),
+    ops.Greater: ops.Less(),
+    ops.LessEqual: ops.GreaterEqual(),
+    ops.GreaterEqual: ops.LessEqual(),
+}
+
+
+@rule(*_COMMUTATIVE, *_MIRRORED)
+def constant_right(node: Node, rewriter: Rewriter) -> Replacement:
+    """c + x is x + c; c < x is x > c."""
+    a, b = node.inputs
+    if not is_constant(a) or is_constant(b):
+        return None
+    return rewriter.add(_MIRRORED.get(type(node.op), node.op), b, a)
+
+
+_NEUTRAL: dict[type[Op], float] = {
+    ops.Add: 0, ops.Sub: 0, ops.Mul: 1, ops.Div: 1, ops.Pow: 1, ops.Maximum: -_INF, ops.Minimum: _INF,
+    ops.LogicalAnd: 1, ops.LogicalOr: 0, ops.LogicalXor: 0, ops.BitOr: 0, ops.BitXor: 0, ops.ShiftLeft: 0,
+    ops.ShiftRight: 0,
+}  # fmt: skip
+
+
+@rule(*_NEUTRAL)
+def neutral(node: Node, rewriter: Rewriter) -> Replacement:
+    """x + 0, x * 1, x ** 1, x and true, … are x."""
+    x, c = node.inputs
+    return x if uniform(c) == _NEUTRAL[type(node.op)] and x.type == node.output.type else None
+
+
+_ABSORBING: dict[type[Op], float] = {ops.LogicalAnd: 0, ops.LogicalOr: 1, ops.BitAnd: 0}
+
+
+@rule(*_ABSORBING)
+def absorbing(node: Node, rewriter: Rewriter) -> Replacement:
+    """x and false is false; x or true is true."""
+    value, type = uniform(node.inputs[1]), node.output.type
+    if value is None or value != _ABSORBING[node.op.__class__]:
+        return None
+    return rewriter.add(ops.Full(type.shape, bool(value) if type.dtype is DType.BOOL else 0, type.dtype))
+
+
+@rule(ops.Maximum, ops.Minimum, ops.LogicalAnd, ops.LogicalOr, ops.BitAnd, ops.BitOr)
+def both_the_same(node: Node, rewriter: Rewriter) -> Replacement:
+    """max(x, x) is x."""
+    a, b = node.inputs
+    return a if a is b else None
+
+
+@rule(ops.Neg, ops.LogicalNot, ops.BitNot)
+def undone(node: Node, rewriter: Rewriter) -> Replacement:
+    """-(-x) is x."""
+    inner = made_by(node.inputs[0], type(node.op))
+    return inner.inputs[0] if inner else None
+
+
+@rule(ops.Abs, ops.Floor, ops.Ceil, ops.Round, ops.Sign, ops.Relu, ops.Relu6)
+def repeated(node: Node, rewriter: Rewriter) -> Replacement:
+    """floor(floor(x)) is floor(x)."""
+    return node.inputs[0] if made_by(node.inputs[0], type(node.op)) else None
+
+
+@rule(ops.Relu, ops.Abs)
+def of_nonnegative(node: Node, rewriter: Rewriter) -> Replacement:
+    """relu and |.| of what is never negative are that."""
+    return node.inputs[0] if nonnegative(node.inputs[0]) else None
+
+
+@rule(ops.Relu6)
+def relu6_of_relu(node: Node, rewriter: Rewriter) -> Replacement:
+    """relu6(relu(x)) is relu6(x)."""
+    inner = made_by(node.inputs[0], ops.Relu)
+    return rewriter.add(node.op, inner.inputs[0]) if inner else None
+
+
+@rule(ops.Square, ops.Abs, ops.Cos, ops.Cosh)
+def even(node: Node, rewriter: Rewriter) -> Replacement:
+    """The square of -x or |x| is that of x."""
+    inner = made_by(node.inputs[0], ops.Neg, ops.Abs)
+    return rewriter.add(node.op, inner.inputs[0]) if inner and inner.op != node.op else None
+
+
+# --- signs
+
+
+@rule(ops.Add)
+def add_negative(node: Node, rewriter: Rewriter) -> Replacement:
+    """a + -b is a - b."""
+    a, b = node.inputs
+    if minus := made_by(b, ops.Neg):
+        return rewriter.add(ops.Sub(), a, minus.inputs[0])
+    if minus := made_by(a, ops.Neg):
+        return rewriter.add(ops.Sub(), b, minus.inputs[0])
+    return None
+
+
+@rule(ops.Sub)
+def subtract_negative(node: Node, rewriter: Rewriter) -> Replacement:
+    """a - -b is a + b."""
+    a, b = node.inputs
+    minus = made_by(b, ops.Neg)
+    return rewriter.add(ops.Add(), a, minus.inputs[0]) if minus else None
+
+
+@rule(ops.Sub)
+def subtract_constant(node: Node, rewriter: Rewriter) -> Replacement:
+    """x - c is x + -c, for floats."""
+    x, c = node.inputs
+    if c.data is None or x.is_constant or not c.type.dtype.is_float:
+        return None
+    return rewriter.add(ops.Add(), x, rewriter.constant(np.negative(c.data)))
+
+
+@rule(ops.Neg)
+def negative_difference(node: Node, rewriter: Rewriter) -> Replacement:
+    """-(a - b) is b - a."""
+    inner = made_by(node.inputs[0], ops.Sub)
+    return rewriter.add(inner.op, *inner.inputs[::-1]) if inner and rewriter.only_use(node.inputs[0]) else None
+
+
+@rule(ops.Mul, ops.Div)
+def times_minus_one(node: Node, rewriter: Rewriter) -> Replacement:
+    """x * -1 is -x; -x * c is x * -c."""
+    x, c = node.inputs
+    if uniform(c) == -1 and x.type == node.output.type:
+        return rewriter.add(ops.Neg(), x)
+    minus = made_by(x, ops.Neg)
+    if minus is None or c.data is None or not c.type.dtype.is_float:
+        return None
+    return rewriter.add(node.op, minus.inputs[0], rewriter.constant(np.negative(c.data)))
+
+
+@rule(ops.Sub)
+def zero_minus(node: Node, rewriter: Rewriter) -> Replacement:
+    """0 - x is -x."""
+    zero, x = node.inputs
+    return rewriter.add(ops.Neg(), x) if uniform(zero) == 0 and x.type == node.output.type else None
+
+
+# --- powers and quotients
+
+_POWERS: dict[float, Op] = {2: ops.Square(), 0.5: ops.Sqrt(), -1: ops.Reciprocal(), -0.5: ops.Rsqrt()}
+
+
+@rule(ops.Pow)
+def power(node: Node, rewriter: Rewriter) -> Replacement:
+    """x ** 2 is square(x); likewise 3, 1/2, -1 and -1/2."""
+    x, exponent = Term(rewriter, node.inputs[0]), uniform(node.inputs[1])
+    if exponent is None or not x.type.dtype.is_float or x.type != node.output.type:
+        return None
+    if exponent == 3:
+        return (x.of(ops.Square()) * x).value
+    return x.of(_POWERS[exponent]).value if exponent in _POWERS else None
+
+
+@rule(ops.Mul)
+def square(node: Node, rewriter: Rewriter) -> Replacement:
+    """x * x is square(x)."""
+    a, b = node.inputs
+    return rewriter.add(ops.Square(), a) if a is b and a.type.dtype.is_float else None
+
+
+@rule(ops.Sqrt)
+def root_of_square(node: Node, rewriter: Rewriter) -> Replacement:
+    """sqrt(square(x)) is |x|."""
+    inner = made_by(node.inputs[0], ops.Square)
+    return rewriter.add(ops.Abs(), inner.inputs[0]) if inner else None
+
+
+@rule(ops.Div)
+def one_over(node: Node, rewriter: Rewriter) -> Replacement:
+    """1 / x is reciprocal(x)."""
+    one, x = node.inputs
+    return rewriter.add(ops.Reciprocal(), x) if uniform(one) == 1 and x.type == node.output.type else None
+
+
+@rule(ops.Reciprocal)
+def one_over_root(node: Node, rewriter: Rewriter) -> Replacement:
+    """1 / sqrt(x) is rsqrt(x)."""
+    inner = made_by(node.inputs[0], ops.Sqrt)
+    return rewriter.add(ops.Rsqrt(), inner.inputs[0]) if inner else None
+
+
+@rule(ops.Mul)
+def times_reciprocal(node: Node, rewriter: Rewriter) -> Replacement:
+    """a * (1/b) is a / b."""
+    for a, b in (node.inputs, node.inputs[::-1]):
+        if (inner := made_by(b, ops.Reciprocal)) and is_single(b):
+            return rewriter.add(ops.Div(), a, inner.inputs[0])
+    return None
+
+
+@rule(ops.Div)
+def divide_by_power_of_two(node: Node, rewriter: Rewriter) -> Replacement:
+    """x / c is x * (1/c) where 1/c is exact: where c is a power of two. Elsewhere it would round twice."""
+    x, c = node.inputs
+    if c.data is None or x.is_constant or c.data.size == 0:
+        return None
+    wide = c.data.astype(np.float64)
+    mantissa, exponent = np.frexp(wide)
+    if not bool(((np.abs(mantissa) == 0.5) & (np.abs(exponent) <= _MOST_EXPONENT)).all()):
+        return Skip("1/c is not exact")
+    return rewriter.add(ops.Mul(), x, rewriter.constant((1 / wide).astype(c.data.dtype)))
+
+
+# --- constants that meet
+
+
+@rule(ops.Add)
+def add_constants(node: Node, rewriter: Rewriter) -> Replacement:
+    """(x + a) + b is x + (a + b), unless a and b nearly cancel: then the order may be meant to round."""
+    return _merge(node, rewriter, _sum)
+
+
+@rule(ops.Mul)
+def multiply_constants(node: Node, rewriter: Rewriter) -> Replacement:
+    """(x * a) * b is x * (a * b), unless that overflows or vanishes."""
+    return _merge(node, rewriter, _product)
+
+
+def _merge(node: Node, rewriter: Rewriter, combine: Any) -> Replacement:
+    inner, b = made_by(node.inputs[0], type(node.op)), node.inputs[1].data
+    if inner is None or b is None or inner.inputs[1].data is None or inner.inputs[0].is_constant:
+        return None
+    if not rewriter.only_use(node.inputs[0]):
+        return Skip("the inner result is used elsewhere")
+    a = inner.inputs[1].data
+    data: Array | Skip = combine(a, b)
+    if isinstance(data, Skip):
+        return data
+    if data.size > max(a.size, b.size):
+        return Skip("the constants would grow")
+    constant = rewriter.constant(data)
+    return rewriter.add(node.op, inner.inputs[0], constant) if fits(node, node.op, inner.inputs[0], constant) else None
+
+
+def _sum(a: Array, b: Array) -> Array | Skip:
+    if a.dtype.kind in "iub":
+        return a + b
+    total = a.astype(np.float64) + b.astype(np.float64)
+    if bool((np.abs(total) < 0.25 * np.maximum(np.abs(a), np.abs(b))).any()):
+        return Skip("the constants cancel")
+    return total.astype(a.dtype)
+
+
+def _product(a: Array, b: Array) -> Array | Skip:
+    if a.dtype.kind in "iub":
+        return a * b
+    with np.errstate(all="ignore"):
+        exact = a.astype(np.float64) * b.astype(np.float64)
+        data = exact.astype(a.dtype)
+    if not bool((np.isfinite(data) & ((data != 0) | (exact == 0))).all()):
+        return Skip("the product is out of range")
+    return data
+
+
+PASS = RulePass(
+    "algebra",
+    (
+        constant_right, neutral, absorbing, both_the_same, undone, repeated, of_nonnegative, relu6_of_relu, even,
+        add_negative, subtract_negative, zero_minus, subtract_constant, negative_difference, times_minus_one, power,
+        square, root_of_square, one_over, one_over_root, times_reciprocal, divide_by_power_of_two, add_constants,
+        multiply_constants,
+    ),
+)  # fmt: skip

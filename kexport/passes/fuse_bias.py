@@ -1,0 +1,46 @@
+"""Constants added to a linear op become its bias, and products with a constant matrix become dense layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.rewrite import Rewriter, RulePass, Skip, rule
+from kexport.rewrite.fold import MAX_GROWTH
+from kexport.rewrite.linear import bias_of, kernel_of, linear_above, with_weights
+from kexport.rewrite.match import vector
+from kexport.rewrite.rule import Replacement
+
+
+@rule(ops.Add)
+def add_to_bias(node: Node, rewriter: Rewriter) -> Replacement:
+    """conv(x) + c, c for each channel."""
+    y, constant = node.inputs
+    channels = y.type.shape[-1] if y.type.rank else 0
+    if not isinstance(channels, int) or y.type != node.output.type:
+        return None
+    shift = vector(constant, y.type.rank, channels)
+    above = linear_above(y, rewriter) if shift is not None else None
+    if shift is None or not isinstance(above, Node):
+        return above if isinstance(above, Skip) else None
+    return with_weights(above, rewriter, above.inputs[0], kernel_of(above), bias_of(above) + shift)
+
+
+@rule(ops.MatMul)
+def dense(node: Node, rewriter: Rewriter) -> Replacement:
+    """x @ w with a constant matrix w; all axes of x but the last are rows."""
+    op: Any = node.op
+    x, w = node.inputs
+    if w.data is None or op.transpose_a or any(d != 1 for d in w.data.shape[:-2]) or w.type.rank > x.type.rank:
+        return None
+    matrix = w
+    if op.transpose_b or w.type.rank > 2:
+        if w.data.nbytes > MAX_GROWTH and len(w.users) > 1:
+            return Skip("the matrix is used elsewhere too and would be held twice")
+        data = w.data.reshape(w.data.shape[-2:])
+        matrix = rewriter.constant(data.T if op.transpose_b else data, w.name)
+    return rewriter.add(ops.Dense(), x, matrix)
+
+
+PASS = RulePass("fuse_bias", (add_to_bias, dense))
