@@ -38,16 +38,17 @@ def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | 
     for output in trace.outputs:
         run.graph.output(output.name, scope.data(output.tensor))
     erase_dead(run.graph, list(run.graph.nodes))
-    report_foreign(run.graph)
+    report_foreign(run)
     return run.graph
 
 
-def report_foreign(graph: Graph) -> None:
-    """Refuse a graph in which ops without a lowering are left.
+def report_foreign(run: Run) -> None:
+    """Refuse a graph in which ops without a lowering are left, or sizes that only they know.
 
     Raises:
         UnsupportedError: names all of them. One that fails only because of another is not named.
     """
-    foreign = [Unsupported(n.origin, n.op.op, n.op.reason) for n in graph.nodes if isinstance(n.op, Foreign)]
+    foreign = [Unsupported(n.origin, n.op.op, n.op.reason) for n in run.graph.nodes if isinstance(n.op, Foreign)]
+    foreign += [run.unknown[s] for s in sorted(run.graph.symbols() & run.unknown.keys())]
     if foreign:
         raise UnsupportedError(list(dict.fromkeys(u for u in foreign if u.reason)) or foreign)

@@ -33,8 +33,8 @@ class Run:
         self.trace, self.paths = trace, paths
         self.graph = Graph(trace.source.name)
         self.foreign: list[Unsupported] = []
+        self.unknown: dict[str, Unsupported] = {}
         self._variables: dict[int, tuple[Any, Value]] = {}
-        self._unknown = 0
 
     def variable(self, tensor: Any) -> Value:
         """The one value of a variable, by its handle, or of an eager tensor."""
@@ -44,14 +44,15 @@ class Run:
         return self._variables[id(tensor)][1]
 
     def new_dim(self) -> Dim:
-        """A symbol for a size of which nothing is known."""
-        self._unknown += 1
-        return symbol(f"unknown_{self._unknown}")
+        """A symbol for a size of which nothing is known, in the result of the last foreign op."""
+        name = f"unknown_{len(self.unknown) + 1}"
+        self.unknown[name] = self.foreign[-1]
+        return symbol(name)
 
     def may_be_consequence(self, error: GraphError) -> bool:
         """Whether an error can come from what is not known about the result of an op without a lowering."""
         if isinstance(error, DimConflict) and is_symbol(error.left) and is_symbol(error.right):
-            return any(str(d).startswith("unknown_") for d in (error.left, error.right))
+            return any(str(d) in self.unknown for d in (error.left, error.right))
         return bool(self.foreign)
 
 
@@ -68,7 +69,7 @@ class Scope:
 
     def lower(self, outputs: Sequence[Any]) -> None:
         """Lower all that `outputs` need."""
-        needed = _reachable(outputs)
+        needed = {id(op) for op in _ancestors(outputs)}
         for op in self.graph.get_operations():
             if id(op) in needed and not self._is_covered(self.run.trace.frame_of(op)):
                 self._lower_op(op)
@@ -235,16 +236,16 @@ class Scope:
             self.env.setdefault(id(tensor), found)
 
 
-def _reachable(outputs: Sequence[Any]) -> set[int]:
-    """The ids of the ops that the outputs depend on."""
-    stack = [t.op for t in outputs]
-    found = {id(op) for op in stack}
+def _ancestors(tensors: Sequence[Any]) -> list[Any]:
+    """The ops that tensors depend on, each once."""
+    stack = [t.op for t in tensors]
+    found = {id(op): op for op in stack}
     while stack:
         for tensor in stack.pop().inputs:
             if id(tensor.op) not in found:
-                found.add(id(tensor.op))
+                found[id(tensor.op)] = tensor.op
                 stack.append(tensor.op)
-    return found
+    return list(found.values())
 
 
 def _is_opaque(tensor: Any) -> bool:
@@ -256,6 +257,8 @@ def _known(op: Any, inputs: Sequence[Found]) -> list[Any]:
     """The operands of an op whose results can be computed here and now, else none."""
     if any(t.dtype in OPAQUE for t in op.outputs) or op.op_def.is_stateful:
         return []
+    if "Random" in op.type and any(o.type in ("ReadVariableOp", "Placeholder") for o in _ancestors(op.inputs)):
+        return []  # the state of a seed generator, which moves on at every call
     data = [v.data for v in inputs if isinstance(v, Value) and v.data is not None]
     return data if len(data) == len(inputs) else []
 

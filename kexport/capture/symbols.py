@@ -28,8 +28,8 @@ class Symbols:
     """The open sizes of a model's inputs.
 
     Axis 0 is `batch` for all inputs. Others are called by their role: `height` and `width` in an image, `length` where
-    the input has one, else `<input>_<axis>`; where several inputs have such axes, with the name of the input in front.
-    `merge` notes that two names mean one size; when all axes of one role are one size, it is called by the role alone.
+    the input has one, else `<input>_<axis>`; with the name of the input in front where several sizes have one role.
+    `merge` notes that two names mean one size: when all sizes of a role are one, the name of the role is enough.
 
     Args:
         inputs: name, numpy-style element type and shape of each input; None is an open size.
@@ -78,14 +78,15 @@ class Symbols:
 
     def _find(self, key: str) -> list[str]:
         """The own names of the axes that a key of the user means."""
-        found = [a.name for a in self.axes if key in (a.name, a.role, f"{self.inputs[a.input][0]}:{a.axis}")]
+        found = [a.name for a in self.axes if key in (a.name, a.role, str(self._dim(a)), self._place(a))]
         if not found:
-            known = dict.fromkeys(
-                [*(a.name for a in self.axes), *(f"{self.inputs[a.input][0]}:{a.axis}" for a in self.axes)]
-            )
+            known = dict.fromkeys([*(str(self._dim(a)) for a in self.axes), *map(self._place, self.axes)])
             hint = f"open sizes are {', '.join(known)}" if known else "all sizes of the inputs are fixed"
             raise ConfigError(f"no input has an open size {key!r}", hint=hint)
         return found
+
+    def _place(self, axis: Axis) -> str:
+        return f"{self.inputs[axis.input][0]}:{axis.axis}"
 
     def _unite(self, a: str | int, b: str | int) -> None:
         a, b = self._root(a), self._root(b)

@@ -9,6 +9,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"(Eager)?PyFunc.*", "a Python function runs inside the model; write it with keras.ops"),
     (r".*String.*|AsString|Unicode.*|StaticRegex.*|RegexReplace|Substr", "strings have to be handled before the model"),
     (r".*Lookup.*|.*HashTable.*", "lookup tables have to be applied before the model"),
+    (r"StatelessRandomGetKeyCounter|TensorList.*", ""),
     (r"Stateless(Random|Trunc|Multinomial|Parameterized).*|Random.*|Truncated.*|Multinomial|.*RngReadAndSkip.*",
      "it draws random numbers; make them an input of the model"),
     (r"Cholesky.*|Matrix(Solve|Inverse|Determinant|TriangularSolve).*|Qr|Svd|Eig|SelfAdjointEig.*|LogMatrixDeterminant",
@@ -20,9 +21,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
     (r"While|StatelessWhile", "loops on data cannot be exported yet"),
     (r"Case|StatelessCase", "branches on data cannot be exported yet"),
-    (r"TensorList.*", ""),
 )  # fmt: skip
-"""(pattern of op types, reason); the first that matches counts. None is given where another op is to blame: a loop."""
+"""(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
 
 
 def reason(op: Any) -> str:
