@@ -29,6 +29,9 @@ PUBLIC = {"kexport.errors", "kexport.project"}
 TARGET_MAY = {"kexport.errors", "kexport.ir", "kexport.ops", "kexport.rewrite", "kexport.passes", "kexport.target"}
 """What a target may import of kexport, besides its root."""
 
+SHARED = {"kexport_graphdef", "kexport_js"}
+"""Packages beside the targets that several of them may import."""
+
 NUMERIC = {"numpy", "ml_dtypes"}
 THIRD_PARTY: dict[str, set[str]] = {
     "kexport": set(),

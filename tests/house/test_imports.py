@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.house.layers import FRAMEWORKS, LAYERS, LAZY, PUBLIC, RUNTIMES, TARGET_MAY, THIRD_PARTY
+from tests.house.layers import FRAMEWORKS, LAYERS, LAZY, PUBLIC, RUNTIMES, SHARED, TARGET_MAY, THIRD_PARTY
 from tests.house.modules import Import, Module, modules, room_of
 
 MODULES = modules()
@@ -82,7 +82,9 @@ def test_third_party_packages_stay_in_their_rooms(module: Module) -> None:
 def test_targets_keep_to_their_own(module: Module) -> None:
     own = module.name.split(".")[0]
     ours = [i for i in module.imports if not is_third_party(i.name) and i.name.split(".")[0].startswith("kexport")]
-    wrong = [i for i in ours if home_of(i.name) != "kexport" and not is_in(home_of(i.name), TARGET_MAY | {own})]
+    wrong = [
+        i for i in ours if home_of(i.name) != "kexport" and not is_in(home_of(i.name), TARGET_MAY | SHARED | {own})
+    ]
     wrong += [i for i in module.imports if is_in(i.name, FRAMEWORKS)]
     wrong += [i for i in module.imports if is_in(i.name, RUNTIMES) and not (i.lazy and module.name == f"{own}.runtime")]
     assert [place(module, i) for i in wrong] == []

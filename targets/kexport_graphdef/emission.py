@@ -1,0 +1,56 @@
+"""Runs the emitters over a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kexport.errors import EmitError
+from kexport.ir.contract import Contract, Port
+from kexport.ir.graph import Graph
+from kexport_graphdef.context import Context
+from kexport_graphdef.dialect import Dialect
+from kexport_graphdef.nodes import Const, NodeDef, Ref, Shape
+from kexport_graphdef.table import OpTable
+
+
+@dataclass
+class Emitted:
+    """A GraphDef: nodes in topological order, constants apart, and which tensors are the inputs and outputs."""
+
+    nodes: list[NodeDef]
+    consts: list[Const]
+    inputs: dict[str, Ref] = field(default_factory=dict[str, Ref])
+    outputs: dict[str, Ref] = field(default_factory=dict[str, Ref])
+
+
+def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> Emitted:
+    """Emit a legalized graph. Each output gets an Identity of its own, so that no two are one tensor.
+
+    Raises:
+        EmitError: a node cannot be emitted in this form; names the layer path.
+        UnsupportedError: nodes without an emitter, all of them.
+    """
+    table.check(graph)
+    if len(graph.inputs) != len(contract.inputs) or len(graph.outputs) != len(contract.outputs):
+        raise EmitError("the graph and the contract have different inputs or outputs", where=graph.name)
+    e = Context(graph, dialect, table)
+    pairs = list(zip(graph.inputs, contract.inputs, strict=True))
+    inputs = {port.name: e.declare(value, port.name, static_shape(port)) for value, port in pairs}
+    names = [e.unique(port.name) for port in contract.outputs]
+    for node in graph.nodes:
+        e.enter(node)
+        try:
+            table.emitters[type(node.op)](e, node)
+        except EmitError as error:
+            raise error.located(node.origin) from None
+    outputs: dict[str, Ref] = {}
+    for output, port, name in zip(graph.outputs, contract.outputs, names, strict=True):
+        ref = e.ref(output.value)
+        e.nodes.append(NodeDef("Identity", name, [ref.name], {"T": ref.dtype}))
+        outputs[port.name] = Ref(name, ref.dtype)
+    return Emitted(e.nodes, e.consts, inputs, outputs)
+
+
+def static_shape(port: Port) -> Shape:
+    """The shape of an input or output, -1 where it is dynamic."""
+    return Shape(tuple(d if isinstance(d, int) else -1 for d in port.type.shape))

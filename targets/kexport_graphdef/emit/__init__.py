@@ -1,0 +1,21 @@
+"""Emitters of the ops that TensorFlow and TensorFlow.js have in common, one file a family as in `kexport.ops`."""
+
+from kexport_graphdef.emit import (
+    activation,
+    binary,
+    conv,
+    create,
+    elementwise,
+    index,
+    layout,
+    matmul,
+    pool,
+    reduce,
+    resize,
+)
+from kexport_graphdef.table import COMMON
+
+__all__ = [
+    "COMMON", "activation", "binary", "conv", "create", "elementwise", "index", "layout", "matmul", "pool", "reduce",
+    "resize",
+]  # fmt: skip

@@ -1,0 +1,52 @@
+"""Ops without operands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import SymDim, product
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_graphdef.context import Context
+from kexport_graphdef.nodes import Ref
+from kexport_graphdef.table import COMMON
+
+MAX_CONSTANT = 1 << 16
+"""Sequences of up to this many elements are stored, longer ones computed."""
+MAX_FULL = 1 << 10
+"""The same for one value everywhere."""
+
+
+@COMMON.emits(ops.Iota)
+def iota(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Iota)
+    dtype = e.dialect.stored(op.dtype)
+    if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
+        return e.const(op.evaluate(), dtype, node.origin or "iota")
+    last = e.op("Reshape", e.sizes.dim(op.length), e.ints([]))
+    x = e.cast(e.op("Range", e.scalar(0), last, e.scalar(1)), dtype)
+    if op.step != 1:
+        x = e.op("Mul", x, e.const(op.step, dtype))
+    return e.op("AddV2", x, e.const(op.start, dtype)) if op.start != 0 else x
+
+
+@COMMON.emits(ops.Full)
+def full(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Full)
+    dtype = e.dialect.stored(op.dtype)
+    count = product(op.shape)
+    if not isinstance(count, SymDim) and count <= MAX_FULL:
+        return e.const(np.asarray(op.evaluate()), dtype)
+    if dtype is DType.BOOL:
+        return e.cast(e.full(op.shape, int(op.value), DType.I32), DType.BOOL)
+    return e.full(op.shape, op.value, dtype)
+
+
+@COMMON.emits(ops.Dims)
+def dims(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Dims)
+    return e.cast(e.dims(op.dims), e.dialect.stored(op.dtype))

@@ -1,0 +1,66 @@
+"""Reductions and running totals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_graphdef.context import Context
+from kexport_graphdef.nodes import Ref
+from kexport_graphdef.table import COMMON
+
+_REDUCE = {
+    ops.ReduceSum: "Sum", ops.ReduceMean: "Mean", ops.ReduceMax: "Max", ops.ReduceMin: "Min", ops.ReduceProd: "Prod",
+    ops.ReduceAny: "Any", ops.ReduceAll: "All",
+}  # fmt: skip
+_OF_NOTHING = {
+    ops.ReduceSum: 0, ops.ReduceMean: math.nan, ops.ReduceMax: -math.inf, ops.ReduceMin: math.inf, ops.ReduceProd: 1,
+    ops.ReduceAny: False, ops.ReduceAll: True,
+}  # fmt: skip
+
+
+@COMMON.emits(*_REDUCE)
+def reduce(e: Context, node: Node) -> Ref:
+    op: Any = node.op
+    (x,) = e.refs(node)
+    shape = node.inputs[0].type.shape
+    axes = sorted(a % len(shape) for a in op.axes)
+    if not axes:
+        return x
+    if any(shape[a] == 0 for a in axes) and x.dtype.is_float:
+        return e.full(node.output.type.shape, _OF_NOTHING[type(op)], x.dtype)
+    return e.op(_REDUCE[type(op)], x, e.ints(axes), keep_dims=op.keepdims)
+
+
+@COMMON.emits(ops.ArgMax, ops.ArgMin)
+def arg_reduce(e: Context, node: Node) -> Ref:
+    op: Any = node.op
+    axis, dtype = op.axis % node.inputs[0].type.rank, e.dialect.stored(op.dtype)
+    made = dtype if dtype is DType.I64 else DType.I32
+    found = e.op(type(op).__name__, *e.refs(node), e.scalar(axis), dtype=made, output_type=made)
+    found = e.op("ExpandDims", found, e.scalar(axis)) if op.keepdims else found
+    return e.cast(found, dtype)
+
+
+@COMMON.emits(ops.CumSum, ops.CumProd)
+def cumulative(e: Context, node: Node) -> Ref:
+    op: Any = node.op
+    kind = {ops.CumSum: "Cumsum", ops.CumProd: "Cumprod"}[type(op)]
+    axis = e.scalar(op.axis % node.inputs[0].type.rank)
+    return e.op(kind, *e.refs(node), axis, exclusive=op.exclusive, reverse=op.reverse)
+
+
+@COMMON.emits(ops.TopK)
+def top_k(e: Context, node: Node) -> tuple[Ref, ...]:
+    op = node.op
+    assert isinstance(op, ops.TopK)
+    return e.op_all("TopKV2", *e.refs(node), e.scalar(op.k), dtypes=(None, DType.I32), sorted=True)
+
+
+@COMMON.emits(ops.Softmax, ops.LogSoftmax)
+def softmax(e: Context, node: Node) -> Ref:
+    """Over the last axis; legalize expands others."""
+    return e.op(type(node.op).__name__, *e.refs(node))

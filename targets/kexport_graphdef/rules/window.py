@@ -1,0 +1,201 @@
+"""Convolutions and pools over windows: two or three axes, plain padding, no groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Node, Value
+from kexport.ops.arrays import lowest
+from kexport.ops.window import explicit_pads
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+
+_NONE = ((0, 0),)
+
+
+@rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool)
+def line_as_image(node: Node, rewriter: Rewriter) -> Replacement:
+    """A line is an image of one row."""
+    op: Any = node.op
+    if node.inputs[0].type.rank != 3:
+        return None
+    changes: dict[str, Any] = {"strides": (1, *op.strides)}
+    if isinstance(op.padding, tuple):
+        changes["padding"] = (*_NONE, *op.padding)
+    if hasattr(op, "window"):
+        changes["window"] = (1, *op.window)
+    if hasattr(op, "dilation"):
+        changes["dilation"] = (1, *op.dilation)
+    if isinstance(getattr(op, "output_padding", None), tuple):
+        changes["output_padding"] = (0, *op.output_padding)
+    x, *rest = node.inputs
+    operands = [_with_row(rewriter, x)]
+    if rest:
+        operands += [rewriter.add(ops.Reshape((1, *rest[0].type.shape)), rest[0]), *rest[1:]]
+    y = rewriter.add(replace(op, **changes), *operands)
+    return rewriter.add(ops.Reshape(node.output.type.shape), y)
+
+
+def _with_row(rewriter: Rewriter, x: Value) -> Value:
+    batch, *rest = x.type.shape
+    return rewriter.add(ops.Reshape((batch, 1, *rest)), x)
+
+
+@rule(ops.Conv)
+def groups(node: Node, rewriter: Rewriter) -> Replacement:
+    """A group for each channel is a depthwise convolution; others are convolved apart."""
+    op: Any = node.op
+    x, kernel, *bias = node.inputs
+    *window, inner, filters = kernel.type.shape
+    if op.groups == 1:
+        return None
+    if inner == 1 and len(op.strides) < 3:
+        depthwise = ops.DepthwiseConv(op.strides, op.padding, op.dilation, op.activation)
+        shape = (*window, op.groups, filters // op.groups)
+        return rewriter.add(depthwise, x, rewriter.add(ops.Reshape(shape), kernel), *bias)
+    parts = [_parts(rewriter, v, -1, op.groups) for v in (x, kernel, *bias)]
+    made = [rewriter.add(replace(op, groups=1), *operands) for operands in zip(*parts, strict=True)]
+    return rewriter.add(ops.Concat(x.type.rank - 1), *made)
+
+
+@rule(ops.ConvTranspose)
+def transposed_groups(node: Node, rewriter: Rewriter) -> Replacement:
+    """Groups are convolved apart."""
+    op: Any = node.op
+    if op.groups == 1:
+        return None
+    parts = [_parts(rewriter, v, -1, op.groups) for v in node.inputs]
+    made = [rewriter.add(replace(op, groups=1), *operands) for operands in zip(*parts, strict=True)]
+    return rewriter.add(ops.Concat(node.output.type.rank - 1), *made)
+
+
+def _parts(rewriter: Rewriter, x: Value, axis: int, count: int) -> Sequence[Value]:
+    axis %= x.type.rank
+    size = x.type.shape[axis] // count
+    if x.data is not None:
+        return [rewriter.constant(piece, x.name) for piece in np.split(x.data, count, axis)]
+    return rewriter.add_all(ops.Split(axis, (size,) * count), x)
+
+
+@rule(ops.DepthwiseConv)
+def depthwise_volume(node: Node, rewriter: Rewriter) -> Replacement:
+    """Over three axes each channel is convolved apart."""
+    op: Any = node.op
+    if len(op.strides) != 3:
+        return None
+    x, kernel, *bias = node.inputs
+    *window, channels, multiplier = kernel.type.shape
+    flat = rewriter.add(ops.Reshape((*window, 1, channels * multiplier)), kernel)
+    count: Any = channels
+    return rewriter.add(ops.Conv(op.strides, op.padding, op.dilation, count, op.activation), x, flat, *bias)
+
+
+@rule(ops.DepthwiseConv)
+def strides_that_differ(node: Node, rewriter: Rewriter) -> Replacement:
+    """TensorFlow's depthwise convolution has one stride for both axes: take every so manieth result."""
+    op: Any = node.op
+    return None if len(set(op.strides)) == 1 else _sparse(node, rewriter)
+
+
+@rule(ops.Conv, ops.DepthwiseConv)
+def strides_and_dilation(node: Node, rewriter: Rewriter) -> Replacement:
+    """There are no kernels for both: every so manieth result of the convolution without strides."""
+    op: Any = node.op
+    both = max(op.strides) > 1 and max(op.dilation) > 1
+    return _sparse(node, rewriter) if both else None
+
+
+def _sparse(node: Node, rewriter: Rewriter) -> Replacement:
+    op: Any = node.op
+    x, kernel, *_ = node.inputs
+    pads = explicit_pads(x.type.shape[1:-1], kernel.type.shape[:-2], op.strides, op.dilation, op.padding)
+    dense = rewriter.add(replace(op, strides=(1,) * len(op.strides), padding=pads), *node.inputs)
+    strides = (1, *op.strides, 1)
+    return rewriter.add(ops.Slice((0,) * len(strides), dense.type.shape, strides), dense)
+
+
+@rule(ops.Conv, ops.ConvTranspose)
+def dilated_kernel(node: Node, rewriter: Rewriter) -> Replacement:
+    """Where there are no dilated kernels: zeros between the elements of the kernel."""
+    op: Any = node.op
+    kernel = node.inputs[1]
+    if max(op.dilation) == 1 or (isinstance(op, ops.Conv) and len(op.strides) < 3) or kernel.data is None:
+        return None
+    *window, c, o = kernel.data.shape
+    wide = np.zeros([(k - 1) * d + 1 for k, d in zip(window, op.dilation, strict=True)] + [c, o], kernel.data.dtype)
+    wide[tuple(slice(None, None, d) for d in op.dilation)] = kernel.data
+    plain = replace(op, dilation=(1,) * len(op.dilation))
+    return rewriter.add(plain, node.inputs[0], rewriter.constant(wide, kernel.name), *node.inputs[2:])
+
+
+@rule(ops.Conv, ops.DepthwiseConv)
+def open_padding(node: Node, rewriter: Rewriter) -> Replacement:
+    """Padding that depends on the input size, or of three axes, as a pad of its own."""
+    op: Any = node.op
+    if isinstance(op.padding, str):
+        return None
+    pads = [p for pair in op.padding for p in pair]
+    is_open = any(isinstance(p, SymDim) for p in pads)
+    if not is_open and not any(pads):
+        return rewriter.add(replace(op, padding="valid"), *node.inputs)
+    if not is_open and len(op.strides) == 2:
+        return None
+    padded = rewriter.add(ops.Pad((*_NONE, *op.padding, *_NONE)), node.inputs[0])
+    return rewriter.add(replace(op, padding="valid"), padded, *node.inputs[1:])
+
+
+@rule(ops.MaxPool)
+def padded_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
+    """Padding of its own, with values that never win."""
+    op: Any = node.op
+    if isinstance(op.padding, str):
+        return None
+    (x,) = node.inputs
+    least: Any = lowest(x.type.dtype.numpy)
+    padded = rewriter.add(ops.Pad((*_NONE, *op.padding, *_NONE), value=least), x)
+    return rewriter.add(replace(op, padding="valid"), padded)
+
+
+@rule(ops.AvgPool)
+def padded_avg_pool(node: Node, rewriter: Rewriter) -> Replacement:
+    """The mean over padded windows, divided by the part of each window that is not padding."""
+    op: Any = node.op
+    if isinstance(op.padding, str):
+        return None
+    (x,) = node.inputs
+    pads, valid = (*_NONE, *op.padding, *_NONE), replace(op, padding="valid")
+    ones = rewriter.add(ops.Full((1, *x.type.shape[1:-1], 1), 1.0, x.type.dtype))
+    sums, parts = (rewriter.add(valid, rewriter.add(ops.Pad(pads), v)) for v in (x, ones))
+    return rewriter.add(ops.Div(), sums, parts)
+
+
+@rule(ops.Conv, ops.DepthwiseConv)
+def fold_pad(node: Node, rewriter: Rewriter) -> Replacement:
+    """Zeros around an image become padding of the convolution."""
+    op: Any = node.op
+    above = node.inputs[0].producer
+    if above is None or len(op.strides) != 2:
+        return None
+    match above.op:
+        case ops.Pad(pads=((0, 0), *pads, (0, 0)), mode="constant", value=0):
+            pass
+        case _:
+            return None
+    sizes, window = above.output.type.shape[1:-1], node.inputs[1].type.shape[:-2]
+    own = explicit_pads(sizes, window, op.strides, op.dilation, op.padding)
+    total = tuple((a + c, b + d) for (a, b), (c, d) in zip(pads, own, strict=True))
+    if any(isinstance(d, SymDim) for pair in total for d in pair):
+        return None
+    return rewriter.add(replace(op, padding=total), above.inputs[0], *node.inputs[1:])
+
+
+RULES = (
+    line_as_image, groups, transposed_groups, depthwise_volume, strides_that_differ, strides_and_dilation,
+    dilated_kernel, fold_pad, open_padding, padded_max_pool, padded_avg_pool,
+)  # fmt: skip

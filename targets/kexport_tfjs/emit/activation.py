@@ -1,0 +1,14 @@
+"""Activation functions that TensorFlow itself lacks."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport_graphdef.context import Context
+from kexport_graphdef.nodes import Ref
+from kexport_tfjs.emit.table import EMITTERS
+
+
+@EMITTERS.emits(ops.Prelu)
+def prelu(e: Context, node: Node) -> Ref:
+    return e.op("Prelu", *e.refs(node))

@@ -1,0 +1,27 @@
+"""Dense layers with bias and activation fused into them."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport_graphdef.context import Context
+from kexport_graphdef.emit.matmul import dense as plain_dense
+from kexport_graphdef.emit.matmul import from_rows, rows
+from kexport_graphdef.nodes import Ref
+from kexport_graphdef.table import activate
+from kexport_tfjs.emit.table import EMITTERS, FUSED
+
+
+@EMITTERS.emits(ops.Dense)
+def dense(e: Context, node: Node) -> Ref:
+    """A fused product of matrices: backends have a fast one for two axes alone."""
+    op = node.op
+    assert isinstance(op, ops.Dense)
+    w, *bias = (e.ref(v) for v in node.inputs[1:])
+    if not bias or not w.dtype.is_float:
+        return plain_dense(e, node)
+    known = op.activation in FUSED
+    fused_ops = ["BiasAdd", FUSED[op.activation or ""]] if known else ["BiasAdd"]
+    y = e.op("_FusedMatMul", rows(e, node), w, *bias, num_args=1, fused_ops=fused_ops, transpose_a=False,
+             transpose_b=False)  # fmt: skip
+    return from_rows(e, node, y if known else activate(e, op.activation, y))

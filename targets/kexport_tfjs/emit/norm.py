@@ -1,0 +1,16 @@
+"""Batch normalization, which backends have as one kernel."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport_graphdef.context import Context
+from kexport_graphdef.nodes import Ref
+from kexport_tfjs.emit.table import EMITTERS
+
+
+@EMITTERS.emits(ops.BatchNorm)
+def batch_norm(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.BatchNorm)
+    return e.op("FusedBatchNormV3", *e.refs(node), epsilon=float(op.epsilon), data_format="NHWC", is_training=False)

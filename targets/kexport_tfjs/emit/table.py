@@ -1,0 +1,13 @@
+"""The table of emitters: its keys are the ops that this target supports."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport_graphdef.emit import COMMON
+from kexport_graphdef.table import OpTable
+
+EMITTERS = OpTable(COMMON)
+EMITTERS.withdraw("TensorFlow.js' executor loses the operands of its bitwise op", ops.BitAnd, ops.BitOr, ops.BitXor)
+
+FUSED = {"relu": "Relu", "relu6": "Relu6", "elu": "Elu", "sigmoid": "Sigmoid"}
+"""Activations that the fused ops of every backend know, by the name that they have there."""

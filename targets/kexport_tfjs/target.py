@@ -1,0 +1,51 @@
+"""The TensorFlow.js target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kexport.ir.contract import Contract
+from kexport.ir.graph import Graph
+from kexport.target import Runtime, Target
+from kexport_graphdef.emission import emit
+from kexport_tfjs.dialect import TFJS
+from kexport_tfjs.emit import EMITTERS
+from kexport_tfjs.legalize import legalize
+from kexport_tfjs.options import TfjsOptions
+from kexport_tfjs.reader import read_contract, validate
+from kexport_tfjs.runtime import PACKAGES, NodeCpu, NodeWasm
+from kexport_tfjs.writer import write_model
+
+
+class TfjsTarget(Target):
+    """Graph models: a folder with `model.json` and shards, for TensorFlow.js in browsers and Node."""
+
+    name = "tfjs"
+    title = "TensorFlow.js"
+    suffix = ".tfjs"
+    extra = "tfjs"
+    options = TfjsOptions
+    emitters = EMITTERS
+
+    def missing(self) -> list[str]:
+        return []
+
+    def legalize(self, graph: Graph, options: TfjsOptions) -> None:
+        legalize(graph)
+
+    def write(self, graph: Graph, contract: Contract, path: Path, options: TfjsOptions) -> None:
+        write_model(path, emit(graph, contract, TFJS, EMITTERS), contract, options.precision)
+
+    def validate(self, path: Path) -> None:
+        validate(path)
+
+    def read_contract(self, path: Path) -> Contract:
+        return read_contract(path)
+
+    def runtimes(self) -> Sequence[Runtime]:
+        return NodeWasm(), NodeCpu()
+
+    def install(self) -> str:
+        """Install the pinned npm packages; returns where."""
+        return str(PACKAGES.install())
