@@ -18,6 +18,7 @@ from kexport.ir.op import Op
 from kexport.ops.binary import Binary
 from kexport.ops.elementwise import Unary
 from kexport.ops.reduce import ArgReduce, Cumulative, Reduce
+from kexport.passes.layout import only_the_last_shape_counts, to_the_same_shape, transpose_of_ones
 from kexport.rewrite import Log, Rewriter, Rule, RulePass, Skip, rule
 from kexport.rewrite.rule import Replacement
 
@@ -317,26 +318,6 @@ def _adjacent(axes: Sequence[int]) -> bool:
     return list(axes) == list(range(axes[0], axes[0] + len(axes)))
 
 
-@rule(ops.Transpose)
-def transpose_to_reshape(node: Node, rewriter: Rewriter) -> Replacement:
-    """A transpose that only moves axes of size 1 is a reshape."""
-    if not keeps_order(node.inputs[0].type.shape, _perm(node)):
-        return None
-    return rewriter.add(ops.Reshape(node.output.type.shape), node.inputs[0])
-
-
-@rule(ops.Reshape)
-def merge_reshapes(node: Node, rewriter: Rewriter) -> Replacement:
-    """Of two reshapes the second counts; one to the shape that is there already is nothing."""
-    source = node.inputs[0]
-    if source.type == node.output.type:
-        return source
-    above = source.producer
-    if above is None or not isinstance(above.op, ops.Reshape):
-        return None
-    return rewriter.add(node.op, above.inputs[0])
-
-
 SINK = (
     merge_transposes,
     sink_through_unary,
@@ -352,7 +333,7 @@ SINK = (
 )
 """The rules that move transposes."""
 
-SETTLE = (merge_transposes, transpose_to_reshape, merge_reshapes)
+SETTLE = (merge_transposes, transpose_of_ones, only_the_last_shape_counts, to_the_same_shape)
 """What is done about those that are left. Apart, because a reshape does not sink."""
 
 

@@ -17,9 +17,6 @@ from kexport_onnx.dtypes import CODES
 from kexport_onnx.kernels import compute_type
 from kexport_onnx.writer import Weight
 
-INLINE_ELEMENTS = 64
-"""Constants that emitters make are shared if they have at most this many elements."""
-
 
 class Ref(NamedTuple):
     """A tensor of the ONNX graph: its name and element type."""

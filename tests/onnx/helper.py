@@ -13,6 +13,7 @@ import onnxruntime as ort
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
+from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport_onnx import TARGET
 from kexport_onnx.options import OnnxOptions
 
@@ -25,9 +26,11 @@ def contract_of(graph: Graph) -> Contract:
     )
 
 
-def export(graph: Graph, path: Path, **options: Any) -> Path:
+def export(graph: Graph, path: Path, optimize: bool = False, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
     chosen, copy = OnnxOptions(**options), graph.copy()
+    if optimize:
+        run_passes(copy, OPTIMIZE)
     TARGET.legalize(copy, chosen)
     TARGET.write(copy, contract_of(graph), path, chosen)
     TARGET.validate(path)

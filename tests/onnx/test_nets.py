@@ -36,7 +36,7 @@ def test_numbers(net: Callable[[], Graph], sizes: dict[str, int], tmp_path: Path
     graph = net()
     inputs = images(graph, sizes)
     expected = evaluate(graph, inputs, wide=True)
-    found = run(export(graph, tmp_path / "net.onnx"), inputs)
+    found = run(export(graph, tmp_path / "net.onnx", optimize=True), inputs)
     for name, want in expected.items():
         assert found[name].shape == want.shape
         np.testing.assert_allclose(found[name], want, rtol=0, atol=5e-6 * np.abs(want).max())
@@ -44,7 +44,7 @@ def test_numbers(net: Callable[[], Graph], sizes: dict[str, int], tmp_path: Path
 
 @pytest.mark.parametrize("net", nets.NETS)
 def test_no_transposes_inside(net: Callable[[], Graph], tmp_path: Path) -> None:
-    path = export(net(), tmp_path / "net.onnx")
+    path = export(net(), tmp_path / "net.onnx", optimize=True)
     assert kinds(path)["Transpose"] == 1 + INSIDE.get(net, 0)
 
 
@@ -60,20 +60,20 @@ def test_legalized_graphs_are_well_formed(net: Callable[[], Graph]) -> None:
 
 
 def test_pads_are_folded_where_that_is_right(tmp_path: Path) -> None:
-    path = export(nets.zero_padded_pools(), tmp_path / "net.onnx")
+    path = export(nets.zero_padded_pools(), tmp_path / "net.onnx", optimize=True)
     assert kinds(path)["Pad"] == 1  # before the pool that may see negative numbers
     assert optimized_kinds(path)["Pad"] == 1  # ONNX Runtime must not merge it: its pools pad with minus infinity
 
 
 def test_onnx_runtime_can_fuse_what_it_knows(tmp_path: Path) -> None:
-    found = optimized_kinds(export(nets.plain(), tmp_path / "net.onnx"))
+    found = optimized_kinds(export(nets.plain(), tmp_path / "net.onnx", optimize=True))
     assert found == {"Transpose": 1, "FusedConv": 2, "MaxPool": 1, "AveragePool": 1, "GlobalAveragePool": 1,
                      "Flatten": 1, "Gemm": 1}  # fmt: skip
 
 
 def test_dynamic_sizes_stay_symbolic_in_the_file(tmp_path: Path) -> None:
     graph = nets.any_size()
-    path = export(graph, tmp_path / "net.onnx")
+    path = export(graph, tmp_path / "net.onnx", optimize=True)
     assert TARGET.read_contract(path) == contract_of(graph)
     rows = graph.outputs[0].value.type.shape[1]
     assert str(TARGET.read_contract(path).outputs[0].type.shape[1]) == str(rows) == "6*((height+15)//16)"
