@@ -21,7 +21,10 @@ from kexport.target import all_nodes
 
 _STRANGERS = {DType.C64: "ONNX operators know no complex numbers", DType.STRING: "strings cannot be computed with"}
 _WIDE_POOL = "ONNX pools no 64-bit integers"
-_REFUSED = {(ops.MaxPool, DType.I64): _WIDE_POOL, (ops.MaxPool, DType.U64): _WIDE_POOL}
+_REFUSED: dict[tuple[type[Op], DType], str] = {
+    (ops.MaxPool, DType.I64): _WIDE_POOL,
+    (ops.MaxPool, DType.U64): _WIDE_POOL,
+}
 
 DECOMPOSED: tuple[type[Op], ...] = (
     ops.Atan2, ops.Expm1, ops.IsFinite, ops.Log1p, ops.NotEqual, ops.Rsqrt, ops.Silu, ops.Square,
