@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
@@ -61,11 +61,9 @@ class Op:
         """Attribute values by name, in declaration order."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
-    def bodies(self) -> Iterator[Graph]:
+    def bodies(self) -> tuple[Graph, ...]:
         """The graphs held in attributes (loop bodies, branches)."""
-        for value in self.attributes().values():
-            if is_graph(value):
-                yield value
+        return ()
 
     def symbols(self) -> set[str]:
         """The names of the symbolic dims used in attributes."""
@@ -86,6 +84,10 @@ class Op:
 
 class RegionOp(Op, abstract=True):
     """An op with bodies. `evaluate_with(run, *operands)` gets a function that runs a body on arrays."""
+
+    def bodies(self) -> tuple[Graph, ...]:
+        """The graphs held in attributes (loop bodies, branches)."""
+        return tuple(v for v in self.attributes().values() if is_graph(v))
 
     def evaluate_with(self, run: Any, *operands: Array) -> Arrays:
         """The result in numpy; `run(body, arrays) -> list of arrays`."""

@@ -101,7 +101,8 @@ def _apply_first(graph: Graph, node: Node, rules: Sequence[Rule], log: Log) -> l
         rewriter = Rewriter(graph, node)
         result = rule.function(node, rewriter)
         if result is None or isinstance(result, Skip):
-            erase_dead(graph, rewriter.made)
+            if rewriter.made:
+                erase_dead(graph, rewriter.made)
             if result is not None:
                 log.skipped[rule.name, node.origin, result.reason] += 1
             continue
