@@ -13,11 +13,14 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.compare import is_discrete, is_float
+from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
 from kexport.verify.ranges import input_ranges
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
 from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes
 from kexport.verify.tolerance import Noise, capture_problem, measure
 
+PERTURBED_RUNS = 2
+"""How many runs with random rounding join the plain float32 run."""
 EVERY = "*"
 """Stands for every output in tolerances given by the user."""
 Run = Callable[[list[Array]], Sequence[Array]]
@@ -96,11 +99,17 @@ def named_outputs(contract: Contract, batch: Batch, outputs: Sequence[Array]) ->
 def with_oracles(reference: Reference, graph: Graph) -> Reference:
     """The reference with the graph's float64 and float32 results.
 
+    Runs with random rounding join the plain float32 one where the graph asks for it, or where Keras is farther off than
+    the plain run explains.
+
     Raises:
         VerifyError: the graph's outputs have other names or shapes than Keras'.
     """
-    recordings = [_evaluated(r, graph) for r in reference.recordings]
-    return dataclasses.replace(with_recordings(reference, recordings), compute=coarsest_float(graph))
+    reference = dataclasses.replace(reference, compute=coarsest_float(graph))
+    reference = with_recordings(reference, [_evaluated(r, graph) for r in reference.recordings])
+    if needs_perturbing(graph) or capture_problems(reference):
+        return with_recordings(reference, [_perturbed(r, graph) for r in reference.recordings])
+    return reference
 
 
 def complete(reference: Reference, contract: Contract, graph: Graph) -> Reference:
@@ -183,6 +192,15 @@ def _evaluated(recording: Recording, graph: Graph) -> Recording:
             )
     names = list(recording.outputs)
     return dataclasses.replace(recording, oracle={n: oracle[n] for n in names}, eval32={n: eval32[n] for n in names})
+
+
+def _perturbed(recording: Recording, graph: Graph) -> Recording:
+    """The recording with, element by element, the float32 result of several that is farthest from the oracle."""
+    oracle, eval32 = recording.oracle or {}, dict(recording.eval32 or {})
+    for seed in range(PERTURBED_RUNS):
+        other = evaluate(graph, recording.batch.inputs, observe=rounding_noise(seed))
+        eval32 |= {n: farther(a, other[n], oracle[n]) for n, a in eval32.items() if a.shape == other[n].shape}
+    return dataclasses.replace(recording, eval32=eval32)
 
 
 def _fitted(recording: Recording, contract: Contract) -> Recording:

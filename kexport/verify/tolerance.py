@@ -28,6 +28,9 @@ from kexport.verify.plain import plain, special
 CAPTURE_FACTOR = 12.0
 """Measured on 37 models with TensorFlow, JAX and PyTorch on a CPU against float64: the largest error of one backend,
 pooled over batches, was at most 6.2 times that of another (median 1). Doubled, for libraries that were not there."""
+EXTREME_SLACK = 1e-4
+"""Added to the capture check on the extreme batch, relative to magnitude: it asks for the right branch and no overflow,
+and two correct formulas (softmax with and without logsumexp) may differ more there than rounding of either explains."""
 FACTOR = 8.0
 """On the same models the distance of a third backend from one of two others was at most 4.2 times the larger error of
 those two (median 0.7, 99 % below 2.3). Doubled as well."""
@@ -228,7 +231,8 @@ def _capture_limit(noise: Noise, pool: float) -> float:
     if noise.discrete:
         return max(CAPTURE_FACTOR * noise.conditioning, MISMATCH_CAP)
     worst = max(noise.conditioning, pool * noise.magnitude)
-    return CAPTURE_FACTOR * worst + ULPS * noise.epsilon * noise.magnitude
+    slack = EXTREME_SLACK * noise.extreme + ULPS * noise.epsilon
+    return CAPTURE_FACTOR * worst + slack * noise.magnitude
 
 
 def _excess(noise: Noise, limit: float) -> str:

@@ -1,0 +1,154 @@
+"""Random rounding: small where nothing is at stake, large where values tie or kernels are coarse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kexport.ir.dim import symbol
+from kexport.ir.evaluator import evaluate
+from kexport.ir.graph import Graph, Value
+from kexport.ir.op import OPS, Op
+from kexport.ir.types import DType, TensorType
+from kexport.ops import Add, ArgMax, Cast, Dense, Greater, Less, Mul, Relu, Reshape, Resize, Round
+from kexport.verify import perturb
+from kexport.verify.batches import Batch, make_batches
+from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
+from kexport.verify.record import capture_problems, noises, record
+from kexport.verify.reference_file import Reference
+from tests.verify import toy
+
+EPS = float(np.finfo(np.float32).eps)
+IMAGE = TensorType(DType.F32, (symbol("batch"), 8, 8, 2))
+X = np.random.default_rng(0).standard_normal((2, 8, 8, 2)).astype(np.float32)
+
+
+def graph_of(op: Op, type: TensorType = IMAGE, *constants: object) -> Graph:
+    graph = Graph()
+    x = graph.input("x", type)
+    graph.output("y", graph.add(op, x, *(graph.constant(c) for c in constants)).output)
+    return graph
+
+
+def moved(graph: Graph, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    plain = evaluate(graph, {"x": X})["y"]
+    return plain, evaluate(graph, {"x": X}, observe=rounding_noise(seed))["y"]
+
+
+def test_results_move_by_their_last_place() -> None:
+    plain, other = moved(graph_of(Mul(), IMAGE, np.float32(3)))
+    assert plain.dtype == other.dtype
+    assert 0 < np.abs(plain - other).max() <= EPS * np.abs(plain).max()
+
+
+def test_the_same_seed_moves_the_same_way() -> None:
+    graph = graph_of(Mul(), IMAGE, np.float32(3))
+    assert np.array_equal(moved(graph, 1)[1], moved(graph, 1)[1])
+    assert not np.array_equal(moved(graph, 1)[1], moved(graph, 2)[1])
+
+
+@pytest.mark.parametrize("op", [Relu(), Reshape(shape=(symbol("batch") * 128,)), Round()])
+def test_copies_do_not_move(op: Op) -> None:
+    plain, other = moved(graph_of(op))
+    assert np.array_equal(plain, other)
+
+
+def test_neither_inputs_nor_constants_change() -> None:
+    weights = np.ones((2, 3), np.float32)
+    before = X.copy()
+    moved(graph_of(Dense(), IMAGE, weights))
+    assert (weights == 1).all()
+    assert np.array_equal(X, before)
+
+
+@pytest.mark.parametrize(
+    ("size", "method", "low", "high"),
+    [
+        ((16, 16), "bicubic", 1e-7, 1e-5),
+        ((13, 13), "bicubic", 5e-4, 2e-3),
+        ((13, 13), "bilinear", 5e-7, 1e-5),
+        ((16, 16), "nearest", 0, 1e-7),
+    ],
+)
+def test_coarse_kernels_move_more(size: tuple[int, int], method: str, low: float, high: float) -> None:
+    plain, other = moved(graph_of(Resize(size=size, method=method)))
+    assert low <= np.abs(plain - other).max() / np.abs(plain).max() <= high
+
+
+@pytest.mark.parametrize(
+    ("op", "constants", "expected"),
+    [
+        (ArgMax(axis=1), (), True),
+        (Round(), (), True),
+        (Greater(), (np.float32(0),), True),
+        (Cast(dtype=DType.I32), (), True),
+        (Resize(size=(16, 16)), (), True),
+        (Cast(dtype=DType.F64), (), False),
+        (Add(), (np.float32(1),), False),
+    ],
+)
+def test_what_needs_perturbing(op: Op, constants: tuple[object, ...], expected: bool) -> None:
+    assert needs_perturbing(graph_of(op, IMAGE, *constants)) is expected
+
+
+def test_integer_comparisons_are_no_steps() -> None:
+    assert not needs_perturbing(graph_of(Less(), TensorType(DType.I32, (2, 8, 8, 2)), np.int32(3)))
+
+
+def test_names_of_ops_exist() -> None:
+    assert OPS.keys() >= (perturb.EXACT | perturb.JUMPS | perturb.COMPARISONS)
+
+
+def test_farther_takes_the_worse_element() -> None:
+    oracle = np.array([1.0, 1.0, 1.0])
+    a, b = np.array([1, 1.5, 2], np.float32), np.array([1.25, 1, np.nan], np.float32)
+    assert farther(a, b, oracle).tolist() == [1.25, 1.5, 2]
+    assert farther(np.array([1, 2]), np.array([1, 3]), np.array([1, 2])).tolist() == [1, 3]
+
+
+# --- a tie that one run decides by luck
+
+
+def tied() -> Graph:
+    """One hundred times the place of the largest of two equal sums."""
+    graph = Graph()
+    x = graph.input("x", toy.X)
+    half = np.tile(np.float32(1 / 3), (toy.FEATURES, 1))
+    sums = graph.add(Dense(), x, graph.constant(np.concatenate([half, half], 1))).output
+    place = graph.add(ArgMax(axis=-1), sums).output
+    scaled: Value = graph.add(Cast(dtype=DType.F32), place).output
+    graph.output("hidden", graph.add(Mul(), scaled, graph.constant(np.float32(100))).output)
+    return graph
+
+
+def recorded(answer: float) -> Reference:
+    from kexport.ir.contract import Contract, Port
+
+    contract = Contract((Port("x", toy.X),), (Port("hidden", TensorType(DType.F32, (symbol("batch"),))),))
+    batches: list[Batch] = make_batches(contract)
+    return record(contract, tied(), batches, lambda arrays: [np.full(len(arrays[0]), answer, np.float32)])
+
+
+@pytest.mark.parametrize("answer", [0.0, 100.0])
+def test_either_side_of_a_tie_is_right(answer: float) -> None:
+    assert capture_problems(recorded(answer)) == []
+    assert any(n.conditioning == 100 for n in noises(recorded(answer))["hidden"])
+
+
+def test_a_third_answer_is_wrong() -> None:
+    assert len(capture_problems(recorded(9000.0))) == 1
+
+
+def test_plain_graphs_are_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(seed: int) -> None:
+        raise AssertionError("perturbed")
+
+    monkeypatch.setattr("kexport.verify.record.rounding_noise", refuse)
+    graph = graph_of(Mul(), toy.X, np.float32(3))
+    from kexport.ir.contract import Contract, Port
+
+    contract = Contract((Port("x", toy.X),), (Port("y", toy.X),))
+    reference = record(contract, graph, make_batches(contract), lambda arrays: [arrays[0] * np.float32(3)])
+    assert capture_problems(reference) == []
+    with pytest.raises(AssertionError, match="perturbed"):
+        record(contract, graph, make_batches(contract), lambda arrays: [arrays[0] * np.float32(3.01)])
