@@ -5,11 +5,13 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ir.graph import Graph
 from kexport.passes.decompose import DECOMPOSE
+from kexport.passes.fuse_activation import fuse_activation
 from kexport.rewrite import RulePass
 from kexport.rewrite.driver import Log
+from kexport_tflite.emit.activation import FUSED
 from kexport_tflite.rules.arithmetic import ARITHMETIC_RULES
 from kexport_tflite.rules.clean import CLEAN_RULES
-from kexport_tflite.rules.conv import CONV_RULES, fold_pad
+from kexport_tflite.rules.conv import CONV_RULES
 from kexport_tflite.rules.create import CREATE_RULES
 from kexport_tflite.rules.index import INDEX_RULES
 from kexport_tflite.rules.layout import LAYOUT_RULES
@@ -29,6 +31,8 @@ LACKING = (
 )  # fmt: skip
 """Ops that TF Lite has no operator for (or one that XNNPACK refuses), and that expand into others."""
 
+DECOMPOSED = (*LACKING, ops.BitAnd, ops.BitOr, ops.BitNot, ops.ShiftLeft, ops.ScatterNd)
+"""Every op that is emitted as others."""
 _EXPAND = tuple(dict.fromkeys(DECOMPOSE[op] for op in LACKING))
 _FORMS = RulePass(
     "tflite_forms",
@@ -38,10 +42,11 @@ _FORMS = RulePass(
         *CREATE_RULES, *LAYOUT_RULES, *CLEAN_RULES,
     ),
 )  # fmt: skip
-_PADS = RulePass("tflite_pads", (fold_pad,))
+_FUSE = fuse_activation([name for name in FUSED if name])
 
 
 def legalize(graph: Graph, log: Log | None = None) -> None:
     """Edit `graph` in place."""
-    _PADS.run(graph, log)
+    _FUSE.run(graph, log)
     _FORMS.run(graph, log)
+    _FUSE.run(graph, log)

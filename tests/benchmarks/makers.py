@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +15,15 @@ class Maker(NamedTuple):
     make: Callable[[Any, Path], Path]
 
 
-def _kexport(target: str, **options: Any) -> Maker:
+def _kexport(target: str, *imports: str, **options: Any) -> Maker:
     def prepare() -> None:
         import kexport.capture.capture
-
         import kexport.project  # noqa: F401
         from kexport.target import find_target
 
         find_target(target).missing()
+        for name in imports:
+            import_module(name)
 
     def make(model: Any, folder: Path) -> Path:
         import kexport
@@ -53,8 +55,22 @@ def _keras_onnx(model: Any, folder: Path) -> Path:
     return path
 
 
+def _import_tensorflow() -> None:
+    import tensorflow  # noqa: F401
+
+
+def _tflite_converter(model: Any, folder: Path) -> Path:
+    import tensorflow as tf
+
+    path = folder / "model.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    return path
+
+
 MAKERS: dict[str, Maker] = {
     "kexport onnx": _kexport("onnx"),
     "tf2onnx": Maker(_import_tf2onnx, _tf2onnx),
     "keras onnx": Maker(_import_tf2onnx, _keras_onnx),
+    "kexport tflite": _kexport("tflite", "ai_edge_litert.schema_py_generated", "flatbuffers"),
+    "tflite converter": Maker(_import_tensorflow, _tflite_converter),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.benchmarks.patterns import PATTERNS
+
 
 def _application(name: str, size: int = 224) -> Callable[[], Any]:
     def make() -> Any:
@@ -16,7 +18,8 @@ def _application(name: str, size: int = 224) -> Callable[[], Any]:
 
 
 MODELS: dict[str, Callable[[], Any]] = {
-    name: _application(name) for name in ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50")
+    **{name: _application(name) for name in ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50")},
+    **PATTERNS,
 }
 
 

@@ -26,8 +26,10 @@ def fused(op: Op) -> dict[str, Any]:
 
 @EMIT(*SIMPLE)
 def activation(context: Context, node: Node) -> None:
-    """One operator of the same meaning."""
-    context.emit(SIMPLE[type(node.op)], node)
+    """One operator of the same meaning; or an option of the operator before, where it has one."""
+    name = SIMPLE[type(node.op)]
+    if name not in FUSED.values() or not context.fuse(node, "fused_activation_function", name):
+        context.emit(name, node)
 
 
 @EMIT(ops.LeakyRelu)

@@ -154,6 +154,19 @@ class Context:
         mask = (1 << len(shape)) - 1
         self.op("STRIDED_SLICE", [self.tensor(value), *bounds], [target], begin_mask=mask, end_mask=mask)
 
+    def fuse(self, node: Node, option: str, value: str) -> bool:
+        """Let the operator before compute this node's result by an option that is "NONE" so far; False if it can't."""
+        (x,) = node.inputs
+        last = self.subgraph.operators[-1] if self.subgraph.operators else None
+        alone = x.producer is not None and len(x.uses) == 1 and not self.graph.is_output(x)
+        if last is None or not alone or self._of.get(x) not in last.outputs or last.options.get(option) != "NONE":
+            return False
+        if node.output in self._of:  # a tensor of its own, being an output
+            return False
+        last.options = {**last.options, option: value}
+        self._of[node.output] = last.outputs[0]
+        return True
+
     # --- sizes
 
     def dims(self, dims: Sequence[Dim]) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node, Value
 from kexport.ir.op import Array
 from kexport.ops.activation import ACTIVATIONS
@@ -18,23 +17,6 @@ from kexport.rewrite.rule import Replacement
 from kexport_tflite.emit.activation import FUSED
 
 Convolution = ops.Conv | ops.DepthwiseConv
-
-
-@rule(ops.Conv, ops.DepthwiseConv)
-def fold_pad(node: Node, rewriter: Rewriter) -> Replacement:
-    """Zeros around an image become padding of the convolution."""
-    op, above = node.op, node.inputs[0].producer
-    assert isinstance(op, Convolution)
-    match above and above.op:
-        case ops.Pad(pads=((0, 0), *spatial, (0, 0)), mode="constant", value=0):
-            assert above is not None
-        case _:
-            return None
-    own = _pads(op, above.output, node.inputs[1])
-    if op.padding == "same" and any(isinstance(p, SymDim) for pair in own for p in pair):
-        return None
-    total = tuple((a + c, b + d) for (a, b), (c, d) in zip(spatial, own, strict=True))
-    return rewriter.add(replace(op, padding=total), above.inputs[0], *node.inputs[1:])
 
 
 @rule(ops.Conv, ops.DepthwiseConv)

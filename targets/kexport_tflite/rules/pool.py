@@ -11,23 +11,10 @@ from kexport.ir.dim import Dim
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.ops.pool import Pool
-from kexport.ops.window import Pairs, explicit_pads
+from kexport.ops.window import Pairs
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.match import nonnegative
 from kexport.rewrite.rule import Replacement
-
-
-@rule(Pool)
-def name_padding(node: Node, rewriter: Rewriter) -> Replacement:
-    """Explicit padding that is `valid` or `same` in other words."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, Pool)
-    if isinstance(op.padding, str):
-        return None
-    same = explicit_pads(x.type.shape[1:-1], op.window, op.strides, (1,) * len(op.window), "same")
-    words = {"valid": ((0, 0),) * len(op.window), "same": same}
-    word = next((w for w, pads in words.items() if pads == op.padding), None)
-    return None if word is None else rewriter.add(replace(op, padding=word), x)
 
 
 @rule(ops.MaxPool)
@@ -92,4 +79,4 @@ def pool_small_integers(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.Cast(x.type.dtype), floats)
 
 
-POOL_RULES = (name_padding, pool_twice, pad_max, pad_mean)
+POOL_RULES = (pool_twice, pad_max, pad_mean)

@@ -7,6 +7,7 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import SymDim, UndecidableDim
 from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType
 from kexport.ops.resample import nearest_indices, resize_weights
 from kexport.rewrite import Rewriter, Skip, rule
 from kexport.rewrite.rule import Replacement
@@ -43,6 +44,23 @@ def _weights(op: ops.Resize, x: Value, size: int, out: int) -> np.ndarray[tuple[
 
 
 @rule(ops.Resize)
+def repeat_pixels(node: Node, rewriter: Rewriter) -> Replacement:
+    """Whole times as many pixels: rows and columns times ones, which XNNPACK takes; the resize operator it refuses."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.Resize)
+    batch, height, width, channels = x.type.shape
+    sizes = (height, width, channels, *op.size)
+    if op.method != "nearest" or x.type.dtype is not DType.F32 or any(isinstance(d, SymDim) for d in sizes):
+        return None
+    if op.size[0] % height or op.size[1] % width:
+        return None
+    times = (1, 1, op.size[0] // height, 1, op.size[1] // width, 1)
+    apart = rewriter.add(ops.Reshape((batch, height, 1, width, 1, channels)), x)
+    repeated = rewriter.add(ops.Mul(), apart, rewriter.constant(np.ones(times, np.float32)))  # type: ignore[arg-type]
+    return rewriter.add(ops.Reshape(node.output.type.shape), repeated)
+
+
+@rule(ops.Resize)
 def gather_nearest(node: Node, rewriter: Rewriter) -> Replacement:
     """Where float32 rounds another way than the exact positions, rows and columns are gathered."""
     op, (x,) = node.op, node.inputs
@@ -65,4 +83,4 @@ def _kernel_indices(size: int, out: int) -> np.ndarray[tuple[int], np.dtype[np.i
     return np.minimum(at, size - 1)
 
 
-RESIZE_RULES = (resize_by_matrices, gather_nearest)
+RESIZE_RULES = (resize_by_matrices, repeat_pixels, gather_nearest)

@@ -1,0 +1,66 @@
+"""Small models around one layer each, where the stock TF Lite converter's default output is slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def _image(make: Callable[[Any], Any], size: int = 32, channels: int = 64) -> Callable[[], Any]:
+    """A model of `make(layers)`, between two ordinary convolutions."""
+
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        x = inputs = keras.Input((size, size, channels))
+        x = layers.Conv2D(channels, 1, activation="relu")(x)
+        x = make(layers)(x)
+        return keras.Model(inputs, layers.Conv2D(8, 1)(x))
+
+    return build
+
+
+def _sequence(make: Callable[[Any], list[Any]], length: int = 128, channels: int = 64) -> Callable[[], Any]:
+    """A model of the layers that `make(layers)` gives."""
+
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        x = inputs = keras.Input((length, channels))
+        for layer in make(layers):
+            x = layer(x)
+        return keras.Model(inputs, x)
+
+    return build
+
+
+def _encoder() -> Any:
+    """Two transformer encoder blocks; the batch is dynamic."""
+    import keras
+    from keras import layers
+
+    width = 128
+    x = inputs = keras.Input((64, width))
+    for _ in range(2):
+        y = layers.LayerNormalization()(x)
+        x = layers.Add()([x, layers.MultiHeadAttention(4, width // 4)(y, y)])
+        y = layers.LayerNormalization()(x)
+        y = layers.Dense(4 * width, activation="gelu")(y)
+        x = layers.Add()([x, layers.Dense(width)(y)])
+    return keras.Model(inputs, x)
+
+
+PATTERNS: dict[str, Callable[[], Any]] = {
+    "dilated conv": _image(lambda k: k.Conv2D(64, 3, padding="same", dilation_rate=2, activation="relu")),
+    "dilated depthwise": _image(lambda k: k.DepthwiseConv2D(3, padding="same", dilation_rate=2, activation="relu")),
+    "transposed conv": _image(lambda k: k.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")),
+    "nearest upsampling": _image(lambda k: k.UpSampling2D(2, interpolation="nearest")),
+    "3-D dense": _sequence(lambda k: [k.Dense(128, activation="relu"), k.Dense(128, activation="relu"), k.Dense(64)]),
+    "causal conv1d": _sequence(
+        lambda k: [k.Conv1D(64, 3, padding="causal", dilation_rate=d, activation="relu") for d in (1, 2, 4)]
+    ),
+    "encoder": _encoder,
+}
+"""By name; every batch is dynamic."""
