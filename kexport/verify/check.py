@@ -13,13 +13,18 @@ import numpy as np
 from kexport.errors import ConfigError, GraphError, KexportError
 from kexport.ir.contract import Contract
 from kexport.ir.evaluator import bind_inputs
+from kexport.ir.op import Array
 from kexport.target import Runtime, Target
 from kexport.verify.agreement import contract_problems
+from kexport.verify.compare import is_float
 from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
 from kexport.verify.record import capture_problems
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
 from kexport.verify.status import Status, Verdict
+
+SATURATED = 1e-6
+"""How near to 0 or 1 every value of a saturated output lies."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +168,13 @@ def _weaknesses(contract: Contract, recordings: Sequence[Recording]) -> list[str
         if len(sizes) < 2:
             found.append(f"dimension {symbol!r} was checked at one size only ({', '.join(map(str, sizes))})")
     for port in contract.outputs:
-        values = [r.outputs[port.name] for r in recordings]
-        flat = np.concatenate([v.reshape(-1) for v in values])
-        if flat.size and (flat == flat[0]).all():
+        flat = np.concatenate([r.outputs[port.name].reshape(-1) for r in recordings])
+        if flat.size > 1 and (flat == flat[0]).all():
             found.append(f"output {port.name!r} has one and the same value everywhere")
+        elif is_float(flat) and _is_saturated(flat.astype(np.float64)):
+            found.append(f"output {port.name!r} is saturated: its values are 0 and 1, which hides small faults")
     return found
+
+
+def _is_saturated(values: Array) -> bool:
+    return values.size > 2 and bool((np.minimum(np.abs(values), np.abs(values - 1)) < SATURATED).all())

@@ -11,6 +11,7 @@ import pytest
 
 from kexport.errors import ConfigError
 from kexport.ir.contract import Contract, Port
+from kexport.ir.evaluator import evaluate
 from kexport.ir.types import TensorType
 from kexport.verify.agreement import contract_problems
 from kexport.verify.batches import make_batches
@@ -143,6 +144,21 @@ def test_a_constant_output_is_said_to_be_little(artifact: Path) -> None:
     reference = record(toy.CONTRACT, toy.graph(dead), make_batches(toy.CONTRACT), run)
     (verdict,) = check(artifact, reference, "good")
     assert "output 'hidden' has one and the same value everywhere" in verdict.reason
+
+
+def test_a_saturated_output_is_said_to_be_little(artifact: Path) -> None:
+    sharp = toy.weights()
+    sharp["v"] = sharp["v"] * np.float32(1e5)
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        graph = toy.graph(sharp)
+        return [evaluate(graph, {"x": arrays[0]})[p.name] for p in toy.CONTRACT.outputs]
+
+    reference = record(toy.CONTRACT, toy.graph(sharp), make_batches(toy.CONTRACT), run)
+    toy.save_weights(artifact, sharp)
+    (verdict,) = check(artifact, reference, "good")
+    assert verdict.status is Status.VERIFIED, verdict.reason
+    assert "output 'probs' is saturated: its values are 0 and 1" in verdict.reason
 
 
 def test_the_user_may_allow_more(artifact: Path, reference: Reference) -> None:

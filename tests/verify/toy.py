@@ -66,7 +66,8 @@ def compute(x: Array, p: Mapping[str, Array]) -> dict[str, Array]:
         return total + b
 
     hidden = np.tanh(dense(x, p["w"], p["b"]))
-    e = np.exp(dense(hidden, p["v"], p["c"]) - 1)
+    logits = dense(hidden, p["v"], p["c"])
+    e = np.exp(logits - logits.max(-1, keepdims=True))
     probs = e / e.sum(-1, keepdims=True)
     return {"hidden": hidden, "probs": probs, "label": probs.argmax(-1).astype(np.int32)}
 
