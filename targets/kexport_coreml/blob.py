@@ -1,0 +1,75 @@
+"""The weight file, version 2: a header, and for each weight 64 bytes about it and its data, both at multiples of 64.
+
+The format is that of MILBlob in coremltools (StorageFormat.hpp).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from kexport.ir.op import Array
+from kexport.ir.types import DType
+from kexport_coreml.dtypes import BLOB_CODES
+
+ALIGN = 64
+CHUNK = 1 << 20
+"""Elements that are converted at a time."""
+SENTINEL = 0xDEADBEEF
+HEADER = struct.Struct("<II7Q")
+ENTRY = struct.Struct("<IIQQQ4Q")
+VERSION = 2
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A constant in the weight file: the elements of `data` in C order, as `dtype`."""
+
+    data: Array
+    dtype: DType
+
+    @property
+    def nbytes(self) -> int:
+        return prod(self.data.shape) * self.dtype.numpy.itemsize
+
+
+def entry_offsets(weights: Sequence[Weight]) -> list[int]:
+    """Where the entry of each weight begins; that is the `offset` of a blob value. The data follow 64 bytes later."""
+    offsets: list[int] = []
+    end = HEADER.size
+    for weight in weights:
+        offsets.append(-(-end // ALIGN) * ALIGN)
+        end = offsets[-1] + ENTRY.size + weight.nbytes
+    return offsets
+
+
+def write_blob(path: Path, weights: Sequence[Weight]) -> None:
+    """Write the weight file; no second copy of a weight is ever in memory."""
+    with path.open("wb") as file:
+        file.write(HEADER.pack(len(weights), VERSION, *(0,) * 7))
+        for weight, offset in zip(weights, entry_offsets(weights), strict=True):
+            file.write(bytes(offset - file.tell()))
+            code = BLOB_CODES[weight.dtype]
+            file.write(ENTRY.pack(SENTINEL, code, weight.nbytes, offset + ENTRY.size, 0, 0, 0, 0, 0))
+            for chunk in chunks(weight.data, weight.dtype):
+                file.write(chunk)
+
+
+def chunks(data: Array, dtype: DType) -> Iterator[memoryview]:
+    """The bytes of an array as `dtype`, in C order, a piece at a time."""
+    little = dtype.numpy.newbyteorder("<")
+    if data.size <= CHUNK or data.ndim == 0:
+        yield memoryview(np.ascontiguousarray(data, little).reshape(-1)).cast("B")
+        return
+    rows = max(1, CHUNK // prod(data.shape[1:]))
+    for i in range(0, data.shape[0], rows):
+        piece = data[i : i + rows]
+        if data.ndim > 1 and piece.shape[0] == 1 and piece.size > CHUNK:
+            yield from chunks(piece[0], dtype)
+        else:
+            yield memoryview(np.ascontiguousarray(piece, little).reshape(-1)).cast("B")

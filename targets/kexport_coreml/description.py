@@ -1,0 +1,95 @@
+"""The description of a model: the types of its inputs and outputs, and what kexport knows about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import kexport
+from kexport.errors import ConfigError
+from kexport.ir.contract import Contract
+from kexport.ir.dim import SymDim, substitute, symbols
+from kexport_coreml import proto
+from kexport_coreml.dtypes import ARRAY_CODES
+from kexport_coreml.emission import Emission
+from kexport_coreml.refs import Ref
+from kexport_coreml.signatures import OPSETS
+from kexport_coreml.sizes import Sizes
+
+CONTRACT_KEY = "kexport.contract"
+NAMES_KEY = "kexport.names"
+FLOAT32_KEY = "kexport.float32"
+PRECISION_KEY = "kexport.precision"
+VERSION_KEY = "kexport.version"
+MOST_SHAPES = 128
+"""Core ML takes up to so many enumerated shapes of an input."""
+
+
+def build_model(emission: Emission, sizes: Mapping[str, Sizes], ios: int) -> Any:
+    """The `Model` message without its program."""
+    message = proto.model().Model(specificationVersion=OPSETS[ios][1])
+    for ref in emission.inputs:
+        feature = message.description.input.add(name=ref.name)
+        _array(feature.type.multiArrayType, ref, sizes)
+    for ref in emission.outputs:
+        feature = message.description.output.add(name=ref.name)
+        array = feature.type.multiArrayType
+        array.dataType = ARRAY_CODES[ref.dtype]
+        if not any(isinstance(d, SymDim) for d in ref.shape):
+            array.shape.extend(ref.shape)
+    few = [f for f in message.description.input if f.type.multiArrayType.HasField("enumeratedShapes")]
+    if len(few) > 1 and ios < 18:
+        raise ConfigError("one input at most can have a few sizes only, before iOS 18",
+                          hint="give the others a range, such as length=1..512")  # fmt: skip
+    return message
+
+
+def _array(message: Any, ref: Ref, sizes: Mapping[str, Sizes]) -> None:
+    message.dataType = ARRAY_CODES[ref.dtype]
+    names = sorted({s for d in ref.shape for s in symbols(d)})
+    shapes = [_bound(ref, dict(zip(names, choice, strict=True))) for choice in _choices(ref, names, sizes)]
+    if not names:
+        message.shape.extend(shapes[0])
+    elif any(sizes[n].few for n in names):
+        message.shape.extend(shapes[0])
+        for shape in dict.fromkeys(shapes):
+            message.enumeratedShapes.shapes.add(shape=shape)
+    else:
+        low, high = shapes
+        message.shape.extend(low)
+        for a, b in zip(low, high, strict=True):
+            message.shapeRange.sizeRanges.add(lowerBound=a, upperBound=b)
+
+
+def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Sizes]) -> Sequence[tuple[int, ...]]:
+    """The least and greatest sizes, or all of them if there are only a few."""
+    if not any(sizes[n].few for n in names):
+        low, high = tuple(sizes[n].low for n in names), tuple(sizes[n].high for n in names)
+        return [low, high] if names else [()]
+    wide = [n for n in names if not sizes[n].few and sizes[n].low != sizes[n].high]
+    if wide:
+        raise ConfigError(f"input {ref.name!r} has a few sizes of one axis and a range of another",
+                          hint=f"give {', '.join(wide)} a few sizes too, such as {wide[0]}=1|8, or one")  # fmt: skip
+    found = list(product(*(sizes[n].few or (sizes[n].low,) for n in names)))
+    if len(found) > MOST_SHAPES:
+        raise ConfigError(f"input {ref.name!r} would have {len(found)} shapes, Core ML takes {MOST_SHAPES}")
+    return found
+
+
+def _bound(ref: Ref, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(int(substitute(d, dict(sizes))) for d in ref.shape)  # type: ignore[arg-type]
+
+
+def add_metadata(message: Any, contract: Contract, emission: Emission, precision: str, kept: Sequence[str]) -> None:
+    """Write what kexport needs to read the artifact back, and which layers stayed in float32."""
+    facts = {CONTRACT_KEY: contract.to_json(), PRECISION_KEY: precision, VERSION_KEY: kexport.__version__}
+    names = {k: v for k, v in emission.names.items() if v}
+    if names:
+        facts[NAMES_KEY] = names
+    if kept:
+        facts[FLOAT32_KEY] = list(kept)
+    for key, value in facts.items():
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        message.description.metadata.userDefined[key] = text

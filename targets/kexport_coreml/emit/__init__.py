@@ -1,0 +1,14 @@
+"""The emitters, one file for each family of ops."""
+
+from importlib import import_module
+
+from kexport_coreml.emit.table import EMITTERS
+
+FAMILIES = (
+    "activation", "binary", "conv", "create", "elementwise", "index", "layout", "matmul", "norm", "pool", "reduce",
+    "resize",
+)  # fmt: skip
+for _family in FAMILIES:
+    import_module(f"{__name__}.{_family}")
+
+__all__ = ["EMITTERS", "FAMILIES"]

@@ -1,0 +1,110 @@
+"""Convolutions, channels first: kernels are [O, I/groups, *K], those of transposed ones [I, O/groups, *K].
+
+Padding is always `custom`: Core ML's `same` does not depend on the stride as TensorFlow's does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kexport import ops
+from kexport.errors import EmitError
+from kexport.ir.dim import Dim, SymDim
+from kexport.ir.graph import Node, Value
+from kexport.ops.window import Pairs, explicit_pads, transpose_crops
+from kexport.passes.channels_first import inner
+from kexport_coreml.context import Context
+from kexport_coreml.emit.activation import activate
+from kexport_coreml.emit.table import emits
+from kexport_coreml.refs import Ref
+
+
+def own_padding(e: Context, x: Ref, pairs: Pairs, fill: float) -> tuple[Ref, list[int]]:
+    """The image, and what a window operation pads by itself: low and high of each spatial axis in turn.
+
+    Padding that depends on the input size is done before, as an operation of its own.
+    """
+    flat = [p for pair in pairs for p in pair]
+    fixed = [p for p in flat if not isinstance(p, SymDim)]
+    if len(fixed) == len(flat):
+        return x, fixed
+    shape = (*x.shape[:2], *(d + low + high for d, (low, high) in zip(x.shape[2:], pairs, strict=True)))
+    amounts = e.dims([0, 0, 0, 0, *flat])
+    return e.op("pad", shape=shape, x=x, pad=amounts, mode="constant", constant_val=fill), [0] * len(flat)
+
+
+def parameter(e: Context, value: Value, perm: Sequence[int], shape: Sequence[Dim] | None = None) -> Ref:
+    """An operand transposed and reshaped: at export time if it is constant, else by operations."""
+    if value.data is not None:
+        return e.weight(value.data, value.name, perm, shape)  # type: ignore[arg-type]
+    x = e.ref(value)
+    moved = e.op("transpose", shape=[x.shape[p] for p in perm], x=x, perm=list(perm))
+    return moved if shape is None else e.reshape(moved, shape)
+
+
+def _last_two_first(rank: int) -> tuple[int, ...]:
+    return (rank - 1, rank - 2, *range(rank - 2))
+
+
+def _convolve(e: Context, node: Node, op: Any, weight: Ref, groups: int) -> Ref:
+    x, kernel, *bias = node.inputs
+    window = kernel.type.shape[:-2]
+    pairs = explicit_pads(x.type.shape[2:], window, op.strides, op.dilation, op.padding)
+    image, pads = own_padding(e, e.ref(x), pairs, 0.0)
+    b = e.ref(bias[0]) if bias else None
+    late = b is not None and not b.constant and e.ios < 17
+    y = e.op(
+        "conv", shape=node.output.type.shape, x=image, weight=weight, bias=None if late else b,
+        strides=list(op.strides), pad_type="custom", pad=pads, dilations=list(op.dilation), groups=groups,
+    )  # fmt: skip
+    return activate(e, op.activation, add_bias(e, y, b) if late and b else y)
+
+
+def add_bias(e: Context, y: Ref, bias: Ref) -> Ref:
+    """y + bias along the channels, which come first."""
+    return e.elementwise("add", y, e.reshape(bias, (bias.shape[0], *(1,) * (y.rank - 2))))
+
+
+@emits(ops.Conv)
+def conv(e: Context, node: Node) -> Ref:
+    op: ops.Conv = inner(node)
+    kernel = node.inputs[1]
+    return _convolve(e, node, op, parameter(e, kernel, _last_two_first(kernel.type.rank)), op.groups)
+
+
+@emits(ops.DepthwiseConv)
+def depthwise_conv(e: Context, node: Node) -> Ref:
+    """A grouped convolution with a group for each channel."""
+    kernel = node.inputs[1]
+    *window, channels, multiplier = kernel.type.shape
+    rank = kernel.type.rank
+    order = (rank - 2, rank - 1, *range(rank - 2))
+    weight = parameter(e, kernel, order, (channels * multiplier, 1, *window))
+    return _convolve(e, node, inner(node), weight, int(channels))  # type: ignore[arg-type]
+
+
+@emits(ops.ConvTranspose)
+def conv_transpose(e: Context, node: Node) -> Ref:
+    """The crops are `pad`; a negative crop is zeros around the result, added before the bias."""
+    op: ops.ConvTranspose = inner(node)
+    x, kernel, *bias = node.inputs
+    window: Any = kernel.type.shape[:-2]
+    sizes = x.type.shape[2:]
+    pairs = transpose_crops(sizes, window, op.strides, op.dilation, op.padding, op.output_padding)
+    crops = [c for pair in pairs for c in pair if not isinstance(c, SymDim)]
+    if len(crops) < 2 * len(pairs):
+        raise EmitError(f"the crop {pairs} of a transposed convolution depends on the input size")
+    grown = [max(-c, 0) for c in crops]
+    b = e.ref(bias[0]) if bias else None
+    late = b is not None and (any(grown) or (not b.constant and e.ios < 17))
+    shape = node.output.type.shape
+    inside = (*shape[:2], *(d - low - high for d, low, high in zip(shape[2:], grown[0::2], grown[1::2], strict=True)))
+    y = e.op(
+        "conv_transpose", shape=inside, x=e.ref(x), weight=parameter(e, kernel, _last_two_first(kernel.type.rank)),
+        bias=None if late else b, strides=list(op.strides), pad_type="custom", pad=[max(c, 0) for c in crops],
+        dilations=list(op.dilation), groups=op.groups,
+    )  # fmt: skip
+    if any(grown):
+        y = e.op("pad", shape=shape, x=y, pad=[0, 0, 0, 0, *grown], mode="constant", constant_val=0.0)
+    return activate(e, op.activation, add_bias(e, y, b) if late and b else y)

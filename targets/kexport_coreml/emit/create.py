@@ -1,0 +1,51 @@
+"""Ops without operands."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_coreml.context import Context
+from kexport_coreml.dtypes import computed
+from kexport_coreml.emit.table import emits
+from kexport_coreml.refs import Ref
+
+MAX_CONSTANT = 1 << 16
+"""Sequences of up to this many elements are stored, longer ones computed."""
+
+
+@emits(ops.Iota)
+def iota(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Iota)
+    dtype = computed(op.dtype)
+    if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
+        return e.const(op.evaluate(), dtype)
+    wide = DType.I32 if op.dtype.is_int else DType.F32
+    ends = {"end": e.extents.scalar(op.length), "start": 0, "step": 1}
+    refs = {k: v if isinstance(v, Ref) else e.const(v, DType.I32) for k, v in ends.items()}
+    x = e.cast(e.op("range_1d", shape=(op.length,), dtype=DType.I32, **refs), wide)
+    if op.step != 1:
+        x = e.elementwise("mul", x, e.const(op.step, wide))
+    if op.start != 0:
+        x = e.elementwise("add", x, e.const(op.start, wide))
+    return e.cast(x, dtype)
+
+
+@emits(ops.Full)
+def full(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Full)
+    dtype = computed(op.dtype)
+    if not op.shape:
+        return e.const(op.value, dtype)
+    return e.op("fill", shape=op.shape, dtype=dtype, shape_=e.dims(op.shape), value=e.const(op.value, dtype))
+
+
+@emits(ops.Dims)
+def dims(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Dims)
+    made = e.dims(op.dims)
+    return made if isinstance(made, Ref) else e.const(made, DType.I32)

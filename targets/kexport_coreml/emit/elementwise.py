@@ -1,0 +1,94 @@
+"""Elementwise functions of one operand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport_coreml.context import Context
+from kexport_coreml.dtypes import NARROW, computed
+from kexport_coreml.emit.table import applies, emits, wrap
+from kexport_coreml.refs import Ref
+
+_SAME = {
+    ops.Abs: "abs", ops.Sign: "sign", ops.Exp: "exp", ops.Sqrt: "sqrt", ops.Floor: "floor", ops.Ceil: "ceil",
+    ops.Round: "round", ops.Sin: "sin", ops.Cos: "cos", ops.Tan: "tan", ops.Asin: "asin", ops.Acos: "acos",
+    ops.Atan: "atan", ops.Sinh: "sinh", ops.Cosh: "cosh", ops.Atanh: "atanh", ops.Erf: "erf",
+    ops.LogicalNot: "logical_not",
+}  # fmt: skip
+"""Ops that Core ML has with the same meaning."""
+
+
+@applies(*_SAME)
+def same(e: Context, op: Any, x: Ref) -> Ref:
+    return e.op(_SAME[type(op)], x=x)
+
+
+@applies(ops.Square, wraps=True)
+def square(e: Context, op: ops.Square, x: Ref) -> Ref:
+    return e.op("square", x=x)
+
+
+@applies(ops.Neg, wraps=True)
+def neg(e: Context, op: ops.Neg, x: Ref) -> Ref:
+    return e.elementwise("mul", x, e.const(-1, x.dtype))
+
+
+@applies(ops.BitNot, wraps=True)
+def bit_not(e: Context, op: ops.BitNot, x: Ref) -> Ref:
+    """-1 - x: two's complement."""
+    return e.elementwise("sub", e.const(-1, x.dtype), x)
+
+
+@applies(ops.Log, ops.Rsqrt)
+def with_epsilon(e: Context, op: Any, x: Ref) -> Ref:
+    """Core ML adds an epsilon to x; the functions have none."""
+    return e.op(type(op).name, x=x, epsilon=0.0)
+
+
+@applies(ops.Reciprocal)
+def reciprocal(e: Context, op: ops.Reciprocal, x: Ref) -> Ref:
+    """`inverse` would add an epsilon."""
+    return e.elementwise("real_div", e.const(1, x.dtype), x)
+
+
+@applies(ops.IsNan)
+def is_nan(e: Context, op: ops.IsNan, x: Ref) -> Ref:
+    return e.elementwise("not_equal", x, x, dtype=DType.BOOL)
+
+
+@applies(ops.IsInf)
+def is_inf(e: Context, op: ops.IsInf, x: Ref) -> Ref:
+    return e.elementwise("equal", e.op("abs", x=x), e.const(math.inf, x.dtype), dtype=DType.BOOL)
+
+
+@applies(ops.IsFinite)
+def is_finite(e: Context, op: ops.IsFinite, x: Ref) -> Ref:
+    """False for NaN, like every comparison."""
+    return e.elementwise("less", e.op("abs", x=x), e.const(math.inf, x.dtype), dtype=DType.BOOL)
+
+
+@emits(ops.Cast)
+def cast(e: Context, node: Node) -> Ref:
+    """Of a constant the cast is done while it is written."""
+    (value,) = node.inputs
+    source, wanted = value.type.dtype, node.output.type.dtype
+    if value.data is not None and (source.is_float or source is DType.BOOL or not wanted.is_int):
+        return e.weight(value.data, value.name, dtype=computed(wanted))
+    x = e.cast(e.ref(value), computed(wanted))
+    return x if _holds(wanted, source) else wrap(e, x, wanted)
+
+
+def _holds(wide: DType, narrow: DType) -> bool:
+    """Whether every value of a type is one of another, as far as integers go."""
+    if wide not in NARROW or narrow is DType.BOOL or wide is narrow:
+        return True
+    if narrow not in NARROW:
+        return False
+    signs = (wide.value[0], narrow.value[0])
+    return signs != ("u", "i") and NARROW[wide] - (signs == ("i", "u")) >= NARROW[narrow]
+
+

@@ -1,0 +1,136 @@
+"""Ops that move elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.ir.dim import Dim, SymDim
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport.passes.channels_first import inner
+from kexport_coreml.context import Context
+from kexport_coreml.emit.table import emits
+from kexport_coreml.refs import Ref
+
+_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
+
+
+@emits(ops.Reshape)
+def reshape(e: Context, node: Node) -> Ref:
+    """Of a constant nothing but the header changes."""
+    (value,) = node.inputs
+    shape = node.output.type.shape
+    if value.data is not None and node.output.type.is_static:
+        return e.weight(value.data, value.name, shape=shape)  # type: ignore[arg-type]
+    x = e.ref(value)
+    if x.rank + 1 == len(shape) or x.rank == len(shape) + 1:
+        return _one_axis(e, x, shape) or e.reshape(x, shape)
+    return e.reshape(x, shape)
+
+
+def _one_axis(e: Context, x: Ref, shape: tuple[Dim, ...]) -> Ref | None:
+    """An axis of size 1 that comes or goes; no sizes are computed then."""
+    longer, shorter = (shape, x.shape) if len(shape) > x.rank else (x.shape, shape)
+    for axis, d in enumerate(longer):
+        if d == 1 and (*longer[:axis], *longer[axis + 1 :]) == shorter:
+            return e.op("expand_dims" if longer is shape else "squeeze", shape=shape, x=x, axes=[axis])
+    return None
+
+
+@emits(ops.Transpose)
+def transpose(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Transpose)
+    (value,) = node.inputs
+    if value.data is not None:
+        return e.weight(value.data, value.name, op.perm)
+    return e.op("transpose", shape=node.output.type.shape, x=e.ref(value), perm=list(op.perm))
+
+
+@emits(ops.Concat)
+def concat(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Concat)
+    rank = node.output.type.rank
+    return e.op("concat", shape=node.output.type.shape, values=list(e.refs(node)), axis=op.axis % rank)
+
+
+@emits(ops.Split)
+def split(e: Context, node: Node) -> Ref | tuple[Ref, ...]:
+    """Of constant sizes; legalize makes slices of others."""
+    op = node.op
+    assert isinstance(op, ops.Split)
+    (x,) = e.refs(node)
+    if len(op.sizes) == 1:
+        return x
+    results = tuple((None, v.type.shape) for v in node.outputs)
+    return e.op_all("split", results, x=x, split_sizes=list(op.sizes), axis=op.axis % x.rank)
+
+
+@emits(ops.Slice)
+def slice_(e: Context, node: Node) -> Ref:
+    """An axis taken whole is masked, so that its size need not be known."""
+    op = node.op
+    assert isinstance(op, ops.Slice)
+    (x,) = e.refs(node)
+    whole = [(b, n, s) == (0, d, 1) for b, n, s, d in zip(op.begin, op.end, op.strides, x.shape, strict=True)]
+    if all(whole):
+        return x
+    to_end = [w or n == d for w, n, d in zip(whole, op.end, x.shape, strict=True)]
+    end = [0 if t and isinstance(n, SymDim) else n for t, n in zip(to_end, op.end, strict=True)]
+    return e.op(
+        "slice_by_index", shape=node.output.type.shape, x=x, begin=e.dims(op.begin), end=e.dims(end),
+        stride=list(op.strides), begin_mask=whole, end_mask=to_end, squeeze_mask=[False] * x.rank,
+    )  # fmt: skip
+
+
+@emits(ops.Reverse)
+def reverse(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Reverse)
+    (x,) = e.refs(node)
+    return e.op("reverse", x=x, axes=sorted(a % x.rank for a in op.axes))
+
+
+@emits(ops.Pad)
+def pad(e: Context, node: Node) -> Ref:
+    """Of floats; the other modes on the last two axes alone. Legalize expands others."""
+    op = node.op
+    assert isinstance(op, ops.Pad)
+    (x,) = e.refs(node)
+    amounts = e.dims([p for pair in op.pads for p in pair])
+    value = op.value if op.mode == "constant" else 0.0
+    return e.op("pad", shape=node.output.type.shape, x=x, pad=amounts, mode=_MODES[op.mode], constant_val=value)
+
+
+@emits(ops.Tile)
+def tile(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Tile)
+    return e.op("tile", shape=node.output.type.shape, x=e.ref(node.inputs[0]), reps=e.dims(op.reps))
+
+
+@emits(ops.BroadcastTo)
+def broadcast_to(e: Context, node: Node) -> Ref:
+    return broadcast(e, e.ref(node.inputs[0]), node.output.type.shape)
+
+
+def broadcast(e: Context, x: Ref, shape: tuple[Dim, ...]) -> Ref:
+    """x in a larger shape: axes of size 1 are repeated."""
+    x = e.reshape(x, ((1,) * (len(shape) - x.rank) + x.shape))
+    reps = [1 if d == wanted else wanted for d, wanted in zip(x.shape, shape, strict=True)]
+    return x if set(reps) <= {1} else e.op("tile", shape=shape, x=x, reps=e.dims(reps))
+
+
+@emits(ops.DepthToSpace, ops.SpaceToDepth)
+def blocks(e: Context, node: Node) -> Ref:
+    """Channels first; the order of channels is that of TensorFlow."""
+    op: Any = inner(node)
+    (x,) = e.refs(node)
+    made = e.op(op.name, shape=node.output.type.shape, x=e.cast(x, _float(x.dtype)), block_size=op.block)
+    return e.cast(made, x.dtype)
+
+
+def _float(dtype: DType) -> DType:
+    return dtype if dtype.is_float else DType.F32

@@ -1,0 +1,39 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport_coreml.context import Context
+from kexport_coreml.emit.activation import activate
+from kexport_coreml.emit.table import emits
+from kexport_coreml.refs import Ref
+
+MAX_LINEAR_RANK = 3
+"""`linear` takes up to this many axes."""
+
+
+@emits(ops.MatMul, wraps=True)
+def matmul(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.MatMul)
+    a, b = e.refs(node)
+    return e.op("matmul", shape=node.output.type.shape, x=a, y=b, transpose_x=op.transpose_a, transpose_y=op.transpose_b)
+
+
+@emits(ops.Dense)
+def dense(e: Context, node: Node) -> Ref:
+    """`linear`, whose weight is [N, K], for constant weights; else a product and a sum."""
+    op = node.op
+    assert isinstance(op, ops.Dense)
+    x, w, *bias = node.inputs
+    shape = node.output.type.shape
+    constant = all(v.data is not None for v in (w, *bias)) and 1 < x.type.rank <= MAX_LINEAR_RANK
+    if constant and x.type.dtype.is_float and w.data is not None:
+        weight = e.weight(w.data, w.name, (1, 0))
+        y = e.op("linear", shape=shape, x=e.ref(x), weight=weight, bias=e.ref(bias[0]) if bias else None)
+        return activate(e, op.activation, y)
+    row = e.ref(x) if x.type.rank > 1 else e.reshape(e.ref(x), (1, *x.type.shape))
+    y = e.op("matmul", shape=(*row.shape[:-1], shape[-1]), x=row, y=e.ref(w), transpose_x=False, transpose_y=False)
+    y = e.elementwise("add", y, e.ref(bias[0])) if bias else y
+    return e.reshape(activate(e, op.activation, y), shape)

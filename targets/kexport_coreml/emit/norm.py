@@ -1,0 +1,48 @@
+"""Normalization."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.passes.channels_first import inner
+from kexport_coreml.context import Context
+from kexport_coreml.emit.conv import parameter
+from kexport_coreml.emit.table import emits
+from kexport_coreml.refs import Ref
+
+
+@emits(ops.BatchNorm)
+def batch_norm(e: Context, node: Node) -> Ref:
+    """Channels first; elsewhere legalize has made it a product and a sum, which need no transposes."""
+    op: ops.BatchNorm = inner(node)
+    x, gamma, beta, mean, variance = e.refs(node)
+    return e.op("batch_norm", x=x, mean=mean, variance=variance, gamma=gamma, beta=beta, epsilon=op.epsilon)
+
+
+@emits(ops.LayerNorm)
+def layer_norm(e: Context, node: Node) -> Ref:
+    """Over the last axes with constant parameters; legalize expands others."""
+    op = node.op
+    assert isinstance(op, ops.LayerNorm)
+    x, gamma, beta = e.refs(node)
+    axes = sorted(a % x.rank for a in op.axes)
+    return e.op("layer_norm", x=x, axes=axes, gamma=gamma, beta=beta, epsilon=op.epsilon)
+
+
+@emits(ops.GroupNorm)
+def group_norm(e: Context, node: Node) -> Ref:
+    """Channels first: each group is a channel of an instance normalization."""
+    op: ops.GroupNorm = inner(node)
+    x, gamma, beta = node.inputs
+    batch, channels, *spatial = x.type.shape
+    size = channels // op.groups
+    for d in spatial:
+        size = size * d
+    grouped = e.reshape(e.ref(x), (batch, op.groups, size))
+    one, zero = (e.const(np.full(op.groups, v), grouped.dtype) for v in (1, 0))
+    normal = e.op("instance_norm", x=grouped, gamma=one, beta=zero, epsilon=op.epsilon)
+    whole = e.reshape(normal, x.type.shape)
+    factor, offset = (parameter(e, v, (0,), (channels, *(1,) * len(spatial))) for v in (gamma, beta))
+    return e.elementwise("add", e.elementwise("mul", whole, factor), offset)

@@ -1,0 +1,97 @@
+"""Brings an optimized graph to the forms that the emitters know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kexport import ops
+from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.graph import Graph
+from kexport.ir.op import Op
+from kexport.ir.types import DType
+from kexport.passes import fuse_pad
+from kexport.passes.channels_first import channels_first
+from kexport.passes.decompose import DECOMPOSE, decompose
+from kexport.passes.layout import reshape_of_reduction
+from kexport.passes.sink_transposes import SETTLE, SinkTransposes
+from kexport.rewrite import RulePass
+from kexport.target import all_nodes
+from kexport_coreml.options import CoremlOptions
+from kexport_coreml.rules import index, layout, norm, window
+
+DECOMPOSED: tuple[type[Op], ...] = (
+    ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.HardSilu, ops.Log1p, ops.LogSoftmax,
+    ops.Mish, ops.OneHot, ops.Prelu, ops.RmsNorm, ops.Selu, ops.SquaredDifference, ops.Threshold,
+)  # fmt: skip
+"""Ops that Core ML lacks, or has with another meaning: its thresholded_relu is >=, its one_hot wants indices in range,
+its prelu wants an alpha for each channel."""
+
+CHANNELS_FIRST: tuple[type[Op], ...] = (
+    ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.GroupNorm, ops.Resize,
+    ops.DepthToSpace, ops.SpaceToDepth,
+)  # fmt: skip
+"""Ops that Core ML has channels first."""
+
+_STRANGERS = {
+    DType.C64: "Core ML knows no complex numbers",
+    DType.STRING: "strings cannot be computed with",
+    DType.U32: "the widest integers of Core ML are int32",
+    DType.U64: "the widest integers of Core ML are int32",
+}
+
+
+def legalize(graph: Graph, options: CoremlOptions) -> None:
+    """Edit `graph` in place.
+
+    Raises:
+        UnsupportedError: element types or ranks that Core ML doesn't have; names the nodes.
+    """
+    refuse_strangers(graph)
+    expand = decompose(*DECOMPOSED)
+    batches = index.RULES if options.ios < 16 else ()
+    forms = (*window.RULES, *layout.RULES, *batches, norm.other_layer_norm)
+    fuse_pad.PASS.run(graph)
+    RulePass("coreml_forms", (*expand.rules, *forms)).run(graph)
+    RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)
+    SinkTransposes(norm.constant_batch_norm).run(graph)
+    rest = (DECOMPOSE[ops.BatchNorm], reshape_of_reduction, *layout.RULES, *SETTLE, *expand.rules)
+    RulePass("coreml_rest", rest).run(graph)
+    refuse_ranks(graph)
+
+
+def refuse_strangers(graph: Graph) -> None:
+    """Raise one error for all nodes with an element type that Core ML can't compute with."""
+    strange = (
+        Unsupported(node.origin, node.op.name, _STRANGERS[value.type.dtype])
+        for node in all_nodes(graph)
+        for value in (*node.inputs, *node.outputs)
+        if value.type.dtype in _STRANGERS
+    )
+    pools = (
+        Unsupported(node.origin, node.op.name, "Core ML pools floats only, and float32 does not hold every int32")
+        for node in all_nodes(graph)
+        if isinstance(node.op, ops.MaxPool) and node.output.type.dtype in (DType.I32, DType.I64)
+    )
+    _refuse([*strange, *pools])
+
+
+def refuse_ranks(graph: Graph) -> None:
+    """Raise one error for all nodes whose results have too many axes, or no elements."""
+    _refuse(
+        Unsupported(node.origin, node.op.name, reason)
+        for node in all_nodes(graph)
+        for value in node.outputs
+        if (reason := _shape_problem(value.type.shape))
+    )
+
+
+def _shape_problem(shape: tuple[object, ...]) -> str:
+    if len(shape) > layout.MAX_RANK:
+        return f"Core ML has tensors of up to {layout.MAX_RANK} axes, this one would have {len(shape)}"
+    return "Core ML has no tensors without elements" if 0 in shape else ""
+
+
+def _refuse(items: Iterable[Unsupported]) -> None:
+    found = list(dict.fromkeys(items))
+    if found:
+        raise UnsupportedError(found)

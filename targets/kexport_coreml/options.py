@@ -1,0 +1,44 @@
+"""What a user can choose about a Core ML artifact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kexport.target import Options
+from kexport_coreml.sizes import read_sizes
+
+Precision = Literal["float32", "float16"]
+Deployment = Literal["ios15", "ios16", "ios17", "ios18"]
+
+
+@dataclass(frozen=True)
+class CoremlOptions(Options):
+    """Options of the Core ML target.
+
+    float32 is the default precision, although Apple's converter defaults to float16: it is what the model was trained
+    in, and what every other artifact of the same export computes, so one verdict is about one model. float16 halves the
+    file and is what lets the Neural Engine run it, at a price that depends on the model and its data and that only a
+    device can show in full. That is for the user to decide.
+    """
+
+    deployment: Deployment = field(default="ios16", metadata={"help": "the oldest system that is to run it"})
+    precision: Precision = field(default="float32", metadata={"help": "compute in float32 or float16"})
+    sizes: str = field(
+        default="",
+        metadata={"help": "dynamic dims: `batch=1,length=1..512` (range) or `length=64|128` (these alone)"},
+    )
+    limit: int = field(default=4096, metadata={"help": "the greatest size of a dynamic dim that `sizes` leaves open"})
+    images: str = field(default="", metadata={"help": "inputs that take an image: `photo=rgb` (or bgr, gray)"})
+    scale: str = field(default="1", metadata={"help": "what the bytes of images are multiplied by, one or per channel"})
+    bias: str = field(default="0", metadata={"help": "what is added to them then, one or per channel"})
+    labels: str = field(default="", metadata={"help": "class labels: a file with one on each line, or `cat|dog`"})
+    scores: str = field(default="", metadata={"help": "the output with the probabilities of the classes"})
+
+    def __post_init__(self) -> None:
+        read_sizes(self.sizes, self.limit)
+
+    @property
+    def ios(self) -> int:
+        """The number in `deployment`."""
+        return int(self.deployment.removeprefix("ios"))

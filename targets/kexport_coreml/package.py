@@ -1,0 +1,148 @@
+"""Packs an emitted program into a model and writes the package: the model, its weights, and a manifest."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexport.errors import EmitError
+from kexport.ir.dim import SymDim
+from kexport.ir.op import Array
+from kexport.ir.types import DType
+from kexport_coreml import proto
+from kexport_coreml.blob import Weight, entry_offsets, write_blob
+from kexport_coreml.dtypes import CODES
+from kexport_coreml.refs import Call, Constant, Program, Ref
+from kexport_coreml.signatures import OPSETS
+
+DATA = Path("Data")
+AUTHOR = "com.apple.CoreML"
+MODEL_FILE = "model.mlmodel"
+WEIGHT_FILE = "weight.bin"
+_BLOB_NAME = f"@model_path/weights/{WEIGHT_FILE}"
+MIN_BLOB_ELEMENTS = 10
+"""Smaller constants stay in the program, as coremltools has it: Core ML reads them there."""
+_ALWAYS_IN_BLOB = (DType.F16, DType.F32, DType.I8, DType.U8)
+_IN_BLOB_SINCE_18 = (DType.I16, DType.U16, DType.I32, DType.U32)
+_ITEMS = {"weights": "CoreML Model Weights", MODEL_FILE: "CoreML Model Specification"}
+MODEL_LIMIT = 2**31 - 1
+
+
+def build_program(program: Program, inputs: Sequence[Ref], outputs: Sequence[Ref], ios: int) -> tuple[Any, list[Weight]]:
+    """The `Program` message, and the weights that its blob values point at, in order."""
+    opset = OPSETS[ios][0]
+    message = proto.mil().Program(version=1)
+    function = message.functions["main"]
+    function.opset = opset
+    block = function.block_specializations[opset]
+    for ref in inputs:
+        declared = function.inputs.add(name=ref.name)
+        set_type(declared.type, ref.dtype, ref.shape)
+    stored = [s for s in program.steps if isinstance(s, Constant) and _in_blob(s, ios)]
+    weights = [Weight(s.data, s.ref.dtype) for s in stored if not isinstance(s.data, str)]
+    offsets = {s.ref.name: offset for s, offset in zip(stored, entry_offsets(weights), strict=True)}
+    for step in program.steps:
+        operation = block.operations.add()
+        if isinstance(step, Call):
+            _add_call(operation, step)
+        else:
+            _add_constant(operation, step, offsets.get(step.ref.name))
+    block.outputs.extend(ref.name for ref in outputs)
+    return message, weights
+
+
+def _in_blob(step: Constant, ios: int) -> bool:
+    allowed = (*_ALWAYS_IN_BLOB, *(_IN_BLOB_SINCE_18 if ios >= 18 else ()))
+    return not isinstance(step.data, str) and step.data.size >= MIN_BLOB_ELEMENTS and step.ref.dtype in allowed
+
+
+def _add_call(operation: Any, call: Call) -> None:
+    operation.type = call.kind
+    set_immediate(operation.attributes["name"], call.outputs[0].name, DType.STRING)
+    for parameter, names in call.inputs.items():
+        argument = operation.inputs[parameter]
+        for name in names:
+            argument.arguments.add(name=name)
+    for ref in call.outputs:
+        set_type(operation.outputs.add(name=ref.name).type, ref.dtype, ref.shape)
+
+
+def _add_constant(operation: Any, constant: Constant, offset: int | None) -> None:
+    ref = constant.ref
+    operation.type = "const"
+    set_immediate(operation.attributes["name"], ref.name, DType.STRING)
+    value = operation.attributes["val"]
+    if offset is None:
+        set_immediate(value, constant.data, ref.dtype, ref.shape)
+    else:
+        set_type(value.type, ref.dtype, ref.shape)
+        value.blobFileValue.fileName, value.blobFileValue.offset = _BLOB_NAME, offset
+    set_type(operation.outputs.add(name=ref.name).type, ref.dtype, ref.shape)
+
+
+def set_type(message: Any, dtype: DType, shape: Sequence[Any]) -> None:
+    """Fill a `ValueType` with a tensor type; dims that are no numbers are unknown."""
+    tensor = message.tensorType
+    tensor.dataType, tensor.rank = CODES[dtype], len(shape)
+    for dim in shape:
+        added = tensor.dimensions.add()
+        if isinstance(dim, SymDim):
+            added.unknown.variadic = False
+        else:
+            added.constant.size = dim
+
+
+def set_immediate(message: Any, data: Array | str, dtype: DType, shape: Sequence[Any] = ()) -> None:
+    """Fill a `Value` with elements that stand in the program itself."""
+    set_type(message.type, dtype, shape)
+    tensor = message.immediateValue.tensor
+    if isinstance(data, str):
+        tensor.strings.values.append(data)
+        return
+    array = np.ascontiguousarray(data, dtype.numpy).reshape(-1)
+    if dtype is DType.F32:
+        tensor.floats.values.extend(array.tolist())
+        tensor.floats.SetInParent()
+    elif dtype is DType.BOOL:
+        tensor.bools.values.extend(array.tolist())
+        tensor.bools.SetInParent()
+    elif dtype in (DType.I32, DType.I16, DType.U16):
+        tensor.ints.values.extend(array.tolist())
+        tensor.ints.SetInParent()
+    else:
+        tensor.bytes.values = array.tobytes()
+
+
+def write_package(path: Path, model: Any, weights: Sequence[Weight]) -> None:
+    """Write the folder.
+
+    Raises:
+        EmitError: the program without its weights is larger than protobuf allows.
+    """
+    inside = path / DATA / AUTHOR
+    inside.mkdir(parents=True)
+    data = model.SerializeToString(deterministic=True)
+    if len(data) > MODEL_LIMIT:
+        raise EmitError("the program without its weights takes more than 2 GiB", where=str(path))
+    (inside / MODEL_FILE).write_bytes(data)
+    if weights:
+        (inside / "weights").mkdir()
+        write_blob(inside / "weights" / WEIGHT_FILE, weights)
+    names = [name for name in _ITEMS if weights or name != "weights"]
+    text = json.dumps(_manifest(names), indent=4, sort_keys=True)
+    (path / "Manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _manifest(names: Sequence[str]) -> Mapping[str, Any]:
+    """What is in the package; the identifiers are the same for every model."""
+    ids = {name: str(uuid.uuid5(uuid.NAMESPACE_URL, f"kexport/{name}")).upper() for name in names}
+    entries = {
+        ids[name]: {"author": AUTHOR, "description": _ITEMS[name], "name": name, "path": f"{AUTHOR}/{name}"}
+        for name in names
+    }
+    return {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": ids[MODEL_FILE]}

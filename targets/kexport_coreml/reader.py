@@ -1,0 +1,1 @@
+def read_contract(path): pass

@@ -1,0 +1,56 @@
+"""The parts of a program under construction."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from kexport.ir.dim import Dim
+from kexport.ir.op import Array
+from kexport.ir.types import DType
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
+
+
+class Ref(NamedTuple):
+    """A tensor of the program: its name, its type, and whether it is a constant."""
+
+    name: str
+    dtype: DType
+    shape: tuple[Dim, ...]
+    constant: bool = False
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+
+@dataclass
+class Call:
+    """An operation of the program."""
+
+    kind: str
+    inputs: dict[str, list[str]]
+    outputs: list[Ref]
+
+
+@dataclass
+class Constant:
+    """A `const` operation: an array, whose elements are stored as the dtype of `ref`, or a word."""
+
+    ref: Ref
+    data: Array | str
+
+
+@dataclass
+class Program:
+    """The operations in order."""
+
+    steps: list[Call | Constant] = field(default_factory=list["Call | Constant"])
+
+
+def identifier(name: str) -> str:
+    """A name as Core ML allows it: letters, digits and underscores, no digit first."""
+    found = _NOT_IN_NAMES.sub("_", name)
+    return f"_{found}" if not found or found[0].isdigit() else found

@@ -1,0 +1,2 @@
+class CoremlRuntime: pass
+class MilEvaluator: pass
