@@ -45,7 +45,7 @@ class Source:
     `kind` is `keras` (a Keras 3 model), `keras2` (a tf_keras model, from an old .h5) or `savedmodel` (`model` is then
     the signature's ConcreteFunction). `inputs` and `input_structure` describe what goes in. `call` takes one tensor per
     input and returns the model's own output nest. `run` is the truth: it takes one array per input and returns one per
-    output, both in the order of the contract, computed by `model.predict_on_batch`, or by the signature.
+    output, both in the order of the contract, computed by `model.predict`, or by the signature.
     `output_names` are given where the model has names of its own for them. `path` is the file it came from.
     """
 

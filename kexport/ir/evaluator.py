@@ -14,7 +14,8 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, RegionOp
 from kexport.ir.types import DType, TensorType
 
-Observer = Callable[[Node, Sequence[Array]], None]
+Observer = Callable[[Node, Sequence[Array]], Sequence[Array] | None]
+"""Sees each node and its results; may return others to take their place."""
 
 
 def evaluate(
@@ -26,7 +27,7 @@ def evaluate(
         graph: any graph; symbolic dims take their sizes from the inputs.
         inputs: one array per graph input.
         wide: compute every float in float64, constants included; the results are float64.
-        observe: called with each node and its results.
+        observe: called with each node and its results; what it returns, if anything, takes their place.
 
     Raises:
         GraphError: an input is missing or does not fit its type; names the value and the sizes.
@@ -72,13 +73,12 @@ def _run(
         return _widen(value.data, value.type, wide) if value.data is not None else env[value]
 
     for node in graph.nodes:
-        results = _apply(node, [read(v) for v in node.inputs], sizes, wide)
+        results: Sequence[Array] = _apply(node, [read(v) for v in node.inputs], sizes, wide)
+        results = (observe(node, results) if observe else None) or results
         for value, array in zip(node.outputs, results, strict=True):
             _bind_result(node, value.type, array, sizes)
             if reads[value]:
                 env[value] = array
-        if observe:
-            observe(node, results)
         for value in node.inputs:
             reads[value] -= 1
             if not reads[value]:

@@ -14,17 +14,37 @@ Run = Callable[[Sequence[Array]], list[Array]]
 
 
 def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
-    """Run by `model.predict_on_batch` (Keras 2 and 3), or eagerly where a layer branches on tensors in Python."""
+    """Run by `model.predict` in one batch (Keras 2 and 3), or eagerly where a layer branches on tensors in Python.
+
+    Text, and inputs that are not batches of one size, go through `predict_on_batch`.
+    """
     import tensorflow as tf
 
+    def predict(arrays: Sequence[Array]) -> list[Array]:
+        sizes = {a.shape[0] if a.ndim else 0 for a in arrays}
+        if len(sizes) > 1 or sizes == {0} or any(a.dtype.kind in "OSUT" for a in arrays):
+            return arrays_of(model.predict_on_batch(pack([_as_tensor(a) for a in arrays])))
+        if sizes == {1} and _any_batch(model):
+            return [o[:1] for o in predict([np.repeat(a, 2, axis=0) for a in arrays])]
+        return arrays_of(model.predict(pack(arrays), batch_size=sizes.pop(), verbose=0))
+
     def run(arrays: Sequence[Array]) -> list[Array]:
-        nest = pack([_as_tensor(a) for a in arrays])
         try:
-            return arrays_of(model.predict_on_batch(nest))
+            return predict(arrays)
         except tf.errors.OperatorNotAllowedInGraphError:
-            return arrays_of(model(nest, training=False))
+            return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
 
     return run
+
+
+def _any_batch(model: Any) -> bool:
+    """Whether all inputs and outputs are batches of any size.
+
+    Such a model is asked about two copies of a single sample: in a batch of one, Keras 3.15's `ops.add` takes a
+    [1, n, 1] tensor for the bias of the last axis if that has n elements too, and `predict` depends on the batch size.
+    """
+    tensors = [*(getattr(model, "inputs", None) or []), *(getattr(model, "outputs", None) or [])]
+    return bool(tensors) and all(len(t.shape) and t.shape[0] is None for t in tensors)
 
 
 def run_graph(call: Callable[[Sequence[Any]], Any]) -> Run:
