@@ -58,7 +58,10 @@ LAZY: dict[str, set[str]] = {
 """The packages that a room may import inside functions only."""
 
 FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "jax", "torch"}
-"""What no target may import."""
+"""What no target may import, but for those that are its runtime."""
+
+SERVED = {"kexport_savedmodel": {"tensorflow"}}
+"""Frameworks that are the runtime of a target: in its runtime.py only, inside functions."""
 
 RUNTIMES = {"onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools"}
 """What a target may import in its runtime.py only, inside functions."""

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.house.layers import FRAMEWORKS, LAYERS, LAZY, PUBLIC, RUNTIMES, SHARED, TARGET_MAY, THIRD_PARTY
+from tests.house.layers import FRAMEWORKS, LAYERS, LAZY, PUBLIC, RUNTIMES, SERVED, SHARED, TARGET_MAY, THIRD_PARTY
 from tests.house.modules import Import, Module, modules, room_of
 
 MODULES = modules()
@@ -85,8 +85,10 @@ def test_targets_keep_to_their_own(module: Module) -> None:
     wrong = [
         i for i in ours if home_of(i.name) != "kexport" and not is_in(home_of(i.name), TARGET_MAY | SHARED | {own})
     ]
-    wrong += [i for i in module.imports if is_in(i.name, FRAMEWORKS)]
-    wrong += [i for i in module.imports if is_in(i.name, RUNTIMES) and not (i.lazy and module.name == f"{own}.runtime")]
+    served = SERVED.get(own, set())
+    wrong += [i for i in module.imports if is_in(i.name, FRAMEWORKS - served)]
+    heavy = [i for i in module.imports if is_in(i.name, RUNTIMES | served)]
+    wrong += [i for i in heavy if not (i.lazy and module.name == f"{own}.runtime")]
     assert [place(module, i) for i in wrong] == []
 
 

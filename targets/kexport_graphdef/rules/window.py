@@ -175,27 +175,17 @@ def padded_avg_pool(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.Div(), sums, parts)
 
 
-@rule(ops.Conv, ops.DepthwiseConv)
-def fold_pad(node: Node, rewriter: Rewriter) -> Replacement:
-    """Zeros around an image become padding of the convolution."""
+@rule(ops.DepthwiseConv)
+def padded_depthwise(node: Node, rewriter: Rewriter) -> Replacement:
+    """Padding of its own, for TensorFlow, which ends the process on padding that differs from side to side."""
     op: Any = node.op
-    above = node.inputs[0].producer
-    if above is None or len(op.strides) != 2:
+    if isinstance(op.padding, str):
         return None
-    match above.op:
-        case ops.Pad(pads=((0, 0), *pads, (0, 0)), mode="constant", value=0):
-            pass
-        case _:
-            return None
-    sizes, window = above.output.type.shape[1:-1], node.inputs[1].type.shape[:-2]
-    own = explicit_pads(sizes, window, op.strides, op.dilation, op.padding)
-    total = tuple((a + c, b + d) for (a, b), (c, d) in zip(pads, own, strict=True))
-    if any(isinstance(d, SymDim) for pair in total for d in pair):
-        return None
-    return rewriter.add(replace(op, padding=total), above.inputs[0], *node.inputs[1:])
+    padded = rewriter.add(ops.Pad((*_NONE, *op.padding, *_NONE)), node.inputs[0])
+    return rewriter.add(replace(op, padding="valid"), padded, *node.inputs[1:])
 
 
 RULES = (
     line_as_image, groups, transposed_groups, depthwise_volume, strides_that_differ, strides_and_dilation,
-    dilated_kernel, fold_pad, open_padding, padded_max_pool, padded_avg_pool,
+    dilated_kernel, open_padding, padded_max_pool, padded_avg_pool,
 )  # fmt: skip

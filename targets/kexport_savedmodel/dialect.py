@@ -1,0 +1,25 @@
+"""Element types and kernels of TensorFlow on the CPU."""
+
+from __future__ import annotations
+
+from kexport.ir.types import DType
+from kexport_graphdef.dialect import Dialect
+
+STRANGERS = (DType.STRING,)
+"""Element types that there is no arithmetic on."""
+
+_WIDER = {
+    DType.I8: DType.I32, DType.I16: DType.I32, DType.U8: DType.I32, DType.U16: DType.I32, DType.U32: DType.I64,
+}  # fmt: skip
+_MOVES = (
+    "BroadcastTo", "Cast", "ConcatV2", "Const", "ExpandDims", "Fill", "GatherNd", "GatherV2", "Identity", "Invert",
+    "OneHot", "PadV2", "Placeholder", "Reshape", "ResizeNearestNeighbor", "ReverseV2", "ScatterNd", "SelectV2",
+    "Shape", "Split", "SplitV", "Squeeze", "StridedSlice", "TensorScatterUpdate", "Tile", "Transpose",
+)  # fmt: skip
+"""Ops that take integers of any size as they are."""
+
+TENSORFLOW = Dialect(
+    types={DType.I4: DType.I8, DType.U4: DType.U8},
+    kernels={"*": _WIDER, **{kind: {} for kind in _MOVES}},
+)
+"""All element types but 4-bit integers; small ones are computed in larger ones, for which every op has a kernel."""

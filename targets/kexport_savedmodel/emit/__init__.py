@@ -1,0 +1,8 @@
+"""Emitters of the ops that TensorFlow has in forms of its own; the rest are the common ones."""
+
+from __future__ import annotations
+
+from kexport_savedmodel.emit import conv, native
+from kexport_savedmodel.emit.table import EMITTERS
+
+__all__ = ["EMITTERS", "conv", "native"]
