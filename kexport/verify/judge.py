@@ -97,10 +97,11 @@ def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool, st
         if not any(c.passed for c in mine):
             why = "; ".join(dict.fromkeys(c.reason for c in mine)) or "no batch was run"
             return False, f"output {port.name!r} was judged on no batch: {why}"
-    judged = [c for c in checks if c.passed]
-    idle = sum(c.passed is None for c in checks)
-    note = f"; {idle} were no evidence" if idle else ""
-    return True, f"{len(judged)} checks passed{note}"
+    idle = [c for c in checks if c.passed is None]
+    notes = [f"{len(checks) - len(idle)} checks passed"]
+    notes += [f"output {c.output!r}, batch {c.batch!r} is no evidence: {c.reason}" for c in idle[:1]]
+    notes += [f"so are {len(idle) - 1} more"] if len(idle) > 1 else []
+    return True, "; ".join(notes)
 
 
 def _judge(recording: Recording, name: str, actual: Mapping[str, Array], allowed: Tolerance) -> OutputCheck:

@@ -253,6 +253,18 @@ def test_nothing_judged_is_not_a_pass(reference: Reference) -> None:
     assert (passed, reason) == (False, "output 'hidden' was judged on no batch: why")
 
 
+def test_batches_that_are_no_evidence_are_named(reference: Reference) -> None:
+    allowed = {
+        k: dataclasses.replace(t, judges=k[1] != "extreme", reason="ill-conditioned")
+        for k, t in tolerances(reference).items()
+    }
+    checks = [c for r in reference.recordings for c in judge_batch(r, r.outputs, allowed)]
+    assert overall(checks, reference.contract) == (
+        True,
+        "9 checks passed; output 'hidden', batch 'extreme' is no evidence: ill-conditioned; so are 2 more",
+    )
+
+
 def test_measured_noise_is_real(reference: Reference) -> None:
     for name, found in noises(reference).items():
         if name != "label":
