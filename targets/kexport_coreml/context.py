@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,14 @@ class Context:
     Args:
         graph: the legalized graph.
         ios: the iOS version whose operations may be used.
+        precision: the type in which floats are computed.
+        exceptions: nodes that are computed in float32 anyway.
     """
 
-    def __init__(self, graph: Graph, ios: int):
+    def __init__(self, graph: Graph, ios: int, precision: DType = DType.F32, exceptions: Iterable[Node] = ()):
         self.graph, self.ios = graph, ios
+        self.precision, self.exceptions = precision, frozenset(exceptions)
+        self._float = DType.F32
         self.program = Program()
         self._refs: dict[Value, Ref] = {}
         self._shared: dict[Any, Ref] = {}
@@ -45,9 +49,25 @@ class Context:
         """State what a graph input is."""
         self._refs[value] = ref
 
+    def raw(self, value: Value) -> Ref:
+        """A value of the graph that is no constant, in the type in which it was made."""
+        return self._refs[value]
+
     def ref(self, value: Value) -> Ref:
-        """A value of the graph; a constant becomes a weight."""
-        return self.weight(value.data, value.name) if value.data is not None else self._refs[value]
+        """A value of the graph in the type in which this node is computed; a constant becomes a weight."""
+        if value.data is not None:
+            return self.weight(value.data, value.name)
+        made, wanted = self._refs[value], self.computed(value.type.dtype)
+        if made.dtype is wanted:
+            return made
+        if (made, wanted) not in self._shared:
+            self._shared[made, wanted] = self.cast(made, wanted)
+        return self._shared[made, wanted]
+
+    def computed(self, dtype: DType) -> DType:
+        """The type that stands for `dtype` in this node."""
+        found = computed(dtype)
+        return self._float if found is DType.F32 else found
 
     def refs(self, node: Node) -> tuple[Ref, ...]:
         """The operands of a node."""
@@ -56,7 +76,7 @@ class Context:
     def bind(self, node: Node, *results: Ref) -> None:
         """State what the results of a node are."""
         for value, result in zip(node.outputs, results, strict=True):
-            wanted = computed(value.type.dtype)
+            wanted = self.computed(value.type.dtype)
             if result.dtype is not wanted or result.shape != value.type.shape:
                 made = f"{result.dtype}[{','.join(map(str, result.shape))}]"
                 raise EmitError(f"{node.op.name} was emitted as {made}, not {value.type}", where=node.origin)
@@ -65,6 +85,7 @@ class Context:
     def enter(self, node: Node) -> None:
         """Begin to emit a node of the graph: its layer path names what is made now."""
         self._origin = node.origin
+        self._float = DType.F32 if node in self.exceptions else self.precision
 
     # --- operations
 
@@ -187,7 +208,7 @@ class Context:
                shape: Sequence[int] | None = None, dtype: DType | None = None) -> Ref:  # fmt: skip
         """A constant of the graph, transposed, then reshaped, then cast. The bytes are read when they are written."""
         data = data if perm is None else data.transpose(perm)
-        dtype = computed(DType.of(data.dtype)) if dtype is None else dtype
+        dtype = self.computed(DType.of(data.dtype)) if dtype is None else dtype
         shape = tuple(data.shape if shape is None else shape)
         if dtype is DType.I32:
             self._check_range(data)

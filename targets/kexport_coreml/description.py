@@ -20,6 +20,7 @@ from kexport_coreml.sizes import Sizes
 
 CONTRACT_KEY = "kexport.contract"
 NAMES_KEY = "kexport.names"
+IMAGES_KEY = "kexport.images"
 FLOAT32_KEY = "kexport.float32"
 PRECISION_KEY = "kexport.precision"
 VERSION_KEY = "kexport.version"

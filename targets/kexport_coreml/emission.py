@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
-from kexport.ir.graph import Graph
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.types import DType
 from kexport.target import EmitterTable
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import at_the_border, computed
@@ -24,8 +26,15 @@ class Emission:
     """Public names that Core ML doesn't allow, by the names that stand for them; inputs and outputs apart."""
 
 
-def emit(graph: Graph, contract: Contract, ios: int, emitters: EmitterTable) -> Emission:
-    """Emit a legalized graph.
+def emit(
+    graph: Graph,
+    contract: Contract,
+    emitters: EmitterTable,
+    ios: int,
+    precision: DType = DType.F32,
+    exceptions: Sequence[Node] = (),
+) -> Emission:
+    """Emit a legalized graph; `exceptions` are computed in float32 whatever the precision is.
 
     Raises:
         EmitError: a node cannot be emitted in this form; names the layer path.
@@ -34,7 +43,7 @@ def emit(graph: Graph, contract: Contract, ios: int, emitters: EmitterTable) -> 
     emitters.check(graph)
     if len(graph.inputs) != len(contract.inputs) or len(graph.outputs) != len(contract.outputs):
         raise EmitError("the graph and the contract have different inputs or outputs", where=graph.name)
-    e = Context(graph, ios)
+    e = Context(graph, ios, precision, exceptions)
     input_names = [e.unique(identifier(p.name)) for p in contract.inputs]
     output_names = [e.unique(identifier(p.name)) for p in contract.outputs]
     inputs = [_enter(e, value, name) for value, name in zip(graph.inputs, input_names, strict=True)]
@@ -49,17 +58,10 @@ def emit(graph: Graph, contract: Contract, ios: int, emitters: EmitterTable) -> 
     return Emission(e.program, inputs, outputs, names)
 
 
-def border_shape(shape: tuple[object, ...]) -> tuple[object, ...]:
-    """The shape of an input or output: Core ML's arrays have at least one axis."""
-    return shape or (1,)
-
-
-def _enter(e: Context, value: object, name: str) -> Ref:
-    from kexport.ir.graph import Value
-
-    assert isinstance(value, Value)
+def _enter(e: Context, value: Value, name: str) -> Ref:
     dtype = value.type.dtype
-    ref = Ref(name, at_the_border(dtype, e.ios >= 16), border_shape(value.type.shape))  # type: ignore[arg-type]
+    # Core ML's arrays have at least one axis.
+    ref = Ref(name, at_the_border(dtype, e.ios >= 16), value.type.shape or (1,))
     inside = e.cast(ref, computed(dtype))
     e.declare(value, inside if value.type.shape else e.op("squeeze", shape=(), x=inside, axes=[0]))
     return ref
@@ -71,8 +73,8 @@ def _leave(e: Context, graph: Graph, names: list[str]) -> list[Ref]:
     rename: dict[str, str] = {}
     found: list[Ref] = []
     for output, name in zip(graph.outputs, names, strict=True):
-        e.enter(output.value.producer) if output.value.producer else None
-        made = e.cast(e.ref(output.value), at_the_border(output.value.type.dtype, e.ios >= 16))
+        made = _result(e, output.value)
+        made = e.cast(made, at_the_border(output.value.type.dtype, e.ios >= 16))
         made = made if made.shape else e.op("expand_dims", shape=(1,), x=made, axes=[0])
         free |= {ref.name for step in e.program.steps[-2:] if isinstance(step, Call) for ref in step.outputs}
         if made.name not in free:
@@ -85,6 +87,12 @@ def _leave(e: Context, graph: Graph, names: list[str]) -> list[Ref]:
             step.inputs = {k: [rename.get(n, n) for n in v] for k, v in step.inputs.items()}
             step.outputs = [r._replace(name=rename.get(r.name, r.name)) for r in step.outputs]
     return found
+
+
+def _result(e: Context, value: Value) -> Ref:
+    if value.data is None:
+        return e.raw(value)
+    return e.weight(value.data, dtype=at_the_border(value.type.dtype, e.ios >= 16))
 
 
 def _changed(names: list[str], ports: tuple[Port, ...]) -> dict[str, str]:

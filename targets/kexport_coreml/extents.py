@@ -54,7 +54,7 @@ class Extents:
 
     def _shape(self, value: Value) -> Ref:
         if value not in self._made:
-            x = self.e.ref(value)
+            x = self.e.raw(value)
             self._made[value] = self.e.op("shape", shape=(x.rank,), dtype=DType.I32, x=x)
         return self._made[value]
 

@@ -76,13 +76,10 @@ def refuse_strangers(graph: Graph) -> None:
 
 
 def refuse_ranks(graph: Graph) -> None:
-    """Raise one error for all nodes whose results have too many axes, or no elements."""
-    _refuse(
-        Unsupported(node.origin, node.op.name, reason)
-        for node in all_nodes(graph)
-        for value in node.outputs
-        if (reason := _shape_problem(value.type.shape))
-    )
+    """Raise one error for all inputs and nodes whose results have too many axes, or no elements."""
+    made = [(node.origin, node.op.name, value) for node in all_nodes(graph) for value in node.outputs]
+    values = [*((v.name, "input", v) for v in graph.inputs), *made]
+    _refuse(Unsupported(o, k, why) for o, k, v in values if (why := _shape_problem(v.type.shape)))
 
 
 def _shape_problem(shape: tuple[object, ...]) -> str:

@@ -33,7 +33,9 @@ _ITEMS = {"weights": "CoreML Model Weights", MODEL_FILE: "CoreML Model Specifica
 MODEL_LIMIT = 2**31 - 1
 
 
-def build_program(program: Program, inputs: Sequence[Ref], outputs: Sequence[Ref], ios: int) -> tuple[Any, list[Weight]]:
+def build_program(
+    program: Program, inputs: Sequence[Ref], outputs: Sequence[Ref], ios: int
+) -> tuple[Any, list[Weight]]:
     """The `Program` message, and the weights that its blob values point at, in order."""
     opset = OPSETS[ios][0]
     message = proto.mil().Program(version=1)

@@ -1,2 +1,159 @@
-class CoremlRuntime: pass
-class MilEvaluator: pass
+"""What runs packages: Core ML itself on macOS, and elsewhere the evaluator of ML programs. Imported on use."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import kexport
+from kexport.errors import VerifyError
+from kexport.ir.op import Array
+from kexport.target import Runtime, Session
+from kexport_coreml.border import Border
+from kexport_coreml.description import PRECISION_KEY
+from kexport_coreml.reader import read_contract, read_model
+
+LOADER_HINT = "this is a bug in kexport: please report it"
+_UNWANTED = ("torch", "tensorflow", "sklearn", "transformers")
+"""What coremltools imports if it is there, in seconds, and what loading a package does not need."""
+
+
+class CoremlSession(Session):
+    """A package loaded in Core ML."""
+
+    def __init__(self, model: Any, border: Border):
+        self._model, self._border = model, border
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return self._border.leave(self._model.predict(self._border.enter(inputs, pictures=True)))
+
+
+class CoremlRuntime(Runtime):
+    """Core ML on macOS, with all compute units."""
+
+    name = "coreml"
+    extra = "coreml"
+    device = "all"
+    units: ClassVar[str] = "ALL"
+
+    def version(self) -> str | None:
+        return platform.mac_ver()[0] if sys.platform == "darwin" and find_spec("coremltools") else None
+
+    def load(self, path: Path, threads: int = 1) -> CoremlSession:
+        """Load a package.
+
+        Raises:
+            VerifyError: Core ML is not there, or refuses the package.
+        """
+        if self.version() is None:
+            raise VerifyError("Core ML runs on macOS only", hint="the runtime mil-evaluator simulates it elsewhere")
+        import coremltools
+
+        try:
+            units = getattr(coremltools.ComputeUnit, self.units)
+            model = coremltools.models.MLModel(str(path), compute_units=units)
+        except Exception as e:  # its errors share no base class
+            raise VerifyError(f"Core ML refuses the package: {e}", where=str(path)) from e
+        return CoremlSession(model, Border(read_model(path), read_contract(path)))
+
+
+class CoremlCpu(CoremlRuntime):
+    """Core ML on the CPU alone."""
+
+    name = "coreml-cpu"
+    device = "cpu"
+    units = "CPU_ONLY"
+
+
+class CoremlGpu(CoremlRuntime):
+    """Core ML on CPU and GPU."""
+
+    name = "coreml-gpu"
+    device = "gpu"
+    units = "CPU_AND_GPU"
+
+
+class CoremlNeuralEngine(CoremlRuntime):
+    """Core ML on CPU and Neural Engine."""
+
+    name = "coreml-ne"
+    device = "neural-engine"
+    units = "CPU_AND_NE"
+
+
+class EvaluatorSession(Session):
+    """A package read back by the evaluator of ML programs."""
+
+    def __init__(self, program: Any, border: Border, mode: str):
+        self._program, self._border, self._mode = program, border, mode
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return self._border.leave(self._program.run(self._border.enter(inputs), mode=self._mode))
+
+    @property
+    def overflows(self) -> list[Any]:
+        """What float16 could not hold in the last run: operation, value, and the magnitude."""
+        return list(self._program.overflows)
+
+
+class MilEvaluator(Runtime):
+    """Every operation of the saved package, computed in numpy by Apple's published semantics.
+
+    It says what the file means. How Core ML itself rounds, and whether a device takes the file, it cannot say.
+    """
+
+    name = "mil-evaluator"
+    extra = "coreml"
+    simulated = True
+
+    def version(self) -> str | None:
+        return kexport.__version__ if find_spec("kexport_mil") and find_spec("coremltools") else None
+
+    def load(self, path: Path, threads: int = 1) -> EvaluatorSession:
+        """Read a package, after coremltools' own loader has accepted it.
+
+        Raises:
+            VerifyError: one of them refuses it.
+        """
+        import kexport_mil
+
+        load_with_coremltools(path)
+        model = read_model(path)
+        half = model.description.metadata.userDefined.get(PRECISION_KEY) == "float16"
+        program = kexport_mil.load(path)
+        return EvaluatorSession(program, Border(model, read_contract(path)), "float16" if half else "float32")
+
+
+def load_with_coremltools(path: Path) -> Any:
+    """The program as coremltools' MIL frontend reads it: it infers every type anew, and compares.
+
+    Raises:
+        VerifyError: it refuses the package; says why.
+    """
+    blocked = [name for name in _UNWANTED if name not in sys.modules]
+    try:
+        _version("coremltools")
+        sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]
+        from coremltools.converters.mil.frontend.milproto.load import load
+        from coremltools.models.utils import load_spec
+    finally:
+        for name in blocked:
+            sys.modules.pop(name, None)
+    spec = load_spec(str(path))
+    weights = path / "Data" / "com.apple.CoreML" / "weights"
+    try:
+        return load(spec, spec.specificationVersion, str(weights))
+    except Exception as e:  # its errors share no base class
+        raise VerifyError(f"coremltools refuses the package: {e}", where=str(path), hint=LOADER_HINT) from e
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError as e:
+        raise VerifyError(f"{package} is not installed", hint="install kexport[coreml]") from e

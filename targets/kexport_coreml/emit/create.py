@@ -7,7 +7,6 @@ from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport_coreml.context import Context
-from kexport_coreml.dtypes import computed
 from kexport_coreml.emit.table import emits
 from kexport_coreml.refs import Ref
 
@@ -19,7 +18,7 @@ MAX_CONSTANT = 1 << 16
 def iota(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.Iota)
-    dtype = computed(op.dtype)
+    dtype = e.computed(op.dtype)
     if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
         return e.const(op.evaluate(), dtype)
     wide = DType.I32 if op.dtype.is_int else DType.F32
@@ -37,7 +36,7 @@ def iota(e: Context, node: Node) -> Ref:
 def full(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.Full)
-    dtype = computed(op.dtype)
+    dtype = e.computed(op.dtype)
     if not op.shape:
         return e.const(op.value, dtype)
     return e.op("fill", shape=op.shape, dtype=dtype, shape_=e.dims(op.shape), value=e.const(op.value, dtype))

@@ -9,7 +9,7 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport_coreml.context import Context
-from kexport_coreml.dtypes import NARROW, computed
+from kexport_coreml.dtypes import NARROW
 from kexport_coreml.emit.table import applies, emits, wrap
 from kexport_coreml.refs import Ref
 
@@ -77,8 +77,8 @@ def cast(e: Context, node: Node) -> Ref:
     (value,) = node.inputs
     source, wanted = value.type.dtype, node.output.type.dtype
     if value.data is not None and (source.is_float or source is DType.BOOL or not wanted.is_int):
-        return e.weight(value.data, value.name, dtype=computed(wanted))
-    x = e.cast(e.ref(value), computed(wanted))
+        return e.weight(value.data, value.name, dtype=e.computed(wanted))
+    x = e.cast(e.ref(value), e.computed(wanted))
     return x if _holds(wanted, source) else wrap(e, x, wanted)
 
 
@@ -90,5 +90,3 @@ def _holds(wide: DType, narrow: DType) -> bool:
         return False
     signs = (wide.value[0], narrow.value[0])
     return signs != ("u", "i") and NARROW[wide] - (signs == ("i", "u")) >= NARROW[narrow]
-
-

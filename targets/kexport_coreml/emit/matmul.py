@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kexport import ops
-from kexport.ir.graph import Node
+from kexport.ir.graph import Node, Value
 from kexport_coreml.context import Context
 from kexport_coreml.emit.activation import activate
 from kexport_coreml.emit.table import emits
@@ -18,7 +18,9 @@ def matmul(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.MatMul)
     a, b = e.refs(node)
-    return e.op("matmul", shape=node.output.type.shape, x=a, y=b, transpose_x=op.transpose_a, transpose_y=op.transpose_b)
+    return e.op(
+        "matmul", shape=node.output.type.shape, x=a, y=b, transpose_x=op.transpose_a, transpose_y=op.transpose_b
+    )
 
 
 @emits(ops.Dense)
@@ -28,12 +30,23 @@ def dense(e: Context, node: Node) -> Ref:
     assert isinstance(op, ops.Dense)
     x, w, *bias = node.inputs
     shape = node.output.type.shape
-    constant = all(v.data is not None for v in (w, *bias)) and 1 < x.type.rank <= MAX_LINEAR_RANK
-    if constant and x.type.dtype.is_float and w.data is not None:
-        weight = e.weight(w.data, w.name, (1, 0))
+    fits = x.type.dtype.is_float and 1 < x.type.rank <= MAX_LINEAR_RANK
+    weight = _columns_first(e, w) if fits and all(b.is_constant for b in bias) else None
+    if weight is not None:
         y = e.op("linear", shape=shape, x=e.ref(x), weight=weight, bias=e.ref(bias[0]) if bias else None)
         return activate(e, op.activation, y)
     row = e.ref(x) if x.type.rank > 1 else e.reshape(e.ref(x), (1, *x.type.shape))
     y = e.op("matmul", shape=(*row.shape[:-1], shape[-1]), x=row, y=e.ref(w), transpose_x=False, transpose_y=False)
     y = e.elementwise("add", y, e.ref(bias[0])) if bias else y
     return e.reshape(activate(e, op.activation, y), shape)
+
+
+def _columns_first(e: Context, w: Value) -> Ref | None:
+    """A constant weight as [N, K]; also one whose rows were put in another order and joined to one axis."""
+    if w.data is not None:
+        return e.weight(w.data, w.name, (1, 0))
+    source = w.producer.inputs[0] if w.producer and isinstance(w.producer.op, ops.Reshape) else None
+    if source is None or source.data is None or source.data.shape[-1] != w.type.shape[-1]:
+        return None
+    rank = source.data.ndim
+    return e.weight(source.data, source.name, (rank - 1, *range(rank - 1)), w.type.shape[::-1])  # type: ignore[arg-type]

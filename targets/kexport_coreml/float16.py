@@ -1,0 +1,124 @@
+"""Which nodes stay in float32 when a graph is computed in float16.
+
+Most values of a network fit: float16 reaches 65504 and has 11 bits. Some don't, by construction: the -1e9 that masks
+attention scores becomes minus infinity (and a row that is masked throughout NaN), an epsilon of 1e-12 becomes zero, a
+square overflows from 256 on. What such a constant reaches is computed in float32, up to an op that brings the numbers
+back into range, such as softmax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Array, Op
+from kexport.ir.types import DType
+from kexport.ops.reduce import Reduce
+from kexport.passes.channels_first import inner
+
+GREATEST = float(np.finfo(np.float16).max)
+SMALLEST = float(np.finfo(np.float16).smallest_subnormal) / 2
+"""What is not above this is rounded to zero."""
+EXACT = 2048
+"""Up to here every whole number is a float16."""
+
+_FLOATS = (DType.F32, DType.F64, DType.BF16)
+_TAMING: tuple[type[Op], ...] = (
+    ops.Softmax, ops.Sigmoid, ops.Tanh, ops.Relu6, ops.Softsign, ops.HardSigmoid, ops.Erf, ops.Sin, ops.Cos, ops.Atan,
+    ops.Exp, ops.Sqrt, ops.Rsqrt, ops.Log, ops.LayerNorm, ops.GroupNorm, ops.Sign,
+)  # fmt: skip
+"""Ops whose results fit whatever their operands are (exp overflows in float32 as well, only later)."""
+_SCALING = (ops.Mul, ops.Div, ops.MatMul, ops.Dense, ops.Softmax, ops.LayerNorm, ops.GroupNorm)
+"""Ops after which an epsilon has done its work."""
+
+
+def keep_float32(graph: Graph, peaks: Mapping[Value, float] | None = None) -> list[Node]:
+    """The nodes of a legalized graph that must be computed in float32, in order.
+
+    Args:
+        graph: after `legalize`.
+        peaks: the greatest magnitude of values on reference data, where it is known.
+    """
+    plan = _Plan(peaks or {})
+    return [node for node in graph.nodes if plan.visit(node)]
+
+
+class _Plan:
+    """Follows what is out of range from where it arises; values are `large`, or hold an epsilon (`tiny`)."""
+
+    def __init__(self, peaks: Mapping[Value, float]):
+        self.large: set[Value] = {v for v, peak in peaks.items() if peak > GREATEST}
+        self.tiny: set[Value] = set()
+
+    def visit(self, node: Node) -> bool:
+        """Whether a node stays in float32; its results are marked."""
+        if not any(v.type.dtype in _FLOATS for v in (*node.inputs, *node.outputs)):
+            return False
+        op = inner(node)
+        for value in node.inputs:
+            self._mark_constant(value)
+        large, tiny = (any(v in s for v in node.inputs) for s in (self.large, self.tiny))
+        seed = _is_large_seed(node)
+        if seed or (large and self._spreads(node)):
+            self.large.update(node.outputs)
+        if tiny and not isinstance(op, _SCALING):
+            self.tiny.update(node.outputs)
+        return large or tiny or seed or _loses_epsilon(op) or any(v in self.large for v in node.outputs)
+
+    def _mark_constant(self, value: Value) -> None:
+        if value.data is not None and value.type.dtype in _FLOATS:
+            if _peak(value.data) > GREATEST:
+                self.large.add(value)
+            elif value.data.size == 1 and 0 < abs(float(value.data.reshape(-1)[0])) <= SMALLEST:
+                self.tiny.add(value)
+
+    def _spreads(self, node: Node) -> bool:
+        """Whether results are large if some operands are."""
+        match inner(node):
+            case ops.Clip(low=low, high=high):
+                return any(b is None or abs(b) > GREATEST for b in (low, high))
+            case ops.Div():
+                return node.inputs[0] in self.large
+            case op:
+                return not isinstance(op, _TAMING)
+
+
+def _peak(data: Array) -> float:
+    """The greatest magnitude of the elements that are finite."""
+    if not data.size:
+        return 0.0
+    peak = max(float(data.max()), -float(data.min()))
+    if np.isfinite(peak):
+        return peak
+    return float(np.abs(data[np.isfinite(data)], dtype=np.float64).max(initial=0.0))
+
+
+_SEEDS: dict[type[Op], Callable[[Any], bool]] = {
+    ops.Full: lambda op: op.dtype in _FLOATS and np.isfinite(op.value) and abs(op.value) > GREATEST,
+    ops.Pad: lambda op: bool(np.isfinite(op.value)) and abs(op.value) > GREATEST,
+    ops.Iota: lambda op: op.dtype in _FLOATS and not _counts_exactly(op),
+}
+
+
+def _is_large_seed(node: Node) -> bool:
+    """Whether a node makes numbers out of range by itself; squares do so if they are summed up."""
+    op = inner(node)
+    if type(op) in _SEEDS:
+        return bool(_SEEDS[type(op)](op))
+    squares = isinstance(op, ops.Square) or (isinstance(op, ops.Mul) and node.inputs[0] is node.inputs[1])
+    return squares and any(isinstance(u.op, Reduce) for u in node.output.users)
+
+
+def _counts_exactly(op: ops.Iota) -> bool:
+    if not isinstance(op.length, int):
+        return False
+    return max(abs(op.start), abs(op.start + op.step * op.length)) <= EXACT
+
+
+def _loses_epsilon(op: Any) -> bool:
+    epsilon = getattr(op, "epsilon", None)
+    return epsilon is not None and 0 < epsilon <= SMALLEST
