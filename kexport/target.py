@@ -29,6 +29,7 @@ class EmitterTable:
     def __init__(self) -> None:
         self.emitters: dict[type[Op], Emitter] = {}
         self.reasons: dict[type[Op], str] = {}
+        self.own_parts: set[type[Op]] = set()
 
     def __call__(self, *ops: type[Op]) -> Callable[[EmitterT], EmitterT]:
         """Decorator: this function, called as `emit(context, node)`, emits these ops."""
@@ -38,6 +39,10 @@ class EmitterTable:
             return emitter
 
         return register
+
+    def in_parts(self, *ops: type[Op]) -> None:
+        """State that the target's own legalization, beside the shared decompositions, leaves none of these ops."""
+        self.own_parts.update(ops)
 
     def unsupported(self, reason: str, *ops: type[Op]) -> None:
         """State why these ops have no emitter and no decomposition."""
@@ -81,8 +86,15 @@ class Runtime(ABC):
     budget: ClassVar[float] = 0.0
     """Extra error the engine itself is allowed, relative to the output's range (0 for exact float32 engines)."""
 
+    on_request: ClassVar[bool] = False
+    """Whether it runs only when the user asks for it, as browsers do with `--browser`."""
     simulated: ClassVar[bool] = False
     """Whether it only computes what the format means, without the format's real engine."""
+
+    @property
+    def how_to_install(self) -> str:
+        """The command that installs it."""
+        return f"pip install 'kexport[{self.extra}]'"
 
     @abstractmethod
     def version(self) -> str | None:
@@ -136,6 +148,14 @@ class Target(ABC):
     @abstractmethod
     def runtimes(self) -> Sequence[Runtime]:
         """The engines that can run this format here or elsewhere."""
+
+    def install(self) -> str:
+        """Install what pip cannot bring; returns where. For `kexport doctor --install`.
+
+        Raises:
+            ConfigError: there is nothing of the kind, or it cannot be installed.
+        """
+        raise ConfigError(f"{self.name} needs nothing but packages", hint=f"pip install 'kexport[{self.extra}]'")
 
 
 @cache

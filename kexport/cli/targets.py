@@ -14,17 +14,35 @@ from kexport.cli.command import State, print_json, subcommand
     "List the targets and their options.",
     ("what can be exported to", "kexport targets"),
     ("the options of every target, for export -O", "kexport targets --options"),
+    ("which operations each target has", "kexport targets --ops"),
 )
 @click.option("--options", is_flag=True, help="List the options of each target.")
-def command(state: State, options: bool) -> None:
+@click.option("--ops", is_flag=True, help="List every operation of the graph, and how each target has it.")
+def command(state: State, options: bool, ops: bool) -> None:
     """List the installed targets."""
     from kexport.target import targets
 
+    if options and ops:
+        raise click.UsageError("give one of --options and --ops")
+    if ops:
+        _ops(state)
+        return
     found = list(targets().values())
     if state.data:
         print_json({"targets": [_to_json(t) for t in found]})
     elif not state.quiet:
         _print_options(found) if options else _print_targets(found)
+
+
+def _ops(state: State) -> None:
+    from kexport.cli.render import print_table
+    from kexport.project.matrix import support_matrix
+
+    rows = support_matrix()
+    if state.data:
+        print_json({"ops": [row._asdict() for row in rows]})
+    elif not state.quiet:
+        print_table(("op", "meaning", *rows[0].support), [[r.op, r.meaning, *r.support.values()] for r in rows])
 
 
 def _print_targets(found: list[Any]) -> None:

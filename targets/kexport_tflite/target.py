@@ -11,13 +11,14 @@ from kexport.ir.graph import Graph
 from kexport.target import Runtime, Target
 from kexport_tflite.emission import emit
 from kexport_tflite.emit import EMIT
-from kexport_tflite.legalize import legalize
+from kexport_tflite.legalize import DECOMPOSED, legalize
 from kexport_tflite.metadata import add_metadata, append_files
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract, validate
 from kexport_tflite.runtime import LitertCompiled, LitertReference, LitertXnnpack
 from kexport_tflite.writer import write_model
 
+EMIT.in_parts(*DECOMPOSED)
 _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "flatbuffers": "flatbuffers"}
 
 

@@ -1,0 +1,56 @@
+"""The support matrix: every op against every installed target, read off the targets' own tables."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import kexport.ops  # noqa: F401  (fills the table of ops)
+from kexport.ir.op import OPS, Op
+from kexport.passes.decompose import DECOMPOSE
+from kexport.target import Target, targets
+
+NATIVE, DECOMPOSED = "yes", "in parts"
+
+
+class Row(NamedTuple):
+    """One op: its name, its formula, and how each target has it."""
+
+    op: str
+    meaning: str
+    support: dict[str, str]
+
+
+def support_matrix() -> list[Row]:
+    """A row per op in order of name: `yes`, `in parts` (decomposed into what the target has), or the reason why not."""
+    found = targets().values()
+    return [
+        Row(name, _first_line(op), {t.name: support(t, op) for t in found})
+        for name, op in sorted(OPS.items())
+        if op.__module__.startswith("kexport.ops")
+    ]
+
+
+def support(target: Target, op: type[Op]) -> str:
+    """How a target has an op."""
+    table = target.emitters
+    if op in table.emitters:
+        return NATIVE
+    return table.reasons.get(op) or (DECOMPOSED if op in DECOMPOSE or op in table.own_parts else "no")
+
+
+def markdown(rows: list[Row]) -> str:
+    """The matrix as a table for the README: ops that every target has are only named; reasons stand below."""
+    names = list(rows[0].support)
+    mixed = [row for row in rows if set(row.support.values()) != {NATIVE}]
+    everywhere = ", ".join(f"`{row.op}`" for row in rows if row not in mixed)
+    reasons = {r for row in mixed for r in row.support.values()} - {NATIVE, DECOMPOSED}
+    notes = {reason: i for i, reason in enumerate(sorted(reasons), 1)}
+    lines = [f"Every target has {everywhere}.", "", f"| op | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for row in mixed:
+        cells = [f"no [{notes[s]}]" if s in notes else s for s in row.support.values()]
+        lines.append(f"| `{row.op}` | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *(f"[{i}] {reason}  " for reason, i in notes.items())]).rstrip() + "\n"
+
+
+def _first_line(op: type[Op]) -> str:
+    return (op.__doc__ or "").strip().split("\n")[0]
