@@ -13,8 +13,8 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.ops.broadcast import broadcast_shapes
-from kexport_coreml.extents import Extents
 from kexport_coreml.dtypes import NAMES, computed
+from kexport_coreml.extents import Extents
 from kexport_coreml.refs import Call, Constant, Program, Ref, identifier
 from kexport_coreml.signatures import Signature, signature
 
@@ -107,7 +107,7 @@ class Context:
         Args:
             kind: the MIL operation.
             results: the type of each result; None for the element type of the first operand.
-            inputs: by parameter (`shape_` and `dtype_` for those whose name is taken here) a Ref, a sequence of them, or plain values, which become constants: floats of the
+            inputs: by parameter a Ref, a sequence of them, or plain values, which become constants: floats of the
                 element type of the first operand. None is left out; parameters with a fixed default get it.
         """
         sig = signature(kind, self.ios)

@@ -17,7 +17,7 @@ from kexport_coreml.lint_weights import WeightFile
 from kexport_coreml.package import WEIGHT_FILE
 from kexport_coreml.reader import model_path, read_model
 from kexport_coreml.signatures import OPSETS
-from kexport_coreml.values import Type, type_of
+from kexport_coreml.values import Type
 
 _SHOWN = 5
 _IOS = {version: ios for ios, (_, version) in OPSETS.items()}
