@@ -107,7 +107,8 @@ class Context:
         Args:
             kind: the MIL operation.
             results: the type of each result; None for the element type of the first operand.
-            inputs: by parameter a Ref, a sequence of them, or plain values, which become constants: floats of the
+            inputs: by parameter (`shape_`, `dtype_`: names taken here) a Ref, a list of them, or plain values, which
+                become constants: floats of the
                 element type of the first operand. None is left out; parameters with a fixed default get it.
         """
         sig = signature(kind, self.ios)
