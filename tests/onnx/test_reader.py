@@ -145,3 +145,11 @@ def test_the_checker_sees_large_weights_as_inputs(artifact: Path) -> None:
     assert all(size >= 1024 for size in left_out)
     assert sum(len(t.SerializeToString()) for t, _ in tensors) + sum(left_out) < artifact.stat().st_size
     assert np.prod(tensors[0][0].dims) * 4 == tensors[0][1] or tensors[0][1] == 0
+
+
+def test_an_input_of_an_unknown_element_type_is_reported(tmp_path: Path) -> None:
+    infos = [helper.make_tensor_value_info(n, TensorProto.FLOAT8E5M2, [2]) for n in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", infos[:1], infos[1:])
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+    with pytest.raises(EmitError, match="'x' has an element type that kexport does not know"):
+        TARGET.read_contract(tmp_path / "m.onnx")

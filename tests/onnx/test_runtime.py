@@ -77,3 +77,16 @@ def test_the_target_loads_neither_onnx_nor_its_runtime(root: Path) -> None:
         env={"PYTHONPATH": f"{root}:{root / 'targets'}", "PATH": ""},
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
+
+
+def test_a_provider_that_does_not_start_is_not_replaced_by_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    path = export(nets.plain(), tmp_path / "net.onnx")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    real = onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda p, o, providers: real(p, o, providers=providers[1:]))
+    with pytest.raises(VerifyError, match="could not start CUDAExecutionProvider"):
+        OnnxRuntimeCuda().load(path)

@@ -20,6 +20,7 @@ from kexport.ir.op import OPS
 from kexport.ir.types import DType, TensorType
 from kexport.passes.decompose import DECOMPOSE
 from kexport_onnx import TARGET
+from kexport_onnx.context import Context, Ref
 from kexport_onnx.kernels import _CASTS, compute_type
 from kexport_onnx.legalize import DECOMPOSED, SINCE
 from kexport_onnx.options import DEFAULT_OPSET, IR_VERSIONS, MAX_OPSET, MIN_OPSET, OnnxOptions
@@ -149,3 +150,50 @@ def test_four_bit_weights(tmp_path: Path) -> None:
     data = np.random.default_rng(0).standard_normal((2, 5)).astype(np.float32)
     found = run(export(graph, tmp_path / "m.onnx"), {"x": data})["y"]
     np.testing.assert_allclose(found, data @ table.astype(np.float32), rtol=1e-5)
+
+
+def _windowed(op: ops.Conv | ops.ConvTranspose, *kernel: int) -> Graph:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (1, symbol("n"), 3)))
+    w = graph.constant(np.ones(kernel, np.float32))
+    graph.output("y", graph.add(op, x, w, origin="net/window").output)
+    return graph
+
+
+def test_padding_that_only_the_input_tells_is_an_error(tmp_path: Path) -> None:
+    n = symbol("n")
+    graph = _windowed(ops.Conv((1,), ((n, 0),), (1,)), 2, 3, 4)
+    with pytest.raises(EmitError, match=r"net/window: the padding .* of a window depends on the input size"):
+        export(graph, tmp_path / "m.onnx")
+    graph = _windowed(ops.ConvTranspose((2,), ((n // 2, 0),), None, (1,)), 3, 4, 3)
+    with pytest.raises(EmitError, match=r"net/window: the crop .* depends on the input size"):
+        export(graph, tmp_path / "m.onnx")
+
+
+def test_an_emitter_of_the_wrong_type_is_caught() -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (2,)))
+    node = graph.add(ops.Relu(), x, origin="net/relu")
+    with pytest.raises(EmitError, match=r"net/relu: relu was emitted as i64, not f32\[2\]"):
+        Context(graph, DEFAULT_OPSET).bind(node, Ref("x", DType.I64))
+
+
+@pytest.mark.parametrize("form", ["conv", "depthwise", "transposed", "dense", "batch_norm", "group_norm"])
+def test_weights_may_be_computed(form: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    parts: dict[str, tuple[ops.Op, list[tuple[int, ...]]]] = {
+        "conv": (ops.Conv((1, 1), "same", (1, 1)), [(2, 5, 5, 3), (3, 3, 3, 4), (4,)]),
+        "depthwise": (ops.DepthwiseConv((1, 1), "same", (1, 1)), [(2, 5, 5, 3), (3, 3, 3, 2), (6,)]),
+        "transposed": (ops.ConvTranspose((2, 2), "same", None, (1, 1)), [(2, 5, 5, 3), (3, 3, 4, 3), (4,)]),
+        "dense": (ops.Dense("relu"), [(2, 5, 3), (3, 4), (4,)]),
+        "batch_norm": (ops.BatchNorm(1e-3), [(2, 5, 5, 3), (3,), (3,), (3,), (3,)]),
+        "group_norm": (ops.GroupNorm(2, 1e-3), [(2, 5, 5, 4), (4,), (4,)]),
+    }
+    op, shapes = parts[form]
+    graph = Graph()
+    values = [graph.input(f"x{i}", TensorType(DType.F32, s)) for i, s in enumerate(shapes)]
+    graph.output("y", graph.add(op, *values).output)
+    inputs = {f"x{i}": rng.uniform(0.5, 1, s).astype(np.float32) for i, s in enumerate(shapes)}
+    found = run(export(graph, tmp_path / "m.onnx"), inputs)["y"]
+    want = evaluate(graph, inputs, wide=True)["y"]
+    np.testing.assert_allclose(found, want, rtol=0, atol=2e-6 * np.abs(want).max())
