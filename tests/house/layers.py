@@ -63,5 +63,7 @@ FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "jax", "torch"}
 SERVED = {"kexport_savedmodel": {"tensorflow"}}
 """Frameworks that are the runtime of a target: in its runtime.py only, inside functions."""
 
-RUNTIMES = {"onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools"}
+RUNTIMES = {
+    "onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools", "kexport_mil",
+}  # fmt: skip
 """What a target may import in its runtime.py only, inside functions."""

@@ -83,11 +83,13 @@ def test_targets_keep_to_their_own(module: Module) -> None:
     own = module.name.split(".")[0]
     ours = [i for i in module.imports if not is_third_party(i.name) and i.name.split(".")[0].startswith("kexport")]
     wrong = [
-        i for i in ours if home_of(i.name) != "kexport" and not is_in(home_of(i.name), TARGET_MAY | SHARED | {own})
+        i
+        for i in ours
+        if home_of(i.name) != "kexport" and not is_in(home_of(i.name), TARGET_MAY | SHARED | RUNTIMES | {own})
     ]
     served = SERVED.get(own, set())
     wrong += [i for i in module.imports if is_in(i.name, FRAMEWORKS - served)]
-    heavy = [i for i in module.imports if is_in(i.name, RUNTIMES | served)]
+    heavy = [i for i in module.imports if is_in(i.name, (RUNTIMES | served) - {own})]
     wrong += [i for i in heavy if not (i.lazy and module.name == f"{own}.runtime")]
     assert [place(module, i) for i in wrong] == []
 
