@@ -41,7 +41,8 @@ KERNELS: dict[type[Op], frozenset[DType]] = {
     ops.TopK: _WIDE | _types("i8 i16 u8"),
     **dict.fromkeys((ops.Equal, ops.NotEqual), _WIDE | _types("bool")),
     **dict.fromkeys((ops.Add, ops.Sub, ops.Mul, ops.Mod, ops.Maximum, ops.Minimum, ops.Neg), _WIDE),
-    **dict.fromkeys((ops.FloorDiv, ops.Pow, ops.SquaredDifference, ops.Sign), _NUMBERS),
+    **dict.fromkeys((ops.Abs, ops.Sign, ops.Square, ops.SquaredDifference, ops.Relu, ops.Relu6), _WIDE),
+    **dict.fromkeys((ops.FloorDiv, ops.Pow), _NUMBERS),
     **dict.fromkeys((ops.BitXor, ops.BitAnd, ops.BitOr, ops.BitNot, ops.ShiftRight, ops.ShiftLeft), _INT32),
     **dict.fromkeys((ops.LogicalAnd, ops.LogicalOr, ops.LogicalXor, ops.LogicalNot), _types("bool")),
     **dict.fromkeys((ops.ReduceSum, ops.ReduceProd, ops.ReduceMax, ops.ReduceMin, ops.CumSum), _WIDE),
@@ -50,10 +51,13 @@ KERNELS: dict[type[Op], frozenset[DType]] = {
     ops.ArgMin: _NUMBERS,
     ops.Clip: _WIDE,
     ops.Threshold: _WIDE,
+    ops.MaxPool: _WIDE,
+    ops.MatMul: _WIDE,
+    ops.Dense: _WIDE,
     ops.Cast: _ANY - _types("u64"),
     ops.IsNan: _FLOAT,
 }
-"""Element types by op; for those not named, see `kernel_types`."""
+"""Element types by op, some by way of the rules in `rules/arithmetic.py`; for those not named, see `kernel_types`."""
 
 _FAMILIES: tuple[tuple[type[Op], frozenset[DType]], ...] = (
     (Comparison, _WIDE),

@@ -17,7 +17,7 @@ from kexport_tflite.rules.index import INDEX_RULES
 from kexport_tflite.rules.layout import LAYOUT_RULES
 from kexport_tflite.rules.matmul import MATMUL_RULES
 from kexport_tflite.rules.planar import add_height, drop_added_axis
-from kexport_tflite.rules.pool import POOL_RULES, pool_small_integers
+from kexport_tflite.rules.pool import POOL_RULES
 from kexport_tflite.rules.reduce import REDUCE_RULES
 from kexport_tflite.rules.resize import RESIZE_RULES
 from kexport_tflite.rules.transpose import crop_full, spread_kernel, to_sub_pixels
@@ -37,7 +37,7 @@ _EXPAND = tuple(dict.fromkeys(DECOMPOSE[op] for op in LACKING))
 _FORMS = RulePass(
     "tflite_forms",
     (
-        pool_small_integers, *TYPE_RULES, *ARITHMETIC_RULES, *_EXPAND, add_height, drop_added_axis, spread_kernel,
+        *TYPE_RULES, *ARITHMETIC_RULES, *_EXPAND, add_height, drop_added_axis, spread_kernel,
         *CONV_RULES, to_sub_pixels, crop_full, *POOL_RULES, *MATMUL_RULES, *REDUCE_RULES, *INDEX_RULES, *RESIZE_RULES,
         *CREATE_RULES, *LAYOUT_RULES, *CLEAN_RULES,
     ),

@@ -82,7 +82,6 @@ CONDITIONS: dict[str, Condition] = {
     "i8 or u8": _type(DType.I8, DType.U8),
     "i8 or i16": _type(DType.I8, DType.I16),
     "i8 or i16 value": _type(DType.I8, DType.I16, of=1),
-    "not bool": _type(*(d for d in DType if d is not DType.BOOL)),
     "some bf16": _any_type(DType.BF16),
     "some f16 or f64": _any_type(DType.F16, DType.F64),
     "some u16": _any_type(DType.U16),

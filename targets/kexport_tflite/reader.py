@@ -63,9 +63,11 @@ def read_contract(path: Path) -> Contract:
 def _opened(path: Path) -> Iterator[tuple[Any, int]]:
     """The model, read through a memory map, and the file's size; damage becomes an EmitError."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            _require(len(data) > 8 and data[4:8] == IDENTIFIER, "this is no TF Lite model", path)
-            yield schema().Model.GetRootAs(data, 0), len(data)
+        _require(path.stat().st_size > 2 * len(IDENTIFIER), "this is no TF Lite model", path)
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last array that looks into it
+        _require(data[4:8] == IDENTIFIER, "this is no TF Lite model", path)
+        yield schema().Model.GetRootAs(data, 0), len(data)
     except OSError as e:
         raise EmitError(f"the model cannot be read: {e.strerror}", where=str(path)) from e
     except _DAMAGED as e:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kexport.errors import NotApplicable, UnsupportedError
+from kexport.errors import NotApplicable
 from kexport.ir.evaluator import evaluate
 from kexport.ir.op import OPS
 from kexport_tflite.emit import EMIT
@@ -16,11 +16,6 @@ from tests.ops.case import Case
 from tests.ops.cases import CASES
 from tests.tflite.helper import RUNTIMES, assert_matches, export, run
 
-UNSUPPORTED = {
-    "max_pool-i32": "TF Lite has no i32 kernel for it",
-    "mat_mul-i32": "TF Lite has no i32 kernel for it",
-}
-"""Cases that no artifact can be made of, and the reason that the user reads."""
 WRONG = {
     ("maximum-nan", "litert-xnnpack"): "MAXIMUM drops a NaN in its second operand",
     ("maximum-nan", "litert-reference"): "MAXIMUM drops a NaN in its second operand",
@@ -35,12 +30,11 @@ DECLINED = {
     "top_k-i32": "gives no outputs whose size is known only while it runs",
 }
 """What CompiledModel says it cannot do."""
-ARTIFACTS = [c for c in CASES if c.id not in UNSUPPORTED]
 
 
 def _pairs() -> list[Any]:
     pairs: list[Any] = []
-    for case in ARTIFACTS:
+    for case in CASES:
         for runtime in RUNTIMES:
             if runtime == "litert-compiled" and case.id in DECLINED:
                 continue
@@ -59,20 +53,11 @@ def test_op(case: Case, runtime: str, tmp_path: Path) -> None:
         assert found[output.name].dtype == output.value.type.dtype.numpy
 
 
-@pytest.mark.parametrize("case", [c for c in ARTIFACTS if c.symbols()], ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [c for c in CASES if c.symbols()], ids=lambda c: c.id)
 def test_op_of_fixed_size(case: Case, tmp_path: Path) -> None:
     graph, inputs = case.graph(static=True), case.inputs()
-    if (case.id, "litert-xnnpack") in WRONG:
-        return
     found = run(export(graph, tmp_path / "model.tflite"), inputs)
     assert_matches(found, evaluate(graph, inputs, wide=True))
-
-
-@pytest.mark.parametrize("case", [c for c in CASES if c.id in UNSUPPORTED], ids=lambda c: c.id)
-def test_unsupported(case: Case, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match=UNSUPPORTED[case.id]):
-        export(case.graph(), tmp_path / "model.tflite")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.id in DECLINED], ids=lambda c: c.id)

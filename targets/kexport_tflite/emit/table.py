@@ -13,13 +13,11 @@ class TfliteEmitters(EmitterTable):
 
     def check(self, graph: Graph) -> None:
         """Also refuse nodes whose operator lacks this element type, rank or form."""
-        items = []
-        try:
-            super().check(graph)
-        except UnsupportedError as e:
-            items += e.items
+        items: list[Unsupported] = []
         for node in all_nodes(graph):
-            reason = reason_against(node) if type(node.op) in self.emitters else None
+            reason = reason_against(node)
+            if reason is None and type(node.op) not in self.emitters:
+                reason = self.reasons.get(type(node.op), "no emitter")
             if reason:
                 items.append(Unsupported(node.origin, node.op.name, reason))
         if items:

@@ -19,8 +19,8 @@ _BITS = 32
 @rule(ops.Square, ops.SquaredDifference, ops.Abs, ops.Sign, ops.Relu, ops.Relu6)
 def integer_functions(node: Node, rewriter: Rewriter) -> Replacement:
     """Operators for floats that the graph also has for integers."""
-    dtype = node.output.type.dtype
-    if dtype.is_float or (dtype is DType.I32 and isinstance(node.op, ops.Sign | ops.SquaredDifference)):
+    dtype, native = node.output.type.dtype, isinstance(node.op, ops.Sign | ops.SquaredDifference)
+    if dtype is not DType.I64 and (dtype is not DType.I32 or native):
         return None
     if isinstance(node.op, ops.Abs):
         x = Term(rewriter, node.inputs[0])
@@ -55,6 +55,8 @@ def _broadcast(rewriter: Rewriter, value: Value, shape: tuple[object, ...]) -> V
 @rule(ops.BitNot)
 def flip_bits(node: Node, rewriter: Rewriter) -> Replacement:
     """x xor -1."""
+    if node.output.type.dtype is not DType.I32:
+        return None
     return Term(rewriter, node.inputs[0]).of(ops.BitXor(), -1).value
 
 
@@ -84,6 +86,8 @@ def _bits(rewriter: Rewriter, x: Value) -> Term:
 @rule(ops.BitOr)
 def or_bits(node: Node, rewriter: Rewriter) -> Replacement:
     """a xor b xor (a and b)."""
+    if node.output.type.dtype is not DType.I32:
+        return None
     a, b = (Term(rewriter, v) for v in node.inputs)
     return a.of(ops.BitXor(), b).of(ops.BitXor(), a.of(ops.BitAnd(), b)).value
 

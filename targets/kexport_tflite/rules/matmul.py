@@ -8,9 +8,16 @@ from kexport import ops
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
+from kexport.passes.decompose.product import swap_last_axes
 from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.match import made_by
 from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+from kexport_tflite.rules.types import cast_value
 from kexport_tflite.weights import half_constant, weights_of
+
+_EXACT = 2.0**24
+"""float32 holds all whole numbers up to this."""
 
 
 @rule(ops.MatMul)
@@ -19,7 +26,7 @@ def constant_to_dense(node: Node, rewriter: Rewriter) -> Replacement:
     op, (a, b) = node.op, node.inputs
     assert isinstance(op, ops.MatMul)
     data = weights_of(b)
-    if data is None or op.transpose_a or any(d != 1 for d in data.shape[:-2]) or data.ndim > a.type.rank:
+    if data is None or node.output.type.dtype is not DType.F32 or op.transpose_a or any(d != 1 for d in data.shape[:-2]) or data.ndim > a.type.rank:
         return None
     matrix = data.reshape(data.shape[-2:])
     matrix = np.transpose(matrix) if op.transpose_b else matrix
@@ -43,4 +50,36 @@ def dense_of_vector(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.Reshape(node.output.type.shape), rewriter.add(node.op, row, *rest))
 
 
-MATMUL_RULES = (constant_to_dense, computed_weights, dense_of_vector)
+@rule(ops.MatMul)
+def integer_products(node: Node, rewriter: Rewriter) -> Replacement:
+    """In float32 where every sum is exact there; else products of integers over an axis of their own, summed up."""
+    op, (a, b), dtype = node.op, node.inputs, node.output.type.dtype
+    assert isinstance(op, ops.MatMul)
+    if dtype not in (DType.I32, DType.I64):
+        return None
+    inner = a.type.shape[-2 if op.transpose_a else -1]
+    if isinstance(inner, int) and _largest(a) * _largest(b) * inner <= _EXACT:
+        floats = rewriter.add(op, *(cast_value(rewriter, v, DType.F32) for v in (a, b)))
+        return rewriter.add(ops.Cast(dtype), floats)
+    left, right = (swap_last_axes(rewriter, v) if swap else v for v, swap in ((a, op.transpose_a), (b, op.transpose_b)))
+    columns = Term(rewriter, left).of(ops.Reshape((*left.type.shape, 1)))
+    rows = Term(rewriter, right).of(ops.Reshape((*right.type.shape[:-2], 1, *right.type.shape[-2:])))
+    return (columns * rows).of(ops.ReduceSum((-2,))).value
+
+
+def _largest(value: Value) -> float:
+    """A bound of the magnitude of integers: that of a constant, or of the type they were cast from."""
+    if value.data is not None:
+        return float(np.abs(value.data.astype(np.float64)).max(initial=0))
+    cast = made_by(value, ops.Cast)
+    source = cast.inputs[0].type.dtype if cast else value.type.dtype
+    return float(-np.iinfo(source.numpy).min or np.iinfo(source.numpy).max) if source.is_int else np.inf
+
+
+@rule(ops.Dense)
+def integer_dense(node: Node, rewriter: Rewriter) -> Replacement:
+    """A product of integers is none for FULLY_CONNECTED."""
+    return DECOMPOSE[ops.Dense].function(node, rewriter) if node.output.type.dtype is not DType.F32 else None
+
+
+MATMUL_RULES = (integer_products, integer_dense, constant_to_dense, computed_weights, dense_of_vector)

@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.ops.pool import Pool
-from kexport.ops.window import Pairs
+from kexport.ops.window import Pairs, explicit_pads
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.match import nonnegative
 from kexport.rewrite.rule import Replacement
@@ -70,13 +72,24 @@ def _parts(padding: Any) -> tuple[Any, Any]:
 
 
 @rule(ops.MaxPool)
-def pool_small_integers(node: Node, rewriter: Rewriter) -> Replacement:
-    """Integers that float32 holds exactly."""
-    (x,) = node.inputs
-    if x.type.dtype not in (DType.I8, DType.U8, DType.I16, DType.U16):
+def pool_integers(node: Node, rewriter: Rewriter) -> Replacement:
+    """The maximum of slices, one for each place in the window: MAX_POOL_2D knows no integers of 32 bits."""
+    op, (x,) = node.op, node.inputs
+    assert isinstance(op, ops.MaxPool)
+    dtype = x.type.dtype
+    if dtype not in (DType.I32, DType.I64):
         return None
-    floats = rewriter.add(node.op, rewriter.add(ops.Cast(DType.F32), x))
-    return rewriter.add(ops.Cast(x.type.dtype), floats)
+    pads = explicit_pads(x.type.shape[1:-1], op.window, op.strides, (1,) * len(op.window), op.padding)
+    least = float(np.iinfo(dtype.numpy).min)
+    padded = _pad(rewriter, x, pads, least) if any(p != 0 for pair in pads for p in pair) else x
+    sizes, strides = node.output.type.shape, (1, *op.strides, 1)
+    found: Value | None = None
+    for place in np.ndindex(*op.window):
+        begin: tuple[Dim, ...] = (0, *place, 0)
+        end = tuple(b + (d - 1) * s + 1 for b, d, s in zip(begin, sizes, strides, strict=True))
+        part = rewriter.add(ops.Slice(begin, end, strides), padded)
+        found = part if found is None else rewriter.add(ops.Maximum(), found, part)
+    return found
 
 
-POOL_RULES = (pool_twice, pad_max, pad_mean)
+POOL_RULES = (pool_integers, pool_twice, pad_max, pad_mean)

@@ -39,7 +39,7 @@ def widen_types(node: Node, rewriter: Rewriter) -> Replacement:
     wide = compute_type(node.op, dtype)
     if wide is None or wide is dtype:
         return None
-    operands = [_cast(rewriter, v, wide) if i in which else v for i, v in enumerate(node.inputs)]
+    operands = [cast_value(rewriter, v, wide) if i in which else v for i, v in enumerate(node.inputs)]
     results = rewriter.add_all(_with_types(node.op), *operands)
     return tuple(
         r if r.type == old.type else rewriter.add(ops.Cast(old.type.dtype), r)
@@ -52,7 +52,8 @@ def _with_types(op: Op) -> Op:
     return dataclasses.replace(op, **wide) if wide else op
 
 
-def _cast(rewriter: Rewriter, value: Value, dtype: DType) -> Value:
+def cast_value(rewriter: Rewriter, value: Value, dtype: DType) -> Value:
+    """The value as another type; a constant at once, but large ones in float16 stay small in the file."""
     if value.data is not None and (value.data.size < HALF_MIN or value.type.dtype is not DType.F16):
         return rewriter.constant(value.data.astype(dtype.numpy), value.name)
     return rewriter.add(ops.Cast(dtype), value)
@@ -90,7 +91,7 @@ def index_types(node: Node, rewriter: Rewriter) -> Replacement:
     taken = (DType.I32,) if isinstance(node.op, ops.ScatterNd) else (DType.I32, DType.I64)
     if indices.type.dtype in taken:
         return None
-    operands = [_cast(rewriter, v, DType.I32) if i == which else v for i, v in enumerate(node.inputs)]
+    operands = [cast_value(rewriter, v, DType.I32) if i == which else v for i, v in enumerate(node.inputs)]
     return rewriter.add(node.op, *operands)
 
 
