@@ -17,7 +17,7 @@ ACTIVATIONS = (
     "tanh_shrink",
 )  # fmt: skip
 ONE_NODE = {
-    "celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "leaky_relu", "log_softmax", "mish", "relu", "relu6", "selu",
+    "celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "leaky_relu", "log_softmax", "relu", "relu6", "selu",
     "sigmoid", "silu", "softmax", "softplus", "softsign", "tanh", "threshold", "prelu",
 }  # fmt: skip
 """Activations that stay one op of that name."""

@@ -15,7 +15,7 @@ from kexport.ir.graph import Node, Value
 
 table = Table()
 table.one_to_one({
-    "Add": ops.Add, "AddV2": ops.Add, "Sub": ops.Sub, "RealDiv": ops.Div, "FloorDiv": ops.FloorDiv,
+    "Add": ops.Add, "AddV2": ops.Add, "Sub": ops.Sub, "Mul": ops.Mul, "RealDiv": ops.Div, "FloorDiv": ops.FloorDiv,
     "FloorMod": ops.Mod, "Maximum": ops.Maximum, "Atan2": ops.Atan2,
     "Pow": ops.Pow, "SquaredDifference": ops.SquaredDifference,
     "Equal": ops.Equal, "NotEqual": ops.NotEqual, "Less": ops.Less, "LessEqual": ops.LessEqual,
@@ -24,15 +24,6 @@ table.one_to_one({
     "BitwiseAnd": ops.BitAnd, "BitwiseOr": ops.BitOr, "BitwiseXor": ops.BitXor,
     "LeftShift": ops.ShiftLeft, "RightShift": ops.ShiftRight,
 })  # fmt: skip
-
-
-@table.op("Mul")
-def mul(ctx: Context, op: Any, a: Value, b: Value) -> Value:
-    """a * b; x * tanh(softplus(x)) is mish, for which Keras has no call of its own."""
-    match b.producer:
-        case Node(op=ops.Tanh(), inputs=(Value(producer=Node(op=ops.Softplus(), inputs=(x,))),)) if x is a:
-            return ctx.emit(ops.Mish(), a)
-    return ctx.emit(ops.Mul(), a, b)
 
 
 @table.op("Minimum")
