@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+import click
+
 import kexport
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.installed import installed_version, missing_extras, packages, target_state
@@ -19,16 +21,30 @@ BACKENDS = ("tensorflow", "jax", "torch")
     "Say what is installed and what is missing.",
     ("look at this environment", "kexport doctor"),
     ("attach it to a bug report", "kexport doctor --json > doctor.json"),
+    ("what TensorFlow.js artifacts are verified with", "kexport doctor --install tfjs"),
 )
-def command(state: State) -> None:
+@click.option("--install", metavar="TARGET", help="Install what a target's runtimes need and pip cannot bring.")
+def command(state: State, install: str | None) -> None:
     """Say what is installed, what each target could do here, and how to install the rest."""
-    from kexport.target import targets
+    from kexport.target import find_target, targets
 
+    if install:
+        _say_installed(state, install, find_target(install).install())
+        return
     found = examine([target_state(t) for t in targets().values()])
     if state.data:
         print_json(found)
     elif not state.quiet:
         _print(found)
+
+
+def _say_installed(state: State, target: str, place: str) -> None:
+    if state.data:
+        print_json({"target": target, "installed": place})
+    elif not state.quiet:
+        from kexport.cli.render import stdout
+
+        stdout().print(f"installed for {target}: {place}", markup=False, soft_wrap=True)
 
 
 def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:

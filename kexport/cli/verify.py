@@ -18,11 +18,13 @@ from kexport.cli.shared import arguments, check_options
     ("everything in a folder; needs no Keras", "kexport verify dist/"),
     ("one artifact", "kexport verify dist/model.onnx"),
     ("against a reference recorded on another machine", "kexport verify dist/ --reference reference.safetensors"),
+    ("in a headless browser as well", "kexport verify dist/ --browser"),
     ("in a script", "kexport verify dist/ --json > report.json"),
 )
 @click.argument("dist")
 @click.option("--name", help="Which model, if DIST holds several.")
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
+@click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
 @check_options
 def command(state: State, dist: str, **rest: Any) -> int:
     """Verify artifacts in their runtimes on this machine.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kexport.errors import ConfigError, VerifyError
@@ -23,6 +23,7 @@ def verify(
     reference: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
     timeout: float = 300.0,
+    browser: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Verify what the manifest of a folder lists: files against their hashes, numbers against the reference.
@@ -33,10 +34,11 @@ def verify(
         reference: another reference file; None for the one in the folder.
         tolerance: allowed absolute error by output name, or "*" for all.
         timeout: seconds for each runtime.
+        browser: run artifacts in a headless browser too.
         progress: told what is being done.
 
     Raises:
-        ConfigError: no manifest, or a model that is not in it.
+        ConfigError: no manifest, a model that is not in it, or no browser that could run any of it.
         VerifyError: the manifest or the reference is damaged.
     """
     tell = progress or silent
@@ -45,10 +47,13 @@ def verify(
     entry = _choose(read_manifest(folder), folder, name, path)
     recorded = _reference(entry, folder, reference)
     chosen = [a for a in entry.artifacts.values() if path == folder or (folder / a.path) == path]
+    check = Check(contract=entry.contract, tolerances=tolerance, timeout=timeout, browser=browser)
+    if browser:
+        _require_browser(chosen)
     reports = []
     for i, artifact in enumerate(chosen):
         tell("verify", artifact.target, i / len(chosen))
-        verdicts = _check(artifact, entry, folder, recorded, tolerance, timeout)
+        verdicts = _check(artifact, folder, recorded, check)
         size = sum(f.size for f in artifact.files)
         status = overall_status(verdicts).value
         reports.append(ArtifactReport(artifact.target, str(folder / artifact.path), size, status, 0.0, tuple(verdicts)))
@@ -110,17 +115,18 @@ def _require_same_model(reference: Reference, entry: ModelEntry, where: str) -> 
         raise VerifyError("the reference is of another model than the artifacts", where=where, hint=hint)
 
 
-def _check(
-    artifact: ArtifactEntry,
-    entry: ModelEntry,
-    folder: Path,
-    reference: Reference,
-    tolerance: Mapping[str, float] | None,
-    timeout: float,
-) -> list[Verdict]:
+def _require_browser(artifacts: Sequence[ArtifactEntry]) -> None:
+    """Raise unless one of the artifacts can run in a browser here."""
+    runtimes = [r for a in artifacts for r in find_target(a.target).runtimes() if r.on_request]
+    if not runtimes:
+        raise ConfigError("none of these artifacts runs in a browser", hint="leave out --browser")
+    if not any(r.version() for r in runtimes):
+        raise ConfigError("no artifact can run in a browser here", hint=runtimes[0].how_to_install)
+
+
+def _check(artifact: ArtifactEntry, folder: Path, reference: Reference, check: Check) -> list[Verdict]:
     target = find_target(artifact.target)
-    precision = artifact.options.get("precision", "float32")
-    check = Check(contract=entry.contract, precision=precision, tolerances=tolerance, timeout=timeout)
+    check = dataclasses.replace(check, precision=artifact.options.get("precision", "float32"))
     problem = damage(folder, artifact.files)
     if problem is None:
         return check_artifact(folder / artifact.path, target, reference, check)

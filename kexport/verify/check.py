@@ -38,7 +38,9 @@ class Check:
     tolerances: Mapping[str, float] | None = None
     """The user's own, by output."""
     runtimes: Sequence[str] | None = None
-    """Names of the runtimes to use; None for all."""
+    """Names of the runtimes to use; None for all but those that run on request only."""
+    browser: bool = False
+    """Whether runtimes that run on request only are used as well."""
     timeout: float = TIMEOUT
     threads: int = 1
     repeats: int = 0
@@ -54,7 +56,7 @@ def check_artifact(path: Path, target: Target, reference: Reference, check: Chec
         ConfigError: options that make no sense: unknown runtime, output or precision.
         VerifyError: the reference has no oracle.
     """
-    runtimes = _chosen(target, check.runtimes)
+    runtimes = _chosen(target, check.runtimes, check.browser)
     tolerances(reference, precision=check.precision, overrides=check.tolerances)
     fault = _fault_before_running(path, target, reference, check)
     if fault:
@@ -141,14 +143,16 @@ def _describe(recording: Recording) -> dict[str, Any]:
     return {"name": batch.name, "kind": batch.kind, "sizes": dict(batch.sizes), "seed": batch.seed}
 
 
-def _chosen(target: Target, names: Sequence[str] | None) -> list[Runtime]:
+def _chosen(target: Target, names: Sequence[str] | None, browser: bool) -> list[Runtime]:
     runtimes = list(target.runtimes())
     known = [r.name for r in runtimes]
     unknown = [n for n in names or () if n not in known]
     if unknown:
         hint = f"runtimes: {', '.join(known) or 'none'}"
         raise ConfigError(f"target {target.name!r} has no runtime {unknown[0]!r}", hint=hint)
-    return [r for r in runtimes if names is None or r.name in names]
+    if names is None:
+        return [r for r in runtimes if browser or not r.on_request]
+    return [r for r in runtimes if r.name in names]
 
 
 def _fits(recording: Recording, contract: Contract) -> bool:

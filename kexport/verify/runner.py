@@ -59,7 +59,7 @@ def run_artifact(
         repeats: extra runs of the last batch, for timing.
     """
     if runtime.version() is None:
-        return RunResult("missing", f"{runtime.name} is not installed: pip install 'kexport[{runtime.extra}]'")
+        return RunResult("missing", f"{runtime.name} is not installed: {runtime.how_to_install}")
     with tempfile.TemporaryDirectory(prefix="kexport-") as name:
         folder = Path(name)
         job = Job(target, runtime.name, str(path.absolute()), len(batches), threads, repeats)

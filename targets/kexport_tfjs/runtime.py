@@ -1,18 +1,27 @@
-"""TensorFlow.js in Node."""
+"""TensorFlow.js in Node and in a browser."""
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from kexport.errors import NotApplicable
 from kexport.target import Runtime, Session
+from kexport_js.browser import HINT as BROWSER_HINT
+from kexport_js.browser import BrowserEngine, browser_version
 from kexport_js.engine import Engine, EngineSession, NodeEngine
 from kexport_js.npm import Packages
 from kexport_tfjs.reader import read_contract, stored_types
 
 HERE = Path(__file__).parent
 PACKAGES = Packages("tfjs", HERE)
+INSTALL = "kexport doctor --install tfjs"
 LIBRARY = "@tensorflow/tfjs"
+MAX_PLAIN = 16 << 20
+"""Bytes of weights above which plain JavaScript would take minutes."""
+MAX_SOFTWARE = 96 * 96 * 3
+"""Elements of one example above which WebGPU without a GPU would take minutes."""
 
 
 def open_session(engine: Engine, path: Path, place: str) -> EngineSession:
@@ -25,6 +34,7 @@ class NodeRuntime(Runtime):
     """TensorFlow.js in a Node process, on one backend."""
 
     extra = "tfjs"
+    how_to_install = INSTALL
     backend: ClassVar[str]
 
     def version(self) -> str | None:
@@ -44,9 +54,95 @@ class NodeCpu(NodeRuntime):
     name = "tfjs-node-cpu"
     backend = "cpu"
 
+    def load(self, path: Path, threads: int = 1) -> Session:
+        """Load a model that is not too large.
+
+        Raises:
+            NotApplicable: it is; the wasm backend runs the same kernels' twins.
+        """
+        size = sum(file.stat().st_size for file in path.glob("*.bin"))
+        if size > MAX_PLAIN:
+            raise NotApplicable(f"plain JavaScript would take minutes for {size >> 20} MiB of weights")
+        return super().load(path, threads)
+
 
 class NodeWasm(NodeRuntime):
     """WebAssembly with SIMD, one thread."""
 
     name = "tfjs-node-wasm"
     backend = "wasm"
+
+
+class BrowserRuntime(Runtime):
+    """TensorFlow.js in a headless Chrome or Chromium, on one backend."""
+
+    extra = "tfjs"
+    device = "browser"
+    how_to_install = f"{INSTALL}; {BROWSER_HINT}"
+    on_request = True
+    backend: ClassVar[str]
+    flags: ClassVar[dict[str, Any]] = {}
+    """Flags of TensorFlow.js."""
+    switches: ClassVar[tuple[str, ...]] = ()
+    """Switches of the browser."""
+
+    def version(self) -> str | None:
+        library, browser = PACKAGES.version(LIBRARY), browser_version()
+        return f"{library} in {browser}" if library and browser else None
+
+    def start(self, threads: int = 1) -> BrowserEngine:
+        """A browser that can load one model after the other."""
+        settings = {"backend": self.backend, "threads": threads, "flags": self.flags}
+        return BrowserEngine(HERE / "js" / "browser.mjs", PACKAGES.folder, settings, self.switches)
+
+    def load(self, path: Path, threads: int = 1) -> Session:
+        engine = self.start(threads)
+        return open_session(engine, path, engine.mount(path.absolute()))
+
+
+class BrowserWasm(BrowserRuntime):
+    """WebAssembly with SIMD, and threads if more than one is asked for."""
+
+    name = "tfjs-browser-wasm"
+    backend = "wasm"
+    switches = ("--disable-gpu",)
+
+
+class BrowserWebgl(BrowserRuntime):
+    """WebGL: on the GPU, or in software where there is none."""
+
+    name = "tfjs-browser-webgl"
+    backend = "webgl"
+    budget = 1e-5
+    switches = ("--enable-unsafe-swiftshader",)
+
+
+class BrowserWebglHalf(BrowserWebgl):
+    """WebGL with textures of half precision, as phones have them."""
+
+    name = "tfjs-browser-webgl-half"
+    budget = 5e-3
+    flags: ClassVar[dict[str, Any]] = {"WEBGL_FORCE_F16_TEXTURES": True}
+
+
+class BrowserWebgpu(BrowserRuntime):
+    """WebGPU: on the GPU, or in software where there is none."""
+
+    name = "tfjs-browser-webgpu"
+    backend = "webgpu"
+    budget = 1e-5
+    switches = ("--enable-unsafe-webgpu", "--enable-unsafe-swiftshader", "--enable-features=Vulkan")
+
+    def load(self, path: Path, threads: int = 1) -> Session:
+        """Load a model that is not too large for a GPU that is not there.
+
+        Raises:
+            NotApplicable: it is.
+        """
+        engine = self.start(threads)
+        inputs = [p.type.shape for p in read_contract(path).inputs]
+        largest = max((prod(d for d in shape if isinstance(d, int)) for shape in inputs), default=0)
+        if engine.about.get("software") and largest > MAX_SOFTWARE:
+            engine.close()
+            raise NotApplicable(f"WebGPU without a GPU would take minutes for inputs of {largest} elements")
+        return open_session(engine, path, engine.mount(path.absolute()))

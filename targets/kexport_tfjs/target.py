@@ -14,7 +14,15 @@ from kexport_tfjs.emit import EMITTERS
 from kexport_tfjs.legalize import legalize
 from kexport_tfjs.options import TfjsOptions
 from kexport_tfjs.reader import read_contract, validate
-from kexport_tfjs.runtime import PACKAGES, NodeCpu, NodeWasm
+from kexport_tfjs.runtime import (
+    PACKAGES,
+    BrowserWasm,
+    BrowserWebgl,
+    BrowserWebglHalf,
+    BrowserWebgpu,
+    NodeCpu,
+    NodeWasm,
+)
 from kexport_tfjs.writer import write_model
 
 
@@ -44,7 +52,7 @@ class TfjsTarget(Target):
         return read_contract(path)
 
     def runtimes(self) -> Sequence[Runtime]:
-        return NodeWasm(), NodeCpu()
+        return NodeWasm(), NodeCpu(), BrowserWasm(), BrowserWebgl(), BrowserWebglHalf(), BrowserWebgpu()
 
     def install(self) -> str:
         """Install the pinned npm packages; returns where."""

@@ -56,9 +56,9 @@ def test_options_become_arguments(run: Run, calls: list[Call], args: list[str], 
 
 
 def test_verify_passes_its_options(run: Run, calls: list[Call]) -> None:
-    args = ["--name", "tiny", "--reference", "r.safetensors", "--timeout", "5", "--tolerance", "1e-2"]
+    args = ["--name", "tiny", "--reference", "r.safetensors", "--timeout", "5", "--tolerance", "1e-2", "--browser"]
     assert run("verify", "dist", *args).exit_code == 0
-    expected = {"name": "tiny", "reference": "r.safetensors", "timeout": 5, "tolerance": {"*": 1e-2}}
+    expected = {"name": "tiny", "reference": "r.safetensors", "timeout": 5, "tolerance": {"*": 1e-2}, "browser": True}
     assert calls == [("verify", ("dist",), expected)]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kexport import ops
+from kexport.errors import EmitError
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node
 from kexport_graphdef.context import Context
@@ -16,7 +17,13 @@ KINDS = {2: ("Conv2D", "NHWC"), 3: ("Conv3D", "NDHWC")}
 
 
 def window_attributes(op: Any, layout: str = "NHWC") -> dict[str, Any]:
-    """Strides, padding and layout of a window."""
+    """Strides, padding and layout of a window.
+
+    Raises:
+        EmitError: a dilated kernel that is computed, where only constants can be widened.
+    """
+    if max(op.dilation) > 1 and (layout == "NDHWC" or isinstance(op, ops.ConvTranspose)):
+        raise EmitError(f"there is no dilated {op.name} with a kernel that the model computes")
     pads: dict[str, Any] = {"padding": "EXPLICIT" if isinstance(op.padding, tuple) else op.padding.upper()}
     if isinstance(op.padding, tuple):
         pads["explicit_paddings"] = [0, 0, *(d for pair in op.padding for d in pair), 0, 0]

@@ -37,7 +37,7 @@ def line_as_image(node: Node, rewriter: Rewriter) -> Replacement:
     x, *rest = node.inputs
     operands = [_with_row(rewriter, x)]
     if rest:
-        operands += [rewriter.add(ops.Reshape((1, *rest[0].type.shape)), rest[0]), *rest[1:]]
+        operands += [reshaped(rewriter, rest[0], (1, *rest[0].type.shape)), *rest[1:]]
     y = rewriter.add(replace(op, **changes), *operands)
     return rewriter.add(ops.Reshape(node.output.type.shape), y)
 
@@ -45,6 +45,13 @@ def line_as_image(node: Node, rewriter: Rewriter) -> Replacement:
 def _with_row(rewriter: Rewriter, x: Value) -> Value:
     batch, *rest = x.type.shape
     return rewriter.add(ops.Reshape((batch, 1, *rest)), x)
+
+
+def reshaped(rewriter: Rewriter, x: Value, shape: tuple[Any, ...]) -> Value:
+    """x in another shape; a constant stays one."""
+    if x.data is not None:
+        return rewriter.constant(x.data.reshape(shape), x.name)
+    return rewriter.add(ops.Reshape(shape), x)
 
 
 @rule(ops.Conv)
@@ -58,7 +65,7 @@ def groups(node: Node, rewriter: Rewriter) -> Replacement:
     if inner == 1 and len(op.strides) < 3:
         depthwise = ops.DepthwiseConv(op.strides, op.padding, op.dilation, op.activation)
         shape = (*window, op.groups, filters // op.groups)
-        return rewriter.add(depthwise, x, rewriter.add(ops.Reshape(shape), kernel), *bias)
+        return rewriter.add(depthwise, x, reshaped(rewriter, kernel, shape), *bias)
     parts = [_parts(rewriter, v, -1, op.groups) for v in (x, kernel, *bias)]
     made = [rewriter.add(replace(op, groups=1), *operands) for operands in zip(*parts, strict=True)]
     return rewriter.add(ops.Concat(x.type.rank - 1), *made)
@@ -91,7 +98,7 @@ def depthwise_volume(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     x, kernel, *bias = node.inputs
     *window, channels, multiplier = kernel.type.shape
-    flat = rewriter.add(ops.Reshape((*window, 1, channels * multiplier)), kernel)
+    flat = reshaped(rewriter, kernel, (*window, 1, channels * multiplier))
     count: Any = channels
     return rewriter.add(ops.Conv(op.strides, op.padding, op.dilation, count, op.activation), x, flat, *bias)
 
