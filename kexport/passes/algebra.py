@@ -5,6 +5,7 @@ A rule keeps every result within a rounding or two of what it was. Only the sign
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -172,13 +173,15 @@ _POWERS: dict[float, Op] = {2: ops.Square(), 0.5: ops.Sqrt(), -1: ops.Reciprocal
 
 @rule(ops.Pow)
 def power(node: Node, rewriter: Rewriter) -> Replacement:
-    """x ** 2 is square(x); likewise 3, 1/2, -1 and -1/2."""
+    """x ** 2 is square(x); likewise 3 and -1, and where x >= 0 also 1/2 and -1/2 (for -inf they differ)."""
     x, exponent = Term(rewriter, node.inputs[0]), uniform(node.inputs[1])
     if exponent is None or not x.type.dtype.is_float or x.type != node.output.type:
         return None
     if exponent == 3:
         return (x.of(ops.Square()) * x).value
-    return x.of(_POWERS[exponent]).value if exponent in _POWERS else None
+    if exponent not in _POWERS or (exponent % 1 and not nonnegative(x.value)):
+        return None
+    return x.of(_POWERS[exponent]).value
 
 
 @rule(ops.Mul)
@@ -193,6 +196,13 @@ def root_of_square(node: Node, rewriter: Rewriter) -> Replacement:
     """sqrt(square(x)) is |x|."""
     inner = made_by(node.inputs[0], ops.Square)
     return rewriter.add(ops.Abs(), inner.inputs[0]) if inner else None
+
+
+@rule(ops.Square)
+def square_of_root(node: Node, rewriter: Rewriter) -> Replacement:
+    """square(sqrt(x)) is x, if x >= 0."""
+    inner = made_by(node.inputs[0], ops.Sqrt)
+    return inner.inputs[0] if inner and nonnegative(inner.inputs[0]) else None
 
 
 @rule(ops.Div)
@@ -237,17 +247,22 @@ def divide_by_power_of_two(node: Node, rewriter: Rewriter) -> Replacement:
 @rule(ops.Add)
 def add_constants(node: Node, rewriter: Rewriter) -> Replacement:
     """(x + a) + b is x + (a + b), unless a and b nearly cancel: then the order may be meant to round."""
-    return _merge(node, rewriter, _sum)
+    return _merge(node, rewriter, made_by(node.inputs[0], ops.Add), node.op, _sum)
 
 
-@rule(ops.Mul)
+@rule(ops.Mul, ops.Div)
 def multiply_constants(node: Node, rewriter: Rewriter) -> Replacement:
-    """(x * a) * b is x * (a * b), unless that overflows or vanishes."""
-    return _merge(node, rewriter, _product)
+    """(x * a) * b is x * (a * b), unless that overflows or vanishes; likewise with one or two quotients."""
+    inner = made_by(node.inputs[0], ops.Mul, ops.Div)
+    if inner is None:
+        return None
+    quotients = [isinstance(n.op, ops.Div) for n in (inner, node)]
+    op = ops.Div() if all(quotients) else ops.Mul()
+    return _merge(node, rewriter, inner, op, partial(_product, *(q and not all(quotients) for q in quotients)))
 
 
-def _merge(node: Node, rewriter: Rewriter, combine: Any) -> Replacement:
-    inner, b = made_by(node.inputs[0], type(node.op)), node.inputs[1].data
+def _merge(node: Node, rewriter: Rewriter, inner: Node | None, op: Op, combine: Any) -> Replacement:
+    b = node.inputs[1].data
     if inner is None or b is None or inner.inputs[1].data is None or inner.inputs[0].is_constant:
         return None
     if not rewriter.only_use(node.inputs[0]):
@@ -259,7 +274,7 @@ def _merge(node: Node, rewriter: Rewriter, combine: Any) -> Replacement:
     if data.size > max(a.size, b.size):
         return Skip("the constants would grow")
     constant = rewriter.constant(data)
-    return rewriter.add(node.op, inner.inputs[0], constant) if fits(node, node.op, inner.inputs[0], constant) else None
+    return rewriter.add(op, inner.inputs[0], constant) if fits(node, op, inner.inputs[0], constant) else None
 
 
 def _sum(a: Array, b: Array) -> Array | Skip:
@@ -271,11 +286,12 @@ def _sum(a: Array, b: Array) -> Array | Skip:
     return total.astype(a.dtype)
 
 
-def _product(a: Array, b: Array) -> Array | Skip:
+def _product(under_a: bool, under_b: bool, a: Array, b: Array) -> Array | Skip:
     if a.dtype.kind in "iub":
         return a * b
     with np.errstate(all="ignore"):
-        exact = a.astype(np.float64) * b.astype(np.float64)
+        x, y = a.astype(np.float64), b.astype(np.float64)
+        exact = (1 / x if under_a else x) * (1 / y if under_b else y)
         data = exact.astype(a.dtype)
     if not bool((np.isfinite(data) & ((data != 0) | (exact == 0))).all()):
         return Skip("the product is out of range")
@@ -287,7 +303,7 @@ PASS = RulePass(
     (
         constant_right, neutral, absorbing, both_the_same, undone, repeated, of_nonnegative, relu6_of_relu, even,
         add_negative, subtract_negative, zero_minus, subtract_constant, negative_difference, times_minus_one, power,
-        square, root_of_square, one_over, one_over_root, times_reciprocal, divide_by_power_of_two, add_constants,
-        multiply_constants,
+        square, root_of_square, square_of_root, one_over, one_over_root, times_reciprocal, divide_by_power_of_two,
+        add_constants, multiply_constants,
     ),
 )  # fmt: skip

@@ -17,62 +17,50 @@ from kexport.passes.decompose.norm import FAR_MEAN
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
 from kexport.rewrite.linear import (
     LINEAR,
+    absorb,
     bias_of,
     constant_weights,
     has_padding,
     in_factors,
     kernel_of,
-    linear_above,
-    out_factors,
     with_weights,
 )
-from kexport.rewrite.match import vector
 from kexport.rewrite.rule import Replacement
 
 
 class Affine(NamedTuple):
-    """x * scale + shift for each channel, in float64; `far` if x may be far from 0 for its spread."""
+    """x * scale + shift in float64, both as they broadcast to x; `far` if x may be far from 0 for its spread."""
 
     scale: Array
-    shift: Array
+    shift: Array | None = None
     far: bool = False
 
 
 def affine_of(node: Node | None) -> Affine | None:
-    """What a node with constant parameters does to each channel of its first operand."""
+    """What a node with constant parameters does to its first operand."""
     if node is None or not isinstance(node.op, (ops.BatchNorm, ops.Mul, ops.Div)):
         return None
-    x = node.inputs[0].type
-    channels = x.shape[-1] if x.rank else 0
-    if x.rank < 2 or not isinstance(channels, int) or not x.dtype.is_float or x != node.output.type:
-        return None
-    constants = [c for v in node.inputs[1:] if (c := vector(v, x.rank, channels)) is not None]
-    if len(constants) < len(node.inputs) - 1:
+    x, data = node.inputs[0], [np.asarray(v.data, np.float64) for v in node.inputs[1:] if v.data is not None]
+    if len(data) < len(node.inputs) - 1 or not x.type.dtype.is_float or x.type != node.output.type:
         return None
     with np.errstate(all="ignore"):
         match node.op:
             case ops.BatchNorm(epsilon=epsilon):
-                gamma, beta, mean, variance = constants
+                gamma, beta, mean, variance = data
                 deviation = np.sqrt(variance + epsilon)
                 far = bool((np.abs(mean) > FAR_MEAN * deviation).any())
                 return Affine(gamma / deviation, beta - mean * gamma / deviation, far)
             case ops.Mul():
-                return Affine(constants[0], np.zeros(channels))
+                return Affine(data[0])
             case _:
-                return Affine(1 / constants[0], np.zeros(channels))
+                return Affine(1 / data[0])
 
 
 @rule(ops.BatchNorm, ops.Mul, ops.Div)
 def into_weights_above(node: Node, rewriter: Rewriter) -> Replacement:
     """Scale and shift after a linear op."""
     affine = affine_of(node)
-    above = linear_above(node.inputs[0], rewriter) if affine else None
-    if affine is None or not isinstance(above, Node):
-        return above if isinstance(above, Skip) else None
-    kernel = kernel_of(above) * out_factors(above, affine.scale)
-    plain = len(above.inputs) == 2 and not affine.shift.any()
-    bias = None if plain else bias_of(above) * affine.scale + affine.shift
-    return with_weights(above, rewriter, above.inputs[0], kernel, bias)
+    return None if affine is None else absorb(node, rewriter, affine.scale, affine.shift)
 
 
 @rule(*LINEAR)
@@ -82,10 +70,14 @@ def into_weights_below(node: Node, rewriter: Rewriter) -> Replacement:
     affine = affine_of(above)
     if affine is None or above is None or not constant_weights(node):
         return None
+    channels: Any = node.inputs[0].type.shape[-1] if node.inputs[0].type.rank > 1 else None
+    if any(d != 1 for d in affine.scale.shape[:-1]) or not isinstance(channels, int):
+        return None
+    scale = np.broadcast_to(affine.scale.reshape(-1), (channels,))
     if not rewriter.only_use(node.inputs[0]):
         return Skip(f"the {above.op.name} before it is used elsewhere too")
     kernel = kernel_of(node)
-    if not affine.shift.any():
+    if affine.shift is None:
         bias = bias_of(node) if len(node.inputs) > 2 else None
     elif has_padding(node):
         return Skip(f"the padding would not see the shift of the {above.op.name}")
@@ -93,7 +85,7 @@ def into_weights_below(node: Node, rewriter: Rewriter) -> Replacement:
         return Skip("the mean is so far from zero that its digits would cancel")
     else:
         bias = bias_of(node) + _response(node, kernel * in_factors(node, affine.shift))
-    return with_weights(node, rewriter, above.inputs[0], kernel * in_factors(node, affine.scale), bias)
+    return with_weights(node, rewriter, above.inputs[0], kernel * in_factors(node, scale), bias)
 
 
 def _response(node: Node, kernel: Array) -> Array:

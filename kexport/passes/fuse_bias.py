@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
 from kexport.rewrite.fold import MAX_GROWTH
-from kexport.rewrite.linear import bias_of, kernel_of, linear_above, with_weights
-from kexport.rewrite.match import vector
+from kexport.rewrite.linear import absorb
 from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Add)
 def add_to_bias(node: Node, rewriter: Rewriter) -> Replacement:
-    """conv(x) + c, c for each channel."""
+    """conv(x) + c, c for each channel; the channels may be reshaped or transposed first."""
     y, constant = node.inputs
-    channels = y.type.shape[-1] if y.type.rank else 0
-    if not isinstance(channels, int) or y.type != node.output.type:
+    if constant.data is None or y.type != node.output.type or not y.type.dtype.is_float:
         return None
-    shift = vector(constant, y.type.rank, channels)
-    above = linear_above(y, rewriter) if shift is not None else None
-    if shift is None or not isinstance(above, Node):
-        return above if isinstance(above, Skip) else None
-    return with_weights(above, rewriter, above.inputs[0], kernel_of(above), bias_of(above) + shift)
+    return absorb(node, rewriter, None, constant.data.astype(np.float64))
 
 
 @rule(ops.MatMul)

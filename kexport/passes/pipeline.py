@@ -29,13 +29,13 @@ from kexport.rewrite import Log, Pass
 PASSES: dict[str, Pass] = {
     module.PASS.name: module.PASS
     for module in (
-        dead_code, fold_sizes, fold_constants, cse, choices, layout, absorb_moves, algebra, recognize, recognize_norms,
-        fuse_pad, fold_batch_norm, fuse_bias, fuse_activation, sink_transposes,
+        dead_code, fold_sizes, fold_constants, cse, choices, layout, absorb_moves, sink_transposes, algebra, recognize,
+        recognize_norms, fuse_pad, fold_batch_norm, fuse_bias, fuse_activation,
     )
 }  # fmt: skip
 """Every pass by its name, which is the name of its file."""
 
-_FOR_SOME = {fuse_activation.PASS.name, sink_transposes.PASS.name}
+_FOR_SOME = {fuse_activation.PASS.name}
 OPTIMIZE: tuple[str, ...] = tuple(name for name in PASSES if name not in _FOR_SOME)
 """What makes any graph smaller and faster, for every target."""
 

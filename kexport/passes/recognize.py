@@ -85,7 +85,7 @@ def product(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     for gate in whole.values:
         maker = gate.producer
-        find = _GATES.get(type(maker.op)) if maker else None
+        find = _GATES.get(type(maker.op)) if maker and is_single(gate) else None
         found = find(whole, gate, gate.producer) if find else None
         if found is not None:
             return rewriter.add(*found)

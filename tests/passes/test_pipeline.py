@@ -26,7 +26,7 @@ def test_a_pass_is_called_like_its_file():
     (folder,) = map(Path, passes.__path__)
     files = {p.stem for p in folder.glob("*.py")}
     assert set(PASSES) <= files
-    assert set(OPTIMIZE) == set(PASSES) - {"fuse_activation", "sink_transposes"}
+    assert set(OPTIMIZE) == set(PASSES) - {"fuse_activation"}
 
 
 def test_a_pass_that_does_not_exist():
