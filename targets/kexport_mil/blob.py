@@ -1,4 +1,4 @@
-"""Reads weight.bin (MIL blob storage, version 2): a 64-byte header, then entries of 64 bytes each that point at data."""
+"""Reads weight.bin (MIL blob storage, version 2): a header, then entries that point at data."""
 
 from __future__ import annotations
 

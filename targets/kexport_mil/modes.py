@@ -1,4 +1,4 @@
-"""How numbers are held: everything in float64, everything in float32, or rounded to float16 where the program says so."""
+"""How numbers are held: all in float64, all in float32, or rounded to float16 where the program says so."""
 
 from __future__ import annotations
 

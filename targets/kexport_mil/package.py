@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from google.protobuf.message import DecodeError
+
 from kexport.errors import VerifyError
-from kexport_mil.proto import mil_messages, model_messages
+from kexport_mil.proto import model_messages
 from kexport_mil.values import Weights
 
 
@@ -27,11 +29,10 @@ def open_package(path: str | Path) -> Package:
         raw = model_path.read_bytes()
     except OSError as error:
         raise VerifyError("the model the manifest names cannot be read", where=str(model_path)) from error
-    mil_messages()
     model = model_messages().Model()
     try:
         model.ParseFromString(raw)
-    except Exception as error:  # noqa: BLE001 - protobuf's DecodeError differs by implementation
+    except DecodeError as error:
         raise VerifyError(f"the model cannot be parsed: {error}", where=str(model_path)) from error
     if model.WhichOneof("Type") != "mlProgram":
         raise VerifyError(f"the model is no ML program but {model.WhichOneof('Type')}", where=str(root))

@@ -28,7 +28,7 @@ def load(path: str | Path, function: str | None = None) -> Program:
 
 
 class Program:
-    """A loaded program: `inputs`, `outputs` and `states` are described by features, `overflows` tells of the last run."""
+    """A loaded program: `inputs`, `outputs` and `states` describe it, `overflows` tells of the last run."""
 
     def __init__(self, package: Package, function: str | None = None):
         description = package.model.description

@@ -22,11 +22,6 @@ def model_messages() -> Any:
     return _module("Model_pb2")
 
 
-def mil_messages() -> Any:
-    """The module that defines the MIL messages."""
-    return _module("MIL_pb2")
-
-
 def _module(name: str) -> ModuleType:
     loaded = sys.modules.get(f"coremltools.proto.{name}")
     if loaded is not None:

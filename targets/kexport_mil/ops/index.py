@@ -120,9 +120,9 @@ def scatter_along_axis(
 ) -> Array:
     """data with one element for every index combined, at the index's own place in the other axes."""
     axis = int(axis) % data.ndim
-    where = list(np.indices(indices.shape))
-    where[axis] = _places(context, indices, data.shape[axis])
-    return _write(data, tuple(where), updates, mode)
+    places = _places(context, indices, data.shape[axis])
+    where = tuple(places if i == axis else own for i, own in enumerate(np.indices(indices.shape)))
+    return _write(data, where, updates, mode)
 
 
 def scatter_nd(

@@ -1,4 +1,4 @@
-"""Random numbers. A device's generator is not published: only the distribution is that of the device, not the values."""
+"""Random numbers. A device's generator is not published: the distribution is a device's, the values are not."""
 
 from __future__ import annotations
 

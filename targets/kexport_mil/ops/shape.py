@@ -54,12 +54,12 @@ def squeeze(x: Array, axes: Array | None = None) -> Array:
 def concat(values: Sequence[Array], axis: Array, interleave: Array | bool = False) -> Array:
     """Tensors after each other along an axis, or element by element in turn."""
     parts = [np.atleast_1d(v) for v in values]
-    axis = int(axis) % parts[0].ndim
+    place = int(axis) % parts[0].ndim
     if not interleave:
-        return np.concatenate(parts, axis=axis)
+        return np.concatenate(parts, axis=place)
     shape = list(parts[0].shape)
-    shape[axis] *= len(parts)
-    return np.stack(parts, axis=axis + 1).reshape(shape)
+    shape[place] *= len(parts)
+    return np.stack(parts, axis=place + 1).reshape(shape)
 
 
 def split(
@@ -97,9 +97,9 @@ def reverse_sequence(x: Array, lengths: Array, seq_axis: Array | int = 0, batch_
 
 def sliding_windows(x: Array, axis: Array, size: Array, stride: Array | int = 1) -> Array:
     """All windows along an axis, the place in the window as a new axis behind it."""
-    axis = int(axis) % x.ndim
-    views = np.lib.stride_tricks.sliding_window_view(x, int(size), axis=axis)
-    return np.moveaxis(views, -1, axis + 1)[(slice(None),) * axis + (slice(None, None, int(stride)),)]
+    place = int(axis) % x.ndim
+    views = np.lib.stride_tricks.sliding_window_view(x, int(size), axis=place)
+    return np.moveaxis(views, -1, place + 1)[(slice(None),) * place + (slice(None, None, int(stride)),)]
 
 
 def tile(x: Array, reps: Array) -> Array:

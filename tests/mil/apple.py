@@ -1,0 +1,155 @@
+"""Runs Apple's own tests of the MIL operations, which ship inside coremltools, against our evaluator.
+
+`python -m tests.mil.apple --all` runs all of them, `--sample` at least three of every test function, and
+`-k WORD` those whose name contains a word. The models are converted by coremltools, saved as packages, read back and
+executed by kexport_mil; Apple's comparison with Apple's tolerances judges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.util
+import json
+import logging
+import os
+import sys
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mil.exclusions import excluded
+from tests.mil.stand_in import Watch, install
+
+SETTINGS = {
+    "PYMIL_TEST_TARGETS": "mlprogram",
+    "INCLUDE_MIL_FP32_UNIT_TESTS": "1",
+    "RUN_BACKWARD_COMPATIBILITY": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+SAMPLES = 3
+KINDS = ("passed", "failed", "excluded", "skipped by Apple", "nothing to compare")
+
+
+def tests_folder() -> Path:
+    """Where Apple's tests lie in the installed coremltools."""
+    spec = importlib.util.find_spec("coremltools")
+    if spec is None or spec.origin is None:
+        raise SystemExit("coremltools is not installed: pip install 'kexport[coreml]'")
+    return Path(spec.origin).parent / "converters" / "mil" / "mil" / "ops" / "tests"
+
+
+class Plugin:
+    """Chooses the tests and keeps account of them."""
+
+    def __init__(self, sample: bool, mode: str, share: tuple[int, int]):
+        self.watch = Watch(mode)
+        self.results: list[dict[str, Any]] = []
+        self._sample = sample
+        self._share = share
+
+    def pytest_configure(self) -> None:
+        """Puts the evaluator in Core ML's place before the tests are imported."""
+        install(self.watch)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keeps the sample, and sets aside what is excluded."""
+        kept = sampled(items) if self._sample else list(items)
+        part, parts = self._share
+        kept = kept[part::parts]
+        for item in kept:
+            reason = excluded(item.nodeid)
+            if reason:
+                self._note(item.nodeid, "excluded", reason)
+        items[:] = [i for i in kept if not excluded(i.nodeid)]
+        gc.collect()
+        gc.freeze()  # every conversion collects garbage, which would walk all collected tests and TensorFlow again
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Starts the account of one test."""
+        marked = item.get_closest_marker("xfail")
+        self.watch.start(item.nodeid)
+        if marked:
+            item.own_markers.remove(marked)
+            self.watch.expected_failure = str(marked.kwargs.get("reason", "marked"))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Files the outcome of one test."""
+        if report.outcome == "skipped":
+            text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            self._note(report.nodeid, "skipped by Apple", text.removeprefix("Skipped: "))
+        elif report.outcome == "failed":
+            if self.watch.expected_failure:
+                why = f"Apple expects a device to fail: {self.watch.expected_failure}"
+                self._note(report.nodeid, "excluded", why)
+            else:
+                self._note(report.nodeid, "failed", str(report.longrepr)[-3000:])
+        elif report.when == "call":
+            kind = "passed" if self.watch.predictions else "nothing to compare"
+            self._note(report.nodeid, kind, "")
+
+    def _note(self, test: str, kind: str, reason: str) -> None:
+        name = test.split("ops/tests/")[-1]
+        used = sorted(self.watch.operations) if kind == "passed" else []
+        self.results.append({"test": name, "kind": kind, "reason": reason, "operations": used})
+
+
+def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Three of the tests of every function, spread evenly over its parameters."""
+    functions: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        functions.setdefault(item.nodeid.split("[")[0], []).append(item)
+    chosen = []
+    for group in functions.values():
+        count = min(SAMPLES, len(group))
+        chosen += [group[(2 * i + 1) * len(group) // (2 * count)] for i in range(count)]
+    return chosen
+
+
+def run(sample: bool, word: str = "", mode: str = "", share: tuple[int, int] = (0, 1)) -> list[dict[str, Any]]:
+    """Runs the tests in this process and returns one record for each."""
+    os.environ.update(SETTINGS)
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    plugin = Plugin(sample, mode, share)
+    arguments = [str(tests_folder()), "-p", "no:cacheprovider", "-p", "no:terminal", "-W", "ignore"]
+    arguments += ["-c", os.devnull, "--rootdir", str(tests_folder()), "-k", word]
+    pytest.main(arguments, plugins=[plugin])
+    return plugin.results
+
+
+def summary(results: list[dict[str, Any]]) -> str:
+    """Counts by kind, every reason with its count, and what failed."""
+    kinds = Counter(r["kind"] for r in results)
+    lines = ["  ".join(f"{kind}: {kinds[kind]}" for kind in KINDS)]
+    for kind in ("excluded", "skipped by Apple"):
+        reasons = Counter(r["reason"] for r in results if r["kind"] == kind)
+        lines += [f"{kind}, {count}: {reason}" for reason, count in sorted(reasons.items())]
+    lines += [f"FAILED {r['test']}\n{r['reason']}" for r in results if r["kind"] == "failed"]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    choice = parser.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--all", action="store_true", help="every test")
+    choice.add_argument("--sample", action="store_true", help="at least three of every test function")
+    parser.add_argument("-k", default="", dest="word", help="only tests whose name contains this")
+    parser.add_argument("--mode", default="", help="float64, float32 or float16; else what the program computes in")
+    parser.add_argument("--share", default="0/1", help="the part of the tests to run, as 0/2 and 1/2")
+    parser.add_argument("--json", help="write one record for every test to this file")
+    options = parser.parse_args()
+    part, parts = (int(n) for n in options.share.split("/"))
+    results = run(options.sample, options.word, options.mode, (part, parts))
+    if options.json:
+        Path(options.json).write_text(json.dumps(results), "utf-8")
+    print(summary(results))
+    return 1 if not results or any(r["kind"] == "failed" for r in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Makes coremltools predict with our evaluator: every model it converts is read back from its package on disk."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kexport_mil
+
+MACOS = (26, 0)
+
+
+@dataclass
+class Watch:
+    """What the running test did: how many predictions it compared, and the failure Apple expects of a device."""
+
+    mode: str
+    predictions: int = 0
+    expected_failure: str = ""
+    operations: set[str] = field(default_factory=set)
+
+    def start(self, test: str) -> None:
+        """A new test begins; its random numbers depend on its name only."""
+        self.predictions, self.expected_failure, self.operations = 0, "", set()
+        np.random.seed(zlib.crc32(test.encode()))
+
+
+def install(watch: Watch) -> None:
+    """Replaces what needs Core ML. Apple's own comparison stays, with its tolerances."""
+    import coremltools as ct
+    from coremltools.converters.mil import testing_utils
+
+    def predict(model: Any, data: dict[str, Any], state: Any = None) -> dict[str, Any]:
+        if model._spec.WhichOneof("Type") != "mlProgram":
+            pytest.skip("a neural network, not an ML program")
+        program = kexport_mil.load(model.package_path)
+        watch.predictions += 1
+        watch.operations |= operations(program.function.body)
+        inputs = {name: _plain(value) for name, value in data.items()}
+        return program.run(inputs, mode=watch.mode or natural_mode(program), state=state)
+
+    def xfail(reason: str = "") -> None:
+        watch.expected_failure = reason
+
+    ct.models.MLModel.predict = predict
+    ct.models.MLModel.make_state = lambda model: kexport_mil.load(model.package_path).make_state()
+    ct.models.utils._is_macos = lambda: True
+    ct.models.utils._macos_version = lambda: MACOS
+    testing_utils._IS_MACOS = True
+    pytest.xfail = xfail  # type: ignore[assignment]
+
+
+def natural_mode(program: kexport_mil.Program) -> str:
+    """float16 where the program computes in it, else float32."""
+    types = {o.type.dtype.name for op in _walk(program.function.body) for o in op.outputs if o.type and o.type.dtype}
+    return "float16" if "fp16" in types else "float32"
+
+
+def operations(block: Any) -> set[str]:
+    """The types of all operations of a block."""
+    return {op.type for op in _walk(block)}
+
+
+def _walk(block: Any) -> Any:
+    for op in block.operations:
+        yield op
+        for inner in op.blocks:
+            yield from _walk(inner)
+
+
+def _plain(value: Any) -> np.ndarray:
+    return np.asarray(value)
