@@ -22,7 +22,8 @@ from kexport.rewrite.linear import (
     constant_weights,
     has_padding,
     in_factors,
-    kernel_of,
+    response,
+    scaled,
     with_weights,
 )
 from kexport.rewrite.rule import Replacement
@@ -76,7 +77,6 @@ def into_weights_below(node: Node, rewriter: Rewriter) -> Replacement:
     scale = np.broadcast_to(affine.scale.reshape(-1), (channels,))
     if not rewriter.only_use(node.inputs[0]):
         return Skip(f"the {above.op.name} before it is used elsewhere too")
-    kernel = kernel_of(node)
     if affine.shift is None:
         bias = bias_of(node) if len(node.inputs) > 2 else None
     elif has_padding(node):
@@ -84,17 +84,8 @@ def into_weights_below(node: Node, rewriter: Rewriter) -> Replacement:
     elif affine.far:
         return Skip("the mean is so far from zero that its digits would cancel")
     else:
-        bias = bias_of(node) + _response(node, kernel * in_factors(node, affine.shift))
-    return with_weights(node, rewriter, above.inputs[0], kernel * in_factors(node, scale), bias)
-
-
-def _response(node: Node, kernel: Array) -> Array:
-    """What the linear op answers to ones everywhere, for each output channel."""
-    op: Any = node.op
-    window = tuple(range(kernel.ndim - 2))
-    if isinstance(op, ops.DepthwiseConv):
-        return kernel.sum(axis=window).reshape(-1)
-    return kernel.sum(axis=(*window, kernel.ndim - 2))
+        bias = bias_of(node) + response(node, in_factors(node, affine.shift))
+    return with_weights(node, rewriter, above.inputs[0], scaled(node, in_factors(node, scale)), bias)
 
 
 PASS = RulePass("fold_batch_norm", (into_weights_above, into_weights_below))

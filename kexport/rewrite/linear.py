@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -16,6 +16,8 @@ from kexport.rewrite.match import is_single
 from kexport.rewrite.rule import Rewriter, Skip
 
 LINEAR = (ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.Dense)
+_PART = 1 << 20
+"""How many elements of a kernel are held in float64 at a time."""
 
 
 class Found(NamedTuple):
@@ -99,7 +101,7 @@ def absorb(node: Node, rewriter: Rewriter, scale: Array | None, shift: Array | N
     above = found.linear
     channels = list(found.arrays)
     factor = channels.pop(0) if scale is not None else np.ones(1)
-    kernel = kernel_of(above) * (out_factors(above, factor) if scale is not None else 1.0)
+    kernel = scaled(above, out_factors(above, factor)) if scale is not None else None
     plain = len(above.inputs) == 2 and not channels
     bias = None if plain else bias_of(above) * factor + (channels[0] if channels else 0.0)
     value = with_weights(above, rewriter, above.inputs[0], kernel, bias)
@@ -116,9 +118,30 @@ def constant_weights(node: Node) -> bool:
     return all(v.is_constant and v.type.dtype.is_float for v in node.inputs[1:])
 
 
-def kernel_of(node: Node) -> Array:
-    """The kernel in float64."""
-    return np.asarray(node.inputs[1].data, np.float64)
+def scaled(node: Node, factor: Array) -> Array:
+    """The kernel times what broadcasts to it: multiplied in float64, a part at a time, and rounded to its type."""
+    kernel = np.asarray(node.inputs[1].data)
+    result = np.empty_like(kernel)
+    with np.errstate(all="ignore"):
+        for rows, part in _parts(kernel, factor):
+            result[rows] = part.astype(kernel.dtype)
+    return result
+
+
+def response(node: Node, factor: Array) -> Array:
+    """The kernel times `factor`, summed for each output channel: what the op answers to inputs of that size."""
+    kernel = np.asarray(node.inputs[1].data)
+    depthwise = isinstance(node.op, ops.DepthwiseConv)
+    axes = tuple(range(kernel.ndim - (2 if depthwise else 1)))
+    return sum(part.sum(axis=axes) for _, part in _parts(kernel, factor)).reshape(-1)  # type: ignore[union-attr]
+
+
+def _parts(kernel: Array, factor: Array) -> Iterator[tuple[slice, Array]]:
+    factor = np.broadcast_to(factor, kernel.shape)
+    step = max(1, _PART // max(1, kernel[:1].size))
+    for start in range(0, kernel.shape[0], step):
+        rows = slice(start, start + step)
+        yield rows, kernel[rows].astype(np.float64) * factor[rows]
 
 
 def bias_of(node: Node) -> Array:
@@ -130,7 +153,7 @@ def bias_of(node: Node) -> Array:
 
 def out_factors(node: Node, vector: Array) -> Array:
     """A number for each output channel, so shaped that it multiplies the kernel."""
-    shape = kernel_of(node).shape
+    shape: Any = node.inputs[1].type.shape
     op: Any = node.op
     if isinstance(op, ops.DepthwiseConv):
         return vector.reshape(shape[-2:])
@@ -141,7 +164,7 @@ def out_factors(node: Node, vector: Array) -> Array:
 
 def in_factors(node: Node, vector: Array) -> Array:
     """A number for each input channel, so shaped that it multiplies the kernel."""
-    shape = kernel_of(node).shape
+    shape: Any = node.inputs[1].type.shape
     op: Any = node.op
     if isinstance(op, ops.ConvTranspose):
         return vector
@@ -162,13 +185,13 @@ def has_padding(node: Node) -> bool:
     return any(p != 0 for pair in pads for p in pair)
 
 
-def with_weights(node: Node, rewriter: Rewriter, x: Value, kernel: Array, bias: Array | None) -> Value | Skip:
-    """The linear op on `x` with other weights, rounded to its element type; no bias if that is None."""
-    dtype = node.inputs[1].type.dtype.numpy
+def with_weights(node: Node, rewriter: Rewriter, x: Value, kernel: Array | None, bias: Array | None) -> Value | Skip:
+    """The linear op on `x` with another kernel (None: its own) and bias (None: none), rounded to its element type."""
+    _, old, *rest = node.inputs
+    weights = [] if kernel is None else [(kernel, old.name)]
     with np.errstate(all="ignore"):
-        weights = [a.astype(dtype) for a in (kernel, bias) if a is not None]
-    if not all(np.isfinite(w).all() for w in weights):
+        weights += [] if bias is None else [(bias.astype(old.type.dtype.numpy), rest[0].name if rest else "")]
+    if not all(np.isfinite(w).all() for w, _ in weights):
         return Skip("the weights would overflow")
-    names = [v.name for v in node.inputs[1:]] + ["", ""]
-    constants = [rewriter.constant(w, name) for w, name in zip(weights, names, strict=False)]
-    return rewriter.add(node.op, x, *constants, origin=node.origin)
+    constants = [rewriter.constant(*w) for w in weights]
+    return rewriter.add(node.op, x, *([old] if kernel is None else []), *constants, origin=node.origin)

@@ -73,9 +73,7 @@ def test_new_nodes_stand_before_the_old_one_and_carry_its_layer():
     def expand(node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ops.Exp(), rewriter.add(ops.Tanh(), node.inputs[0]), origin="elsewhere")
 
-    graph = parse_graph(
-        'graph "g" (%x: f32[2]) { %y = selu(%x) @"a/b" %z = neg(%y) return "z": %z }'
-    )
+    graph = parse_graph('graph "g" (%x: f32[2]) { %y = selu(%x) @"a/b" %z = neg(%y) return "z": %z }')
     assert RulePass("expand", (expand,)).run(graph)
     assert [(n.op.name, n.origin) for n in graph.nodes] == [("tanh", "a/b"), ("exp", "elsewhere"), ("neg", "")]
     assert next(iter(n for n in graph.nodes if n.op.name == "exp")).output.name == "y"
