@@ -54,8 +54,9 @@ class Program:
     ) -> dict[str, Any]:
         """The outputs by name.
 
-        In mode float64 real outputs stay float64; else they have the type the description gives them. A classifier's
-        probabilities are a dict by label. `state` is changed in place; without one a fresh state is used.
+        In modes float64 and float32 real outputs stay what they were computed in; else they have the type the
+        description gives them. A classifier's probabilities are a dict by label. `state` is changed in place; without
+        one a fresh state is used.
         """
         chosen = mode_named(mode)
         states = self.make_state() if state is None else state
@@ -112,6 +113,7 @@ def _deliver(item: Feature, value: Any, mode: Mode) -> Any:
     if item.kind == "dictionary" or isinstance(value, str):
         return value
     array = np.asarray(value)
-    if item.kind == "image" or item.dtype is None or (mode.name == "float64" and array.dtype.kind == "f"):
+    if item.kind == "image" or item.dtype is None or (array.dtype.kind == "f" and not mode.halves):
         return array
-    return array.astype(item.dtype, copy=False)
+    with np.errstate(over="ignore"):
+        return array.astype(item.dtype, copy=False)
