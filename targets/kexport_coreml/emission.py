@@ -73,11 +73,11 @@ def _leave(e: Context, graph: Graph, names: list[str]) -> list[Ref]:
     rename: dict[str, str] = {}
     found: list[Ref] = []
     for output, name in zip(graph.outputs, names, strict=True):
-        made = _result(e, output.value)
-        made = e.cast(made, at_the_border(output.value.type.dtype, e.ios >= 16))
+        known = len(e.program.steps)
+        made = e.cast(_result(e, output.value), at_the_border(output.value.type.dtype, e.ios >= 16))
         made = made if made.shape else e.op("expand_dims", shape=(1,), x=made, axes=[0])
-        free |= {ref.name for step in e.program.steps[-2:] if isinstance(step, Call) for ref in step.outputs}
-        if made.name not in free:
+        fresh = {r.name for step in e.program.steps[known:] if isinstance(step, Call) for r in step.outputs}
+        if made.name not in free | fresh:
             made = e.op("identity", x=made)
         free.discard(made.name)
         rename[made.name] = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,4 +67,6 @@ class CoremlTarget(Target):
         return read_contract(path)
 
     def runtimes(self) -> Sequence[Runtime]:
-        return CoremlRuntime(), CoremlCpu(), CoremlGpu(), CoremlNeuralEngine(), MilEvaluator()
+        """Core ML itself, on a Mac also with some of its compute units only; and the evaluator."""
+        mac = (CoremlCpu(), CoremlGpu(), CoremlNeuralEngine()) if sys.platform == "darwin" else ()
+        return CoremlRuntime(), *mac, MilEvaluator()

@@ -1,0 +1,64 @@
+"""Exports a graph to Core ML, and reads programs back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import kexport_mil
+from kexport.ir.contract import Contract, Port
+from kexport.ir.graph import Graph
+from kexport.ir.op import Array
+from kexport_coreml import TARGET
+from kexport_coreml.border import Border
+from kexport_coreml.options import CoremlOptions
+from kexport_coreml.reader import read_contract, read_model
+
+UNSUPPORTED = {
+    "bit_and": "no operations on the bits of integers",
+    "bit_or": "no operations on the bits of integers",
+    "bit_xor": "no operations on the bits of integers",
+    "max_pool-i32": "pools floats only",
+    "reduce_max-empty": "no tensors without elements",
+    "slice-empty": "no tensors without elements",
+    "dims-none": "no tensors without elements",
+    "reshape-expand": "up to 5 axes",
+}
+"""Cases that Core ML has no form for, and what the error says."""
+
+
+def contract_of(graph: Graph) -> Contract:
+    """The contract that a graph's own names and types make."""
+    return Contract(
+        tuple(Port(v.name, v.type) for v in graph.inputs),
+        tuple(Port(o.name, o.value.type) for o in graph.outputs),
+    )
+
+
+def export(graph: Graph, path: Path, **options: Any) -> Path:
+    """Legalize a copy of `graph`, write and validate it."""
+    chosen, copy = CoremlOptions(**options), graph.copy()
+    contract = contract_of(graph)
+    TARGET.legalize(copy, chosen)
+    TARGET.write(copy, contract, path, chosen)
+    TARGET.validate(path)
+    return path
+
+
+def run(path: Path, inputs: Mapping[str, Array], mode: str = "float32") -> dict[str, Array]:
+    """The outputs of an artifact in the evaluator of ML programs."""
+    border = Border(read_model(path), read_contract(path))
+    return border.leave(kexport_mil.load(path).run(border.enter(inputs), mode=mode))
+
+
+def operations(path: Path) -> list[Any]:
+    """The operations of a package, constants too."""
+    (block,) = read_model(path).mlProgram.functions["main"].block_specializations.values()
+    return list(block.operations)
+
+
+def kinds(path: Path) -> Counter[str]:
+    """How often each operation occurs, but for constants."""
+    return Counter(o.type for o in operations(path) if o.type != "const")

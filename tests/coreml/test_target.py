@@ -1,0 +1,178 @@
+"""The target as a whole: nothing of the vocabulary is forgotten, same bytes, options, refusals, the data file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kexport.ops
+from kexport import ops
+from kexport.errors import ConfigError, EmitError, UnsupportedError
+from kexport.ir.dim import symbol
+from kexport.ir.graph import Graph
+from kexport.ir.op import OPS
+from kexport.ir.types import DType, TensorType
+from kexport.passes.decompose import DECOMPOSE
+from kexport_coreml import TARGET, proto
+from kexport_coreml.dtypes import CODES, NAMES
+from kexport_coreml.legalize import DECOMPOSED
+from kexport_coreml.options import CoremlOptions
+from kexport_coreml.reader import read_model
+from kexport_coreml.signatures import MAY_LACK, OPSETS, find_signature
+from tests.coreml.helper import export, kinds, run
+from tests.coreml.registry import DATA, read_registry
+from tests.onnx import nets
+
+VOCABULARY = sorted(
+    (op for op in OPS.values() if op.__module__.startswith(kexport.ops.__name__)), key=lambda op: op.name
+)
+
+
+@pytest.mark.parametrize("op", VOCABULARY, ids=lambda op: op.name)
+def test_every_op_has_an_emitter_a_decomposition_or_a_reason(op: type) -> None:
+    ways = (op in TARGET.emitters.emitters, op in DECOMPOSED, op in TARGET.emitters.reasons)
+    assert sum(ways) == 1
+    assert op not in DECOMPOSED or op in DECOMPOSE
+
+
+def test_signatures_are_those_of_coremltools() -> None:
+    assert json.loads(DATA.read_text("utf-8")) == json.loads(json.dumps(read_registry()))
+
+
+def test_parameters_that_may_be_left_out_exist() -> None:
+    for kind, names in MAY_LACK.items():
+        known = {n for ios in OPSETS if (s := find_signature(kind, ios)) for n in s.inputs}
+        assert names <= known, kind
+
+
+def test_codes_are_those_of_the_format() -> None:
+    codes = proto.mil().DataType
+    long = {"fp16": "FLOAT16", "fp32": "FLOAT32", "fp64": "FLOAT64"}
+    assert {d: codes.Value(long.get(n, n.upper())) for d, n in NAMES.items()} == dict(CODES)
+
+
+def test_same_bytes(tmp_path: Path) -> None:
+    first, second = (export(nets.decoder(), tmp_path / str(i) / "net.mlpackage") for i in range(2))
+    files = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
+    assert [str(f) for f in files] == [
+        "Data/com.apple.CoreML/model.mlmodel", "Data/com.apple.CoreML/weights/weight.bin", "Manifest.json",
+    ]  # fmt: skip
+    for file in files:
+        assert (first / file).read_bytes() == (second / file).read_bytes()
+
+
+@pytest.mark.parametrize("ios", OPSETS)
+def test_the_deployment_decides_opset_and_version(ios: int, tmp_path: Path) -> None:
+    model = read_model(export(nets.plain(), tmp_path / "net.mlpackage", deployment=f"ios{ios}"))
+    opset, version = OPSETS[ios]
+    assert (model.specificationVersion, model.mlProgram.functions["main"].opset) == (version, opset)
+
+
+def test_names_are_changed_only_where_core_ml_demands_it(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("encoder/input:0", TensorType(DType.F32, (2,)))
+    y = graph.input("2nd", TensorType(DType.F32, (2,)))
+    graph.output("plain_name", graph.add(ops.Add(), x, y).output)
+    graph.output("sum/1", graph.add(ops.Sub(), x, y).output)
+    path = export(graph, tmp_path / "m.mlpackage")
+    description = read_model(path).description
+    assert [f.name for f in description.input] == ["encoder_input_0", "_2nd"]
+    assert [f.name for f in description.output] == ["plain_name", "sum_1"]
+    assert [p.name for p in TARGET.read_contract(path).inputs] == ["encoder/input:0", "2nd"]
+    found = run(path, {"encoder/input:0": np.float32([3, 4]), "2nd": np.float32([1, 1])})
+    np.testing.assert_array_equal(found["sum/1"], [2, 3])
+
+
+def test_inputs_as_outputs_and_one_result_twice(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (2,)))
+    y = graph.add(ops.Neg(), x).output
+    for name, value in {"a": y, "b": y, "c": x, "d": graph.constant(np.float32([5, 6]))}.items():
+        graph.output(name, value)
+    found = run(export(graph, tmp_path / "m.mlpackage"), {"x": np.float32([1, 2])})
+    wanted = {"a": [-1, -2], "b": [-1, -2], "c": [1, 2], "d": [5, 6]}
+    assert {k: v.tolist() for k, v in found.items()} == wanted
+
+
+@pytest.mark.parametrize("dtype", [DType.BOOL, DType.I64, DType.U8, DType.F64, DType.F16, DType.BF16], ids=str)
+def test_types_that_core_ml_lacks_at_the_border(dtype: DType, tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(dtype, (3,)))
+    graph.output("y", graph.add(ops.Reverse((0,)), x).output)
+    graph.output("scalar", graph.add(ops.Slice((0,), (1,), (1,)), x).output)
+    path = export(graph, tmp_path / "m.mlpackage")
+    data = np.array([0, 1, 1]).astype(dtype.numpy)
+    found = run(path, {"x": data})
+    np.testing.assert_array_equal(found["y"], data[::-1])
+    assert found["y"].dtype == dtype.numpy
+
+
+def test_single_numbers_have_one_axis_at_the_border(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, ()))
+    graph.output("y", graph.add(ops.Exp(), x).output)
+    path = export(graph, tmp_path / "m.mlpackage")
+    assert list(read_model(path).description.input[0].type.multiArrayType.shape) == [1]
+    assert TARGET.read_contract(path).inputs[0].type == TensorType(DType.F32, ())
+    found = run(path, {"x": np.float32(0)})["y"]
+    assert (found.shape, float(found)) == ((), 1.0)
+
+
+def test_large_integers_are_refused(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.I64, (1,)))
+    graph.output("y", graph.add(ops.Add(), x, graph.constant(np.int64([1 << 40])), origin="net/hash").output)
+    with pytest.raises(EmitError, match="net/hash: a constant does not fit into int32"):
+        export(graph, tmp_path / "m.mlpackage")
+
+
+def test_types_and_ranks_that_core_ml_lacks_are_refused_by_layer_path(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.C64, (2,)))
+    graph.output("y", graph.add(ops.Neg(), x, origin="net/fft").output)
+    with pytest.raises(UnsupportedError, match=r"net/fft: neg: Core ML knows no complex numbers"):
+        export(graph, tmp_path / "m.mlpackage")
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (2,)))
+    graph.output("y", graph.add(ops.Reshape((1, 1, 1, 1, 1, 2)), x, origin="net/deep").output)
+    with pytest.raises(UnsupportedError, match=r"net/deep: reshape: Core ML has tensors of up to 5 axes"):
+        export(graph, tmp_path / "m.mlpackage")
+
+
+def test_windows_are_moved_with_at_most_five_axes(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (symbol("batch"), 6, 4, 3)))
+    y = graph.add(ops.Reshape((symbol("batch"), 3, 2, 2, 2, 3)), x).output
+    y = graph.add(ops.Transpose((0, 1, 3, 2, 4, 5)), y).output
+    graph.output("y", graph.add(ops.Reshape((6 * symbol("batch"), 4, 3)), y).output)
+    path = export(graph, tmp_path / "m.mlpackage")
+    data = np.arange(144, dtype=np.float32).reshape(2, 6, 4, 3)
+    want = data.reshape(2, 3, 2, 2, 2, 3).transpose(0, 1, 3, 2, 4, 5).reshape(12, 4, 3)
+    np.testing.assert_array_equal(run(path, {"x": data})["y"], want)
+
+
+@pytest.mark.parametrize("net", nets.NETS)
+def test_no_transposes_inside(net: object, tmp_path: Path) -> None:
+    inside = {nets.decoder: 1, nets.zero_padded_pools: 1, nets.any_size: 1}
+    path = export(net(), tmp_path / "net.mlpackage")  # type: ignore[operator]
+    assert kinds(path)["transpose"] == 1 + inside.get(net, 0)  # type: ignore[call-overload]
+
+
+def test_an_operation_that_came_later_names_the_system(tmp_path: Path) -> None:
+    graph = Graph()
+    n = symbol("n")
+    x = graph.input("x", TensorType(DType.F32, (1, n, n, 2)))
+    graph.output("y", graph.add(ops.Resize((2 * n, 2 * n), "bilinear"), x, origin="net/up").output)
+    with pytest.raises(EmitError, match=r"net/up: Core ML cannot resize from nxn to 2\*nx2\*n \(bilinear\)") as e:
+        export(graph, tmp_path / "m.mlpackage", deployment="ios15")
+    assert "choose deployment ios16" in str(e.value)
+
+
+def test_an_unknown_size_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match="'length=9..3' gives no sizes"):
+        CoremlOptions(sizes="length=9..3")
+    with pytest.raises(ConfigError, match="limit of sizes must be at least 1"):
+        CoremlOptions(limit=0)
