@@ -13,6 +13,7 @@ import kexport
 from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
 from kexport.project.choice import choose_targets, make_options, model_name
+from kexport.project.collection import paused_collection
 from kexport.project.manifest import ArtifactEntry, ModelEntry, file_entries, read_manifest, write_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
@@ -113,6 +114,7 @@ def _refuse_unknown(options: Mapping[str, Any], chosen: Mapping[str, Options]) -
             raise ConfigError(f"options for {target!r}, which is not a target of this export")
 
 
+@paused_collection()
 def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
     from kexport.capture.capture import capture
     from kexport.capture.weights import check_weights
@@ -127,6 +129,7 @@ def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
     return captured, graph
 
 
+@paused_collection()
 def _legalize(targets: Sequence[Target], options: Mapping[str, Options], graph: Graph, tell: Progress) -> list[Build]:
     """A legalized copy per target. All unsupported nodes of all targets are reported at once."""
     builds, missing = [], []
@@ -145,6 +148,7 @@ def _legalize(targets: Sequence[Target], options: Mapping[str, Options], graph: 
     return builds
 
 
+@paused_collection()
 def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
     tell("emit", build.target.name, None)
     start = time.perf_counter()

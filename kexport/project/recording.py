@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import kexport
 from kexport.errors import VerifyError
 from kexport.project.progress import Progress, silent
-from kexport.verify.record import plan_batches, record, with_oracles
+from kexport.verify.record import complete, plan_batches, record
 from kexport.verify.reference_file import Environment, Reference, load_reference, save_reference
 from kexport.verify.samples import load_samples
 
@@ -93,13 +93,7 @@ def adopt_reference(captured: Captured, path: Path) -> Reference:
     if recorded and recorded != fingerprint(captured.source):
         hint = "record it again with kexport reference, from this model"
         raise VerifyError("the reference is of another model", where=str(path), hint=hint)
-    if reference.contract != captured.contract:
-        raise VerifyError(
-            f"the reference has the contract {reference.contract.to_json()}, the model {captured.contract.to_json()}",
-            where=str(path),
-            hint="record it with the same --dim options",
-        )
-    return with_oracles(reference, captured.graph)
+    return complete(reference, captured.contract, captured.graph)
 
 
 def make_reference(captured: Captured, samples: str | Path | None, tell: Progress) -> Reference:

@@ -124,3 +124,14 @@ def test_an_artifact_that_fails_goes_to_quarantine(
     (entry,) = read_manifest(out).values()
     assert entry.artifacts["onnx"].path == "quarantine/small.onnx"
     assert entry.artifacts["onnx"].status == "failed"
+
+
+def test_collection_goes_on_after_a_pause() -> None:
+    import gc
+
+    from kexport.project.collection import paused_collection
+
+    with pytest.raises(KeyError), paused_collection():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
