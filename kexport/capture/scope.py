@@ -20,7 +20,7 @@ from kexport.ops import DimConflict
 
 OPAQUE = (tf.resource, tf.variant)
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-BRANCHES = ("If", "StatelessIf")
+BRANCHES = ("If", "StatelessIf", "Case", "StatelessCase")
 REPORT = "this is a bug in kexport: please report it together with the layer"
 
 T = TypeVar("T")
@@ -196,8 +196,12 @@ class Scope:
         chosen = scalar(inputs[0]) if isinstance(inputs[0], Value) else None
         if chosen is None:
             raise NotLowered("which branch is taken depends on the values of a tensor")
-        name = op.get_attr("then_branch" if chosen else "else_branch").name
-        return self._inline(self.run.trace.function_graph(name), op, inputs[1:])
+        if op.type.endswith("If"):
+            branch = op.get_attr("then_branch" if chosen else "else_branch")
+        else:
+            branches = op.get_attr("branches")
+            branch = branches[chosen if 0 <= chosen < len(branches) else -1]
+        return self._inline(self.run.trace.function_graph(branch.name), op, inputs[1:])
 
     def _foreign(self, ctx: Context, op: Any, reason: str, inputs: Sequence[Found]) -> list[Found]:
         """What stands for an op without a lowering; no reason if it only follows from that of another."""

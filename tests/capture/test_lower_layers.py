@@ -142,6 +142,13 @@ def test_embedding_has_no_wrapping_of_ids(keras: Any) -> None:
     assert op_counts(captured) == {"gather": 2, "cast": 1}
 
 
+def test_an_embedding_that_is_used_backwards(keras: Any) -> None:
+    x = keras.Input((None,), dtype="int32")
+    layer = keras.layers.ReversibleEmbedding(11, 4)
+    captured = agree(randomize(keras.Model(x, layer(layer(x), reverse=True))), [integers(2, 5, high=11)])
+    assert op_counts(captured) == {"gather": 1, "mat_mul": 1}
+
+
 def test_attention_with_masks(keras: Any) -> None:
     layers = keras.layers
     ids = keras.Input((None,), dtype="int32", name="ids")

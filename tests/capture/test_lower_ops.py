@@ -140,6 +140,13 @@ def test_floats(keras: Any, calls: Calls) -> None:
     agree(model, [normal(2, 4, 6), normal(2, 4, 6, seed=1)], [normal(1, 4, 6, seed=2), normal(1, 4, 6, seed=3)])
 
 
+def test_scores_with_the_keys_first_need_no_transpose_of_the_result(keras: Any) -> None:
+    calls: Calls = {"scores": lambda k, x, y: k.einsum("aecd,abcd->acbe", x, y)}
+    model = model_of(keras, calls, [keras.Input((4, 2, 6)), keras.Input((5, 2, 6))])
+    captured = agree(model, [normal(2, 4, 2, 6), normal(2, 5, 2, 6)])
+    assert op_counts(captured) == {"transpose": 2, "mat_mul": 1}
+
+
 def test_indexing(keras: Any) -> None:
     model = model_of(keras, INDEXING, [keras.Input((4, 6)), keras.Input((4, 6))])
     agree(model, [normal(2, 4, 6), normal(2, 4, 6, seed=1)])
@@ -202,6 +209,15 @@ RAW: Calls = {
     "normalized": lambda tf, x, y: tf.math.l2_normalize(x, -1) + tf.nn.softmax(y, 1) + tf.nn.moments(x, 1)[0][:, None],
     "bounded": lambda tf, x, y: tf.clip_by_value(x, -0.5, 0.5) + tf.add_n([x, y, x]) + tf.math.erfc(x),
     "chosen": lambda tf, x, y: tf.compat.v1.where(x[:, 0, 0] > 0, x, y),
+    "colours": lambda tf, x, y: tf.image.hsv_to_rgb(tf.image.rgb_to_hsv(tf.abs(x[:, :, :3]) % 1.0)),
+    "hues": lambda tf, x, y: tf.image.rgb_to_hsv(tf.math.floor(tf.abs(y[:, :, :3]) * 2) / 4),
+    "patches": lambda tf, x, y: tf.image.extract_patches(
+        x[..., None], [1, 2, 3, 1], [1, 1, 2, 1], [1, 2, 1, 1], "SAME"
+    ),
+    "cross": lambda tf, x, y: tf.linalg.cross(x[:, :, :3], y[:, :, 3:]),
+    "segments": lambda tf, x, y: tf.math.unsorted_segment_max(x[0], [0, 2, 0, 2], 3),
+    "segment_least": lambda tf, x, y: tf.math.unsorted_segment_min(x[0], [0, 1, 1, 0], 2),
+    "decided": lambda tf, x, y: tf.switch_case(tf.shape(x)[1] - 3, [lambda: x, lambda: y, lambda: x + y]),
     "split": lambda tf, x, y: tf.split(x, [1, -1, 2], axis=2)[1] + tf.unstack(y, axis=1)[0][:, None, :3],
     "linear": lambda tf, x, y: tf.linalg.matmul(x, y, transpose_b=True),
     "nothing": lambda tf, x, y: tf.debugging.check_numerics(tf.identity(tf.stop_gradient(x)), "finite"),

@@ -11,6 +11,7 @@ from kexport.capture.lowering import (
     einsum,
     elementwise,
     fourier,
+    image,
     index,
     layout,
     matmul,
@@ -26,7 +27,7 @@ from kexport.capture.lowering.reasons import reason
 from kexport.capture.lowering.table import Table, merge
 
 MODULES = (
-    activation, attention, binary, conv, create, einsum, elementwise, fourier, index, layout, matmul, matrix, norm,
+    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, matmul, matrix, norm,
     pool, reduce, resize, slicing, space,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)

@@ -57,8 +57,13 @@ def einsum(ctx: Context, equation: str, operands: Sequence[Value]) -> Value:
 
 
 def contract(ctx: Context, left: str, right: str, out: str, a: Value, b: Value) -> Value:
-    """The sum of products of two operands, labelled axis by axis; a constant is put on the right."""
-    if a.is_constant and not b.is_constant:
+    """The sum of products of two operands, labelled axis by axis; a constant is put on the right.
+
+    Else the operand is put there whose axes come last in the result, which then need not be moved.
+    """
+    first, last = ([out.index(c) for c in x if c in out and c not in y] for x, y in ((left, right), (right, left)))
+    backwards = bool(first and last) and max(last) < min(first) and not b.is_constant
+    if (a.is_constant and not b.is_constant) or (backwards and a.is_constant == b.is_constant):
         left, right, a, b = right, left, b, a
     left, a = _sum_out(ctx, left, a, keep=set(right) | set(out))
     right, b = _sum_out(ctx, right, b, keep=set(left) | set(out))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kexport import ops
 from kexport.capture.context import Context, NotLowered, scalar
 from kexport.capture.lowering.table import Table
@@ -15,6 +17,11 @@ table = Table()
 SCATTERS = {
     "TensorScatterUpdate": "update", "TensorScatterAdd": "add", "TensorScatterMax": "max", "TensorScatterMin": "min",
 }  # fmt: skip
+_LIMITS = {
+    DType.F32: (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)),
+    DType.I32: (-(2**31), 2**31 - 1),
+}
+"""What TensorFlow gives for the greatest and the least of no rows."""
 
 
 @table.op("GatherV2")
@@ -55,13 +62,15 @@ def tensor_scatter_sub(ctx: Context, op: Any, x: Value, indices: Value, updates:
     return ctx.emit(ops.ScatterNd("add"), x, indices, ctx.emit(ops.Neg(), updates))
 
 
-@table.op("UnsortedSegmentSum")
-def segment_sum(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -> Value:
-    """The sum of the rows with each id."""
-    if ids.type.rank != 1:
-        raise NotLowered("segments over several axes")
-    zeros = ctx.full((*ctx.dims(count), *x.type.shape[1:]), 0, x.type.dtype)
-    return ctx.emit(ops.ScatterNd("add"), zeros, ctx.reshape(ids, (*ids.type.shape, 1)), x)
+@table.op("UnsortedSegmentSum", "UnsortedSegmentMax", "UnsortedSegmentMin")
+def segments(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -> Value:
+    """The sum, greatest or least of the rows with each id."""
+    if ids.type.rank != 1 or x.type.dtype not in _LIMITS:
+        raise NotLowered("segments over several axes, or of this element type")
+    low, high = _LIMITS[x.type.dtype]
+    reduction, start = {"Sum": ("add", 0), "Max": ("max", low), "Min": ("min", high)}[op.type[-3:]]
+    empty = ctx.full((*ctx.dims(count), *x.type.shape[1:]), start, x.type.dtype)
+    return ctx.emit(ops.ScatterNd(reduction), empty, ctx.reshape(ids, (*ids.type.shape, 1)), x)
 
 
 @table.op("OneHot")
@@ -76,11 +85,11 @@ def one_hot(ctx: Context, op: Any, indices: Value, depth: Value, on: Value, off:
     return ctx.emit(ops.Select(), hot, on, off)
 
 
-@table.frame("layer.Embedding", "layer2.Embedding")
-def embedding(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
+@table.frame("layer.Embedding", "layer2.Embedding", "layer.ReversibleEmbedding")
+def embedding(ctx: Context, layer: Any, inputs: Any, reverse: bool = False, **_: Any) -> Value:
     """Rows of a matrix; ids are never negative, so that they need no wrapping around."""
-    if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
-        raise NotLowered("an embedding whose matrix is computed")
+    if reverse or getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
+        raise NotLowered("not a lookup in a matrix that is a weight")
     ids = ctx.value(inputs)
     ids = ids if ids.type.dtype.is_int else ctx.cast(ids, DType.I32)
     return ctx.cast(ctx.emit(ops.Gather(0), ctx.value(layer.embeddings), ids), ctx.dtype)

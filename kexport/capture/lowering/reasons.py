@@ -20,7 +20,6 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"Where|Unique.*", "the size of its result depends on the values of a tensor"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
     (r"While|StatelessWhile", "loops on data cannot be exported yet"),
-    (r"Case|StatelessCase", "branches on data cannot be exported yet"),
 )  # fmt: skip
 """(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
 

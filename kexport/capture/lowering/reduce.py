@@ -93,13 +93,15 @@ def log_softmax(ctx: Context, op: Any, x: Value) -> Value:
 @table.frame("nn.softmax")
 def softmax_call(ctx: Context, x: Any, axis: Any) -> Value:
     """Softmax over any axis."""
-    return ctx.emit(ops.Softmax(_axis(axis)), ctx.value(x))
+    value = ctx.value(x)
+    return ctx.emit(ops.Softmax(_axis(axis, value)), value)
 
 
 @table.frame("nn.log_softmax")
 def log_softmax_call(ctx: Context, x: Any, axis: Any) -> Value:
     """The logarithm of softmax over any axis."""
-    return ctx.emit(ops.LogSoftmax(_axis(axis)), ctx.value(x))
+    value = ctx.value(x)
+    return ctx.emit(ops.LogSoftmax(_axis(axis, value)), value)
 
 
 @table.frame("layer.Softmax")
@@ -117,10 +119,11 @@ def softmax_layer(ctx: Context, layer: Any, inputs: Any, mask: Any = None, **_: 
     return ctx.transpose(y, [order.index(i) for i in range(x.type.rank)])
 
 
-def _axis(axis: Any) -> int:
-    if isinstance(axis, int):
-        return axis
-    raise NotLowered("softmax over several axes")
+def _axis(axis: Any, x: Value) -> int:
+    """The axis from the front, -1 for the last."""
+    if not isinstance(axis, int):
+        raise NotLowered("softmax over several axes")
+    return -1 if axis % x.type.rank == x.type.rank - 1 else axis % x.type.rank
 
 
 def _arg_call(ctx: Context, cls: Any, x: Any, axis: Any, keepdims: Any) -> Value:

@@ -1,0 +1,109 @@
+"""Colours, patches of images, and the cross product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.table import Table
+from kexport.ir.graph import Value
+from kexport.ir.op import Op
+
+table = Table()
+
+
+class _Arithmetic:
+    """Scalars and tensors of one element type, with operators."""
+
+    def __init__(self, ctx: Context, value: Value):
+        self.ctx, self.value = ctx, value
+
+    def apply(self, op: Op, *others: Any) -> _Arithmetic:
+        """An op on this and others; numbers become scalars."""
+        operands = [o.value if isinstance(o, _Arithmetic) else self.ctx.number(o, self.value) for o in others]
+        return _Arithmetic(self.ctx, self.ctx.emit(op, self.value, *operands))
+
+    def __add__(self, other: Any) -> _Arithmetic:
+        return self.apply(ops.Add(), other)
+
+    def __sub__(self, other: Any) -> _Arithmetic:
+        return self.apply(ops.Sub(), other)
+
+    def __mul__(self, other: Any) -> _Arithmetic:
+        return self.apply(ops.Mul(), other)
+
+    def __truediv__(self, other: Any) -> _Arithmetic:
+        return self.apply(ops.Div(), other)
+
+    def select(self, yes: Any, no: Any) -> _Arithmetic:
+        """`yes` where this is true, else `no`."""
+        like = yes if isinstance(yes, _Arithmetic) else no
+        a, b = (v.value if isinstance(v, _Arithmetic) else self.ctx.number(v, like.value) for v in (yes, no))
+        return _Arithmetic(self.ctx, self.ctx.emit(ops.Select(), self.value, a, b))
+
+
+@table.op("RGBToHSV")
+def rgb_to_hsv(ctx: Context, op: Any, x: Value) -> Value:
+    """Hue, saturation and value of red, green and blue, all from 0 to 1 (Smith 1978)."""
+    red, green, blue = _channels(ctx, x)
+    most = red.apply(ops.Maximum(), green).apply(ops.Maximum(), blue)
+    span = most - red.apply(ops.Minimum(), green).apply(ops.Minimum(), blue)
+    saturation = most.apply(ops.Greater(), 0).select(span / most, 0)
+    sixth = (span * 6).apply(ops.Reciprocal())
+    of_red = (green - blue) * sixth
+    of_green = (blue - red) * sixth + 2 / 6
+    of_blue = (red - green) * sixth + 4 / 6
+    hue = red.apply(ops.Equal(), most).select(of_red, green.apply(ops.Equal(), most).select(of_green, of_blue))
+    hue = span.apply(ops.Greater(), 0).select(hue, 0)
+    hue = hue.apply(ops.Less(), 0).select(hue + 1, hue)
+    return _joined(ctx, hue, saturation, most)
+
+
+@table.op("HSVToRGB")
+def hsv_to_rgb(ctx: Context, op: Any, x: Value) -> Value:
+    """The inverse."""
+    hue, saturation, value = _channels(ctx, x)
+    place, rest = hue * 6, saturation.apply(ops.Neg()) + 1
+    clip = ops.Clip(0.0, 1.0)
+    parts = [((place - 3).apply(ops.Abs()) - 1).apply(clip)]
+    parts += [((place - middle).apply(ops.Abs()).apply(ops.Neg()) + 2).apply(clip) for middle in (2, 4)]
+    return _joined(ctx, *((rest + saturation * part) * value for part in parts))
+
+
+@table.op("ExtractImagePatches")
+def patches(ctx: Context, op: Any, x: Value) -> Value:
+    """Each window as a row of numbers: a depthwise convolution that picks one element each."""
+    (_, height, width, _), (_, *strides, _), (_, *rates, _) = (op.get_attr(n) for n in ("ksizes", "strides", "rates"))
+    channels, count = x.type.shape[-1], height * width
+    if not isinstance(channels, int) or not x.type.dtype.is_float:
+        raise NotLowered("patches of integers, or of any number of channels")
+    picks = np.eye(count, dtype=x.type.dtype.numpy).reshape(height, width, 1, count)
+    kernel = ctx.constant(np.broadcast_to(picks, (height, width, channels, count)))
+    padding = op.get_attr("padding").decode().lower()
+    y = ctx.emit(ops.DepthwiseConv(tuple(strides), padding, tuple(rates)), x, kernel)
+    apart = ctx.reshape(y, (*y.type.shape[:-1], channels, count))
+    return ctx.reshape(ctx.transpose(apart, (0, 1, 2, 4, 3)), y.type.shape)
+
+
+@table.op("Cross")
+def cross(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """The vector at right angles to two."""
+    axis = a.type.rank - 1
+
+    def turned(x: Value, by: int) -> Value:
+        return ctx.emit(ops.Gather(axis), x, ctx.constant(np.roll(np.arange(3, dtype=np.int32), -by)))
+
+    products = [ctx.emit(ops.Mul(), turned(a, i), turned(b, j)) for i, j in ((1, 2), (2, 1))]
+    return ctx.emit(ops.Sub(), *products)
+
+
+def _channels(ctx: Context, x: Value) -> list[_Arithmetic]:
+    parts = ctx.emit_all(ops.Split(x.type.rank - 1, (1, 1, 1)), x)
+    return [_Arithmetic(ctx, p) for p in parts]
+
+
+def _joined(ctx: Context, *parts: _Arithmetic) -> Value:
+    return ctx.emit(ops.Concat(parts[0].value.type.rank - 1), *(p.value for p in parts))
