@@ -34,7 +34,10 @@ def needs_perturbing(graph: Graph) -> bool:
 
 
 def rounding_noise(seed: int) -> Observer:
-    """An observer that multiplies each float result by 1 + u * eps, u uniform in [-1/2, 1/2], eps the type's own."""
+    """An observer that multiplies each float result by 1 + u * eps, u uniform in [-1/2, 1/2], eps the type's own.
+
+    Whole numbers stay: counts, positions and one-hot rows are exact in floating point, and rounding never moves them.
+    """
     rng = np.random.default_rng([seed, 0x5EED])
 
     def move(array: Array, node: Node, dtype: DType) -> Array:
@@ -43,8 +46,10 @@ def rounding_noise(seed: int) -> Observer:
         noise = rng.random(array.shape, np.float32) - np.float32(0.5)
         coarse = _coarseness(node, array)
         with np.errstate(all="ignore"):
-            moved = array * (1 + noise * np.float32(EPSILONS[str(dtype)]))
-            return (moved + noise * np.float32(coarse * np.abs(array).max()) if coarse else moved).astype(array.dtype)
+            if coarse:
+                return (array + noise * np.float32(coarse * np.abs(array).max())).astype(array.dtype)
+            moved = (array * (1 + noise * np.float32(EPSILONS[str(dtype)]))).astype(array.dtype)
+            return np.where(array == np.round(array), array, moved)
 
     def observe(node: Node, results: Sequence[Array]) -> list[Array] | None:
         if node.op.name in EXACT:

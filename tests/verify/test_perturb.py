@@ -152,3 +152,15 @@ def test_plain_graphs_are_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None
     assert capture_problems(reference) == []
     with pytest.raises(AssertionError, match="perturbed"):
         record(contract, graph, make_batches(contract), lambda arrays: [arrays[0] * np.float32(3.01)])
+
+
+def test_whole_numbers_stay_and_others_move() -> None:
+    g = Graph("sum")
+    x = g.input("x", TensorType.parse("f32[4]"))
+    node = g.add(Add(), x, x)
+    g.output("y", node.output)
+    moved = rounding_noise(0)(node, [np.array([3.0, 0.0, 0.1, -2.7], np.float32)])
+    assert moved is not None
+    assert moved[0][:2].tolist() == [3.0, 0.0]
+    assert (moved[0][2:] != np.array([0.1, -2.7], np.float32)).any()
+    np.testing.assert_allclose(moved[0], [3.0, 0.0, 0.1, -2.7], rtol=1.3e-7)
