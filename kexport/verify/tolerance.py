@@ -49,8 +49,8 @@ EPSILONS = {
     "bf16": float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps),
 }
 """The unit in the last place of 1.0, by element type; few runtimes have more than float32 to offer for f64."""
-PRECISIONS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
-"""Precisions an artifact may declare -> the coarsest type its weights or arithmetic use."""
+PRECISIONS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "uint16": "f16", "uint8": "bf16"}
+"""Precisions an artifact may declare -> the coarsest type its weights or arithmetic use, or one that is as coarse."""
 LEAST_MAGNITUDE = 1e-3
 """A batch on which an output is (almost) zero counts as having this part of the output's magnitude elsewhere."""
 UNSETTLED_LIMIT = 0.5

@@ -30,8 +30,9 @@ BUNDLES = (
 HINT = "install Chrome or Chromium, on Debian: apt-get install chromium"
 FLAGS = (
     "--headless=new", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-dev-shm-usage", "--disable-extensions", "--mute-audio",
-    "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
+    "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-dev-shm-usage",
+    "--disable-extensions", "--mute-audio", "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
 )  # fmt: skip
 _START = 60.0
 """Seconds in which the page must have asked for work."""
