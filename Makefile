@@ -22,7 +22,9 @@ demo: env
 
 test: lint check
 
+# Tests of what runs in JavaScript skip where there is no npm.
 check: env
+	-$(VENV)/bin/kexport doctor --install tfjs
 	$(PY) -m pytest
 
 lint: env
