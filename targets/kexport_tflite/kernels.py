@@ -87,7 +87,7 @@ def kernel_types(op: Op) -> frozenset[DType]:
 def compute_type(op: Op, dtype: DType) -> DType | None:
     """The type to compute in: `dtype` itself, a wider one, or None if there is none."""
     taken = kernel_types(op)
-    if dtype in taken and not (dtype in (DType.F16, DType.BF16)):
+    if dtype in taken and dtype not in (DType.F16, DType.BF16):
         return dtype
     wider = WIDER.get(dtype)
     while wider is not None and wider not in taken:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Graph
+from kexport.passes import layout
 from kexport.passes.decompose import DECOMPOSE
 from kexport.passes.fuse_activation import fuse_activation
+from kexport.passes.pipeline import run_passes
 from kexport.rewrite import RulePass
 from kexport.rewrite.driver import Log
 from kexport_tflite.emit.activation import FUSED
 from kexport_tflite.rules.arithmetic import ARITHMETIC_RULES
-from kexport_tflite.rules.clean import CLEAN_RULES
 from kexport_tflite.rules.conv import CONV_RULES
 from kexport_tflite.rules.create import CREATE_RULES
 from kexport_tflite.rules.index import INDEX_RULES
@@ -34,12 +35,16 @@ LACKING = (
 DECOMPOSED = (*LACKING, ops.BitAnd, ops.BitOr, ops.BitNot, ops.ShiftLeft, ops.ScatterNd)
 """Every op that is emitted as others."""
 _EXPAND = tuple(dict.fromkeys(DECOMPOSE[op] for op in LACKING))
+_CLEAN = (
+    layout.to_the_same_shape, layout.slice_of_everything, layout.nothing_to_do, layout.only_the_last_shape_counts,
+    layout.transpose_of_transpose, layout.tile_of_ones,
+)  # fmt: skip
 _FORMS = RulePass(
     "tflite_forms",
     (
         *TYPE_RULES, *ARITHMETIC_RULES, *_EXPAND, add_height, drop_added_axis, spread_kernel,
         *CONV_RULES, to_sub_pixels, crop_full, *POOL_RULES, *MATMUL_RULES, *REDUCE_RULES, *INDEX_RULES, *RESIZE_RULES,
-        *CREATE_RULES, *LAYOUT_RULES, *CLEAN_RULES,
+        *CREATE_RULES, *LAYOUT_RULES, *_CLEAN,
     ),
 )  # fmt: skip
 _FUSE = fuse_activation([name for name in FUSED if name])
@@ -50,3 +55,4 @@ def legalize(graph: Graph, log: Log | None = None) -> None:
     _FUSE.run(graph, log)
     _FORMS.run(graph, log)
     _FUSE.run(graph, log)
+    run_passes(graph, ("cse", "dead_code"), log)

@@ -41,7 +41,9 @@ def _dtype(node: Node) -> str | None:
     which = data_operands(node)
     if which:
         dtype = node.inputs[which[0]].type.dtype
-        return None if dtype in kernel_types(node.op) else _STRANGERS.get(dtype, f"TF Lite has no {dtype} kernel for it")
+        return (
+            None if dtype in kernel_types(node.op) else _STRANGERS.get(dtype, f"TF Lite has no {dtype} kernel for it")
+        )
     used = {v.type.dtype for v in (*node.inputs, *node.outputs)}
     bad = used & {DType.C64, DType.STRING, DType.U64}
     return _STRANGERS[bad.pop()] if bad else None

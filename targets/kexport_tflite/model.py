@@ -32,7 +32,7 @@ class Content:
         if self.array.size == 0:
             return
         if self.array.flags.c_contiguous and self.array.dtype == self.dtype:
-            yield memoryview(self.array.reshape(-1).view(np.uint8))
+            yield self.array.reshape(-1).view(np.uint8).data
             return
         rows = self.array if self.array.ndim else self.array.reshape(1)
         step = max(1, _CHUNK // max(1, self.nbytes // len(rows)))

@@ -52,4 +52,6 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in text.split(",") if word.strip())
     except ValueError as e:
-        raise ConfigError(f"{name} must be numbers, got {text!r}", hint=f"for example {name}=127.5 or 0.5,0.5,0.5") from e
+        raise ConfigError(
+            f"{name} must be numbers, got {text!r}", hint=f"for example {name}=127.5 or 0.5,0.5,0.5"
+        ) from e

@@ -32,7 +32,9 @@ def validate(path: Path) -> None:
         EmitError: says what is wrong.
     """
     with _opened(path) as (model, size):
-        _require(model.Version() == SCHEMA_VERSION, f"schema version {model.Version()}, known is {SCHEMA_VERSION}", path)
+        _require(
+            model.Version() == SCHEMA_VERSION, f"schema version {model.Version()}, known is {SCHEMA_VERSION}", path
+        )
         names = _operator_names(model, path)
         for i in range(model.SubgraphsLength()):
             _check_subgraph(model, model.Subgraphs(i), names, size, path)
@@ -96,7 +98,9 @@ def _operator_names(model: Any, path: Path) -> list[str]:
 def _check_subgraph(model: Any, graph: Any, names: list[str], size: int, path: Path) -> None:
     """Every index in range, every tensor written before it is read."""
     count = graph.TensorsLength()
-    inputs, outputs = (_indices(v, count, "the subgraph", path) for v in (graph.InputsAsNumpy(), graph.OutputsAsNumpy()))
+    inputs, outputs = (
+        _indices(v, count, "the subgraph", path) for v in (graph.InputsAsNumpy(), graph.OutputsAsNumpy())
+    )
     ready = set(inputs) | {i for i in range(count) if _check_constant(model, graph.Tensors(i), size, path)}
     for i in range(graph.OperatorsLength()):
         operator = graph.Operators(i)

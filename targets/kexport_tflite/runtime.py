@@ -1,4 +1,4 @@
-"""LiteRT three ways: with XNNPACK, with its plain kernels, and through CompiledModel. Imported when a model is loaded."""
+"""LiteRT three ways: with XNNPACK, with its plain kernels, through CompiledModel. Imported when a model is loaded."""
 
 from __future__ import annotations
 

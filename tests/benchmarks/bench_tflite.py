@@ -27,7 +27,9 @@ THREADS = (1, 2)
 REPEATS = 3
 ROUNDS = {True: 300, False: 40}
 """Rounds of latency for patterns, which are small, and for models."""
-COLUMNS = f"{'':<20}{'seconds':>16}{'':>6}{'extra MiB':>14}{'':>6}{'size':>7}{'error':>10}{'1 thread':>10}{'2 threads':>10}"
+COLUMNS = (
+    f"{'':<20}{'seconds':>16}{'':>6}{'extra MiB':>14}{'':>6}{'size':>7}{'error':>10}{'1 thread':>10}{'2 threads':>10}"
+)
 
 
 class Row(NamedTuple):
@@ -57,7 +59,9 @@ def measure(model: str) -> Row:
         if ours.error:
             raise SystemExit(f"{model}: {ours.error}")
         expected = np.load(Path(folder) / OURS.replace(" ", "-") / "expected.npz")
-        runners = {t: {m.maker: _Runner(m.path, expected["input"], t) for m in (ours, peer) if not m.error} for t in THREADS}
+        runners = {
+            t: {m.maker: _Runner(m.path, expected["input"], t) for m in (ours, peer) if not m.error} for t in THREADS
+        }
         error = float(np.abs(runners[1][OURS]() - expected["output"]).max())
         ratios: dict[int, float] = {}
         for threads, pair in runners.items():

@@ -35,6 +35,7 @@ REASONS = {
 ROUNDING = {DType.F16: 2**-9, DType.BF16: 2**-6}
 CASES = [(form, dtype) for form in FORMS for dtype in TYPES if accepted(form, dtype)]
 
+
 @pytest.mark.parametrize(("form", "dtype"), [c for c in CASES if c not in REASONS], ids=lambda v: str(v))
 def test_type(form: str, dtype: DType, tmp_path: Path) -> None:
     graph, inputs = graph_of(form, dtype)
@@ -72,7 +73,7 @@ def test_mixed_precision_is_computed_in_float32(tmp_path: Path) -> None:
     path = export(graph, tmp_path / "model.tflite")
     exact, found = evaluate(graph, inputs, wide=True)["y"], run(path, inputs)["y"]
     assert np.abs(found - exact).max() < 2e-2 * np.abs(exact).max()
-    assert operators(path) == {"FULLY_CONNECTED": 2}
+    assert operators(path) == {"FULLY_CONNECTED": 2, "DEQUANTIZE": 2}
     assert partitions(path).count == 1
 
 

@@ -44,4 +44,4 @@ def test_one_large_layer(precision: str, share: float, tmp_path: Path) -> None:
     command = [sys.executable, "-c", _WRITE, str(path), str(SIZE), precision]
     grown = int(subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout)
     assert SIZE * share < path.stat().st_size < SIZE * share * 1.001
-    assert SIZE * 0.9 < grown < SIZE * SHARE + CONSTANT
+    assert SIZE * 0.5 < grown < SIZE * SHARE + CONSTANT

@@ -95,10 +95,10 @@ def _set(**fields: Any) -> Callable[[Any], None]:
 
 DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "version": (lambda m: _set(version=4)(m), "schema version 4, known is 3"),
-    "custom operator": (lambda m: _set(builtinCode=32, deprecatedBuiltinCode=32)(m.operatorCodes[0]), "operator CUSTOM is"),
+    "custom operator": (lambda m: _set(builtinCode=32, deprecatedBuiltinCode=32)(m.operatorCodes[0]), "CUSTOM is not"),
     "operator version": (lambda m: _set(version=77)(m.operatorCodes[0]), "of version 77, not in"),
     "no code": (lambda m: _set(opcodeIndex=99)(m.subgraphs[0].operators[0]), "operator 0 has no code"),
-    "no tensor": (lambda m: _set(inputs=np.array([999], np.int32))(m.subgraphs[0].operators[0]), "names a tensor that is"),
+    "no tensor": (lambda m: _set(inputs=np.array([999], np.int32))(m.subgraphs[0].operators[0]), "names a tensor that"),
     "no buffer": (lambda m: _set(buffer=999)(m.subgraphs[0].tensors[1]), "has no buffer"),
     "short constant": (lambda m: _shorten(m), "bytes, its shape needs"),
     "order": (lambda m: m.subgraphs[0].operators.reverse(), "before it is written"),

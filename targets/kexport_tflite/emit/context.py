@@ -190,7 +190,7 @@ class Context:
 
     def pairs(self, pairs: Sequence[tuple[Dim, Dim]]) -> int:
         """An int32 tensor of shape [n, 2] that holds sizes in pairs."""
-        flat = [d for pair in pairs for d in pair]
+        flat: list[Any] = [d for pair in pairs for d in pair]
         if not any(isinstance(d, SymDim) for d in flat):
             return self.ints(np.reshape(flat, (len(pairs), 2)))
         type = TensorType(DType.I32, (len(pairs), 2))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Call, Dim, SymDim, is_symbol, symbol
+from kexport.ir.dim import Call, Dim, SymDim
 from kexport.ir.types import DType, TensorType
 
 if TYPE_CHECKING:
@@ -47,11 +47,14 @@ def emit_size(context: Context, dim: SymDim) -> int:
     source = context.source(dim)
     if source is not None:
         return _read(context, *source)
-    if is_symbol(dim):
-        raise EmitError(f"no input has a dimension {dim}", where=context.origin)
     common = math.gcd(*dim.terms.values())
     if common > 1:
         return context.step("MUL", [context.size(dim // common), context.ints([common])], _ONE)
+    match list(dim.terms.items()):
+        case [((Call(fn, args),), 1)]:
+            return context.step(_CALLS[fn], [context.size(d) for d in args], _ONE)
+        case [((str(name),), 1)]:
+            raise EmitError(f"no input has a dimension {name}", where=context.origin)
     total: int | None = None
     for factors, coefficient in dim.terms.items():
         term = _term(context, factors, coefficient)
@@ -70,14 +73,7 @@ def _read(context: Context, tensor: int, axis: int) -> int:
 def _term(context: Context, factors: Sequence[str | Call], coefficient: int) -> int:
     value = context.ints([coefficient]) if coefficient != 1 or not factors else None
     for factor in factors:
-        size = _factor(context, factor)
+        size = context.size(SymDim({(factor,): 1}))
         value = size if value is None else context.step("MUL", [value, size], _ONE)
-    assert value is not None
+    assert value is not None, "no factors leave a coefficient"
     return value
-
-
-def _factor(context: Context, factor: str | Call) -> int:
-    if isinstance(factor, str):
-        return context.size(symbol(factor))
-    operands = [context.size(d) for d in factor.args]
-    return context.step(_CALLS[factor.fn], operands, _ONE)

@@ -6,9 +6,11 @@ from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
+from kexport.passes import fold_constants
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
+from kexport_tflite.weights import half_constant
 
 _MAX_FULL = 1 << 14
 """Larger constants of one value are filled at run time, to keep the file small."""
@@ -35,4 +37,10 @@ def count_from_zero(node: Node, rewriter: Rewriter) -> Replacement:
     return (scaled + op.start if op.start != 0 else scaled).value
 
 
-CREATE_RULES = (make_constant, count_from_zero)
+@rule()
+def fold(node: Node, rewriter: Rewriter) -> Replacement:
+    """What rules make of constants; but those in float16 are widened by the engine, not in the file."""
+    return None if half_constant(node.outputs[0]) else fold_constants.fold.function(node, rewriter)
+
+
+CREATE_RULES = (make_constant, count_from_zero, fold)

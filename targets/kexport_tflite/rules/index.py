@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from kexport import ops
-from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
@@ -50,12 +50,12 @@ def scatter(node: Node, rewriter: Rewriter) -> Replacement:
 def _scatter_extreme(reduction: str, data: Value, indices: Value, updates: Value, rewriter: Rewriter) -> Replacement:
     """For each slice of the data, the greatest (least) of the updates whose index is its own; fixed sizes only."""
     depth: Any = indices.type.shape[-1]
-    outer, inner = data.type.shape[:depth], data.type.shape[depth:]
-    shapes: Any = (*data.type.shape, *indices.type.shape)
-    if any(isinstance(d, SymDim) for d in shapes):
+    if not data.type.is_static or not indices.type.is_static:
         return None
-    size, count, rest = (int(np.prod(s, dtype=np.int64)) for s in (outer, indices.type.shape[:-1], inner))
-    steps = np.cumprod([1, *outer[:0:-1]])[::-1].astype(np.int32)  # type: ignore[arg-type]  ints
+    outer: Any = data.type.shape[:depth]
+    parts: Any = (outer, indices.type.shape[:-1], data.type.shape[depth:])
+    size, count, rest = map(math.prod, parts)
+    steps = np.cumprod([1, *outer[:0:-1]])[::-1].astype(np.int32)
     at = Term(rewriter, indices).cast(DType.I32) * Term(rewriter, rewriter.constant(steps))
     place = at.of(ops.ReduceSum((-1,))).of(ops.Reshape((count, 1, 1)))
     hits = place.of(ops.Equal(), Term(rewriter, rewriter.constant(np.arange(size, dtype=np.int32).reshape(1, size, 1))))

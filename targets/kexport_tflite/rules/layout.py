@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,9 @@ _MAX_ONES = 1 << 12
 def nest_concat(node: Node, rewriter: Rewriter) -> Replacement:
     """Many operands: concatenations of five of them, concatenated."""
     values = node.inputs
-    if len(values) == 1:
-        return values[0]
     if len(values) <= MAX_CONCAT or node.output.type.dtype is not DType.F32:
         return None
-    groups = [values[i : i + MAX_CONCAT] for i in range(0, len(values), MAX_CONCAT)]
+    groups = [list(values[i : i + MAX_CONCAT]) for i in range(0, len(values), MAX_CONCAT)]
     return rewriter.add(node.op, *(rewriter.add(node.op, *g) if len(g) > 1 else g[0] for g in groups))
 
 
@@ -37,8 +36,6 @@ def slice_pieces(node: Node, rewriter: Rewriter) -> Replacement:
     """Pieces of several sizes, or more than XNNPACK splits at once, are slices."""
     op = node.op
     assert isinstance(op, ops.Split)
-    if len(op.sizes) == 1:
-        return node.inputs[0]
     many = len(op.sizes) > MAX_SPLIT and node.inputs[0].type.dtype is DType.F32
     return DECOMPOSE[ops.Split].function(node, rewriter) if many or len(set(op.sizes)) > 1 else None
 
@@ -82,29 +79,17 @@ def _edge(rewriter: Rewriter, x: Value, axis: int, at: Any, times: Any) -> list[
     return [edge if times == 1 else rewriter.add(ops.BroadcastTo(wanted), edge)]
 
 
-@rule(ops.Tile)
-def tile_to_broadcast(node: Node, rewriter: Rewriter) -> Replacement:
-    """Axes of size 1 are broadcast."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Tile)
-    if any(d != 1 and r != 1 for d, r in zip(x.type.shape, op.reps, strict=True)):
-        return None
-    return rewriter.add(ops.BroadcastTo(node.output.type.shape), x)
-
-
 @rule(ops.BroadcastTo)
 def broadcast_by_ones(node: Node, rewriter: Rewriter) -> Replacement:
     """x times ones of the new sizes, which XNNPACK takes; BROADCAST_TO it refuses."""
     (x,), wanted = node.inputs, node.output.type
-    if x.type == wanted:
-        return x
     if wanted.dtype is not DType.F32:
         return None
     source = (1,) * (wanted.rank - x.type.rank) + x.type.shape
-    sizes = [1 if a == b else b for a, b in zip(source, wanted.shape, strict=True)]
-    if any(isinstance(d, SymDim) for d in sizes) or np.prod(sizes, dtype=float) > _MAX_ONES:
+    sizes: list[Any] = [1 if a == b else b for a, b in zip(source, wanted.shape, strict=True)]
+    if any(isinstance(d, SymDim) for d in sizes) or math.prod(sizes) > _MAX_ONES:
         return None
     return rewriter.add(ops.Mul(), x, rewriter.constant(np.ones(sizes, np.float32)))
 
 
-LAYOUT_RULES = (nest_concat, slice_pieces, reverse_one_axis, pad_edges, tile_to_broadcast, broadcast_by_ones)
+LAYOUT_RULES = (nest_concat, slice_pieces, reverse_one_axis, pad_edges, broadcast_by_ones)

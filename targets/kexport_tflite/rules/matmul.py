@@ -9,6 +9,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.passes.decompose.product import swap_last_axes
+from kexport.passes.fuse_bias import dense
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.match import made_by
 from kexport.rewrite.rule import Replacement
@@ -16,22 +17,21 @@ from kexport.rewrite.term import Term
 from kexport_tflite.rules.types import cast_value
 from kexport_tflite.weights import half_constant, weights_of
 
+_INTEGERS = (DType.I32, DType.I64)
 _EXACT = 2.0**24
 """float32 holds all whole numbers up to this."""
 
 
 @rule(ops.MatMul)
-def constant_to_dense(node: Node, rewriter: Rewriter) -> Replacement:
-    """A constant matrix on the right."""
-    op, (a, b) = node.op, node.inputs
+def half_constant_to_dense(node: Node, rewriter: Rewriter) -> Replacement:
+    """A constant matrix on the right that is stored in float16."""
+    op, (x, w) = node.op, node.inputs
     assert isinstance(op, ops.MatMul)
-    data = weights_of(b)
-    if data is None or node.output.type.dtype is not DType.F32 or op.transpose_a or any(d != 1 for d in data.shape[:-2]) or data.ndim > a.type.rank:
+    half = half_constant(w)
+    if half is None or half.data is None or op.transpose_a or w.type.rank > 2:
         return None
-    matrix = data.reshape(data.shape[-2:])
-    matrix = np.transpose(matrix) if op.transpose_b else matrix
-    w = rewriter.constant(matrix, (half_constant(b) or b).name)
-    return rewriter.add(ops.Dense(), a, w if w.type.dtype is b.type.dtype else rewriter.add(ops.Cast(DType.F32), w))
+    matrix = rewriter.constant(half.data.T if op.transpose_b else half.data, half.name)
+    return rewriter.add(ops.Dense(), x, rewriter.add(ops.Cast(DType.F32), matrix))
 
 
 @rule(ops.Dense)
@@ -55,7 +55,7 @@ def integer_products(node: Node, rewriter: Rewriter) -> Replacement:
     """In float32 where every sum is exact there; else products of integers over an axis of their own, summed up."""
     op, (a, b), dtype = node.op, node.inputs, node.output.type.dtype
     assert isinstance(op, ops.MatMul)
-    if dtype not in (DType.I32, DType.I64):
+    if dtype not in _INTEGERS:
         return None
     inner = a.type.shape[-2 if op.transpose_a else -1]
     if isinstance(inner, int) and _largest(a) * _largest(b) * inner <= _EXACT:
@@ -79,7 +79,7 @@ def _largest(value: Value) -> float:
 @rule(ops.Dense)
 def integer_dense(node: Node, rewriter: Rewriter) -> Replacement:
     """A product of integers is none for FULLY_CONNECTED."""
-    return DECOMPOSE[ops.Dense].function(node, rewriter) if node.output.type.dtype is not DType.F32 else None
+    return DECOMPOSE[ops.Dense].function(node, rewriter) if node.output.type.dtype in _INTEGERS else None
 
 
-MATMUL_RULES = (integer_products, integer_dense, constant_to_dense, computed_weights, dense_of_vector)
+MATMUL_RULES = (integer_products, integer_dense, dense, half_constant_to_dense, computed_weights, dense_of_vector)

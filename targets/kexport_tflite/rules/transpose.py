@@ -2,7 +2,7 @@
 
 Output position s*i + p takes the kernel's taps p, p + s, p + 2*s, … So a plain convolution with s*s times the filters
 and 1/s of the kernel's size, followed by DEPTH_TO_SPACE, computes the same. XNNPACK runs it up to three times as fast
-as TRANSPOSE_CONV, and it follows a dynamic batch and image size, where TRANSPOSE_CONV needs the output size as a number.
+as TRANSPOSE_CONV, and it follows a dynamic batch and image size, where TRANSPOSE_CONV needs a fixed output size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kexport import ops
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node, Value
 from kexport.ir.op import Array
-from kexport.ops.window import extent, transpose_crops
+from kexport.ops.window import transpose_crops
 from kexport.rewrite import Rewriter, Skip, rule
 from kexport.rewrite.rule import Replacement
 
@@ -40,7 +40,7 @@ def to_sub_pixels(node: Node, rewriter: Rewriter) -> Replacement:
     crops = transpose_crops(x.type.shape[1:3], window, op.strides, op.dilation, op.padding, op.output_padding)
     axes: list[_Axis] = []
     for i in range(2):
-        taps = -(-int(extent(window[i], op.dilation[i])) // op.strides[i])
+        taps = -(-span(window[i], op.dilation[i]) // op.strides[i])
         low = crops[i][0]
         if not isinstance(low, int):
             return Skip(f"the crop {low} depends on the input size")
@@ -53,6 +53,11 @@ def to_sub_pixels(node: Node, rewriter: Rewriter) -> Replacement:
     made = rewriter.add(ops.Conv((1, 1), "valid", (1, 1), 1, op.activation), padded, filters, *biases)
     image = _shuffle(rewriter, made, op.strides)
     return _crop(rewriter, image, node.output, axes)
+
+
+def span(window: int, dilation: int) -> int:
+    """How many elements a dilated kernel reaches over."""
+    return (window - 1) * dilation + 1
 
 
 def _plan(size: Dim, out: Dim, low: int, stride: int, taps: int) -> _Axis:
@@ -68,7 +73,7 @@ def _plan(size: Dim, out: Dim, low: int, stride: int, taps: int) -> _Axis:
 
 def sub_pixel_kernel(kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
     """The kernel [T, T, C, s*s*O] of the convolution, for a transposed kernel [K, K, O, C]."""
-    spans = [int(extent(k, d)) for k, d in zip(kernel.shape[:2], dilation, strict=True)]
+    spans = [span(k, d) for k, d in zip(kernel.shape[:2], dilation, strict=True)]
     taps = [-(-span // s) for span, s in zip(spans, strides, strict=True)]
     (th, tw), (sh, sw), (outputs, channels) = taps, strides, kernel.shape[2:]
     spread = np.zeros((th * sh, tw * sw, outputs, channels), kernel.dtype)
@@ -105,7 +110,7 @@ def spread_kernel(node: Node, rewriter: Rewriter) -> Replacement:
     assert isinstance(op, ops.ConvTranspose)
     if x.type.rank != 5 or kernel.data is None or set(op.dilation) == {1}:
         return None
-    spans = [int(extent(k, d)) for k, d in zip(kernel.data.shape[:3], op.dilation, strict=True)]
+    spans = [span(k, d) for k, d in zip(kernel.data.shape[:3], op.dilation, strict=True)]
     spread = np.zeros((*spans, *kernel.data.shape[3:]), kernel.data.dtype)
     spread[tuple(slice(None, None, d) for d in op.dilation)] = kernel.data
     new = ops.ConvTranspose(op.strides, op.padding, op.output_padding, (1, 1, 1), op.groups, op.activation)
