@@ -68,7 +68,7 @@ class Machine:
                 result = CONTEXTUAL[operation.type](context, **arguments)
             else:
                 raise VerifyError("the evaluator does not know this operation")
-        return list(result) if isinstance(result, tuple) else [result]
+        return list(result) if type(result) is tuple else [result]
 
     @property
     def _opset(self) -> int:

@@ -45,8 +45,9 @@ def tests_folder() -> Path:
 class Plugin:
     """Chooses the tests and keeps account of them."""
 
-    def __init__(self, sample: bool, mode: str, share: tuple[int, int]):
+    def __init__(self, sample: bool, mode: str, share: tuple[int, int], log: Path | None):
         self.watch = Watch(mode)
+        self._log = log
         self.results: list[dict[str, Any]] = []
         self._sample = sample
         self._share = share
@@ -94,7 +95,11 @@ class Plugin:
     def _note(self, test: str, kind: str, reason: str) -> None:
         name = test.split("ops/tests/")[-1]
         used = sorted(self.watch.operations) if kind == "passed" else []
-        self.results.append({"test": name, "kind": kind, "reason": reason, "operations": used})
+        record = {"test": name, "kind": kind, "reason": reason, "operations": used}
+        self.results.append(record)
+        if self._log:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -109,12 +114,14 @@ def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
     return chosen
 
 
-def run(sample: bool, word: str = "", mode: str = "", share: tuple[int, int] = (0, 1)) -> list[dict[str, Any]]:
-    """Runs the tests in this process and returns one record for each."""
+def run(
+    sample: bool, word: str = "", mode: str = "", share: tuple[int, int] = (0, 1), log: Path | None = None
+) -> list[dict[str, Any]]:
+    """Runs the tests in this process and returns one record for each, which is also appended to the log at once."""
     os.environ.update(SETTINGS)
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    plugin = Plugin(sample, mode, share)
+    plugin = Plugin(sample, mode, share, log)
     arguments = [str(tests_folder()), "-p", "no:cacheprovider", "-p", "no:terminal", "-W", "ignore"]
     arguments += ["-c", os.devnull, "--rootdir", str(tests_folder()), "-k", word]
     pytest.main(arguments, plugins=[plugin])
@@ -141,12 +148,10 @@ def main() -> int:
     parser.add_argument("-k", default="", dest="word", help="only tests whose name contains this")
     parser.add_argument("--mode", default="", help="float64, float32 or float16; else what the program computes in")
     parser.add_argument("--share", default="0/1", help="the part of the tests to run, as 0/2 and 1/2")
-    parser.add_argument("--json", help="write one record for every test to this file")
+    parser.add_argument("--log", type=Path, help="append one line of JSON for every test to this file")
     options = parser.parse_args()
     part, parts = (int(n) for n in options.share.split("/"))
-    results = run(options.sample, options.word, options.mode, (part, parts))
-    if options.json:
-        Path(options.json).write_text(json.dumps(results), "utf-8")
+    results = run(options.sample, options.word, options.mode, (part, parts), options.log)
     print(summary(results))
     return 1 if not results or any(r["kind"] == "failed" for r in results) else 0
 

