@@ -203,6 +203,12 @@ class Graph:
         node.prev.next, node.next.prev = node.next, node.prev
         node.graph = None
 
+    def become(self, other: Graph) -> None:
+        """Hold what another graph holds, such as a bound copy of this one; the other must not be used any more."""
+        self.inputs, self._outputs, self._ends = other.inputs, other._outputs, other._ends
+        for node in self.nodes:
+            node.graph = self
+
     # --- copies
 
     def bind(self, values: Mapping[str, Dim]) -> Graph:
