@@ -14,6 +14,7 @@ from kexport.ir.dim import SymDim, substitute, symbols
 from kexport_coreml import proto
 from kexport_coreml.dtypes import ARRAY_CODES
 from kexport_coreml.emission import Emission
+from kexport_coreml.images import COLORS, Image
 from kexport_coreml.refs import Ref
 from kexport_coreml.signatures import OPSETS
 from kexport_coreml.sizes import Sizes
@@ -28,12 +29,15 @@ MOST_SHAPES = 128
 """Core ML takes up to so many enumerated shapes of an input."""
 
 
-def build_model(emission: Emission, sizes: Mapping[str, Sizes], ios: int) -> Any:
-    """The `Model` message without its program."""
+def build_model(emission: Emission, sizes: Mapping[str, Sizes], ios: int, images: Mapping[str, Image]) -> Any:
+    """The `Model` message without its program; `images` are the inputs that take one, by name."""
     message = proto.model().Model(specificationVersion=OPSETS[ios][1])
     for ref in emission.inputs:
         feature = message.description.input.add(name=ref.name)
-        _array(feature.type.multiArrayType, ref, sizes)
+        if ref.name in images:
+            _image(feature.type.imageType, ref, sizes, COLORS[images[ref.name].layout])
+        else:
+            _array(feature.type.multiArrayType, ref, sizes)
     for ref in emission.outputs:
         feature = message.description.output.add(name=ref.name)
         array = feature.type.multiArrayType
@@ -64,6 +68,20 @@ def _array(message: Any, ref: Ref, sizes: Mapping[str, Sizes]) -> None:
             message.shapeRange.sizeRanges.add(lowerBound=a, upperBound=b)
 
 
+def _image(message: Any, ref: Ref, sizes: Mapping[str, Sizes], color: int) -> None:
+    message.colorSpace = color
+    names = sorted({s for d in ref.shape for s in symbols(d)})
+    shapes = [_bound(ref, dict(zip(names, choice, strict=True)))[2:] for choice in _choices(ref, names, sizes)]
+    message.height, message.width = shapes[0]
+    if any(sizes[n].few for n in names):
+        for height, width in dict.fromkeys(shapes):
+            message.enumeratedSizes.sizes.add(height=height, width=width)
+    elif names:
+        for field, low, high in zip(("heightRange", "widthRange"), *shapes, strict=True):
+            area = getattr(message.imageSizeRange, field)
+            area.lowerBound, area.upperBound = low, high
+
+
 def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Sizes]) -> Sequence[tuple[int, ...]]:
     """The least and greatest sizes, or all of them if there are only a few."""
     if not any(sizes[n].few for n in names):
@@ -83,14 +101,13 @@ def _bound(ref: Ref, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(int(substitute(d, dict(sizes))) for d in ref.shape)  # type: ignore[arg-type]
 
 
-def add_metadata(message: Any, contract: Contract, emission: Emission, precision: str, kept: Sequence[str]) -> None:
-    """Write what kexport needs to read the artifact back, and which layers stayed in float32."""
-    facts = {CONTRACT_KEY: contract.to_json(), PRECISION_KEY: precision, VERSION_KEY: kexport.__version__}
-    names = {k: v for k, v in emission.names.items() if v}
-    if names:
-        facts[NAMES_KEY] = names
-    if kept:
-        facts[FLOAT32_KEY] = list(kept)
-    for key, value in facts.items():
-        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-        message.description.metadata.userDefined[key] = text
+def add_metadata(
+    description: Any, contract: Contract, names: Mapping[str, Mapping[str, str]], facts: Mapping[str, Any]
+) -> None:
+    """Write what kexport needs to read the artifact back; facts that are empty are left out."""
+    changed = {k: v for k, v in names.items() if v}
+    known = {CONTRACT_KEY: contract.to_json(), VERSION_KEY: kexport.__version__, NAMES_KEY: changed, **facts}
+    for key, value in known.items():
+        if value:
+            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            description.metadata.userDefined[key] = text

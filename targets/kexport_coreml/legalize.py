@@ -6,18 +6,21 @@ from collections.abc import Iterable
 
 from kexport import ops
 from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.dim import Dim, symbols
 from kexport.ir.graph import Graph
 from kexport.ir.op import Op
 from kexport.ir.types import DType
-from kexport.passes import fuse_pad
+from kexport.passes import fold_sizes, fuse_pad
 from kexport.passes.channels_first import channels_first
 from kexport.passes.decompose import DECOMPOSE, decompose
 from kexport.passes.layout import reshape_of_reduction
 from kexport.passes.sink_transposes import SETTLE, SinkTransposes
 from kexport.rewrite import RulePass
 from kexport.target import all_nodes
+from kexport_coreml.images import batch_of_images, read_images, take_images
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.rules import index, layout, norm, window
+from kexport_coreml.sizes import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
     ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.HardSilu, ops.Log1p, ops.LogSoftmax,
@@ -45,7 +48,9 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
 
     Raises:
         UnsupportedError: element types or ranks that Core ML doesn't have; names the nodes.
+        ConfigError: options that don't fit the inputs.
     """
+    fix_inputs(graph, options)
     refuse_strangers(graph)
     expand = decompose(*DECOMPOSED)
     batches = index.RULES if options.ios < 16 else ()
@@ -57,6 +62,22 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     rest = (DECOMPOSE[ops.BatchNorm], reshape_of_reduction, *layout.RULES, *SETTLE, *expand.rules)
     RulePass("coreml_rest", rest).run(graph)
     refuse_ranks(graph)
+
+
+def fix_inputs(graph: Graph, options: CoremlOptions) -> None:
+    """Give dims that the options fix their size, and let inputs take images."""
+    plan = read_sizes(options.sizes, options.limit)
+    images = read_images(options.images, options.scale, options.bias)
+    plan.check(s for v in graph.inputs for d in v.type.shape for s in symbols(d))
+    _bind(graph, plan.fixed())
+    _bind(graph, batch_of_images(graph, images))
+    take_images(graph, images)
+
+
+def _bind(graph: Graph, fixed: dict[str, Dim]) -> None:
+    if fixed:
+        graph.become(graph.bind(fixed))
+        fold_sizes.PASS.run(graph)
 
 
 def refuse_strangers(graph: Graph) -> None:

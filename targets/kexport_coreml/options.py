@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kexport.target import Options
+from kexport_coreml.images import read_images
 from kexport_coreml.sizes import read_sizes
 
 Precision = Literal["float32", "float16"]
@@ -37,6 +38,7 @@ class CoremlOptions(Options):
 
     def __post_init__(self) -> None:
         read_sizes(self.sizes, self.limit)
+        read_images(self.images, self.scale, self.bias)
 
     @property
     def ios(self) -> int:

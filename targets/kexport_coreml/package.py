@@ -14,10 +14,10 @@ from kexport.errors import EmitError
 from kexport.ir.dim import SymDim
 from kexport.ir.op import Array
 from kexport.ir.types import DType
-from kexport_coreml import proto
 from kexport_coreml.blob import Weight, entry_offsets, write_blob
 from kexport_coreml.dtypes import CODES
-from kexport_coreml.refs import Call, Constant, Program, Ref
+from kexport_coreml.emission import Emission
+from kexport_coreml.refs import Call, Constant, Program
 from kexport_coreml.signatures import OPSETS
 
 DATA = Path("Data")
@@ -33,18 +33,27 @@ _ITEMS = {"weights": "CoreML Model Weights", MODEL_FILE: "CoreML Model Specifica
 MODEL_LIMIT = 2**31 - 1
 
 
-def build_program(
-    program: Program, inputs: Sequence[Ref], outputs: Sequence[Ref], ios: int
-) -> tuple[Any, list[Weight]]:
-    """The `Program` message, and the weights that its blob values point at, in order."""
-    opset = OPSETS[ios][0]
-    message = proto.mil().Program(version=1)
-    function = message.functions["main"]
+def add_program(model: Any, emission: Emission, ios: int) -> list[Weight]:
+    """Give a model its program; the weights that its blob values point at, in order."""
+    program, opset = model.mlProgram, OPSETS[ios][0]
+    program.version = 1
+    function = program.functions["main"]
     function.opset = opset
     block = function.block_specializations[opset]
-    for ref in inputs:
-        declared = function.inputs.add(name=ref.name)
-        set_type(declared.type, ref.dtype, ref.shape)
+    for ref in emission.inputs:
+        set_type(function.inputs.add(name=ref.name).type, ref.dtype, ref.shape)
+    weights = _add_steps(block, emission.program, ios)
+    block.outputs.extend(ref.name for ref in emission.outputs)
+    return weights
+
+
+def main_block(model: Any) -> Any:
+    """The block of operations of a model's only function."""
+    function = model.mlProgram.functions["main"]
+    return function.block_specializations[function.opset]
+
+
+def _add_steps(block: Any, program: Program, ios: int) -> list[Weight]:
     stored = [s for s in program.steps if isinstance(s, Constant) and _in_blob(s, ios)]
     weights = [Weight(s.data, s.ref.dtype) for s in stored if not isinstance(s.data, str)]
     offsets = {s.ref.name: offset for s, offset in zip(stored, entry_offsets(weights), strict=True)}
@@ -54,8 +63,7 @@ def build_program(
             _add_call(operation, step)
         else:
             _add_constant(operation, step, offsets.get(step.ref.name))
-    block.outputs.extend(ref.name for ref in outputs)
-    return message, weights
+    return weights
 
 
 def _in_blob(step: Constant, ios: int) -> bool:

@@ -12,16 +12,19 @@ from kexport.ir.graph import Graph, Node
 from kexport.ir.types import DType
 from kexport.passes.channels_first import ChannelsFirst
 from kexport.target import Runtime, Target
+from kexport_coreml.classifier import add_classifier, make_classifier
 from kexport_coreml.context import Context
-from kexport_coreml.description import add_metadata, build_model
-from kexport_coreml.emission import emit
+from kexport_coreml.description import FLOAT32_KEY, IMAGES_KEY, PRECISION_KEY, add_metadata, build_model
+from kexport_coreml.emission import Emission, emit
 from kexport_coreml.emit import EMITTERS
 from kexport_coreml.float16 import keep_float32
+from kexport_coreml.images import bound_contract, read_images
 from kexport_coreml.legalize import legalize
 from kexport_coreml.lint import validate
 from kexport_coreml.options import CoremlOptions
-from kexport_coreml.package import build_program, write_package
+from kexport_coreml.package import add_program, main_block, write_package
 from kexport_coreml.reader import read_contract
+from kexport_coreml.refs import Ref
 from kexport_coreml.runtime import CoremlCpu, CoremlGpu, CoremlNeuralEngine, CoremlRuntime, MilEvaluator
 from kexport_coreml.sizes import plan_sizes, read_sizes
 
@@ -50,14 +53,25 @@ class CoremlTarget(Target):
         legalize(graph, options)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: CoremlOptions) -> None:
-        plan = read_sizes(options.sizes, options.limit)
+        images = read_images(options.images, options.scale, options.bias)
+        contract = bound_contract(contract, graph, images)
         half = options.precision == "float16"
         kept = keep_float32(graph) if half else []
         emission = emit(graph, contract, EMITTERS, options.ios, DType.F16 if half else DType.F32, kept)
-        model = build_model(emission, plan_sizes(graph, plan), options.ios)
-        add_metadata(model, contract, emission, options.precision, list(dict.fromkeys(n.origin for n in kept)))
-        program, weights = build_program(emission.program, emission.inputs, emission.outputs, options.ios)
-        model.mlProgram.CopyFrom(program)
+        sizes = plan_sizes(graph, read_sizes(options.sizes, options.limit))
+        colors = {
+            r.name: images[v.name] for r, v in zip(emission.inputs, graph.inputs, strict=True) if v.name in images
+        }
+        model = build_model(emission, sizes, options.ios, colors)
+        weights = add_program(model, emission, options.ios)
+        classifier = make_classifier(options.labels, options.scores, _named(contract, emission))
+        if classifier:
+            add_classifier(main_block(model), model.description, classifier)
+        add_metadata(model.description, contract, emission.names, {
+            PRECISION_KEY: options.precision,
+            FLOAT32_KEY: list(dict.fromkeys(n.origin for n in kept)),
+            IMAGES_KEY: {name: image.to_json() for name, image in images.items()},
+        })  # fmt: skip
         write_package(path, model, weights)
 
     def validate(self, path: Path) -> None:
@@ -70,3 +84,7 @@ class CoremlTarget(Target):
         """Core ML itself, on a Mac also with some of its compute units only; and the evaluator."""
         mac = (CoremlCpu(), CoremlGpu(), CoremlNeuralEngine()) if sys.platform == "darwin" else ()
         return CoremlRuntime(), *mac, MilEvaluator()
+
+
+def _named(contract: Contract, emission: Emission) -> list[tuple[str, Ref]]:
+    return [(port.name, ref) for port, ref in zip(contract.outputs, emission.outputs, strict=True)]

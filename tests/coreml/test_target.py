@@ -172,7 +172,7 @@ def test_an_operation_that_came_later_names_the_system(tmp_path: Path) -> None:
 
 
 def test_an_unknown_size_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="'length=9..3' gives no sizes"):
+    with pytest.raises(ConfigError, match=r"'length=9\.\.3' gives no sizes"):
         CoremlOptions(sizes="length=9..3")
     with pytest.raises(ConfigError, match="limit of sizes must be at least 1"):
         CoremlOptions(limit=0)
