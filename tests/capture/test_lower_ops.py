@@ -76,6 +76,7 @@ INDEXING: Calls = {
     "taken": lambda k, x, y: k.take(x, [0, -1, 2], axis=1) + k.take(y, np.array([1, 0, 3]), axis=1),
     "along": lambda k, x, y: k.take_along_axis(x, k.argsort(y, axis=1), axis=1),
     "computed": lambda k, x, y: k.take(x, k.argmax(y[0, 0]) % 4, axis=1),
+    "at_computed": lambda k, x, y: x[:, k.argmax(y[0, :, 0])] + x[:, k.argmin(y[0, 0, :4]) - 4, ...][:, ::-1],
     "one_hot": lambda k, x, y: k.one_hot(k.argmax(x, axis=-1), 6),
     "written": lambda k, x, y: k.scatter_update(x, [[0, 1, 2], [0, 3, 0]], [9.0, 8.0]),
     "scattered": lambda k, x, y: k.scatter([[1], [3], [1]], k.ones((3, 2)), (5, 2)),

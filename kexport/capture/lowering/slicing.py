@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context, decide
+from kexport.capture.context import ON_DATA, Context, NotLowered, decide
+from kexport.capture.lowering.range import is_nonnegative
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim, SymDim, dim_max, dim_min
-from kexport.ir.graph import Value
+from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
+from kexport.rewrite.fold import dims_of
 
 table = Table()
 
@@ -26,6 +28,8 @@ class _Plan:
     shape: list[Dim | None] = field(default_factory=list)
     """None stands for the size of the next axis that is kept; 1 is a new axis."""
     dropped: set[int] = field(default_factory=set)
+    computed: dict[int, Value] = field(default_factory=dict)
+    """The position in a dropped axis where it is only known when the model runs."""
 
     def whole(self, size: Dim) -> None:
         """Take an axis as it is."""
@@ -44,6 +48,22 @@ class _Plan:
         self.span(index, index + 1, 1)
         self.shape.pop()
 
+    def drop_computed(self, index: Value, size: Dim) -> None:
+        """Take one slice of an axis, without the axis, at a computed position."""
+        self.computed[len(self.begin)] = index
+        self.dropped.add(len(self.begin))
+        self.whole(size)
+        self.shape.pop()
+
+
+class _Masks:
+    """The bit masks of a StridedSlice."""
+
+    def __init__(self, op: Any):
+        self.begin, self.end = op.get_attr("begin_mask"), op.get_attr("end_mask")
+        self.ellipsis, self.new = op.get_attr("ellipsis_mask"), op.get_attr("new_axis_mask")
+        self.shrink = op.get_attr("shrink_axis_mask")
+
 
 @table.op("Slice")
 def slice_(ctx: Context, op: Any, x: Value, begin: Value, size: Value) -> Value:
@@ -56,9 +76,19 @@ def slice_(ctx: Context, op: Any, x: Value, begin: Value, size: Value) -> Value:
 
 @table.op("StridedSlice")
 def strided_slice(ctx: Context, op: Any, x: Value, begin: Value, end: Value, strides: Value) -> Value:
-    """x[…] as in Python."""
+    """x[…] as in Python; a position of which one slice is taken may be computed."""
     masks = _Masks(op)
-    starts, stops, steps = _spec(ctx, begin, masks.begin | masks.ellipsis | masks.new), ctx.dims(end), ctx.ints(strides)
+    plan = _plan(x, masks, _elements(ctx, begin), _elements(ctx, end), ctx.ints(strides))
+    y = cut(ctx, x, plan.begin, plan.end, plan.strides)
+    for axis, index in plan.computed.items():
+        y = ctx.emit(ops.Gather(axis), y, _wrapped(ctx, index, x.type.shape[axis]))
+    sizes = iter([d for i, d in enumerate(y.type.shape) if i not in plan.dropped])
+    return ctx.reshape(y, [next(sizes) if d is None else d for d in plan.shape])
+
+
+def _plan(
+    x: Value, masks: _Masks, starts: Sequence[Dim | Value], stops: Sequence[Dim | Value], steps: Sequence[int]
+) -> _Plan:
     plan = _Plan()
     kept = sum(not masks.new >> i & 1 and not masks.ellipsis >> i & 1 for i in range(len(steps)))
     for i, step in enumerate(steps):
@@ -69,16 +99,15 @@ def strided_slice(ctx: Context, op: Any, x: Value, begin: Value, end: Value, str
         elif masks.new >> i & 1:
             plan.shape.append(1)
         elif masks.shrink >> i & 1:
-            plan.drop(_position(starts[i], x.type.shape[axis]))
+            start, size = starts[i], x.type.shape[axis]
+            plan.drop_computed(start, size) if isinstance(start, Value) else plan.drop(_position(start, size))
         else:
-            first = None if masks.begin >> i & 1 else starts[i]
-            last = None if masks.end >> i & 1 else stops[i]
+            first = None if masks.begin >> i & 1 else _known(starts[i])
+            last = None if masks.end >> i & 1 else _known(stops[i])
             plan.span(*span(first, last, step, x.type.shape[axis]))
     for size in x.type.shape[len(plan.begin) :]:
         plan.whole(size)
-    y = cut(ctx, x, plan.begin, plan.end, plan.strides)
-    sizes = iter([d for i, d in enumerate(y.type.shape) if i not in plan.dropped])
-    return ctx.reshape(y, [next(sizes) if d is None else d for d in plan.shape])
+    return plan
 
 
 @table.op("XlaDynamicUpdateSlice")
@@ -119,17 +148,31 @@ def cut(ctx: Context, x: Value, begin: Sequence[Dim], end: Sequence[Dim], stride
     return ctx.emit(ops.Slice(tuple(begin), tuple(end), steps), x)
 
 
-class _Masks:
-    """The bit masks of a StridedSlice."""
+def _elements(ctx: Context, value: Value) -> list[Dim | Value]:
+    """The elements of a vector: numbers and sizes, and values of one element where they are only known at run time."""
+    known = dims_of(value)
+    if known is not None:
+        return list(known)
+    match value.producer:
+        case Node(op=ops.Concat(), inputs=parts) if all(p.type.shape == (1,) for p in parts):
+            return [d[0] if (d := dims_of(p)) else p for p in parts]
+    if value.type.shape == (1,):
+        return [value]
+    raise NotLowered(ON_DATA)
 
-    def __init__(self, op: Any):
-        self.begin, self.end = op.get_attr("begin_mask"), op.get_attr("end_mask")
-        self.ellipsis, self.new = op.get_attr("ellipsis_mask"), op.get_attr("new_axis_mask")
-        self.shrink = op.get_attr("shrink_axis_mask")
+
+def _known(element: Dim | Value) -> Dim:
+    if isinstance(element, Value):
+        raise NotLowered(ON_DATA)
+    return element
 
 
-def _spec(ctx: Context, value: Value, masked: int) -> tuple[Dim, ...]:
-    return ctx.dims(value)
+def _wrapped(ctx: Context, index: Value, size: Dim) -> Value:
+    """An index counted from the front, of one that may count from the back."""
+    if is_nonnegative(index):
+        return index
+    back = ctx.emit(ops.Add(), index, ctx.cast(ctx.sizes([size], rank=0), index.type.dtype))
+    return ctx.emit(ops.Select(), ctx.emit(ops.Less(), index, ctx.number(0, index)), back, index)
 
 
 def _position(index: Dim, size: Dim) -> Dim:
