@@ -36,7 +36,7 @@ def _clip(low: float, high: float) -> Op:
 @rule(ops.Maximum, ops.Minimum)
 def clip(node: Node, rewriter: Rewriter) -> Replacement:
     """max(x, c) and min(x, c)."""
-    x, c = node.inputs
+    x, c = node.inputs if uniform(node.inputs[0]) is None else node.inputs[::-1]
     bound = uniform(c)
     if bound is None or math.isinf(bound) or x.type != node.output.type or not x.type.dtype.is_float:
         return None
