@@ -49,9 +49,9 @@ class Run:
         self.unknown[name] = self.foreign[-1]
         return symbol(name)
 
-    def may_be_consequence(self, error: GraphError) -> bool:
+    def may_be_consequence(self, error: DimConflict) -> bool:
         """Whether an error can come from what is not known about the result of an op without a lowering."""
-        if isinstance(error, DimConflict) and is_symbol(error.left) and is_symbol(error.right):
+        if is_symbol(error.left) and is_symbol(error.right):
             return any(str(d) in self.unknown for d in (error.left, error.right))
         return bool(self.foreign)
 
@@ -142,12 +142,12 @@ class Scope:
         ctx = Context(self.run.graph, self.resolve, self._path(frame), frame.tensors[0])
         try:
             results = _guarded(lambda: _call(function, ctx, frame), ctx.origin, frame.label)
-        except NotLowered:
-            return False
-        except GraphError as e:
+        except DimConflict as e:
             if self.run.may_be_consequence(e):
                 return False
             raise
+        except (NotLowered, GraphError):
+            return False
         self._bind(frame.tensors, results, ctx.origin, frame.label)
         return True
 
@@ -162,10 +162,12 @@ class Scope:
             results = _guarded(lambda: self._results(ctx, op, inputs), ctx.origin, op.type)
         except NotLowered as e:
             results = self._foreign(ctx, op, e.reason, inputs)
-        except GraphError as e:
+        except DimConflict as e:
             if not self.run.may_be_consequence(e):
                 raise
             results = self._foreign(ctx, op, "", inputs)
+        except GraphError as e:
+            results = self._foreign(ctx, op, "" if self.run.foreign else e.what, inputs)
         self._bind(op.outputs, results, ctx.origin, op.type)
 
     def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:

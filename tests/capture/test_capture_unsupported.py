@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kexport import ops
 from kexport.capture import lowering
 from kexport.capture.capture import capture
 from kexport.errors import CaptureError, UnsupportedError
@@ -94,6 +95,18 @@ def test_random_numbers_of_a_fixed_seed_are_constants(keras: Any) -> None:
     x = keras.Input((4,))
     fixed = layer_of(keras, lambda t: t + keras.random.normal((4,), seed=7), "fixed")
     agree(keras.Model(x, fixed(x)), [normal(2, 4)])
+
+
+def test_what_no_op_can_say_is_reported_too(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    x = keras.Input((6, 6, None))
+    mixed = layer_of(keras, lambda t: tf.nn.conv2d(t, tf.ones([1, 1, 4, 2]), 1, "VALID"), "mixed")(x)
+    monkeypatch.setitem(lowering.TABLE.ops, "Relu", lambda ctx, op, x: ctx.emit(ops.LogicalNot(), x))
+    with pytest.raises(UnsupportedError) as e:
+        capture(keras.Model(x, [mixed, keras.layers.ReLU(name="act")(x)]))
+    assert {(i.where, i.op) for i in e.value.items} == {("mixed", "Conv2D"), ("act", "Relu")}
+    assert "act: Relu: logical_not(f32[batch,6,6,width]): needs boolean elements, got f32" in str(e.value)
 
 
 def test_a_branch_on_data(keras: Any) -> None:
