@@ -123,10 +123,48 @@ class Builder:
         condition = self.add(ops.LogicalNot(), condition) if self.choose.random() < 0.5 else condition
         return self.add(ops.Select(), condition, self.pick(), self.pick())
 
+    def heads(self) -> Value:
+        x = self.pick()
+        y = self.add(ops.MatMul(), x, self.constant(4, 4))
+        y = self.add(ops.Reshape((x.type.shape[0], 6, 2, 2)), y)
+        turned = self.choose.random() < 0.5
+        y = self.add(ops.Transpose((0, 2, 1, 3)), y) if turned else y
+        shape = self.choose.choice([(), (2,), (2, 1, 1), (2, 1, 2), (6, 1)] if turned else [(2, 2), (2, 1), (6, 1, 1)])
+        y = self.add(self.choose.choice((ops.Add(), ops.Mul(), ops.Div())), y, self.positive(*shape))
+        if turned:
+            scores = self.add(ops.MatMul(transpose_b=True), y, self.add(ops.Tanh(), y))
+            scores = self.add(ops.Mul(), scores, self.positive())
+            y = self.add(ops.Transpose((0, 2, 1, 3)), self.add(ops.MatMul(), scores, y))
+        return self.add(ops.Softsign(), self.add(ops.Reshape(x.type.shape), y))
+
+    def positive(self, *shape: int) -> Value:
+        return self.graph.constant(np.random.default_rng(self.choose.randrange(1000)).choice([0.5, 0.75, 2.0], shape))
+
+    def quotient(self) -> Value:
+        x = self.add(ops.Div(), self.pick(), self.positive(4))
+        two = self.graph.constant(np.array(2.0))
+        below = self.add(ops.Add(), self.add(self.choose.choice((ops.Square(), ops.Abs())), self.pick()), two)
+        op = self.choose.choice([ops.Reciprocal(), ops.Sqrt(), ops.Rsqrt(), ops.Log()])
+        return self.add(
+            self.choose.choice((ops.Mul(), ops.Div())), self.add(ops.Mul(), x, self.positive()), self.add(op, below)
+        )
+
+    def gathered(self) -> Value:
+        indices = self.choose.choice([[5, 4, 3, 2, 1, 0], [0, 1, 2, 3, 4, 5], [0, 2, 4, 1, 3, 5]])
+        return self.add(ops.Gather(1), self.pick(), self.graph.constant(np.array(indices, np.int32)))
+
+    def pooled(self) -> Value:
+        x = self.pick()
+        n = x.type.shape[0]
+        kind = self.choose.choice((ops.ReduceMean, ops.ReduceMax, ops.ReduceSum))
+        mean = self.add(ops.Reshape((n, 1, 4)), self.add(kind((1,)), x))
+        return self.add(ops.Softsign(), self.add(ops.Mul(), x, self.add(ops.Sigmoid(), mean)))
+
     def build(self, steps: int) -> Graph:
         grow: list[Callable[[], Value]] = [
             self.unary, self.unary, self.binary, self.scale, self.scale, self.gate, self.conv, self.padded_conv,
-            self.dense, self.norm, self.spelled_norm, self.moves, self.pieces, self.spread, self.choice,
+            self.dense, self.norm, self.spelled_norm, self.moves, self.pieces, self.spread, self.choice, self.heads,
+            self.quotient, self.gathered, self.pooled,
         ]  # fmt: skip
         for _ in range(steps):
             value = self.choose.choice(grow)()
@@ -141,7 +179,7 @@ def close(actual: Array, expected: Array) -> bool:
     return bool((np.abs(actual - expected) <= 1e-7 * scale).all())
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False), st.integers(1, 9))
 def test_all_passes_keep_the_numbers(choose: random.Random, steps: int):
     graph = Builder(choose).build(steps)
