@@ -216,12 +216,12 @@ class Graph:
         return self.copy(lambda op: op.bind(values), lambda type: type.bind(values))
 
     def copy(self, map_op: Callable[[Op], Op] = _same, map_input: Callable[[TensorType], TensorType] = _same) -> Graph:
-        """A copy with ops and input types mapped; constants are shared."""
+        """A copy with ops and input types mapped; constants are shared, bodies are not."""
         copy = Graph(self.name)
         env = {v: copy.input(v.name, map_input(v.type)) for v in self.inputs}
         for node in self.nodes:
             operands = (env[v] if not v.is_constant else v for v in node.inputs)
-            made = copy.add(map_op(node.op), *(self._detached(v, env) for v in operands), origin=node.origin)
+            made = copy.add(map_op(node.op).copied(), *(self._detached(v, env) for v in operands), origin=node.origin)
             for old, new in zip(node.outputs, made.outputs, strict=True):
                 env[old], new.name = new, old.name
         for name, value in self._outputs:

@@ -65,6 +65,10 @@ class Op:
         """The graphs held in attributes (loop bodies, branches)."""
         return ()
 
+    def copied(self: OpT) -> OpT:
+        """This op with bodies of its own, for a copy of the graph that it is in."""
+        return self
+
     def symbols(self) -> set[str]:
         """The names of the symbolic dims used in attributes."""
         return value_symbols(tuple(self.attributes().values()))
@@ -88,6 +92,10 @@ class RegionOp(Op, abstract=True):
     def bodies(self) -> tuple[Graph, ...]:
         """The graphs held in attributes (loop bodies, branches)."""
         return tuple(v for v in self.attributes().values() if is_graph(v))
+
+    def copied(self: OpT) -> OpT:
+        """This op with bodies of its own, for a copy of the graph that it is in."""
+        return dataclasses.replace(self, **{k: v.copy() for k, v in self.attributes().items() if is_graph(v)})
 
     def evaluate_with(self, run: Any, *operands: Array) -> Arrays:
         """The result in numpy; `run(body, arrays) -> list of arrays`."""

@@ -8,7 +8,7 @@ import pytest
 from kexport import ops
 from kexport.errors import GraphError
 from kexport.ir.graph import Graph
-from kexport.ir.op import Op
+from kexport.ir.op import OPS, Op
 from kexport.ir.parser import parse_graph
 from kexport.ir.text import to_text
 from kexport.ir.types import TensorType
@@ -149,6 +149,19 @@ def test_copy_shares_constants_and_nothing_else():
     assert to_text(copy) != to_text(graph)
     verify_graph(graph)
     verify_graph(copy)
+
+
+def test_copy_has_bodies_of_its_own():
+    body = parse_graph('graph "body" (%a: f32[n]) { %b = neg(%a) return "b": %b }')
+    graph = Graph()
+    x = graph.input("x", TensorType.parse("f32[n]"))
+    graph.output("y", graph.add(OPS["repeat"](body), x).output)  # type: ignore[call-arg]
+    for copy in (graph.copy(), graph.bind({"n": 3}), graph.bind({"other": 3})):
+        (copied,) = next(copy.nodes).op.bodies()
+        assert copied is not body
+        verify_graph(copy)
+        copied.add(ops.Exp(), copied.inputs[0])
+    assert names(body) == ["neg"]
 
 
 def test_bind_replaces_symbols_everywhere():
