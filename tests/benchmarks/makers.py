@@ -67,10 +67,41 @@ def _tflite_converter(model: Any, folder: Path) -> Path:
     return path
 
 
+def _keras_savedmodel(model: Any, folder: Path) -> Path:
+    """What the converter of TensorFlow.js is given."""
+    path = folder / "model"
+    model.export(str(path), format="tf_saved_model", verbose=False)
+    return path
+
+
+def _import_coremltools() -> None:
+    import coremltools  # noqa: F401
+
+
+def _coremltools(model: Any, folder: Path) -> Path:
+    """From a concrete function: of models of Keras 3 themselves it converts hardly any."""
+    import coremltools
+    import tensorflow as tf
+
+    shape = [1, *model.input_shape[1:]]
+    function = tf.function(lambda image: model(image, training=False), input_signature=[tf.TensorSpec(shape)])
+    converted = coremltools.convert(
+        [function.get_concrete_function()], source="tensorflow", convert_to="mlprogram", skip_model_load=True,
+        minimum_deployment_target=coremltools.target.iOS16, compute_precision=coremltools.precision.FLOAT32,
+    )  # fmt: skip
+    path = folder / "model.mlpackage"
+    converted.save(str(path))
+    return path
+
+
 MAKERS: dict[str, Maker] = {
     "kexport onnx": _kexport("onnx"),
     "tf2onnx": Maker(_import_tf2onnx, _tf2onnx),
     "keras onnx": Maker(_import_tf2onnx, _keras_onnx),
     "kexport tflite": _kexport("tflite", "ai_edge_litert.schema_py_generated", "flatbuffers"),
+    "kexport tfjs": _kexport("tfjs"),
+    "keras savedmodel": Maker(_import_tensorflow, _keras_savedmodel),
+    "kexport coreml": _kexport("coreml", "kexport_coreml.package"),
+    "coremltools": Maker(_import_coremltools, _coremltools),
     "tflite converter": Maker(_import_tensorflow, _tflite_converter),
 }
