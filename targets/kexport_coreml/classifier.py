@@ -9,8 +9,8 @@ from typing import Any
 
 from kexport.errors import ConfigError
 from kexport.ir.types import DType
-from kexport_coreml.package import set_immediate, set_type
 from kexport_coreml.refs import Ref
+from kexport_coreml.writer import set_immediate, set_type
 
 LABEL, SCORES = "classLabel", "classLabel_probs"
 """The names that Core ML's own converter gives these outputs."""

@@ -14,10 +14,10 @@ from kexport.errors import EmitError
 from kexport_coreml.dtypes import ARRAY_DTYPES
 from kexport_coreml.lint_operations import Scope, check_operation
 from kexport_coreml.lint_weights import WeightFile
-from kexport_coreml.package import WEIGHT_FILE
 from kexport_coreml.reader import model_path, read_model
 from kexport_coreml.signatures import OPSETS
 from kexport_coreml.values import Type
+from kexport_coreml.writer import WEIGHT_FILE
 
 _SHOWN = 5
 _IOS = {version: ios for ios, (_, version) in OPSETS.items()}

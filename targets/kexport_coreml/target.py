@@ -22,11 +22,11 @@ from kexport_coreml.images import bound_contract, read_images
 from kexport_coreml.legalize import legalize
 from kexport_coreml.lint import validate
 from kexport_coreml.options import CoremlOptions
-from kexport_coreml.package import add_program, main_block, write_package
 from kexport_coreml.reader import read_contract
 from kexport_coreml.refs import Ref
 from kexport_coreml.runtime import CoremlCpu, CoremlGpu, CoremlNeuralEngine, CoremlRuntime, MilEvaluator
 from kexport_coreml.sizes import plan_sizes, read_sizes
+from kexport_coreml.writer import add_program, main_block, write_package
 
 
 @EMITTERS(ChannelsFirst)

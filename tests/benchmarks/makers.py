@@ -101,7 +101,7 @@ MAKERS: dict[str, Maker] = {
     "kexport tflite": _kexport("tflite", "ai_edge_litert.schema_py_generated", "flatbuffers"),
     "kexport tfjs": _kexport("tfjs"),
     "keras savedmodel": Maker(_import_tensorflow, _keras_savedmodel),
-    "kexport coreml": _kexport("coreml", "kexport_coreml.package"),
+    "kexport coreml": _kexport("coreml", "kexport_coreml.writer"),
     "coremltools": Maker(_import_coremltools, _coremltools),
     "tflite converter": Maker(_import_tensorflow, _tflite_converter),
 }

@@ -13,8 +13,8 @@ from kexport.errors import EmitError
 from kexport.ir.types import DType
 from kexport_coreml import TARGET
 from kexport_coreml.lint import lint
-from kexport_coreml.package import main_block, set_immediate, set_type
 from kexport_coreml.reader import read_model
+from kexport_coreml.writer import main_block, set_immediate, set_type
 from tests.coreml.helper import export
 from tests.onnx.nets import any_size, plain, squeeze_excite
 
