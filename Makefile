@@ -24,7 +24,7 @@ test: lint check
 
 # Tests of what runs in JavaScript skip where there is no npm.
 check: env
-	-$(VENV)/bin/kexport doctor --install tfjs
+	-$(VENV)/bin/kexport doctor --install tfjs --install onnx --install tflite
 	$(PY) -m pytest
 
 lint: env

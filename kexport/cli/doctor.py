@@ -23,13 +23,15 @@ BACKENDS = ("tensorflow", "jax", "torch")
     ("attach it to a bug report", "kexport doctor --json > doctor.json"),
     ("what TensorFlow.js artifacts are verified with", "kexport doctor --install tfjs"),
 )
-@click.option("--install", metavar="TARGET", help="Install what a target's runtimes need and pip cannot bring.")
-def command(state: State, install: str | None) -> None:
+@click.option(
+    "--install", multiple=True, metavar="TARGET", help="Install what a target's runtimes need and pip cannot bring."
+)
+def command(state: State, install: tuple[str, ...]) -> None:
     """Say what is installed, what each target could do here, and how to install the rest."""
     from kexport.target import find_target, targets
 
     if install:
-        _say_installed(state, install, find_target(install).install())
+        _say_installed(state, {name: find_target(name).install() for name in install})
         return
     found = examine([target_state(t) for t in targets().values()])
     if state.data:
@@ -38,13 +40,14 @@ def command(state: State, install: str | None) -> None:
         _print(found)
 
 
-def _say_installed(state: State, target: str, place: str) -> None:
+def _say_installed(state: State, places: dict[str, str]) -> None:
     if state.data:
-        print_json({"target": target, "installed": place})
+        print_json({"installed": places})
     elif not state.quiet:
         from kexport.cli.render import stdout
 
-        stdout().print(f"installed for {target}: {place}", markup=False, soft_wrap=True)
+        for target, place in places.items():
+            stdout().print(f"installed for {target}: {place}", markup=False, soft_wrap=True)
 
 
 def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,10 @@ import numpy as np
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
 
-DTYPES = {"float32": np.float32, "int32": np.int32, "bool": np.bool_, "uint8": np.uint8, "bigint64": np.int64}
+DTYPES = {
+    **{name: np.dtype(name) for name in ("float16", "float32", "float64", "int8", "int16", "int32", "int64")},
+    **{name: np.dtype(name) for name in ("bool", "uint8", "uint16", "uint32", "uint64")},
+}
 """The element types that messages carry, by the name they have there."""
 _NAMES = {np.dtype(d): name for name, d in DTYPES.items()}
 

@@ -17,6 +17,7 @@ from kexport_onnx.legalize import legalize
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.reader import read_contract, validate
 from kexport_onnx.runtime import OnnxRuntimeCpu, OnnxRuntimeCuda
+from kexport_onnx.web import PACKAGES, OnnxRuntimeWeb
 from kexport_onnx.writer import write_model
 
 
@@ -54,4 +55,8 @@ class OnnxTarget(Target):
         return read_contract(path)
 
     def runtimes(self) -> Sequence[Runtime]:
-        return OnnxRuntimeCpu(), OnnxRuntimeCuda()
+        return OnnxRuntimeCpu(), OnnxRuntimeCuda(), OnnxRuntimeWeb()
+
+    def install(self) -> str:
+        """Install the pinned npm package; returns where."""
+        return str(PACKAGES.install())

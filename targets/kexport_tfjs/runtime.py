@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kexport.errors import NotApplicable
 from kexport.target import Runtime, Session
-from kexport_js.browser import HINT as BROWSER_HINT
-from kexport_js.browser import BrowserEngine, browser_version
 from kexport_js.engine import Engine, EngineSession, NodeEngine
 from kexport_js.npm import Packages
+from kexport_js.page import PageRuntime
 from kexport_tfjs.reader import read_contract, stored_types
 
 HERE = Path(__file__).parent
@@ -73,27 +73,19 @@ class NodeWasm(NodeRuntime):
     backend = "wasm"
 
 
-class BrowserRuntime(Runtime):
+class BrowserRuntime(PageRuntime):
     """TensorFlow.js in a headless Chrome or Chromium, on one backend."""
 
     extra = "tfjs"
-    device = "browser"
-    how_to_install = f"{INSTALL}; {BROWSER_HINT}"
-    on_request = True
+    packages = PACKAGES
+    library = LIBRARY
+    module = HERE / "js" / "browser.mjs"
     backend: ClassVar[str]
     flags: ClassVar[dict[str, Any]] = {}
     """Flags of TensorFlow.js."""
-    switches: ClassVar[tuple[str, ...]] = ()
-    """Switches of the browser."""
 
-    def version(self) -> str | None:
-        library, browser = PACKAGES.version(LIBRARY), browser_version()
-        return f"{library} in {browser}" if library and browser else None
-
-    def start(self, threads: int = 1) -> BrowserEngine:
-        """A browser that can load one model after the other."""
-        settings = {"backend": self.backend, "threads": threads, "flags": self.flags}
-        return BrowserEngine(HERE / "js" / "browser.mjs", PACKAGES.folder, settings, self.switches)
+    def settings(self, threads: int) -> Mapping[str, Any]:
+        return {"backend": self.backend, "threads": threads, "flags": self.flags}
 
     def load(self, path: Path, threads: int = 1) -> Session:
         engine = self.start(threads)

@@ -16,6 +16,7 @@ from kexport_tflite.metadata import add_metadata, append_files
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract, validate
 from kexport_tflite.runtime import LitertCompiled, LitertReference, LitertXnnpack
+from kexport_tflite.web import PACKAGES, LitertWeb
 from kexport_tflite.writer import write_model
 
 EMIT.in_parts(*DECOMPOSED)
@@ -52,4 +53,8 @@ class TfliteTarget(Target):
         return read_contract(path)
 
     def runtimes(self) -> Sequence[Runtime]:
-        return LitertXnnpack(), LitertReference(), LitertCompiled()
+        return LitertXnnpack(), LitertReference(), LitertCompiled(), LitertWeb()
+
+    def install(self) -> str:
+        """Install the pinned npm package; returns where."""
+        return str(PACKAGES.install())

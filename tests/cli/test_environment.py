@@ -97,3 +97,16 @@ def test_doctor_in_json(run: Run) -> None:
 @pytest.mark.parametrize("command", ["targets", "doctor"])
 def test_quiet(run: Run, command: str) -> None:
     assert run(command, "-q").output == ""
+
+
+def test_doctor_installs_what_targets_ask_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeTarget, "install", lambda self: f"share/{self.name}", raising=False)
+    result = run("doctor", "--install", "ready", "--install", "blind")
+    assert result.stdout.splitlines() == ["installed for ready: share/ready", "installed for blind: share/blind"]
+    assert json.loads(run("doctor", "--install", "ready", "--json").stdout) == {"installed": {"ready": "share/ready"}}
+
+
+def test_doctor_installs_nothing_for_a_target_that_is_not_there(run: Run) -> None:
+    result = run("doctor", "--install", "nonsense")
+    assert result.exit_code == 3
+    assert "there is no target 'nonsense'" in result.stderr

@@ -1,7 +1,11 @@
 // Answers requests to load a model and to run it, in Node and in a page alike. A message is a JSON header and the bytes of tensors:
 // four bytes with the length of the header, the header, then the tensors one after the other as it lists them.
 
-const ARRAYS = {float32: Float32Array, int32: Int32Array, bool: Uint8Array};
+const ARRAYS = {
+  float16: globalThis.Float16Array ?? Uint16Array, float32: Float32Array, float64: Float64Array, bool: Uint8Array,
+  int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array,
+  uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array,
+};
 
 export function pack(header, tensors) {
   const listed = tensors.map(({name, dtype, shape}) => ({name, dtype, shape}));

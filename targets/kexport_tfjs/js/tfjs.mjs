@@ -6,10 +6,12 @@ export class Engine {
     this.tf = tf;
     this.open = open;
     this.model = null;
+    this.dynamic = false;
   }
 
   async load(path) {
     this.model?.dispose();
+    this.dynamic = false;
     this.model = await this.tf.loadGraphModel(await this.open(path));
   }
 
@@ -20,7 +22,7 @@ export class Engine {
       inputs[name] = tf.tensor(data, shape, dtype);
     }
     try {
-      const made = await this.model.executeAsync(inputs, outputs);
+      const made = await this.execute(inputs, outputs);
       const results = [];
       for (const [i, tensor] of [made].flat().entries()) {
         results.push({name: outputs[i], dtype: tensor.dtype, shape: tensor.shape, data: await tensor.data()});
@@ -30,5 +32,18 @@ export class Engine {
     } finally {
       tf.dispose(inputs);
     }
+  }
+
+  // Synchronously, unless the model has ops whose results have sizes that only they know.
+  async execute(inputs, outputs) {
+    if (!this.dynamic) {
+      try {
+        return this.model.execute(inputs, outputs);
+      } catch (error) {
+        if (!error.message.includes('executeAsync')) throw error;
+        this.dynamic = true;
+      }
+    }
+    return this.model.executeAsync(inputs, outputs);
   }
 }

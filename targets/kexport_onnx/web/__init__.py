@@ -1,0 +1,39 @@
+"""ONNX Runtime Web in a headless browser, when `kexport verify --browser` asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kexport.errors import NotApplicable
+from kexport.target import Session
+from kexport_js.engine import EngineSession
+from kexport_js.npm import Packages
+from kexport_js.page import PageRuntime
+from kexport_onnx.reader import read_contract
+
+HERE = Path(__file__).parent
+PACKAGES = Packages("onnx", HERE)
+
+
+class OnnxRuntimeWeb(PageRuntime):
+    """ONNX Runtime Web on WebAssembly."""
+
+    name = "onnxruntime-web-wasm"
+    extra = "onnx"
+    packages = PACKAGES
+    library = "onnxruntime-web"
+    module = HERE / "engine.mjs"
+    switches = ("--disable-gpu",)
+
+    def load(self, path: Path, threads: int = 1) -> Session:
+        """Load a model.
+
+        Raises:
+            NotApplicable: its weights are in another file.
+        """
+        if path.with_suffix(".data").exists():
+            raise NotApplicable("weights in a file beside the model are not read in a browser")
+        contract = read_contract(path)
+        stored = {p.name: p.type.dtype.numpy for p in contract.inputs}
+        engine = self.start(threads)
+        return EngineSession(engine, engine.mount(path.absolute().parent) + path.name, contract, stored)
