@@ -13,6 +13,7 @@ import importlib.util
 import json
 import logging
 import os
+import re
 import sys
 import warnings
 from collections import Counter
@@ -31,6 +32,7 @@ SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 SAMPLES = 3
+MODE = re.compile(r"\b(?:mode|op_name)=(\w+)")
 KINDS = ("passed", "failed", "excluded", "skipped by Apple", "nothing to compare")
 
 
@@ -103,15 +105,25 @@ class Plugin:
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Three of the tests of every function, spread evenly over its parameters."""
+    """Three of the tests of every function, spread evenly over its parameters, and one of every mode it has."""
     functions: dict[str, list[pytest.Item]] = {}
     for item in items:
         functions.setdefault(item.nodeid.split("[")[0], []).append(item)
     chosen = []
     for group in functions.values():
-        count = min(SAMPLES, len(group))
-        chosen += [group[(2 * i + 1) * len(group) // (2 * count)] for i in range(count)]
+        picked = spread(group, SAMPLES)
+        modes: dict[str, list[pytest.Item]] = {}
+        for item in group:
+            modes.setdefault(" ".join(MODE.findall(item.nodeid)), []).append(item)
+        seen = {" ".join(MODE.findall(item.nodeid)) for item in picked}
+        chosen += picked + [spread(rest, 1)[0] for mode, rest in modes.items() if mode not in seen]
     return chosen
+
+
+def spread(group: list[pytest.Item], count: int) -> list[pytest.Item]:
+    """Some of a list, evenly."""
+    count = min(count, len(group))
+    return [group[(2 * i + 1) * len(group) // (2 * count)] for i in range(count)]
 
 
 def run(

@@ -10,9 +10,11 @@ import pytest
 
 import kexport_mil
 from kexport.errors import VerifyError
+from kexport_mil.ops.conv import conv_quantized
 from kexport_mil.ops.pool import avg_pool, max_pool
 from kexport_mil.ops.recurrent import gru, lstm, rnn
 from kexport_mil.ops.window import window
+from kexport_mil.table import OPERATIONS
 from tests.mil.build import Builder
 
 
@@ -118,3 +120,90 @@ def test_the_nearest_place_is_the_one_before_when_upsampling(tmp_path: Path) -> 
     factor = np.array(5 / 3, np.float32)
     got = run(tmp_path, "CoreML6", "upsample_nearest_neighbor", x, (1, 1, 5), scale_factor_width=factor)
     assert got.ravel().tolist() == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [
+        ("logical_and", [False, False, False, True]),
+        ("logical_or", [False, True, True, True]),
+        ("logical_xor", [False, True, True, False]),
+    ],
+)
+def test_logic(name: str, truth: list[bool]) -> None:
+    x, y = np.array([False, False, True, True]), np.array([False, True, False, True])
+    assert OPERATIONS[name](x=x, y=y).tolist() == truth
+    assert OPERATIONS["logical_not"](x=x).tolist() == [True, True, False, False]
+
+
+def test_ceil_goes_up() -> None:
+    assert OPERATIONS["ceil"](x=np.array([-1.5, 0.2, 2.0])).tolist() == [-1, 1, 2]
+
+
+def test_a_classifier_names_the_best_and_all(tmp_path: Path) -> None:
+    builder = Builder()
+    builder.input("x", (3,))
+    op = builder.block.operations.add(type="classify")
+    op.inputs["probabilities"].arguments.add(name="x")
+    labels = op.inputs["classes"].arguments.add().value
+    labels.type.listType.length.constant.size = 3
+    for text in ("ant", "bee", "cat"):
+        builder.value(labels.immediateValue.list.values.add(), text, "")
+    op.outputs.add(name="label").type.tensorType.dataType = 2
+    op.outputs.add(name="scores").type.dictionaryType.SetInParent()
+    builder.block.outputs.extend(["label", "scores"])
+    builder.model.description.output.add(name="label").type.stringType.SetInParent()
+    builder.model.description.output.add(name="scores").type.dictionaryType.SetInParent()
+    result = kexport_mil.load(builder.save(tmp_path / "m")).run({"x": np.array([0.25, 0.5, 0.25])})
+    assert result == {"label": "bee", "scores": {"ant": 0.25, "bee": 0.5, "cat": 0.25}}
+
+
+def test_quantized_weights_of_a_convolution() -> None:
+    x, weight = np.ones((1, 1, 2)), np.array([[[4, 6]]], np.uint8)
+    scale, bias = np.array([0.5]), np.array([-1.0])
+    got = conv_quantized(x, weight, quantization_type="linear", quant_scale=scale, quant_bias=bias)
+    assert got.tolist() == [[[3.0]]]
+    with pytest.raises(VerifyError, match="no published layout"):
+        conv_quantized(x, weight, quantization_type="lut", quant_scale=scale, quant_bias=bias)
+
+
+def test_images_arrive_as_channels_in_the_declared_order(tmp_path: Path) -> None:
+    builder = Builder()
+    builder.input("x", (1, 3, 1, 2))
+    builder.op("identity", "i", [("y", "fp32", (1, 3, 1, 2))], x="x")
+    builder.output("y")
+    image = builder.model.description.input[0].type.imageType
+    image.width, image.height, image.colorSpace = 2, 1, 30
+    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    assert program.inputs[0].kind == "image"
+    got = program.run({"x": np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)})["y"]
+    assert got.ravel().tolist() == [3, 6, 2, 5, 1, 4]
+
+
+def test_a_state_lives_from_run_to_run(tmp_path: Path) -> None:
+    builder = Builder("CoreML8", 9)
+    builder.input("x", (2,))
+    held = builder.function.inputs.add(name="s").type.stateType.wrappedType
+    held.tensorType.dataType, held.tensorType.rank = 11, 1
+    held.tensorType.dimensions.add().constant.size = 2
+    described = builder.model.description.state.add(name="s").type.stateType.arrayType
+    described.dataType, described.shape[:] = 65568, [2]
+    builder.op("read_state", "old", [("before", "fp32", (2,))], input="s")
+    builder.op("add", "sum", [("y", "fp32", (2,))], x="before", y="x")
+    builder.op("write_state", "new", [], input="s", data="y")
+    builder.output("y")
+    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    state, x = program.make_state(), np.array([1.0, 2.0])
+    assert [program.run({"x": x}, state=state)["y"].tolist() for _ in range(3)] == [[1, 2], [2, 4], [3, 6]]
+    assert program.run({"x": x})["y"].tolist() == [1, 2]
+
+
+def test_random_numbers_repeat_with_the_seed(tmp_path: Path) -> None:
+    builder = Builder()
+    builder.input("x", (2,))
+    builder.op("shape", "s", [("size", "int32", (1,))], x="x")
+    builder.op("random_normal", "r", [("y", "fp32", (2,))], shape="size")
+    builder.output("y")
+    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    first, again, other = (program.run({"x": np.zeros(2)}, seed=n)["y"].tolist() for n in (1, 1, 2))
+    assert first == again != other
