@@ -32,9 +32,13 @@ class OpTable(EmitterTable):
 
     def withdraw(self, reason: str, *kinds: type[Op]) -> None:
         """State why these ops, which the base has, are not supported here."""
-        for kind in kinds:
-            self.emitters.pop(kind, None)
+        self.without(*kinds)
         self.unsupported(reason, *kinds)
+
+    def without(self, *kinds: type[Op]) -> None:
+        """Leave these ops, which the base has, to their decompositions."""
+        for kind in kinds:
+            del self.emitters[kind]
 
     def emits(self, *kinds: type[Op]) -> Callable[[MakeT], MakeT]:
         """Decorator: this function of a node makes the results of these ops."""

@@ -25,7 +25,7 @@ MOST_AXES = 6
 MOST_NORM_AXES = 4
 
 LACKING: tuple[type[Op], ...] = (ops.OneHot, ops.Softsign, ops.SpaceToDepth)
-"""Ops that TensorFlow.js lacks. OneHot it has; the wasm backend writes beyond the row for an index out of range."""
+"""Ops that TensorFlow.js lacks, or has wrongly."""
 
 
 @rule(ops.BatchNorm)

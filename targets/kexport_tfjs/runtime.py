@@ -34,8 +34,11 @@ class NodeRuntime(Runtime):
     """TensorFlow.js in a Node process, on one backend."""
 
     extra = "tfjs"
-    how_to_install = INSTALL
     backend: ClassVar[str]
+
+    @property
+    def how_to_install(self) -> str:
+        return INSTALL
 
     def version(self) -> str | None:
         return PACKAGES.version(LIBRARY)

@@ -38,7 +38,8 @@ def resize(e: Context, node: Node) -> Ref:
 def _mix(e: Context, x: Ref, op: ops.Resize, shape: Any) -> Ref:
     """Two matrix products with the weights of each new row and column."""
     batch, height, width, channels = shape
-    rows, columns = (resize_weights(a, b, op.method, op.antialias) for a, b in zip(shape[1:3], op.size, strict=True))
+    size: Any = op.size
+    rows, columns = (resize_weights(a, b, op.method, op.antialias) for a, b in zip(shape[1:3], size, strict=True))
     tall = e.reshape(x, (batch, height, width * channels))
     y = e.op("BatchMatMulV2", e.const(rows, x.dtype, "rows"), tall, adj_x=False, adj_y=False)
     wide = e.reshape(y, (batch, op.size[0], width, channels))
