@@ -20,6 +20,7 @@ import numpy as np
 
 from kexport.errors import ConfigError
 from kexport.target import Runtime, Session, Target, find_target
+from kexport.verify.memory import peak_bytes
 from kexport.verify.tensors import load_tensors, save_tensors
 
 
@@ -75,7 +76,7 @@ class Progress:
         self.data: dict[str, Any] = {"phase": "start", "seconds": {}, "runs": [], "error": None, "peak_bytes": 0}
 
     def update(self, phase: str, **changes: Any) -> None:
-        self.data |= {"phase": phase, "peak_bytes": _peak_bytes(), **changes}
+        self.data |= {"phase": phase, "peak_bytes": peak_bytes(), **changes}
         temporary = self.path.with_suffix(".new")
         temporary.write_text(json.dumps(self.data))
         os.replace(temporary, self.path)
@@ -119,15 +120,6 @@ def _run(session: Session, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], f
     if not isinstance(outputs, dict):
         raise TypeError(f"the runtime gave a {type(outputs).__name__} instead of outputs by name")
     return {str(k): np.asarray(v) for k, v in outputs.items()}, seconds
-
-
-def _peak_bytes() -> int:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 if __name__ == "__main__":

@@ -11,20 +11,18 @@ import pytest
 SIZE = 400 << 20
 CONSTANT = 64 << 20
 _WRITE = """
-import resource, sys
+import sys
 from pathlib import Path
 import numpy as np
 import onnx
 from kexport import ops
+from kexport.verify.memory import peak_bytes
 from tests.onnx.helper import export
 from tests.onnx.nets import Net, BATCH
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
 size = int(sys.argv[2])
 n = Net(4, 4, channels=64)
-before = peak()
+before = peak_bytes()
 units = size // 4 // 1024
 w = np.empty((1024, units), np.float32)
 w.reshape(-1)[:] = np.random.default_rng(0).random(w.size, np.float32)
@@ -34,9 +32,9 @@ if sys.argv[3] == "flattened":  # the rows are permuted behind a convolution
 else:  # the kernel is transposed
     kernel = n.graph.constant(w.reshape(4, 4, 64, units), "w")
     graph = n.done(n.add(ops.Conv((1, 1), "valid", (1, 1)), n.x, kernel))
-held = peak() - before
+held = peak_bytes() - before
 export(graph, Path(sys.argv[1]), external_data=sys.argv[4] == "external")
-print(held, peak() - before)
+print(held, peak_bytes() - before)
 """
 
 

@@ -13,26 +13,24 @@ SIZE = 400 << 20
 CONSTANT = 64 << 20
 SHARE = 1.3
 _WRITE = """
-import resource, sys
+import sys
 from pathlib import Path
 import numpy as np
 import ai_edge_litert.schema_py_generated, flatbuffers
 from kexport import ops
+from kexport.verify.memory import peak_bytes
 from tests.tflite.helper import export
 from tests.tflite.nets import BATCH, Layers
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
 path, size, precision = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 n = Layers(BATCH, 1024)
-before = peak()
+before = peak_bytes()
 units = size // 4 // 1024
 w = np.empty((1024, units), np.float32)
 w[:] = np.arange(units, dtype=np.float32) / units
 y = n.graph.add(ops.Dense(), n.x, n.graph.constant(w, "w"), origin="dense").output
 export(n.done(y), path, precision=precision)
-print(peak() - before)
+print(peak_bytes() - before)
 """
 
 

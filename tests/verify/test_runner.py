@@ -115,3 +115,13 @@ def test_missing_runtimes_start_no_process(artifact: Path, monkeypatch: pytest.M
     monkeypatch.setattr(process.subprocess, "Popen", lambda *a, **k: pytest.fail("started"))
     absent: Runtime = find_runtime(toy.TARGET, "absent")
     assert run_artifact(artifact, toy.SPEC, absent, INPUTS).status == "missing"
+
+
+def test_peak_memory_is_this_process_own() -> None:
+    import subprocess
+    import sys
+
+    code = "from kexport.verify.memory import peak_bytes; b = bytearray(100 << 20); print(peak_bytes())"
+    hog = bytearray(400 << 20)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(hog) > int(done.stdout) > 100 << 20
