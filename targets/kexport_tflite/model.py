@@ -14,6 +14,8 @@ from kexport.ir.types import DType, TensorType
 NO_TENSOR = -1
 """The index of an operand that is left out."""
 _CHUNK = 4 << 20
+_LINE = 16
+"""At least so many rows at a time: of a transposed matrix they share the lines of the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,12 @@ class Content:
             yield self.array.reshape(-1).view(np.uint8).data
             return
         rows = self.array if self.array.ndim else self.array.reshape(1)
-        step = max(1, _CHUNK // max(1, self.nbytes // len(rows)))
+        step = max(_LINE, _CHUNK // max(1, self.nbytes // len(rows)))
         for start in range(0, len(rows), step):
-            yield rows[start : start + step].astype(self.dtype, order="C").tobytes()
+            near = rows[start : start + step].copy(
+                order="K"
+            )  # in the order of memory first: then it fits into the cache
+            yield near.astype(self.dtype, order="C", copy=False).tobytes()
 
 
 @dataclass
