@@ -64,7 +64,7 @@ def chunks(data: Array, dtype: DType) -> Iterator[memoryview]:
     """The bytes of an array as `dtype`, in C order, a piece at a time."""
     little = dtype.numpy.newbyteorder("<")
     if data.size <= CHUNK or data.ndim == 0:
-        yield memoryview(np.ascontiguousarray(data, little).reshape(-1)).cast("B")
+        yield np.ascontiguousarray(data, little).reshape(-1).view(np.uint8).data
         return
     rows = max(1, CHUNK // prod(data.shape[1:]))
     for i in range(0, data.shape[0], rows):
@@ -72,4 +72,4 @@ def chunks(data: Array, dtype: DType) -> Iterator[memoryview]:
         if data.ndim > 1 and piece.shape[0] == 1 and piece.size > CHUNK:
             yield from chunks(piece[0], dtype)
         else:
-            yield memoryview(np.ascontiguousarray(piece, little).reshape(-1)).cast("B")
+            yield np.ascontiguousarray(piece, little).reshape(-1).view(np.uint8).data

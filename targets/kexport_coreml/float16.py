@@ -2,8 +2,8 @@
 
 Most values of a network fit: float16 reaches 65504 and has 11 bits. Some don't, by construction: the -1e9 that masks
 attention scores becomes minus infinity (and a row that is masked throughout NaN), an epsilon of 1e-12 becomes zero, a
-square overflows from 256 on. What such a constant reaches is computed in float32, up to an op that brings the numbers
-back into range, such as softmax.
+square overflows from 256 on, and so does the sum of products of integers that a quantized layer makes before it is
+scaled. What these reach is computed in float32, up to an op that brings the numbers back into range, such as softmax.
 """
 
 from __future__ import annotations
@@ -33,7 +33,16 @@ _TAMING: tuple[type[Op], ...] = (
 )  # fmt: skip
 """Ops whose results fit whatever their operands are (exp overflows in float32 as well, only later)."""
 _SCALING = (ops.Mul, ops.Div, ops.MatMul, ops.Dense, ops.Softmax, ops.LayerNorm, ops.GroupNorm)
-"""Ops after which an epsilon has done its work."""
+"""Ops after which an epsilon has done its work, and a sum of integers has got its scale (or one of several)."""
+_SCALING_AGAIN = (ops.Mul, ops.Div)
+_MAKING_SCALES = (ops.Mul, ops.Div, ops.Reciprocal, ops.Reshape, ops.Transpose)
+_ADDING_UP: tuple[type[Op], ...] = (
+    ops.MatMul, ops.Dense, ops.Conv, ops.DepthwiseConv, ops.Mul, ops.Square, ops.Pow, ops.ReduceSum, ops.ReduceProd,
+    ops.CumSum, ops.ShiftLeft,
+)  # fmt: skip
+_NARROW = (DType.BOOL, DType.I4, DType.I8, DType.I16, DType.U4, DType.U8)
+"""Types whose every value is below the greatest float16."""
+_DEPTH = 16
 
 
 def keep_float32(graph: Graph, peaks: Mapping[Value, float] | None = None) -> list[Node]:
@@ -44,15 +53,32 @@ def keep_float32(graph: Graph, peaks: Mapping[Value, float] | None = None) -> li
         peaks: the greatest magnitude of values on reference data, where it is known.
     """
     plan = _Plan(peaks or {})
-    return [node for node in graph.nodes if plan.visit(node)]
+    kept = {node for node in graph.nodes if plan.visit(node)}
+    for value in plan.scales:
+        _keep_scale(value, kept)
+    return [node for node in graph.nodes if node in kept]
+
+
+def _keep_scale(value: Value, kept: set[Node]) -> None:
+    """Keep the product of factors that a sum of integers is scaled with: it can be as large as the sum is."""
+    node = value.producer
+    if node is not None and node not in kept and isinstance(node.op, _MAKING_SCALES):
+        kept.add(node)
+        for operand in node.inputs:
+            _keep_scale(operand, kept)
 
 
 class _Plan:
-    """Follows what is out of range from where it arises; values are `large`, or hold an epsilon (`tiny`)."""
+    """Follows what is out of range from where it arises.
+
+    Values are `large`, or hold what goes with the next scaling (`passing`): an epsilon, a sum of integers.
+    """
 
     def __init__(self, peaks: Mapping[Value, float]):
         self.large: set[Value] = {v for v, peak in peaks.items() if peak > GREATEST}
-        self.tiny: set[Value] = set()
+        self.passing: set[Value] = set()
+        self.scaled: set[Value] = set()
+        self.scales: list[Value] = []
 
     def visit(self, node: Node) -> bool:
         """Whether a node stays in float32; its results are marked."""
@@ -61,20 +87,25 @@ class _Plan:
         op = inner(node)
         for value in node.inputs:
             self._mark_constant(value)
-        large, tiny = (any(v in s for v in node.inputs) for s in (self.large, self.tiny))
-        seed = _is_large_seed(node)
+        large, passing, scaled = (any(v in s for v in node.inputs) for s in (self.large, self.passing, self.scaled))
+        scaled = scaled and isinstance(op, _SCALING_AGAIN)
+        seed, sum_of_integers = _is_large_seed(node), isinstance(op, ops.Cast) and _adds_up(node.inputs[0])
         if seed or (large and self._spreads(node)):
             self.large.update(node.outputs)
-        if tiny and not isinstance(op, _SCALING):
-            self.tiny.update(node.outputs)
-        return large or tiny or seed or _loses_epsilon(op) or any(v in self.large for v in node.outputs)
+        if sum_of_integers or (passing and not isinstance(op, _SCALING)):
+            self.passing.update(node.outputs)
+        if scaled or (passing and isinstance(op, _SCALING_AGAIN)):
+            self.scaled.update(node.outputs)
+            self.scales += [v for v in node.inputs if v not in self.passing | self.scaled]
+        made = any(v in self.large for v in node.outputs)
+        return large or passing or scaled or seed or sum_of_integers or made or _loses_epsilon(op)
 
     def _mark_constant(self, value: Value) -> None:
         if value.data is not None and value.type.dtype in _FLOATS:
             if _peak(value.data) > GREATEST:
                 self.large.add(value)
             elif value.data.size == 1 and 0 < abs(float(value.data.reshape(-1)[0])) <= SMALLEST:
-                self.tiny.add(value)
+                self.passing.add(value)
 
     def _spreads(self, node: Node) -> bool:
         """Whether results are large if some operands are."""
@@ -111,6 +142,19 @@ def _is_large_seed(node: Node) -> bool:
         return bool(_SEEDS[type(op)](op))
     squares = isinstance(op, ops.Square) or (isinstance(op, ops.Mul) and node.inputs[0] is node.inputs[1])
     return squares and any(isinstance(u.op, Reduce) for u in node.output.users)
+
+
+def _adds_up(value: Value, depth: int = _DEPTH) -> bool:
+    """Whether integers may be sums of products, or of many."""
+    dtype, node = value.type.dtype, value.producer
+    if not dtype.is_int or dtype in _NARROW:
+        return False
+    if node is None:
+        return value.data is not None and _peak(value.data) > GREATEST
+    op = inner(node)
+    if isinstance(op, _ADDING_UP) or depth == 0:
+        return True
+    return any(_adds_up(v, depth - 1) for v in node.inputs)
 
 
 def _counts_exactly(op: ops.Iota) -> bool:

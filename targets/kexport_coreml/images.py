@@ -96,7 +96,7 @@ def take_images(graph: Graph, images: Mapping[str, Image]) -> None:
         graph.inputs[i] = x = new
         for op, numbers, idle in ((ops.Mul(), image.scale, 1.0), (ops.Add(), image.bias, 0.0)):
             if set(numbers) != {idle}:
-                x = add(op, x, graph.constant(np.reshape(np.float32(numbers), (-1, 1, 1))))
+                x = add(op, x, graph.constant(np.array(numbers, np.float32).reshape(-1, 1, 1)))
         x = add(ops.Transpose(to_last(4)), x)
         graph.replace(old, x if old.type.dtype is DType.F32 else add(ops.Cast(old.type.dtype), x))
 

@@ -144,7 +144,7 @@ def load_with_coremltools(path: Path) -> Any:
     finally:
         for name in blocked:
             sys.modules.pop(name, None)
-    spec = load_spec(str(path))
+    spec: Any = load_spec(str(path))
     weights = path / "Data" / "com.apple.CoreML" / "weights"
     try:
         return load(spec, spec.specificationVersion, str(weights))

@@ -62,7 +62,11 @@ class Signature:
 
 @cache
 def _registry() -> dict[str, Any]:
-    return json.loads((files(__package__) / "signatures.json").read_text(encoding="utf-8"))
+    return json.loads((files("kexport_coreml") / "signatures.json").read_text(encoding="utf-8"))
+
+
+def _parameter(name: str, entry: dict[str, Any]) -> Parameter:
+    return Parameter(name, **{**entry, "dtypes": tuple(entry.get("dtypes", ()))})
 
 
 @cache
@@ -72,8 +76,7 @@ def find_signature(kind: str, ios: int) -> Signature | None:
     if not entries:
         return None
     newest = entries[-1]
-    inputs = {n: Parameter(n, **{k: tuple(v) if k == "dtypes" else v for k, v in p.items()})
-              for n, p in newest["inputs"].items()}  # fmt: skip
+    inputs = {name: _parameter(name, entry) for name, entry in newest["inputs"].items()}
     return Signature(kind, newest["since"], inputs)
 
 

@@ -83,6 +83,24 @@ def test_squares_that_are_summed_up() -> None:
     assert kept(chain(ops.Square(), ops.Relu())) == []
 
 
+def test_sums_of_integers_up_to_their_scale(tmp_path: Path) -> None:
+    """A layer that Keras quantized: bytes times bytes, summed up in int32, scaled back."""
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.I8, (1, 64)))
+    w = graph.constant(np.full((64, 2), 127, np.int8))
+    a, b = (graph.add(ops.Cast(DType.I32), v, origin="dense/wide").output for v in (x, w))
+    y = graph.add(ops.MatMul(), a, b, origin="dense/sum").output
+    y = graph.add(ops.Cast(DType.F32), y, origin="dense/cast").output
+    factor = graph.input("factor", TensorType(DType.F32, (1,)))
+    factor = graph.add(ops.Mul(), factor, graph.constant(np.float32([1e3, 2e3])), origin="dense/factor").output
+    y = graph.add(ops.Div(), y, factor, origin="dense/scale").output
+    graph.output("y", graph.add(ops.Relu(), y, origin="relu").output)
+    assert kept(graph) == ["dense/cast", "dense/factor", "dense/scale"]
+    path = export(graph, tmp_path / "m.mlpackage", precision="float16")
+    inputs = {"x": np.full((1, 64), 127, np.int8), "factor": np.float32([127])}
+    np.testing.assert_allclose(run(path, inputs, "float16")["y"], evaluate(graph, inputs)["y"], rtol=1e-3)
+
+
 def test_bounds_bring_numbers_back() -> None:
     assert kept(chain((ops.Mul(), 1e6), ops.Clip(0.0, 1.0), ops.Relu())) == ["mul", "clip"]
     assert kept(chain((ops.Mul(), 1e6), ops.Clip(0.0, 1e6), ops.Neg())) == ["mul", "clip", "neg"]
