@@ -10,6 +10,7 @@ import pytest
 
 from kexport.capture.capture import capture
 from kexport.ir.evaluator import evaluate
+from kexport.ir.text import to_text
 from tests.capture.agree import agree, integers, normal, op_counts, randomize
 
 
@@ -186,3 +187,8 @@ def test_saved_models(keras: Any, tf_keras: Any, tmp_path: Path, kind: str) -> N
     assert (counts["conv"], counts["depthwise_conv"], counts["conv_transpose"]) == (2, 2, 1)
     assert "pad" not in counts
     assert any("conv2d" in n.origin or "first" in n.origin for n in captured.graph.nodes)
+
+
+def test_the_same_model_gives_the_same_graph(keras: Any) -> None:
+    model = small_cnn(keras)
+    assert to_text(capture(model).graph) == to_text(capture(model).graph)
