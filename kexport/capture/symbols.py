@@ -94,21 +94,19 @@ class Symbols:
             return
         if isinstance(a, int) and isinstance(b, int):
             raise ConfigError(f"a size cannot be {a} and {b}")
-        if (
-            isinstance(a, int)
-            or b in self.chosen
-            or (isinstance(b, str) and a not in self.chosen and self._rank(b) < self._rank(a))
-        ):
-            a, b = b, a
-        (self.same.__setitem__(b, a) if isinstance(b, str) else self.same.__setitem__(str(a), b))
+        kept, other = sorted((a, b), key=self._weight)
+        self.same[str(other)] = kept
 
     def _root(self, name: str | int) -> str | int:
         while isinstance(name, str) and name in self.same:
             name = self.same[name]
         return name
 
-    def _rank(self, name: str | int) -> int:
-        return next((i for i, a in enumerate(self.axes) if a.name == name), -1)
+    def _weight(self, name: str | int) -> int:
+        """What stays when two are united: first numbers, then names that the user chose, then the first axis."""
+        if isinstance(name, int):
+            return -2
+        return -1 if name in self.chosen else next(i for i, a in enumerate(self.axes) if a.name == name)
 
     def _dim(self, axis: Axis) -> Dim:
         root = self._root(axis.name)
@@ -127,14 +125,17 @@ class Symbols:
 
 
 def _open_axes(inputs: Sequence[tuple[str, str, tuple[int | None, ...]]]) -> list[Axis]:
-    open_inputs = [name for name, _, shape in inputs if None in shape[1:]]
-    axes = []
+    several = sum(None in shape[1:] for _, _, shape in inputs) > 1
+    axes: list[Axis] = []
     for i, (name, _, shape) in enumerate(inputs):
         for axis, size in enumerate(shape):
             if size is None:
                 role = BATCH if axis == 0 else _role(name, shape, axis)
-                plain = axis == 0 or len(open_inputs) == 1 or role == _numbered(name, axis)
-                axes.append(Axis(i, axis, role, role if plain else f"{_identifier(name)}_{role}"))
+                longer = several and role not in (BATCH, _numbered(name, axis))
+                own = f"{_identifier(name)}_{role}" if longer else role
+                while role != BATCH and any(a.name == own for a in axes):
+                    own += "_"
+                axes.append(Axis(i, axis, role, own))
     return axes
 
 
