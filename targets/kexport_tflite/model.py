@@ -39,10 +39,8 @@ class Content:
         rows = self.array if self.array.ndim else self.array.reshape(1)
         step = max(_LINE, _CHUNK // max(1, self.nbytes // len(rows)))
         for start in range(0, len(rows), step):
-            near = rows[start : start + step].copy(
-                order="K"
-            )  # in the order of memory first: then it fits into the cache
-            yield near.astype(self.dtype, order="C", copy=False).tobytes()
+            near = rows[start : start + step].astype(self.dtype, order="K")  # as it lies in memory, to fit the cache
+            yield near.tobytes()
 
 
 @dataclass

@@ -20,7 +20,7 @@ from kexport_tflite import TARGET
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract, validate
 from kexport_tflite.writer import schema
-from tests.tflite.helper import contract_of, export
+from tests.tflite.helper import RUNTIMES, contract_of, export
 from tests.tflite.nets import BATCH, conv_net
 
 
@@ -72,7 +72,7 @@ def test_an_output_that_is_an_input_or_a_constant_gets_a_tensor_of_its_own(tmp_p
     path = export(graph, tmp_path / "model.tflite")
     assert read_contract(path) == contract_of(graph)
     inputs = {"x": np.ones((2, 3), np.float32)}
-    for runtime in TARGET.runtimes():
+    for runtime in RUNTIMES.values():
         found = runtime.load(path).run(inputs)
         np.testing.assert_array_equal(found["same"], inputs["x"])
         np.testing.assert_allclose(found["again"], np.exp(inputs["x"]), rtol=1e-6)

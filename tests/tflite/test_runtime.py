@@ -15,7 +15,7 @@ from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
-from kexport_tflite import TARGET, runtime
+from kexport_tflite import runtime
 from tests.onnx.nets import NETS
 from tests.tflite.helper import RUNTIMES, assert_matches, export
 from tests.tflite.nets import BATCH, LENGTH, encoder
@@ -86,13 +86,13 @@ def test_what_reference_kernels_lack_runs_on_the_others(tmp_path: Path) -> None:
 
 
 def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {r.version() for r in TARGET.runtimes()} == {runtime.version("ai-edge-litert")}
+    assert {r.version() for r in RUNTIMES.values()} == {runtime.version("ai-edge-litert")}
 
     def gone(package: str) -> str:
         raise PackageNotFoundError(package)
 
     monkeypatch.setattr(runtime, "version", gone)
-    assert [r.version() for r in TARGET.runtimes()] == [None] * 3
+    assert [r.version() for r in RUNTIMES.values()] == [None] * 3
 
 
 def test_emission_and_reading_load_no_engine(tmp_path: Path) -> None:
