@@ -16,9 +16,9 @@ _ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
-"""Headers that let a page use threads."""
+"""Headers that let a page use threads. None forbids caching: TensorFlow.js asks for all shards before it reads one, and
+from the seventh on Chromium then waits for ever, as it keeps six connections and has nowhere to put what comes in."""
 _WAIT = 20.0
 """Seconds after which a page that waits for a request is told to ask again."""
 

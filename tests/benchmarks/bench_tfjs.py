@@ -25,7 +25,7 @@ from tests.benchmarks.latency import interleaved
 from tests.benchmarks.process import Made, run
 
 MODELS = ("MobileNetV2", "ConvNeXtTiny")
-REPEATS, ROUNDS = 2, 15
+REPEATS, ROUNDS = 2, 9
 OURS, PEER = "kexport tfjs", "tensorflowjs"
 CONVERT = """
 import sys, time

@@ -63,6 +63,19 @@ def test_integers_come_back(browser: tuple[BrowserRuntime, BrowserEngine], tmp_p
     np.testing.assert_array_equal(found["rows"][0, 1], [10, 11])
 
 
+def test_many_shards_load(tmp_path: Path) -> None:
+    runtime = BROWSERS[0]
+    require(runtime)
+    graph = image_net(channels=640)
+    path = export(graph, tmp_path / "m.tfjs")
+    assert len(list(path.glob("*.bin"))) > 6
+    inputs = {"image": np.ones((1, 12, 12, 3), np.float32)}
+    engine = runtime.start()
+    found = open_session(engine, path, engine.mount(path)).run(inputs)
+    engine.close()
+    np.testing.assert_allclose(found["class"], evaluate(graph, inputs, wide=True)["class"], atol=1e-5)
+
+
 def test_an_error_in_the_page_is_reported(browser: tuple[BrowserRuntime, BrowserEngine], tmp_path: Path) -> None:
     _, engine = browser
     path = export(integers(), tmp_path / "m.tfjs")
