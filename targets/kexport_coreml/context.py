@@ -15,11 +15,13 @@ from kexport.ir.types import DType
 from kexport.ops.broadcast import broadcast_shapes
 from kexport_coreml.dtypes import NAMES, computed
 from kexport_coreml.extents import Extents
-from kexport_coreml.refs import Call, Constant, Program, Ref, identifier
+from kexport_coreml.refs import Call, Constant, Packed, Program, Ref, identifier
 from kexport_coreml.signatures import Signature, signature
 
 SHARED_ELEMENTS = 64
 """Constants that emitters make are shared if they have at most this many elements."""
+PACKED_ELEMENTS = 1024
+"""From here on integers that fit into 8 bits are stored so. Before iOS 18 weight files hold no wider ones at all."""
 
 
 class Context:
@@ -213,8 +215,31 @@ class Context:
         shape = tuple(data.shape if shape is None else shape)
         if dtype is DType.I32:
             self._check_range(data)
+        stored = self._bytes(data) if dtype is not DType.BOOL else None
+        if stored is not None:
+            return self._packed(data, stored, dtype, shape, name)
         key = (data.__array_interface__["data"], data.strides, data.dtype, shape, dtype)
         return self._store(key, data, dtype, shape, name)
+
+    def _bytes(self, data: Array) -> DType | None:
+        """The type of 8 bits that holds all of many integers; since iOS 16 they can be stored so."""
+        if data.dtype.kind not in "iu" or data.size < PACKED_ELEMENTS or self.ios < 16:
+            return None
+        low, high = int(data.min()), int(data.max())
+        if low >= -128 and high <= 127:
+            return DType.I8
+        return DType.U8 if low >= 0 and high <= 255 else None
+
+    def _packed(self, data: Array, stored: DType, dtype: DType, shape: tuple[int, ...], name: str) -> Ref:
+        unpacked = dtype if dtype.is_float else DType.F32
+        key = ("packed", data.__array_interface__["data"], data.strides, data.dtype, shape)
+        if (key, unpacked) not in self._shared:
+            ref = Ref(self.unique(identifier(name or f"{self._origin}/const")), unpacked, shape, True)
+            self.program.steps.append(Packed(ref, data, stored))
+            self._shared[key, unpacked] = ref
+        if (key, dtype) not in self._shared:
+            self._shared[key, dtype] = self.cast(self._shared[key, unpacked], dtype)
+        return self._shared[key, dtype]
 
     def _check_range(self, data: Array) -> None:
         limits = np.iinfo(np.int32)

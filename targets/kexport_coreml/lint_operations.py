@@ -47,6 +47,11 @@ def check_operation(scope: Scope, operation: Any) -> Iterator[str]:
         yield from _check_constant(scope, operation)
         return
     signature = find_signature(kind, scope.ios)
+    if signature is not None and kind.startswith("constexpr_") and not operation.inputs:
+        yield from (f"{where}: {kind}: {p}" for p in _check_attributes(scope, operation, signature))
+        for value in operation.outputs:
+            yield from scope.define(value, constant=True)
+        return
     if signature is None:
         yield f"{where}: there is no operation {kind!r} for iOS {scope.ios}"
     else:
@@ -79,6 +84,20 @@ def _check_value(scope: Scope, name: str, value: Any, type: Type) -> Iterator[st
         yield f"it holds {elements.size} elements, its type {type} has {type.numel}"
     else:
         scope.elements[name] = elements
+
+
+def _check_attributes(scope: Scope, operation: Any, signature: Signature) -> Iterator[str]:
+    """Compressed constants have their parameters as attributes."""
+    missing = [p for p in signature.required() if p not in operation.attributes]
+    if missing:
+        yield f"required parameters are missing: {', '.join(missing)}"
+    for name, value in operation.attributes.items():
+        parameter, type = signature.inputs.get(name), type_of(value.type)
+        if parameter is None or type is None or type.dtype is None:
+            continue
+        if parameter.dtypes and NAMES.get(type.dtype) not in parameter.dtypes:
+            yield f"{name} is {type}, not one of {', '.join(parameter.dtypes)}"
+        yield from _check_value(scope, f"{operation.outputs[0].name}.{name}", value, type)
 
 
 def _check_inputs(scope: Scope, operation: Any, signature: Signature) -> Iterator[str]:

@@ -44,10 +44,22 @@ class Constant:
 
 
 @dataclass
+class Packed:
+    """A `constexpr_affine_dequantize` operation: floats that are stored as integers of 8 bits."""
+
+    ref: Ref
+    data: Array
+    stored: DType
+
+
+Step = Call | Constant | Packed
+
+
+@dataclass
 class Program:
     """The operations in order."""
 
-    steps: list[Call | Constant] = field(default_factory=list["Call | Constant"])
+    steps: list[Step] = field(default_factory=list[Step])
 
 
 def identifier(name: str) -> str:

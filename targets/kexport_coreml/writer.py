@@ -17,7 +17,7 @@ from kexport.ir.types import DType
 from kexport_coreml.blob import Weight, entry_offsets, write_blob
 from kexport_coreml.dtypes import CODES
 from kexport_coreml.emission import Emission
-from kexport_coreml.refs import Call, Constant, Program
+from kexport_coreml.refs import Call, Constant, Packed, Program
 from kexport_coreml.signatures import OPSETS
 
 DATA = Path("Data")
@@ -54,13 +54,19 @@ def main_block(model: Any) -> Any:
 
 
 def _add_steps(block: Any, program: Program, ios: int) -> list[Weight]:
-    stored = [s for s in program.steps if isinstance(s, Constant) and _in_blob(s, ios)]
-    weights = [Weight(s.data, s.ref.dtype) for s in stored if not isinstance(s.data, str)]
+    stored = [s for s in program.steps if isinstance(s, Packed) or (isinstance(s, Constant) and _in_blob(s, ios))]
+    weights = [
+        Weight(s.data, s.stored if isinstance(s, Packed) else s.ref.dtype)
+        for s in stored
+        if not isinstance(s.data, str)
+    ]
     offsets = {s.ref.name: offset for s, offset in zip(stored, entry_offsets(weights), strict=True)}
     for step in program.steps:
         operation = block.operations.add()
         if isinstance(step, Call):
             _add_call(operation, step)
+        elif isinstance(step, Packed):
+            _add_packed(operation, step, offsets[step.ref.name])
         else:
             _add_constant(operation, step, offsets.get(step.ref.name))
     return weights
@@ -90,9 +96,26 @@ def _add_constant(operation: Any, constant: Constant, offset: int | None) -> Non
     if offset is None:
         set_immediate(value, constant.data, ref.dtype, ref.shape)
     else:
-        set_type(value.type, ref.dtype, ref.shape)
-        value.blobFileValue.fileName, value.blobFileValue.offset = _BLOB_NAME, offset
+        _point(value, ref.dtype, ref.shape, offset)
     set_type(operation.outputs.add(name=ref.name).type, ref.dtype, ref.shape)
+
+
+def _add_packed(operation: Any, packed: Packed, offset: int) -> None:
+    """Parameters of these operations are attributes, before iOS 18."""
+    ref = packed.ref
+    operation.type = "constexpr_affine_dequantize"
+    set_immediate(operation.attributes["name"], ref.name, DType.STRING)
+    _point(operation.attributes["quantized_data"], packed.stored, ref.shape, offset)
+    set_immediate(operation.attributes["zero_point"], np.zeros(()), packed.stored)
+    set_immediate(operation.attributes["scale"], np.ones(()), ref.dtype)
+    set_immediate(operation.attributes["axis"], np.zeros(()), DType.I32)
+    set_type(operation.outputs.add(name=ref.name).type, ref.dtype, ref.shape)
+
+
+def _point(value: Any, dtype: DType, shape: Sequence[Any], offset: int) -> None:
+    """Fill a `Value` with a place in the weight file."""
+    set_type(value.type, dtype, shape)
+    value.blobFileValue.fileName, value.blobFileValue.offset = _BLOB_NAME, offset
 
 
 def set_type(message: Any, dtype: DType, shape: Sequence[Any]) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from kexport import ops
 from kexport.errors import EmitError
-from kexport.ir.types import DType
+from kexport.ir.graph import Graph
+from kexport.ir.types import DType, TensorType
 from kexport_coreml import TARGET
 from kexport_coreml.lint import lint
 from kexport_coreml.reader import read_model
@@ -184,6 +187,24 @@ def test_faults_are_found(fault: Callable[[Any], None], path: Path) -> None:
     assert any(FAULTS[fault] in line for line in found), found
     with pytest.raises(EmitError, match="the package is not valid"):
         TARGET.validate(path)
+
+
+def test_faults_in_packed_constants(tmp_path: Path) -> None:
+    graph = Graph()
+    ids = graph.input("ids", TensorType(DType.I32, (3,)))
+    table = graph.constant(np.arange(2048, dtype=np.int32).reshape(64, 32) % 100)
+    graph.output("y", graph.add(ops.Gather(0), table, ids).output)
+    path = export(graph, tmp_path / "m.mlpackage")
+
+    def spoil(model: Any) -> None:
+        packed = operation(model, "constexpr_affine_dequantize")
+        del packed.attributes["axis"]
+        packed.attributes["quantized_data"].blobFileValue.offset = 4
+        packed.attributes["scale"].type.tensorType.dataType = 23
+
+    found = change(path, spoil)
+    for wanted in ("parameters are missing: axis", "no weight at offset 4", "scale is i32[], not one of fp16, fp32"):
+        assert any(wanted in line for line in found), found
 
 
 def weights(path: Path) -> Path:

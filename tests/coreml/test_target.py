@@ -12,6 +12,7 @@ import kexport.ops
 from kexport import ops
 from kexport.errors import ConfigError, EmitError, UnsupportedError
 from kexport.ir.dim import symbol
+from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import OPS
 from kexport.ir.types import DType, TensorType
@@ -21,6 +22,7 @@ from kexport_coreml.dtypes import CODES, NAMES
 from kexport_coreml.legalize import DECOMPOSED
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_model
+from kexport_coreml.runtime import load_with_coremltools
 from kexport_coreml.signatures import MAY_LACK, OPSETS, find_signature
 from tests.coreml.helper import export, kinds, run
 from tests.coreml.registry import DATA, read_registry
@@ -127,6 +129,28 @@ def test_large_integers_are_refused(tmp_path: Path) -> None:
     graph.output("y", graph.add(ops.Add(), x, graph.constant(np.int64([1 << 40])), origin="net/hash").output)
     with pytest.raises(EmitError, match="net/hash: a constant does not fit into int32"):
         export(graph, tmp_path / "m.mlpackage")
+
+
+@pytest.mark.parametrize("deployment", ["ios15", "ios16", "ios18"])
+@pytest.mark.parametrize(("low", "high"), [(-128, 127), (0, 255), (-300, 300)])
+def test_many_small_integers_are_stored_in_a_byte_each(deployment: str, low: int, high: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    graph = Graph()
+    ids = graph.input("ids", TensorType(DType.I32, (3,)))
+    table = rng.integers(low, high, (64, 32), endpoint=True).astype(np.int32)
+    rows = graph.add(ops.Gather(0), graph.constant(table, "table"), ids).output
+    weights = graph.constant(rng.integers(low, high, (32, 64), endpoint=True).astype(np.int16), "weights")
+    product = graph.add(ops.MatMul(), rows, graph.add(ops.Cast(DType.I32), weights).output).output
+    graph.output("y", product)
+    graph.output("z", graph.add(ops.Cast(DType.F32), weights).output)
+    path = export(graph, tmp_path / "m.mlpackage", deployment=deployment)
+    inputs = {"ids": np.int32([5, 0, 63])}
+    want = evaluate(graph, inputs)
+    for name, found in run(path, inputs).items():
+        np.testing.assert_array_equal(found, want[name])
+    packed = high - low < 256 and deployment != "ios15"
+    assert kinds(path)["constexpr_affine_dequantize"] == (2 if packed else 0)
+    load_with_coremltools(path)
 
 
 def test_types_and_ranks_that_core_ml_lacks_are_refused_by_layer_path(tmp_path: Path) -> None:
