@@ -1,4 +1,8 @@
-"""How numbers are held: all in float64, all in float32, or rounded to float16 where the program says so."""
+"""How numbers are held: all in float64, all in float32, or rounded to float16 where the program says so.
+
+Rounding happens between operations. Inside one, sums are kept in float32, as the published kernels do; a device that
+keeps them in float16 may overflow where no overflow is recorded here.
+"""
 
 from __future__ import annotations
 

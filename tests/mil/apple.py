@@ -32,6 +32,7 @@ SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 SAMPLES = 3
+HALF = re.compile("fp16|float16")
 MODE = re.compile(r"\b(?:mode|op_name)=(\w+)")
 KINDS = ("passed", "failed", "excluded", "skipped by Apple", "nothing to compare")
 
@@ -58,6 +59,7 @@ class Plugin:
         """Puts the evaluator in Core ML's place before the tests are imported."""
         install(self.watch)
 
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keeps the sample, and sets aside what is excluded."""
         kept = sampled(items) if self._sample else list(items)
@@ -70,6 +72,11 @@ class Plugin:
         items[:] = [i for i in kept if not excluded(i.nodeid)]
         gc.collect()
         gc.freeze()  # every conversion collects garbage, which would walk all collected tests and TensorFlow again
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that cannot be imported fails."""
+        if report.failed:
+            self._note(report.nodeid, "failed", str(report.longrepr)[-3000:])
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Starts the account of one test."""
@@ -105,19 +112,29 @@ class Plugin:
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Three of the tests of every function, spread evenly over its parameters, and one of every mode it has."""
+    """Three of the tests of every function, spread evenly over its parameters, and one of every mode it has.
+
+    Two of three are in float32 throughout, if there are any: Apple's tolerance for float16 is wide.
+    """
     functions: dict[str, list[pytest.Item]] = {}
     for item in items:
         functions.setdefault(item.nodeid.split("[")[0], []).append(item)
     chosen = []
     for group in functions.values():
-        picked = spread(group, SAMPLES)
+        picked = _preferred(group, SAMPLES)
         modes: dict[str, list[pytest.Item]] = {}
         for item in group:
             modes.setdefault(" ".join(MODE.findall(item.nodeid)), []).append(item)
         seen = {" ".join(MODE.findall(item.nodeid)) for item in picked}
-        chosen += picked + [spread(rest, 1)[0] for mode, rest in modes.items() if mode not in seen]
+        chosen += picked + [_preferred(rest, 1)[0] for mode, rest in modes.items() if mode not in seen]
     return chosen
+
+
+def _preferred(group: list[pytest.Item], count: int) -> list[pytest.Item]:
+    full = [i for i in group if not HALF.search(i.nodeid)]
+    half = [i for i in group if HALF.search(i.nodeid)]
+    strict = min(len(full), max(count - count // SAMPLES, count - len(half)))
+    return spread(full, strict) + spread(half, count - strict)
 
 
 def spread(group: list[pytest.Item], count: int) -> list[pytest.Item]:

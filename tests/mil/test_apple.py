@@ -78,6 +78,12 @@ def test_the_sample_takes_three_of_a_function() -> None:
     assert [i.nodeid for i in sampled(items)] == ["a.py::f[16]", "a.py::f[50]", "a.py::f[83]", "a.py::g"]
 
 
+def test_the_sample_prefers_float32() -> None:
+    found: list[Any] = [Item(f"a.py::f[{p}-{n}]") for n in range(10) for p in ("fp16", "fp32")]
+    assert sorted(i.nodeid[8:12] for i in sampled(found)) == ["fp16", "fp32", "fp32"]
+    assert len(sampled(found[::2])) == 3
+
+
 def test_the_sample_takes_every_mode() -> None:
     modes = ["mode=sin"] * 50 + ["mode=cos"] + ["mode=tan"] * 50
     found: list[Any] = [Item(f"a.py::f[{m}-{n}]") for n, m in enumerate(modes)]
