@@ -122,6 +122,12 @@ def test_pools_with_explicit_padding(kind: Any, shape: Any) -> None:
     assert_same_meaning(_single(kind((3, 3), (2, 2), ((1, 0), (2, 1))), shape), _input(2, 6, 7, 3), 1e-7)
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("kind", [ops.MaxPool, ops.AvgPool])
+def test_pools_of_one_pixel(kind: Any, padding: str) -> None:
+    assert_same_meaning(_single(kind((1, 1), (2, 3), padding), (BATCH, 6, 7, 3)), _input(2, 6, 7, 3))
+
+
 def test_what_is_not_negative_is_padded_with_zeros() -> None:
     graph = Graph()
     x = graph.add(ops.Relu(), graph.input("x", TensorType(DType.F32, (BATCH, 6, 6, 3)))).output

@@ -105,6 +105,7 @@ FORMS = {
     "gelu": (ops.Gelu(True), (BATCH, 5), (), {"GELU": 1}),
     "prelu": (ops.Prelu(), (BATCH, 5, 5, 4), ((5, 4),), {"PRELU": 1}),
     "log softmax": (ops.LogSoftmax(), (BATCH, 5), (), {"REDUCE_MAX": 1, "SUB": 2, "EXP": 1, "SUM": 1, "LOG": 1}),
+    "every other pixel": (ops.MaxPool((1, 1), (2, 2), "valid"), (BATCH, 8, 8, 4), (), {"DEPTHWISE_CONV_2D": 1}),
     "3-D max pool": (
         ops.MaxPool((2, 2, 2), (2, 2, 2), "same"), (BATCH, 4, 6, 6, 3), (), {"RESHAPE": 3, "MAX_POOL_2D": 2}
     ),

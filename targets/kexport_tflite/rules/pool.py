@@ -19,6 +19,19 @@ from kexport.rewrite.match import nonnegative
 from kexport.rewrite.rule import Replacement
 
 
+@rule(Pool)
+def pick_pixels(node: Node, rewriter: Rewriter) -> Replacement:
+    """Windows of one pixel: a depthwise convolution with ones, since XNNPACK refuses such pools."""
+    op, (x,), channels = node.op, node.inputs, node.output.type.shape[-1]
+    assert isinstance(op, Pool)
+    if op.window != (1, 1) or not isinstance(op.padding, str) or x.type.dtype is not DType.F32:
+        return None
+    if not isinstance(channels, int):
+        return None
+    ones = rewriter.constant(np.ones((1, 1, channels, 1), np.float32))
+    return rewriter.add(ops.DepthwiseConv(op.strides, "valid", (1, 1)), x, ones)
+
+
 @rule(ops.MaxPool)
 def pad_max(node: Node, rewriter: Rewriter) -> Replacement:
     """Explicit padding with what never wins: zeros beside numbers that are not negative, else the least number."""
@@ -92,4 +105,4 @@ def pool_integers(node: Node, rewriter: Rewriter) -> Replacement:
     return found
 
 
-POOL_RULES = (pool_integers, pool_twice, pad_max, pad_mean)
+POOL_RULES = (pool_integers, pick_pixels, pool_twice, pad_max, pad_mean)
