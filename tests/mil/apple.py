@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from tests.mil.exclusions import excluded
+from tests.mil.exclusions import excluded, unused
 from tests.mil.stand_in import Watch, install
 
 SETTINGS = {
@@ -48,11 +48,12 @@ def tests_folder() -> Path:
 class Plugin:
     """Chooses the tests and keeps account of them."""
 
-    def __init__(self, sample: bool, mode: str, share: tuple[int, int], log: Path | None):
+    def __init__(self, sample: bool, word: str, mode: str, share: tuple[int, int], log: Path | None):
         self.watch = Watch(mode)
         self._log = log
         self.results: list[dict[str, Any]] = []
         self._sample = sample
+        self._word = word
         self._share = share
 
     def pytest_configure(self) -> None:
@@ -62,6 +63,9 @@ class Plugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keeps the sample, and sets aside what is excluded."""
+        if not self._word:
+            for exclusion in unused([i.nodeid for i in items]):
+                self._note(exclusion.pattern, "failed", "no test needs this exclusion any more")
         kept = sampled(items) if self._sample else list(items)
         part, parts = self._share
         kept = kept[part::parts]
@@ -150,7 +154,7 @@ def run(
     os.environ.update(SETTINGS)
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    plugin = Plugin(sample, mode, share, log)
+    plugin = Plugin(sample, word, mode, share, log)
     arguments = [str(tests_folder()), "-p", "no:cacheprovider", "-p", "no:terminal", "-W", "ignore"]
     arguments += ["-c", os.devnull, "--rootdir", str(tests_folder()), "-k", word]
     pytest.main(arguments, plugins=[plugin])
