@@ -35,6 +35,16 @@ def test_chunks_are_the_array(shape: tuple[int, ...], dtype: DType) -> None:
     assert b"".join(chunks(data, dtype)) == np.ascontiguousarray(data).astype(dtype.numpy).tobytes()
 
 
+def test_float16_is_rounded_as_numpy_does() -> None:
+    bits = np.random.default_rng(0).integers(0, 1 << 32, 200_000).astype(np.uint32)
+    ties = (np.arange(-4100, 4100, dtype=np.float32) / 2) * np.float32(2**-24)
+    edges = np.float32([0, -0.0, 6.1e-5, -6.1e-5, 2**-14, 65504, 65519, 65520, np.inf, -np.inf])
+    for data in (bits.view(np.float32), ties, edges):
+        data = data[~np.isnan(data)]
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(b"".join(chunks(data, DType.F16)), data.astype(np.float16).tobytes())
+
+
 def test_no_second_copy_of_a_weight_is_in_memory(tmp_path: Path) -> None:
     data = np.ones((2048, 4096), np.float32)
     weights = [Weight(data.T, DType.F16), Weight(data.reshape(32, 64, 4096).transpose(2, 0, 1), DType.F32)]
