@@ -86,6 +86,7 @@ def _leave(e: Context, graph: Graph, names: list[str]) -> list[Ref]:
         if isinstance(step, Call):
             step.inputs = {k: [rename.get(n, n) for n in v] for k, v in step.inputs.items()}
             step.outputs = [r._replace(name=rename.get(r.name, r.name)) for r in step.outputs]
+    e.program.prune(r.name for r in found)
     return found
 
 

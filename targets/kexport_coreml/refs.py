@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +61,20 @@ class Program:
     """The operations in order."""
 
     steps: list[Step] = field(default_factory=list[Step])
+
+    def prune(self, results: Iterable[str]) -> None:
+        """Drop what no result needs: weights in another order than the one that an emitter chose in the end."""
+        needed, kept = set(results), list[Step]()
+        for step in reversed(self.steps):
+            made = {ref.name for ref in step.outputs} if isinstance(step, Call) else {step.ref.name}
+            if made & needed:
+                kept.append(step)
+                needed.update(n for names in _operands(step) for n in names)
+        self.steps = kept[::-1]
+
+
+def _operands(step: Step) -> Iterable[list[str]]:
+    return step.inputs.values() if isinstance(step, Call) else ()
 
 
 def identifier(name: str) -> str:

@@ -24,7 +24,7 @@ from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_model
 from kexport_coreml.runtime import load_with_coremltools
 from kexport_coreml.signatures import MAY_LACK, OPSETS, find_signature
-from tests.coreml.helper import export, kinds, run
+from tests.coreml.helper import export, kinds, operations, run
 from tests.coreml.registry import DATA, read_registry
 from tests.onnx import nets
 
@@ -64,6 +64,18 @@ def test_same_bytes(tmp_path: Path) -> None:
     ]  # fmt: skip
     for file in files:
         assert (first / file).read_bytes() == (second / file).read_bytes()
+
+
+def test_every_weight_is_stored_once(tmp_path: Path) -> None:
+    """Behind a flattened convolution the rows of a dense layer are permuted; the first order is not kept."""
+    net = nets.Net(4, 4, channels=8)
+    weight = np.random.default_rng(0).standard_normal((4 * 4 * 8, 32)).astype(np.float32)
+    flat = net.add(ops.Reshape((nets.BATCH, 4 * 4 * 8)), net.conv(net.x, 8))
+    path = export(net.done(net.add(ops.Dense(), flat, net.graph.constant(weight, "w"))), tmp_path / "net.mlpackage")
+    blob = path / "Data/com.apple.CoreML/weights/weight.bin"
+    assert weight.nbytes < blob.stat().st_size < 2 * weight.nbytes
+    read = {name for o in operations(path) for v in o.inputs.values() for a in v.arguments for name in [a.name]}
+    assert {o.outputs[0].name for o in operations(path) if o.type == "const"} <= read
 
 
 @pytest.mark.parametrize("ios", OPSETS)
