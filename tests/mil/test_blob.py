@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ from kexport_mil.blob import WeightFile
 from kexport_mil.dtypes import BY_NAME
 
 
+LIBRARY = "coremltools.libmilstoragepython"
+
+
 @pytest.fixture(scope="module")
 def storage() -> Any:
-    """coremltools' compiled blob library, without coremltools."""
-    package = importlib.util.find_spec("coremltools")
-    assert package is not None
-    assert package.origin is not None
-    library = Path(package.origin).parent / "libmilstoragepython.so"
-    spec = importlib.util.spec_from_file_location("libmilstoragepython", library)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """coremltools' compiled blob library, without coremltools, under the name by which that would find it loaded."""
+    if LIBRARY not in sys.modules:
+        package = importlib.util.find_spec("coremltools")
+        assert package is not None
+        assert package.origin is not None
+        spec = importlib.util.spec_from_file_location(LIBRARY, Path(package.origin).parent / "libmilstoragepython.so")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[LIBRARY] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[LIBRARY])
+    return sys.modules[LIBRARY]
 
 
 WHOLE = {
