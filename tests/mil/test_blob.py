@@ -15,7 +15,6 @@ from kexport.errors import VerifyError
 from kexport_mil.blob import WeightFile
 from kexport_mil.dtypes import BY_NAME
 
-
 LIBRARY = "coremltools.libmilstoragepython"
 
 
