@@ -112,7 +112,7 @@ def schema() -> Any:
     return schema_py_generated
 
 
-def _pack(model: Model, inline: bool) -> bytes:
+def _pack(model: Model, inline: bool) -> bytearray:
     """The flatbuffer with placeholders for the weights."""
     import flatbuffers
 

@@ -1,4 +1,4 @@
-"""Small models around one layer each, where the stock TF Lite converter's default output is slow."""
+"""Small models of one layer or a few, where the stock TF Lite converter's default output is slow."""
 
 from __future__ import annotations
 
@@ -6,29 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 
-def _image(make: Callable[[Any], Any], size: int = 32, channels: int = 64) -> Callable[[], Any]:
-    """A model of `make(layers)`, between two ordinary convolutions."""
-
-    def build() -> Any:
-        import keras
-        from keras import layers
-
-        x = inputs = keras.Input((size, size, channels))
-        x = layers.Conv2D(channels, 1, activation="relu")(x)
-        x = make(layers)(x)
-        return keras.Model(inputs, layers.Conv2D(8, 1)(x))
-
-    return build
+def _image(make: Callable[[Any], list[Any]], size: int = 64, channels: int = 64) -> Callable[[], Any]:
+    """A model of the layers that `make(layers)` gives, on images."""
+    return _chain(make, (size, size, channels))
 
 
 def _sequence(make: Callable[[Any], list[Any]], length: int = 128, channels: int = 64) -> Callable[[], Any]:
-    """A model of the layers that `make(layers)` gives."""
+    """A model of the layers that `make(layers)` gives, on sequences."""
+    return _chain(make, (length, channels))
 
+
+def _chain(make: Callable[[Any], list[Any]], shape: tuple[int, ...]) -> Callable[[], Any]:
     def build() -> Any:
         import keras
         from keras import layers
 
-        x = inputs = keras.Input((length, channels))
+        x = inputs = keras.Input(shape)
         for layer in make(layers):
             x = layer(x)
         return keras.Model(inputs, x)
@@ -53,10 +46,13 @@ def _encoder() -> Any:
 
 
 PATTERNS: dict[str, Callable[[], Any]] = {
-    "dilated conv": _image(lambda k: k.Conv2D(64, 3, padding="same", dilation_rate=2, activation="relu")),
-    "dilated depthwise": _image(lambda k: k.DepthwiseConv2D(3, padding="same", dilation_rate=2, activation="relu")),
-    "transposed conv": _image(lambda k: k.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")),
-    "nearest upsampling": _image(lambda k: k.UpSampling2D(2, interpolation="nearest")),
+    "dilated conv": _image(lambda k: [k.Conv2D(64, 3, padding="same", dilation_rate=2, activation="relu")]),
+    "dilated depthwise": _image(lambda k: [k.DepthwiseConv2D(3, padding="same", dilation_rate=2, activation="relu")]),
+    "transposed conv": _image(lambda k: [k.Conv2DTranspose(32, 3, strides=2, padding="same", activation="relu")]),
+    "nearest upsampling": _image(lambda k: [k.UpSampling2D(2, interpolation="nearest")], 16, 256),
+    "upsampling in a net": _image(
+        lambda k: [k.Conv2D(64, 1, activation="relu"), k.UpSampling2D(2, interpolation="nearest"), k.Conv2D(8, 1)]
+    ),
     "3-D dense": _sequence(lambda k: [k.Dense(128, activation="relu"), k.Dense(128, activation="relu"), k.Dense(64)]),
     "causal conv1d": _sequence(
         lambda k: [k.Conv1D(64, 3, padding="causal", dilation_rate=d, activation="relu") for d in (1, 2, 4)]

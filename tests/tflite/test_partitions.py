@@ -94,7 +94,6 @@ FORMS = {
         {"PAD": 1, "CONV_2D": 1, "DEPTH_TO_SPACE": 1},
     ),
     "softmax of another axis": (ops.Softmax(1), (BATCH, 5, 8), (), {"TRANSPOSE": 2, "SOFTMAX": 1}),
-    "nearest twice as large": (ops.Resize((8, 12)), (BATCH, 4, 6, 3), (), {"RESHAPE": 2, "MUL": 1}),
     "bilinear": (ops.Resize((7, 5), "bilinear"), (BATCH, 4, 6, 3), (), {"RESIZE_BILINEAR": 1}),
     "slice": (ops.Slice((0, 1, 2), (BATCH, 4, 7), (1, 1, 1)), (BATCH, 5, 8), (), {"STRIDED_SLICE": 1}),
     "split of six": (ops.Split(-1, (2,) * 4), (BATCH, 5, 8), (), {"SPLIT": 1}),
@@ -127,6 +126,18 @@ def _split(op: ops.Split, shape: tuple[Dim, ...]) -> Graph:
     for i, piece in enumerate(graph.add(op, graph.input("x", TensorType(DType.F32, shape))).outputs):
         graph.output(f"y{i}", piece)
     return graph
+
+
+def test_nearest_upsampling_inside_a_net_and_at_its_end(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (BATCH, 4, 6, 3)))
+    y = graph.add(ops.Resize((8, 12)), x).output
+    graph.output("y", graph.add(ops.Exp(), y).output)
+    path = export(graph, tmp_path / "inside.tflite")
+    assert operators(path) == {"RESHAPE": 2, "MUL": 1, "EXP": 1}
+    assert partitions(path) == (1, Counter())
+    alone = export(_single(ops.Resize((8, 12)), (BATCH, 4, 6, 3)), tmp_path / "end.tflite")
+    assert operators(alone) == {"RESIZE_NEAREST_NEIGHBOR": 1}
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(5, 1), (6, 2), (27, 8)])

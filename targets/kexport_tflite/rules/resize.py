@@ -45,14 +45,17 @@ def _weights(op: ops.Resize, x: Value, size: int, out: int) -> np.ndarray[tuple[
 
 @rule(ops.Resize)
 def repeat_pixels(node: Node, rewriter: Rewriter) -> Replacement:
-    """Whole times as many pixels: rows and columns times ones, which XNNPACK takes; the resize operator it refuses."""
+    """Whole times as many pixels inside a net: rows and columns times ones, which XNNPACK takes.
+
+    It refuses the resize operator, which is faster alone, where nothing after it is in XNNPACK's hands.
+    """
     op, (x,) = node.op, node.inputs
     assert isinstance(op, ops.Resize)
     batch, height, width, channels = x.type.shape
     sizes = (height, width, channels, *op.size)
     if op.method != "nearest" or x.type.dtype is not DType.F32 or any(isinstance(d, SymDim) for d in sizes):
         return None
-    if op.size[0] % height or op.size[1] % width:
+    if op.size[0] % height or op.size[1] % width or rewriter.graph.is_output(node.output):
         return None
     times = (1, 1, op.size[0] // height, 1, op.size[1] // width, 1)
     apart = rewriter.add(ops.Reshape((batch, height, 1, width, 1, channels)), x)
