@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from kexport.errors import EmitError
+from kexport.errors import EmitError, GraphError
 from kexport.ir.contract import Contract
+from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType
 from kexport_tflite.emit import EMIT
@@ -14,6 +15,7 @@ from kexport_tflite.emit.context import Context
 from kexport_tflite.model import Model, Signature
 
 SIGNATURE = "serving_default"
+_MAX_EXPONENT = 11
 CONTRACT = "kexport.contract"
 """The metadata entry that holds the contract as JSON."""
 
@@ -26,7 +28,7 @@ def emit(graph: Graph, contract: Contract, *, half_weights: bool = False) -> Mod
     """
     _require_ends(graph, contract)
     model = Model(description="kexport")
-    context = Context(model, graph, half_weights=half_weights)
+    context = Context(model, graph, half_weights=half_weights, sizes=default_sizes(graph))
     inputs = {v.name: context.declare(v, v.name) for v in graph.inputs}
     context.finish(graph.inputs)
     outputs, copies = _declare_outputs(context, graph)
@@ -41,6 +43,27 @@ def emit(graph: Graph, contract: Contract, *, half_weights: bool = False) -> Mod
     model.signatures.append(Signature(SIGNATURE, 0, inputs, outputs))
     model.add_metadata(CONTRACT, json.dumps(contract.to_json(), separators=(",", ":")).encode())
     return model
+
+
+def default_sizes(graph: Graph) -> dict[str, Dim]:
+    """Sizes of the symbols that a file is loaded with, before anyone resizes it: 1 for the batch, and for others the
+    least power of two at which every window fits.
+    """
+    symbols = graph.symbols()
+    batch = {str(v.type.shape[0]) for v in graph.inputs if v.type.rank}
+    for exponent in range(_MAX_EXPONENT):
+        sizes: dict[str, Dim] = {s: 1 if s in batch else 1 << exponent for s in sorted(symbols)}
+        if not symbols - batch or _fits(graph, sizes):
+            return sizes
+    return dict.fromkeys(sorted(symbols), 1)
+
+
+def _fits(graph: Graph, sizes: Mapping[str, Dim]) -> bool:
+    try:
+        graph.bind(sizes)
+    except GraphError:
+        return False
+    return True
 
 
 def _declare_outputs(context: Context, graph: Graph) -> tuple[dict[str, int], Sequence[tuple[Value, int]]]:

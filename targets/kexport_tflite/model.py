@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.ir.dim import Dim
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
 
@@ -45,7 +46,7 @@ class Content:
 
 @dataclass
 class Tensor:
-    """A tensor of a subgraph. A dynamic dim is 1 in `shape` and -1 in `signature`, which is None without any."""
+    """A tensor. `shape` has default sizes for dynamic dims, `signature` has -1 for them; it is None without any."""
 
     name: str
     dtype: DType
@@ -59,11 +60,12 @@ class Tensor:
         return self.signature or self.shape
 
     @staticmethod
-    def of(name: str, type: TensorType, buffer: int = 0) -> Tensor:
-        """The tensor for a value of this type."""
+    def of(name: str, type: TensorType, buffer: int = 0, sizes: Mapping[str, Dim] | None = None) -> Tensor:
+        """The tensor for a value of this type; `sizes` are the defaults of symbols, 1 where they leave any."""
         dims = tuple(d if isinstance(d, int) else -1 for d in type.shape)
-        shape = tuple(1 if d < 0 else d for d in dims)
-        return Tensor(name, type.dtype, shape, None if dims == shape else dims, buffer)
+        bound = type.bind(sizes or {}).shape
+        shape = tuple(d if isinstance(d, int) else 1 for d in bound)
+        return Tensor(name, type.dtype, shape, dims if -1 in dims else None, buffer)
 
 
 @dataclass

@@ -34,7 +34,8 @@ class InterpreterSession(Session):
         self._interpreter = interpreter
         runner = interpreter._get_full_signature_list()[SIGNATURE]
         self._inputs: dict[str, int] = dict(runner["inputs"])
-        self._outputs: dict[str, int] = dict(runner["outputs"])
+        names = {index: name for name, index in runner["outputs"].items()}  # in alphabetical order
+        self._outputs = {names[d["index"]]: d["index"] for d in interpreter.get_output_details()}
         self._shapes = {d["index"]: tuple(d["shape"]) for d in interpreter.get_input_details()}
         self._allocated = False
 

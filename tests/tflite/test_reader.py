@@ -147,3 +147,19 @@ def test_a_damaged_contract_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'{"inputs":[{', b'{"inputs":[['))
     with pytest.raises(EmitError, match="the contract in the metadata is damaged"):
         read_contract(path)
+
+
+def test_default_sizes_fit_every_window(tmp_path: Path) -> None:
+    """A file must load before it is resized: CompiledModel plans memory at once."""
+    graph = Graph()
+    size = symbol("size")
+    x = graph.input("x", TensorType(DType.F32, (BATCH, size, size, 3)))
+    y = graph.add(ops.MaxPool((5, 5), (2, 2), "valid"), graph.add(ops.MaxPool((5, 5), (2, 2), "valid"), x).output)
+    graph.output("y", y.output)
+    path = export(graph, tmp_path / "model.tflite")
+    model = schema().ModelT.InitFromObj(schema().Model.GetRootAs(path.read_bytes(), 0))
+    shapes = [t.shape.tolist() for t in model.subgraphs[0].tensors]
+    assert shapes == [[1, 16, 16, 3], [1, 1, 1, 3], [1, 6, 6, 3]]
+    inputs = {"x": np.random.default_rng(0).normal(size=(2, 20, 20, 3)).astype(np.float32)}
+    for runtime in RUNTIMES.values():
+        assert runtime.load(path).run(inputs)["y"].shape == (2, 2, 2, 3)

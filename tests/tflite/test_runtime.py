@@ -85,6 +85,16 @@ def test_what_reference_kernels_lack_runs_on_the_others(tmp_path: Path) -> None:
     assert_matches(RUNTIMES["litert-reference"].load(path).run(inputs), evaluate(graph, inputs, wide=True))
 
 
+@pytest.mark.parametrize("engine", RUNTIMES)
+def test_outputs_come_in_the_order_of_the_contract(engine: str, tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (BATCH, 2)))
+    for name, op in (("zeta", ops.Exp()), ("alpha", ops.Abs()), ("mid", ops.Neg())):
+        graph.output(name, graph.add(op, x).output)
+    session = RUNTIMES[engine].load(export(graph, tmp_path / "model.tflite"))
+    assert list(session.run({"x": np.ones((1, 2), np.float32)})) == ["zeta", "alpha", "mid"]
+
+
 def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {r.version() for r in RUNTIMES.values()} == {runtime.version("ai-edge-litert")}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,10 @@ _HALF_MAX = float(np.finfo(np.float16).max)
 class Context:
     """One subgraph under construction."""
 
-    def __init__(self, model: Model, graph: Graph, *, half_weights: bool = False):
-        self.model, self.graph, self.half_weights = model, graph, half_weights
+    def __init__(
+        self, model: Model, graph: Graph, *, half_weights: bool = False, sizes: Mapping[str, Dim] | None = None
+    ):
+        self.model, self.graph, self.half_weights, self.sizes = model, graph, half_weights, sizes or {}
         self.subgraph = Subgraph(graph.name)
         model.subgraphs.append(self.subgraph)
         self.origin = ""
@@ -209,7 +211,7 @@ class Context:
     # --- inner parts
 
     def _add(self, name: str, type: TensorType, buffer: int = 0) -> int:
-        self.subgraph.tensors.append(Tensor.of(self._unique(name or "tensor"), type, buffer))
+        self.subgraph.tensors.append(Tensor.of(self._unique(name or "tensor"), type, buffer, self.sizes))
         return len(self.subgraph.tensors) - 1
 
     def _unique(self, name: str) -> str:
