@@ -49,16 +49,20 @@ def _dtype(node: Node) -> str | None:
     return _STRANGERS[bad.pop()] if bad else None
 
 
-def _kernel(node: Node) -> str | None:
-    if isinstance(node.op, ops.ConvTranspose) and weights_of(node.inputs[1]) is None:
-        return "its kernel is computed; a transposed convolution needs a constant one"
+def _computed(node: Node) -> str | None:
+    """Forms that rules make of constants only."""
+    op = node.op
+    if isinstance(op, ops.ConvTranspose) and (node.inputs[0].type.rank != 5 or op.groups != 1):
+        return "a transposed convolution whose kernel, bias or padding is computed"
+    if isinstance(op, ops.ConvTranspose) and weights_of(node.inputs[1]) is None:
+        return "a transposed convolution whose kernel is computed"
+    if node.inputs and node.inputs[0].type.rank == 5 and (isinstance(op, ops.DepthwiseConv) or _is_grouped(op)):
+        return "groups over three axes whose kernel or bias is computed"
     return None
 
 
-def _transposed(node: Node) -> str | None:
-    if isinstance(node.op, ops.ConvTranspose) and node.inputs[0].type.rank != 5:
-        return "its padding depends on the input size"
-    return None
+def _is_grouped(op: Op) -> bool:
+    return isinstance(op, ops.Conv) and op.groups != 1
 
 
 def _resize(node: Node) -> str | None:
@@ -76,7 +80,7 @@ def _scatter(node: Node) -> str | None:
     return None
 
 
-LIMITS: tuple[Limit, ...] = (_dtype, _rank, _kernel, _transposed, _resize, _scatter)
+LIMITS: tuple[Limit, ...] = (_dtype, _rank, _computed, _resize, _scatter)
 
 
 def reason_against(node: Node) -> str | None:

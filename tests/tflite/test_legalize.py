@@ -202,13 +202,34 @@ def test_reasons(name: str) -> None:
     assert len(e.value.items) == 1
 
 
-def test_a_computed_transposed_kernel_is_refused() -> None:
+TRANSPOSED = "a transposed convolution whose kernel, bias or padding is computed"
+GROUPS = "groups over three axes whose kernel or bias is computed"
+COMPUTED = {
+    "kernel": (ops.ConvTranspose((2, 2), "same", None, (1, 1)), (1, 4, 4, 2), [(3, 3, 2, 2)], TRANSPOSED),
+    "bias": (ops.ConvTranspose((2, 2), "same", None, (1, 1)), (1, 4, 4, 2), [(3, 3, 2, 2), (2,)], TRANSPOSED),
+    "3-D kernel": (
+        ops.ConvTranspose((1,) * 3, "same", None, (1,) * 3), (1, 4, 4, 4, 2), [(3, 3, 3, 2, 2)],
+        "a transposed convolution whose kernel is computed",
+    ),
+    "groups": (ops.Conv((1,) * 3, "same", (1,) * 3, 2), (1, 4, 4, 4, 4), [(2, 2, 2, 2, 4)], GROUPS),
+    "depthwise": (ops.DepthwiseConv((1,) * 3, "same", (1,) * 3), (1, 4, 4, 4, 2), [(2, 2, 2, 2, 1)], GROUPS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_computed_weights_are_refused_where_rules_need_constants(name: str) -> None:
+    op, shape, weights, reason = COMPUTED[name]
     graph = Graph()
-    x = graph.input("x", TensorType(DType.F32, (1, 4, 4, 2)))
-    k = graph.input("k", TensorType(DType.F32, (3, 3, 2, 2)))
-    graph.output("y", graph.add(ops.ConvTranspose((2, 2), "same", None, (1, 1)), x, k, origin="up").output)
-    with pytest.raises(UnsupportedError, match="up: conv_transpose: its kernel is computed"):
+    values = [graph.input(f"v{i}", TensorType(DType.F32, s)) for i, s in enumerate([shape, *weights])]
+    graph.output("y", graph.add(op, *values, origin="up").output)
+    with pytest.raises(UnsupportedError, match=f"up: {op.name}: {reason}"):
         legalized(graph)
+
+
+def test_a_crop_that_depends_on_the_image_is_refused() -> None:
+    op = ops.ConvTranspose((2, 2), ((H // 8, 0), (0, 0)), None, (1, 1))
+    with pytest.raises(UnsupportedError, match=TRANSPOSED):
+        legalized(_single(op, (BATCH, H, 8, 2), (3, 3, 2, 2)))
 
 
 def test_scattering_the_greatest_into_a_dynamic_size_is_refused() -> None:
