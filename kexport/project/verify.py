@@ -68,7 +68,7 @@ def _choose(models: Mapping[str, ModelEntry], folder: Path, name: str | None, pa
         name = owners[0] if owners else None
     if name is None and len(models) == 1:
         return next(iter(models.values()))
-    if name not in models:
+    if name is None or name not in models:
         hint = f"models: {', '.join(models) or 'none'}; choose one with --name"
         what = f"there is no model {name!r} here" if name else f"the folder holds {len(models)} models"
         raise ConfigError(what, where=str(folder), hint=hint)
