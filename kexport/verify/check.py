@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,15 @@ from kexport.ir.op import Array
 from kexport.target import Runtime, Target
 from kexport.verify.agreement import contract_problems
 from kexport.verify.compare import is_float
+from kexport.verify.host import host
 from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
 from kexport.verify.record import capture_problems
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
 from kexport.verify.status import Status, Verdict
 
+RunArtifact = Callable[..., RunResult]
+"""Runs an artifact on batches, as `runner.run_artifact` does and with its arguments."""
 SATURATED = 1e-6
 """How near to 0 or 1 every value of a saturated output lies."""
 
@@ -47,6 +49,11 @@ class Check:
     """Extra runs, for timing."""
     target: str | None = None
     """How a new process finds the target, `module:attribute`; None for its name."""
+    unchanged: bool = False
+    """Whether the artifact is known, by its hash, to be the file that was validated when it was exported. Only such a
+    one is run where the packages that check its format are missing."""
+    run: RunArtifact | None = None
+    """How artifacts are run; None for in a process of their own."""
 
 
 def check_artifact(path: Path, target: Target, reference: Reference, check: Check = Check()) -> list[Verdict]:
@@ -78,8 +85,9 @@ def _fault_before_running(path: Path, target: Target, reference: Reference, chec
         return "capture disagrees with Keras: " + "; ".join(problems)
     contract = check.contract or reference.contract
     try:
-        target.validate(path)
-        problems = contract_problems(contract, target.read_contract(path))
+        if not _unread(target, check):
+            target.validate(path)
+            problems = contract_problems(contract, target.read_contract(path))
     except KexportError as e:
         return f"not valid: {e.what}"
     except Exception as e:  # noqa: BLE001  a parser may raise anything on a damaged file
@@ -89,10 +97,16 @@ def _fault_before_running(path: Path, target: Target, reference: Reference, chec
     return "" if fitting(reference, contract) else "no batch of the reference fits the artifact's fixed sizes"
 
 
+def _unread(target: Target, check: Check) -> list[str]:
+    """Why the artifact is not read back here, as the packages for that are missing; empty if it is."""
+    missing = target.missing() if check.unchanged else []
+    return [f"its format was checked at export, not here, where {', '.join(missing)} is missing"] if missing else []
+
+
 def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check) -> Verdict:
     contract = check.contract or reference.contract
     recordings = fitting(reference, contract)
-    result = run_artifact(
+    result = (check.run or run_artifact)(
         path, check.target or target.name, runtime, [r.batch.inputs for r in recordings],
         timeout=check.timeout, threads=check.threads, repeats=check.repeats,
     )  # fmt: skip
@@ -108,7 +122,8 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
         return _verdict(path, target, runtime, Status.FAILED, reason, result, checks, [r for r, _ in pairs])
     passed, reason = overall(checks, reference.contract)
     good = Status.SIMULATED if runtime.simulated else Status.VERIFIED
-    reason = "; ".join([reason, *_weaknesses(contract, recordings)]) if passed else reason
+    notes = [*_unread(target, check), *([result.note] if result.note else [])]
+    reason = "; ".join([reason, *notes, *_weaknesses(contract, recordings)]) if passed else reason
     return _verdict(path, target, runtime, good if passed else Status.FAILED, reason, result, checks, recordings)
 
 
@@ -126,8 +141,8 @@ def _verdict(
         artifact=path.name,
         target=target.name,
         runtime=runtime.name if runtime else "",
-        version=runtime.version() if runtime else None,
-        host=f"{platform.system()} {platform.machine()}",
+        version=(result and result.version) or (runtime.version() if runtime else None),
+        host=(result and result.host) or host(),
         device=runtime.device if runtime else "",
         status=status,
         reason=reason,

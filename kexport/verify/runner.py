@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kexport.errors import KexportError, NotApplicable
 from kexport.ir.op import Array
 from kexport.target import Runtime
+from kexport.verify import worker
 from kexport.verify.process import last_words, run_module, signal_name
 from kexport.verify.tensors import load_tensors, save_tensors
 from kexport.verify.worker import Job
 
 TIMEOUT = 300.0
 """Seconds for loading and all batches together."""
+WORKER = "kexport.verify.worker"
+IN_PROCESS = "run in the verifying process, without a time limit"
+"""What a verdict says where no process could be started."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,12 @@ class RunResult:
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     """`load`, `first` and `best` run, as far as it came."""
     peak_bytes: int = 0
+    note: str = ""
+    """What is to be said of a good result too."""
+    host: str = ""
+    """Where it ran, if not on this machine."""
+    version: str = ""
+    """The version of the engine there, if not on this machine."""
 
     @property
     def ok(self) -> bool:
@@ -58,6 +72,45 @@ def run_artifact(
         threads: passed to the runtime.
         repeats: extra runs of the last batch, for timing.
     """
+    return _run(partial(run_module, WORKER, timeout=timeout), path, target, runtime, batches, timeout, threads, repeats)
+
+
+def run_here(
+    path: Path,
+    target: str,
+    runtime: Runtime,
+    batches: Sequence[Mapping[str, Array]],
+    *,
+    timeout: float = TIMEOUT,
+    threads: int = 1,
+    repeats: int = 0,
+) -> RunResult:
+    """Like `run_artifact`, in this process, for systems that start no others: without a time limit, and a crash of the
+    engine ends us.
+    """
+    result = _run(worker.main, path, target, runtime, batches, timeout, threads, repeats)
+    return dataclasses.replace(result, note=IN_PROCESS)
+
+
+def can_start_processes() -> bool:
+    """Whether this Python can start another one; under an emulator of user programs it cannot."""
+    try:
+        command = [sys.executable, "-S", "-c", ""]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def _run(
+    work: Callable[[Path], int | None],
+    path: Path,
+    target: str,
+    runtime: Runtime,
+    batches: Sequence[Mapping[str, Array]],
+    timeout: float,
+    threads: int,
+    repeats: int,
+) -> RunResult:
     if runtime.version() is None:
         return RunResult("missing", f"{runtime.name} is not installed: {runtime.how_to_install}")
     with tempfile.TemporaryDirectory(prefix="kexport-") as name:
@@ -66,7 +119,7 @@ def run_artifact(
         (folder / "job.json").write_text(json.dumps(asdict(job)))
         for i, inputs in enumerate(batches):
             save_tensors(folder / f"in-{i}.safetensors", inputs, {})
-        code = run_module("kexport.verify.worker", folder, timeout)
+        code = work(folder)
         return _result(folder, code, len(batches), timeout)
 
 

@@ -18,6 +18,7 @@ from kexport.verify.batches import make_batches
 from kexport.verify.check import Check, check_artifact, fitting
 from kexport.verify.record import record
 from kexport.verify.reference_file import Reference, load_reference, save_reference
+from kexport.verify.runner import IN_PROCESS, RunResult, run_here
 from kexport.verify.status import Status, Verdict, exit_code, overall_status, worst_verdict
 from tests.verify import toy
 from tests.verify.toy import FEATURES
@@ -216,3 +217,25 @@ A, B = "a:f32[batch,3]", "b:i32[batch]"
 def test_contracts(actual: tuple[str, ...], problem: str | None) -> None:
     found = contract_problems(Contract(ports(A, B), ()), Contract(ports(*actual), ()))
     assert found == ([problem] if problem else [])
+
+
+def test_an_unchanged_file_is_run_where_its_checker_is_missing(
+    artifact: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toy.ToyTarget, "missing", lambda self: ["toychecker"])
+    monkeypatch.setattr(toy.ToyTarget, "validate", lambda self, path: __import__("toychecker"))
+    (verdict,) = check(artifact, reference, "good", unchanged=True)
+    assert verdict.status is Status.VERIFIED
+    assert "its format was checked at export, not here, where toychecker is missing" in verdict.reason
+    (verdict,) = check(artifact, reference, "good")
+    assert verdict.status is Status.FAILED
+    assert "cannot be read back: ModuleNotFoundError" in verdict.reason
+
+
+def test_where_and_how_it_ran_is_told(artifact: Path, reference: Reference) -> None:
+    def elsewhere(*args: object, **options: object) -> RunResult:
+        return dataclasses.replace(run_here(*args, **options), host="a phone", version="9")  # type: ignore[arg-type]
+
+    (verdict,) = check(artifact, reference, "good", run=elsewhere)
+    assert (verdict.host, verdict.version, verdict.status) == ("a phone", "9", Status.VERIFIED)
+    assert IN_PROCESS in verdict.reason

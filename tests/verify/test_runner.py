@@ -13,8 +13,8 @@ import pytest
 
 from kexport.errors import ConfigError
 from kexport.target import Runtime
-from kexport.verify import process
-from kexport.verify.runner import RunResult, run_artifact
+from kexport.verify import host, process
+from kexport.verify.runner import IN_PROCESS, RunResult, can_start_processes, run_artifact, run_here
 from kexport.verify.worker import find_runtime, load_target, main
 from tests.verify import toy
 
@@ -125,3 +125,30 @@ def test_peak_memory_is_this_process_own() -> None:
     hog = bytearray(400 << 20)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(hog) > int(done.stdout) > 100 << 20
+
+
+def test_without_a_process_the_outputs_are_the_same(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = find_runtime(toy.TARGET, "good")
+    expected = run(artifact, "good").outputs
+    monkeypatch.setattr("kexport.verify.runner.run_module", None)
+    result = run_here(artifact, toy.SPEC, good, INPUTS)
+    assert (result.status, result.note) == ("ok", IN_PROCESS)
+    assert all(np.array_equal(a[k], b[k]) for a, b in zip(result.outputs, expected, strict=True) for k in b)
+    refused = run_here(artifact, toy.SPEC, find_runtime(toy.TARGET, "raise"), INPUTS)
+    assert (refused.status, refused.message) == ("error", "RuntimeError: the engine refuses op 7 (phase: run 0)")
+
+
+def test_whether_processes_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_start_processes()
+    foreign = tmp_path / "python"
+    foreign.write_bytes(b"\x7fELF of another machine")
+    foreign.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(foreign))
+    assert not can_start_processes()
+
+
+def test_a_board_says_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "_MODEL", tmp_path / "model")
+    system = host.host()
+    (tmp_path / "model").write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
+    assert host.host() == f"Raspberry Pi 4 Model B Rev 1.4, {system}"
