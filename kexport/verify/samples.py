@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from kexport.errors import ConfigError, GraphError
 from kexport.ir.contract import Contract, Port
@@ -16,6 +14,7 @@ from kexport.ir.dim import is_symbol
 from kexport.ir.evaluator import bind_inputs
 from kexport.ir.op import Array
 from kexport.verify.batches import Batch
+from kexport.verify.safetensors_file import read_file
 
 ROWS = 8
 """Samples per batch where the batch is dynamic."""
@@ -52,13 +51,13 @@ def load_samples(path: Path, contract: Contract, limit: int = LIMIT) -> list[Bat
 def _read(file: Path, contract: Contract) -> Mapping[str, Array]:
     try:
         if file.suffix == ".safetensors":
-            return safetensors.numpy.load_file(file)
+            return read_file(file)[0]
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return dict.fromkeys([contract.inputs[0].name], loaded)
         with loaded:
             return {k: loaded[k] for k in loaded.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, safetensors.SafetensorError) as e:
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as e:
         raise ConfigError(f"the samples cannot be read: {e}", where=str(file)) from e
 
 

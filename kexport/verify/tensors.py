@@ -6,23 +6,22 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.verify.plain import canonical_json
+from kexport.verify.safetensors_file import read_file, write_file
 
 KEY = "kexport"
 """The one metadata entry: safetensors keeps several in no fixed order."""
 _STORED: dict[DType, Any] = {DType.BF16: np.float32, DType.I4: np.int8, DType.U4: np.uint8}
-"""Types that the safetensors package for numpy does not store -> a type that holds their values."""
+"""Types that NumPy alone does not have -> a type that holds their values."""
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
@@ -36,8 +35,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str
     dtypes = {name: str(DType.of(tensors[name].dtype)) for name in stored}
     header = canonical_json({"dtypes": dtypes, "sha256": _digest(stored), "metadata": metadata})
     try:
-        _write_whole(path, lambda temporary: safetensors.numpy.save_file(stored, temporary, {KEY: header}))
-    except (OSError, safetensors.SafetensorError) as e:
+        _write_whole(path, stored, header)
+    except OSError as e:
         raise VerifyError(f"cannot write: {e}", where=str(path)) from e
 
 
@@ -48,15 +47,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         VerifyError: no file, a truncated or foreign file, content that does not fit its hash.
     """
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})[KEY])
-            stored = {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  not a dict
+        stored, strings = read_file(path)
+        header = json.loads(strings[KEY])
         dtypes, metadata, digest = header["dtypes"], header["metadata"], header["sha256"]
     except FileNotFoundError:
         raise VerifyError("there is no such file", where=str(path)) from None
     except KeyError as e:
         raise VerifyError(f"not a file of kexport: {e} is missing", where=str(path)) from e
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as e:
+    except (OSError, ValueError, TypeError) as e:
         raise VerifyError(f"truncated or damaged: {e}", where=str(path), hint="record it again") from e
     if sorted(stored) != sorted(dtypes) or _digest(stored) != digest:
         raise VerifyError("the content does not fit its hash", where=str(path), hint="record it again")
@@ -81,16 +79,16 @@ def _digest(stored: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+def _write_whole(path: Path, stored: Mapping[str, Array], header: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
     try:
-        with os.fdopen(handle, "rb") as file:
+        with os.fdopen(handle, "wb") as file:
             os.fchmod(handle, 0o644)
-            write(temporary)
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+            write_file(file, stored, {KEY: header})
+            file.flush()
+            os.fsync(handle)
+        os.replace(name, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
         raise

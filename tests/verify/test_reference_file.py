@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ml_dtypes
 import numpy as np
@@ -62,11 +62,11 @@ def test_same_reference_same_bytes(reference: Reference, saved: Path, tmp_path: 
 def test_a_failed_write_leaves_the_old_file(reference: Reference, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = saved.read_bytes()
 
-    def full(tensors: Any, path: Path, metadata: Any) -> None:
-        Path(path).write_bytes(b"half")
+    def full(file: BinaryIO, tensors: Any, metadata: Any) -> None:
+        file.write(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(safetensors.numpy, "save_file", full)
+    monkeypatch.setattr("kexport.verify.tensors.write_file", full)
     with pytest.raises(VerifyError, match="cannot write: no space left"):
         save_reference(reference, saved)
     assert saved.read_bytes() == before
