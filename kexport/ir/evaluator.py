@@ -62,6 +62,11 @@ def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]
     return sizes
 
 
+def run_body(body: Graph, arrays: Sequence[Array], sizes: Mapping[str, Dim] | None = None) -> list[Array]:
+    """The results of a loop body or branch on arrays, one per input; `sizes` are those of the graph around it."""
+    return _run(body, arrays, sizes or {}, wide=False)
+
+
 def _run(
     graph: Graph, arrays: Sequence[Array], outer: Mapping[str, Dim], wide: bool, observe: Observer | None = None
 ) -> list[Array]:

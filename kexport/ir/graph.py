@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -189,6 +189,10 @@ class Graph:
         node.inputs[index].uses.pop(Use(node, index), None)
         node.inputs = (*node.inputs[:index], value, *node.inputs[index + 1 :])
         value.uses[Use(node, index)] = None
+
+    def keep_outputs(self, names: Collection[str]) -> None:
+        """Drop all outputs but these; their order stays."""
+        self._outputs = [o for o in self._outputs if o.name in names]
 
     def erase(self, node: Node) -> None:
         """Remove a node.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kexport.ops.activation import (
     ACTIVATIONS,
+    GATE_ACTIVATIONS,
     Celu,
     Clip,
     Elu,
@@ -54,6 +55,11 @@ from kexport.ops.binary import (
 )
 from kexport.ops.broadcast import (
     DimConflict,
+)
+from kexport.ops.control import (
+    If,
+    Scan,
+    While,
 )
 from kexport.ops.conv import (
     Conv,
@@ -132,6 +138,11 @@ from kexport.ops.pool import (
     AvgPool,
     MaxPool,
 )
+from kexport.ops.recurrent import (
+    Gru,
+    Lstm,
+    SimpleRnn,
+)
 from kexport.ops.reduce import (
     ArgMax,
     ArgMin,
@@ -153,16 +164,17 @@ from kexport.ops.resize import (
 )
 
 __all__ = [
-    "ACTIVATIONS", "Abs", "Acos", "Acosh", "Add", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan", "Atan2", "Atanh",
-    "AvgPool", "BatchNorm", "BitAnd", "BitNot", "BitOr", "BitXor", "BroadcastTo", "Cast", "Ceil", "Celu", "Clip",
-    "Concat", "Conv", "ConvTranspose", "Cos", "Cosh", "CumProd", "CumSum", "Dense", "DepthToSpace", "DepthwiseConv",
-    "DimConflict", "Dims", "Div", "Elu", "Equal", "Erf", "Exp", "Expm1", "Floor", "FloorDiv", "Full", "Gather",
-    "GatherNd", "Gelu", "Greater", "GreaterEqual", "GroupNorm", "HardSigmoid", "HardSilu", "Iota", "IsFinite",
-    "IsInf", "IsNan", "LayerNorm", "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogSoftmax", "LogicalAnd",
-    "LogicalNot", "LogicalOr", "LogicalXor", "MatMul", "MaxPool", "Maximum", "Minimum", "Mish", "Mod", "Mul", "Neg",
-    "NotEqual", "OneHot", "Pad", "Pow", "Prelu", "Reciprocal", "ReduceAll", "ReduceAny", "ReduceMax", "ReduceMean",
-    "ReduceMin", "ReduceProd", "ReduceSum", "Relu", "Relu6", "Reshape", "Resize", "Reverse", "RmsNorm", "Round",
-    "Rsqrt", "ScatterNd", "Select", "Selu", "ShiftLeft", "ShiftRight", "Sigmoid", "Sign", "Silu", "Sin", "Sinh",
-    "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Split", "Sqrt", "Square", "SquaredDifference",
-    "Sub", "Tan", "Tanh", "Threshold", "Tile", "TopK", "Transpose", "apply_activation",
+    "ACTIVATIONS", "GATE_ACTIVATIONS", "Abs", "Acos", "Acosh", "Add", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan",
+    "Atan2", "Atanh", "AvgPool", "BatchNorm", "BitAnd", "BitNot", "BitOr", "BitXor", "BroadcastTo", "Cast", "Ceil",
+    "Celu", "Clip", "Concat", "Conv", "ConvTranspose", "Cos", "Cosh", "CumProd", "CumSum", "Dense", "DepthToSpace",
+    "DepthwiseConv", "DimConflict", "Dims", "Div", "Elu", "Equal", "Erf", "Exp", "Expm1", "Floor", "FloorDiv", "Full",
+    "Gather", "GatherNd", "Gelu", "Greater", "GreaterEqual", "GroupNorm", "Gru", "HardSigmoid", "HardSilu", "If",
+    "Iota", "IsFinite", "IsInf", "IsNan", "LayerNorm", "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogSoftmax",
+    "LogicalAnd", "LogicalNot", "LogicalOr", "LogicalXor", "Lstm", "MatMul", "MaxPool", "Maximum", "Minimum", "Mish",
+    "Mod", "Mul", "Neg", "NotEqual", "OneHot", "Pad", "Pow", "Prelu", "Reciprocal", "ReduceAll", "ReduceAny",
+    "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Relu", "Relu6", "Reshape", "Resize",
+    "Reverse", "RmsNorm", "Round", "Rsqrt", "Scan", "ScatterNd", "Select", "Selu", "ShiftLeft", "ShiftRight",
+    "Sigmoid", "Sign", "Silu", "SimpleRnn", "Sin", "Sinh", "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth",
+    "Split", "Sqrt", "Square", "SquaredDifference", "Sub", "Tan", "Tanh", "Threshold", "Tile", "TopK", "Transpose",
+    "While", "apply_activation",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -203,12 +204,18 @@ ACTIVATIONS: dict[str, Unary] = {op.name: op for op in (Relu(), Relu6(), Elu(), 
 """What the `activation` attribute of other ops may name."""
 
 
-def check_activation(name: str | None) -> None:
-    """Require None or a key of `ACTIVATIONS`."""
+GATE_ACTIVATIONS: dict[str, Unary] = ACTIVATIONS | {
+    op.name: op for op in (HardSigmoid(), Softplus(), Softsign(), Silu(), Selu(), HardSilu(), Mish())
+}
+"""What the attributes `activation` and `recurrent_activation` of recurrent ops may name."""
+
+
+def check_activation(name: str | None, known: Mapping[str, Unary] = ACTIVATIONS) -> None:
+    """Require None or a key of `known`."""
     if name is not None:
-        check.one_of(name, tuple(ACTIVATIONS), "activation")
+        check.one_of(name, tuple(known), "activation")
 
 
 def apply_activation(name: str | None, x: Array) -> Array:
     """The activation called `name` of x; x itself for None."""
-    return x if name is None else ACTIVATIONS[name].evaluate(x)
+    return x if name is None else GATE_ACTIVATIONS[name].evaluate(x)

@@ -33,6 +33,10 @@ class Term:
             return number
         return Term(self.rewriter, self.rewriter.constant(np.asarray(number, self.type.dtype.numpy)))
 
+    def zeros(self) -> Term:
+        """Zeros of the type of this term."""
+        return Term(self.rewriter, self.rewriter.add(ops.Full(self.type.shape, 0, self.type.dtype)))
+
     def cast(self, dtype: DType) -> Term:
         """This term as another element type."""
         return self if self.type.dtype == dtype else self.of(ops.Cast(dtype))

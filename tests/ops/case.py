@@ -11,7 +11,7 @@ import numpy as np
 
 from kexport.ir.dim import Dim, substitute, symbol, symbols
 from kexport.ir.graph import Graph
-from kexport.ir.op import Array, Op, infer
+from kexport.ir.op import Array, Op, RegionOp, infer
 from kexport.ir.types import DType, TensorType
 
 BATCH, LENGTH = symbol("batch"), symbol("length")
@@ -52,7 +52,9 @@ class Case:
 
     @property
     def has_floats(self) -> bool:
-        """Whether the float of the run makes a difference."""
+        """Whether the float of the run makes a difference. Bodies of loops and branches hold float32 as written."""
+        if isinstance(self.op, RegionOp):
+            return False
         attributes = self.op.attributes().values()
         floats = [a for a in attributes if isinstance(a, DType) and a.is_float]
         return bool(floats) or any(o.dtype is None for o in self.operands)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.ops import cases_activation, cases_binary, cases_conv, cases_elementwise, cases_layout, cases_reduce
+from tests.ops import (
+    cases_activation,
+    cases_binary,
+    cases_control,
+    cases_conv,
+    cases_elementwise,
+    cases_layout,
+    cases_recurrent,
+    cases_reduce,
+)
 from tests.ops.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -12,4 +21,6 @@ CASES: tuple[Case, ...] = (
     *cases_conv.CASES,
     *cases_reduce.CASES,
     *cases_layout.CASES,
+    *cases_recurrent.CASES,
+    *cases_control.CASES,
 )

@@ -9,7 +9,7 @@ from kexport import ops
 from kexport.errors import GraphError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
-from kexport.ir.op import Array, Op
+from kexport.ir.op import Array, Op, RegionOp
 from kexport.ir.types import DType, TensorType
 from kexport.ir.verifier import verify_graph
 from kexport.passes.decompose import DECOMPOSE, RULES, decompose
@@ -65,6 +65,8 @@ def check(case: Case, rule: Rule, log: Log) -> list[Graph]:
     wide, narrow = COARSE.get(type(case.op), (WIDE, NARROW))
     done = []
     for dtype, tolerance in ((DType.F64, wide), (DType.F32, narrow)):
+        if dtype is DType.F64 and isinstance(case.op, RegionOp):
+            continue  # its bodies hold float32
         graph, inputs = graph_of(case, dtype)
         before = evaluate(graph, inputs, wide=True)
         RulePass("test", (rule,)).run(graph, log)
@@ -141,7 +143,7 @@ def test_explicit_padding_as_a_pad(case: Case):
         assert all(isinstance(p, str) for p in paddings)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if "activation" in c.op.attributes()], ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [c for c in CASES if isinstance(c.op, fused_activation.ops)], ids=lambda c: c.id)
 def test_fused_activations_come_apart(case: Case):
     for graph in check(case, fused_activation, Log()):
         assert all(n.op.attributes().get("activation") is None for n in graph.nodes)

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from kexport.errors import GraphError
 from kexport.ir.op import Op
-from kexport.passes.decompose import activation, binary, convolution, elementwise, layout, norm, product, reduce
+from kexport.passes.decompose import (
+    activation,
+    binary,
+    control,
+    convolution,
+    elementwise,
+    layout,
+    norm,
+    product,
+    recurrent,
+    reduce,
+)
 from kexport.rewrite import Rule, RulePass
 
 RULES: tuple[Rule, ...] = (
     *activation.RULES,
     *binary.RULES,
+    *control.RULES,
     *convolution.RULES,
     *elementwise.RULES,
     *layout.RULES,
     *norm.RULES,
     *product.RULES,
+    *recurrent.RULES,
     *reduce.RULES,
 )
 DECOMPOSE: dict[type[Op], Rule] = {op: rule for rule in RULES for op in rule.ops}

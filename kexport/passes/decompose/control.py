@@ -1,0 +1,111 @@
+"""Scans as simpler loops: a while over dense tensors, or, where the length is small and fixed, no loop at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import Dim
+from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType, TensorType
+from kexport.rewrite import Rewriter, Rule, Skip, rule
+from kexport.rewrite.body import Body, inline
+from kexport.rewrite.term import Term
+
+_COUNTER = TensorType(DType.I32, ())
+
+
+def unroll_scans(longest: int) -> Rule:
+    """A rule that writes out scans of up to `longest` steps."""
+
+    def unroll_scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | Skip | None:
+        op: Any = node.op
+        length = op.length(*(v.type for v in node.inputs))
+        if not isinstance(length, int) or not 0 < length <= longest:
+            return Skip(f"{length} steps, {longest} would be written out")
+        state, sequences, others = op.parts(node.inputs)
+        slices = [_pieces(rewriter, s, op.axis, length) for s in sequences]
+        rows: dict[int, list[Value]] = {}
+        for t in reversed(range(length)) if op.reverse else range(length):
+            results = inline(rewriter, op.body, [*state, *(s[t] for s in slices), *others])
+            state, rows[t] = results[: op.carried], results[op.carried :]
+        stacks = [_stack(rewriter, column, op.axis) for column in zip(*(rows[t] for t in range(length)), strict=True)]
+        return (*state, *stacks)
+
+    return Rule("unroll_scan", (ops.Scan,), unroll_scan)
+
+
+@rule(ops.Scan)
+def scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
+    """A while that gathers the slice of each step and scatters its results into tensors made before."""
+    op: Any = node.op
+    state, sequences, others = op.parts(node.inputs)
+    length = op.length(*(v.type for v in node.inputs))
+    sequences = [_moved(rewriter, s, op.axis, 0) for s in sequences]
+    steps = [o.value.type for o in op.body.outputs][op.carried :]
+    stacks = [rewriter.add(ops.Full((length, *t.shape), 0, t.dtype)) for t in steps]
+    zero = rewriter.constant(np.int32(0))
+    operands = [zero, _count(rewriter, length), *state, *stacks, *sequences, *others]
+    loop = ops.While(_condition(operands, node.origin), _body(op, operands, node.origin))
+    results = rewriter.add_all(loop, *operands)[2:]
+    last, stacked = results[: op.carried], results[op.carried : op.carried + len(stacks)]
+    return (*last, *(_moved(rewriter, s, 0, op.axis) for s in stacked))
+
+
+def _condition(operands: Sequence[Value], origin: str) -> Any:
+    body = Body("more", origin)
+    i, n, *_ = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
+    return body.finish({"more": body.add(ops.Less(), i, n)})
+
+
+def _body(op: Any, operands: Sequence[Value], origin: str) -> Any:
+    body = Body("step", origin)
+    i, n, *rest = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
+    stacked = len(op.body.outputs) - op.carried
+    state, stacks = rest[: op.carried], rest[op.carried : op.carried + stacked]
+    sequences = rest[op.carried + stacked :][: op.sequences]
+    others = rest[op.carried + stacked + op.sequences :]
+    at = Term(body, n) - 1 - Term(body, i) if op.reverse else Term(body, i)
+    slices = [body.add(ops.Gather(0), s, at.value) for s in sequences]
+    results = inline(body, op.body, [*state, *slices, *others])
+    place = body.add(ops.Reshape((1, 1)), at.value)
+    written = [_write(body, s, place, r) for s, r in zip(stacks, results[op.carried :], strict=True)]
+    after = [(Term(body, i) + 1).value, n, *results[: op.carried], *written, *sequences, *others]
+    return body.finish({f"out_{k}": v for k, v in enumerate(after)})
+
+
+def _write(body: Body, stack: Value, place: Value, row: Value) -> Value:
+    return body.add(ops.ScatterNd("update"), stack, place, body.add(ops.Reshape((1, *row.type.shape)), row))
+
+
+def _count(rewriter: Rewriter, length: Dim) -> Value:
+    if isinstance(length, int):
+        return rewriter.constant(np.int32(length))
+    return rewriter.add(ops.Reshape(()), rewriter.add(ops.Dims((length,), DType.I32)))
+
+
+def _moved(rewriter: Rewriter, x: Value, source: int, target: int) -> Value:
+    """x with one axis moved."""
+    if source == target:
+        return x
+    perm = [a for a in range(x.type.rank) if a != source]
+    perm.insert(target, source)
+    return rewriter.add(ops.Transpose(tuple(perm)), x)
+
+
+def _pieces(rewriter: Rewriter, x: Value, axis: int, length: int) -> list[Value]:
+    shape = (*x.type.shape[:axis], *x.type.shape[axis + 1 :])
+    pieces = rewriter.add_all(ops.Split(axis, (1,) * length), x) if length > 1 else (x,)
+    return [rewriter.add(ops.Reshape(shape), p) for p in pieces]
+
+
+def _stack(rewriter: Rewriter, rows: Sequence[Value], axis: int) -> Value:
+    shape = rows[0].type.shape
+    wide = [rewriter.add(ops.Reshape((*shape[:axis], 1, *shape[axis:])), r) for r in rows]
+    return rewriter.add(ops.Concat(axis), *wide) if len(wide) > 1 else wide[0]
+
+
+RULES = (scan,)
