@@ -113,6 +113,15 @@ def size_text(size: int) -> str:
     return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
+def seconds_text(value: float | None) -> str:
+    """Seconds in the largest unit that leaves a number of at least 1; `-` where there is none."""
+    if value is None:
+        return "-"
+    unit, factor = next(((u, f) for u, f in (("s", 1.0), ("ms", 1e3)) if value * f >= 0.9995), ("µs", 1e6))
+    number = value * factor
+    return f"{number:.3g} {unit}" if number < 999.5 else f"{number:.0f} {unit}"
+
+
 def number_text(value: float | None, pattern: str) -> str:
     """A number by its pattern; `-` where there is none, `exact` for an infinite ratio."""
     if value is None:

@@ -46,6 +46,14 @@ def read_tolerances(values: Iterable[str]) -> dict[str, float] | None:
     return tolerances or None
 
 
+def read_numbers(option: str, value: str) -> list[int]:
+    """`1,2,4`: whole numbers above 0, each once."""
+    parts = [part.strip() for part in value.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigError(f"{value!r} is no list of numbers above 0", where=option, hint="for example 1,2")
+    return list(dict.fromkeys(map(int, parts)))
+
+
 def split_pair(option: str, value: str, example: str) -> tuple[str, str]:
     """`NAME=VALUE` in its two parts; ConfigError names the option and shows an example."""
     key, equals, text = (part.strip() for part in value.partition("="))

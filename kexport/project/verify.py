@@ -44,7 +44,7 @@ def verify(
     tell = progress or silent
     path = Path(dist)
     folder = find_folder(path)
-    entry = _choose(read_manifest(folder), folder, name, path)
+    entry = choose_model(read_manifest(folder), folder, name, path)
     recorded = _reference(entry, folder, reference)
     chosen = [a for a in entry.artifacts.values() if path == folder or (folder / a.path) == path]
     check = Check(contract=entry.contract, tolerances=tolerance, timeout=timeout, browser=browser)
@@ -62,7 +62,12 @@ def verify(
     return ExportReport(entry.name, entry.contract, tuple(reports))
 
 
-def _choose(models: Mapping[str, ModelEntry], folder: Path, name: str | None, path: Path) -> ModelEntry:
+def choose_model(models: Mapping[str, ModelEntry], folder: Path, name: str | None, path: Path) -> ModelEntry:
+    """The entry called `name`, the one that `path` belongs to, or the only one.
+
+    Raises:
+        ConfigError: no such model, or no way to tell.
+    """
     if name is None and path != folder:
         owners = [n for n, m in models.items() if any(folder / a.path == path for a in m.artifacts.values())]
         name = owners[0] if owners else None

@@ -1,7 +1,8 @@
-"""The peak memory of this process."""
+"""The peak memory of this process and of those it started."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,10 +15,14 @@ def peak_bytes() -> int:
     On Linux it is read from /proc: getrusage would start at the peak of the parent process.
     """
     try:
-        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+        return _high_water(_STATUS)
     except (OSError, StopIteration):
         return _from_usage()
+
+
+def _high_water(status: Path) -> int:
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def _from_usage() -> int:
@@ -27,3 +32,32 @@ def _from_usage() -> int:
         return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def family_peak_bytes() -> int:
+    """The largest resident sizes so far of this process and of those it started, added up."""
+    return peak_bytes() + sum(_peak_of(pid) for pid in _descendants(os.getpid()))
+
+
+def _descendants(root: int) -> list[int]:
+    """The processes below `root`; none where the system has no /proc."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, waiting = [], [root]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def _peak_of(pid: int) -> int:
+    try:
+        return _high_water(Path(f"/proc/{pid}/status"))
+    except (OSError, StopIteration):
+        return 0

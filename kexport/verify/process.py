@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 TAIL = 600
 """How many characters of a dead process' last words are kept."""
@@ -25,19 +26,33 @@ def run_module(
     The child imports from where this process does, and from `import_from`; what it prints goes to `folder/log`. `env`
     changes variables of the child alone.
     """
-    paths = os.pathsep.join([*(p for p in sys.path if p), *map(str, import_from)])
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, str(folder)], cwd=folder,
-            env={**os.environ, "PYTHONPATH": paths, **(env or {})},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+        process = start_module(module, folder, log, env=env, import_from=import_from)
         try:
             return process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
         finally:
-            _end_group(process)
+            end_group(process)
+
+
+def start_module(
+    module: str,
+    folder: Path,
+    log: IO[bytes],
+    *,
+    talk: bool = False,
+    env: Mapping[str, str] | None = None,
+    import_from: Sequence[Path] = (),
+) -> subprocess.Popen[bytes]:
+    """The process `python -m module folder`, whose output goes to `log`; with `talk` stdin and stdout are pipes."""
+    paths = os.pathsep.join([*(p for p in sys.path if p), *map(str, import_from)])
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(folder)], cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths, **(env or {})},
+        stdin=subprocess.PIPE if talk else subprocess.DEVNULL, stdout=subprocess.PIPE if talk else log, stderr=log,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def last_words(folder: Path) -> str:
@@ -54,7 +69,7 @@ def signal_name(code: int) -> str:
         return f"signal {-code}"
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """End the process and, where there are process groups, what it started."""
     try:
         if hasattr(os, "killpg"):

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from kexport.cli import render
-from kexport.cli.render import number_text, print_table, print_wide_table, size_text
+from kexport.cli.render import number_text, print_table, print_wide_table, seconds_text, size_text
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,22 @@ from kexport.cli.render import number_text, print_table, print_wide_table, size_
 )
 def test_sizes(size: int, text: str) -> None:
     assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0 µs"),
+        (2.5e-6, "2.5 µs"),
+        (0.9999e-3, "1 ms"),
+        (0.0123, "12.3 ms"),
+        (1.5, "1.5 s"),
+        (2e3, "2000 s"),
+    ],
+)
+def test_durations(value: float | None, text: str) -> None:
+    assert seconds_text(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "-"), (0.0, "0.0"), (131.42, "131.4"), (math.inf, "exact")])

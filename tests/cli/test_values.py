@@ -8,7 +8,7 @@ import pytest
 
 import kexport.target
 from kexport.cli.options import Field, kind_of, option_fields, read_options
-from kexport.cli.values import read_dims, read_targets, read_tolerances
+from kexport.cli.values import read_dims, read_numbers, read_targets, read_tolerances
 from kexport.errors import ConfigError
 from tests.cli.fakes import FakeOptions, FakeTarget
 
@@ -95,3 +95,14 @@ def test_option_fields_are_listed() -> None:
         Field("external", "yes|no", "no", "weights in a file of their own"),
         Field("note", "TEXT", "", ""),
     ]
+
+
+def test_numbers_of_threads() -> None:
+    assert read_numbers("--threads", "1, 4,1") == [1, 4]
+
+
+@pytest.mark.parametrize("value", ["", "0", "1,", "two", "-1", "1.5"])
+def test_wrong_numbers_of_threads(value: str) -> None:
+    with pytest.raises(ConfigError, match="is no list of numbers above 0") as e:
+        read_numbers("--threads", value)
+    assert (e.value.where, e.value.hint) == ("--threads", "for example 1,2")

@@ -1,0 +1,83 @@
+"""Loads an artifact once and runs it whenever it is told: `python -m kexport.verify.stopwatch JOB_FOLDER`.
+
+The folder is the worker's, with one batch. Each line on stdin is a number of runs, each line on stdout a JSON object:
+first what loading cost, then the seconds of the runs asked for, or an error, which ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kexport.target import Runtime, Session
+from kexport.verify.memory import family_peak_bytes
+from kexport.verify.tensors import load_tensors
+from kexport.verify.worker import Job, find_runtime, load_target
+
+WARM_RUNS = 3
+"""Runs before anything is measured, besides the first."""
+
+Answer = Callable[..., None]
+
+
+def main(folder: Path) -> int:
+    """Serve until stdin ends; 0 if no run failed."""
+    answer = _answers()
+    try:
+        job = Job(**json.loads((folder / "job.json").read_text()))
+        inputs, _ = load_tensors(folder / "in-0.safetensors")
+        session = _load(job, inputs, answer)
+        for line in sys.stdin:
+            _run(session, inputs)  # the caches are another process' by now
+            seconds = [_run(session, inputs) for _ in range(int(line))]
+            answer(seconds=seconds, peak_bytes=family_peak_bytes())
+    except Exception as e:  # noqa: BLE001  whatever an engine raises is the result
+        answer(error=f"{type(e).__name__}: {e}")
+        return 1
+    return 0
+
+
+def _load(job: Job, inputs: Mapping[str, Any], answer: Answer) -> Session:
+    """Load, warm up and answer. `start` is with the engine's own start, `load` a second time without."""
+    runtime = find_runtime(load_target(job.target), job.runtime)
+    start, session = _timed_load(runtime, job)
+    first = _run(session, inputs)
+    for _ in range(WARM_RUNS):
+        _run(session, inputs)
+    peak = family_peak_bytes()
+    load = None if runtime.on_request else _timed_load(runtime, job)[0]
+    answer(start=start, load=load, first=first, peak_bytes=peak)
+    return session
+
+
+def _timed_load(runtime: Runtime, job: Job) -> tuple[float, Session]:
+    start = time.perf_counter()
+    session = runtime.load(Path(job.artifact), job.threads)
+    return time.perf_counter() - start, session
+
+
+def _run(session: Session, inputs: Mapping[str, Any]) -> float:
+    start = time.perf_counter()
+    session.run(inputs)
+    return time.perf_counter() - start
+
+
+def _answers() -> Answer:
+    """A function that writes an object to what was stdout; what engines print goes to stderr from now on."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def answer(**facts: Any) -> None:
+        out.write(json.dumps(facts) + "\n")
+        out.flush()
+
+    return answer
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))
