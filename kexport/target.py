@@ -11,9 +11,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from kexport.errors import ConfigError, Unsupported, UnsupportedError
+from kexport.errors import ConfigError, NotApplicable, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
-from kexport.ir.graph import Graph, Node
+from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, Op
 
 GROUP = "kexport.targets"
@@ -104,6 +104,16 @@ class Runtime(ABC):
     def load(self, path: Path, threads: int = 1) -> Session:
         """Load an artifact. Called in a process of its own."""
 
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> Session:
+        """Load an artifact so that `run` gives inner tensors, by their names in the artifact, instead of its outputs.
+
+        Those that the artifact does not have are left out. Integers that stand for real numbers come as those numbers.
+
+        Raises:
+            NotApplicable: this engine does not show inner values.
+        """
+        raise NotApplicable(f"{self.name} does not show inner values")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -136,6 +146,13 @@ class Target(ABC):
 
         Files beside `path` whose names begin with its stem (external weights) belong to the artifact.
         """
+
+    def tensors(self, graph: Graph, contract: Contract, options: Any) -> dict[Value, str]:
+        """Which tensor of the artifact holds each value of a legalized graph, by the name that `Runtime.tap` takes.
+
+        Values that the artifact does not hold are left out, as are constants. The arguments are those of `write`.
+        """
+        return {}
 
     @abstractmethod
     def validate(self, path: Path) -> None:

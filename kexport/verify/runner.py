@@ -60,6 +60,7 @@ def run_artifact(
     timeout: float = TIMEOUT,
     threads: int = 1,
     repeats: int = 0,
+    taps: Sequence[str] = (),
 ) -> RunResult:
     """Run an artifact on batches of inputs in a process of its own. Never raises for what the runtime does.
 
@@ -71,8 +72,10 @@ def run_artifact(
         timeout: seconds until the process is ended.
         threads: passed to the runtime.
         repeats: extra runs of the last batch, for timing.
+        taps: inner tensors to give instead of the outputs, by their names in the artifact.
     """
-    return _run(partial(run_module, WORKER, timeout=timeout), path, target, runtime, batches, timeout, threads, repeats)
+    work = partial(run_module, WORKER, timeout=timeout)
+    return _run(work, path, target, runtime, batches, timeout, threads, repeats, tuple(taps))
 
 
 def run_here(
@@ -110,12 +113,13 @@ def _run(
     timeout: float,
     threads: int,
     repeats: int,
+    taps: tuple[str, ...] = (),
 ) -> RunResult:
     if runtime.version() is None:
         return RunResult("missing", f"{runtime.name} is not installed: {runtime.how_to_install}")
     with tempfile.TemporaryDirectory(prefix="kexport-") as name:
         folder = Path(name)
-        job = Job(target, runtime.name, str(path.absolute()), len(batches), threads, repeats)
+        job = Job(target, runtime.name, str(path.absolute()), len(batches), threads, repeats, taps)
         (folder / "job.json").write_text(json.dumps(asdict(job)))
         for i, inputs in enumerate(batches):
             save_tensors(folder / f"in-{i}.safetensors", inputs, {})

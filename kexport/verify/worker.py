@@ -35,6 +35,8 @@ class Job:
     threads: int = 1
     repeats: int = 0
     """Extra runs of the last batch, for timing."""
+    taps: tuple[str, ...] = ()
+    """Inner tensors to give instead of the outputs, if there are any."""
 
 
 def load_target(spec: str) -> Target:
@@ -99,7 +101,8 @@ def _work(job: Job, folder: Path, progress: Progress) -> None:
     progress.update("load")
     runtime = find_runtime(load_target(job.target), job.runtime)
     start = time.perf_counter()
-    session = runtime.load(Path(job.artifact), job.threads)
+    path = Path(job.artifact)
+    session = runtime.tap(path, job.taps, job.threads) if job.taps else runtime.load(path, job.threads)
     progress.data["seconds"]["load"] = time.perf_counter() - start
     inputs: Mapping[str, np.ndarray[Any, Any]] = {}
     for i in range(job.batches):

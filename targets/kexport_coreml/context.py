@@ -39,7 +39,7 @@ class Context:
         self.precision, self.exceptions = precision, frozenset(exceptions)
         self._float = DType.F32
         self.program = Program()
-        self._refs: dict[Value, Ref] = {}
+        self.values: dict[Value, Ref] = {}
         self._shared: dict[Any, Ref] = {}
         self._names: dict[str, int] = {}
         self._origin = ""
@@ -49,17 +49,17 @@ class Context:
 
     def declare(self, value: Value, ref: Ref) -> None:
         """State what a graph input is."""
-        self._refs[value] = ref
+        self.values[value] = ref
 
     def raw(self, value: Value) -> Ref:
         """A value of the graph that is no constant, in the type in which it was made."""
-        return self._refs[value]
+        return self.values[value]
 
     def ref(self, value: Value) -> Ref:
         """A value of the graph in the type in which this node is computed; a constant becomes a weight."""
         if value.data is not None:
             return self.weight(value.data, value.name)
-        made, wanted = self._refs[value], self.computed(value.type.dtype)
+        made, wanted = self.values[value], self.computed(value.type.dtype)
         if made.dtype is wanted:
             return made
         if (made, wanted) not in self._shared:
@@ -82,7 +82,7 @@ class Context:
             if result.dtype is not wanted or result.shape != value.type.shape:
                 made = f"{result.dtype}[{','.join(map(str, result.shape))}]"
                 raise EmitError(f"{node.op.name} was emitted as {made}, not {value.type}", where=node.origin)
-            self._refs[value] = result
+            self.values[value] = result
 
     def enter(self, node: Node) -> None:
         """Begin to emit a node of the graph: its layer path names what is made now."""

@@ -24,6 +24,8 @@ class Emission:
     outputs: list[Ref]
     names: dict[str, dict[str, str]] = field(default_factory=dict[str, "dict[str, str]"])
     """Public names that Core ML doesn't allow, by the names that stand for them; inputs and outputs apart."""
+    tensors: dict[Value, str] = field(default_factory=dict["Value", str])
+    """What the values of the graph are called."""
 
 
 def emit(
@@ -53,9 +55,10 @@ def emit(
             emitters.emitters[type(node.op)](e, node)
         except EmitError as error:
             raise error.located(node.origin) from None
-    outputs = _leave(e, graph, output_names)
+    outputs, rename = _leave(e, graph, output_names)
+    tensors = {value: rename.get(ref.name, ref.name) for value, ref in e.values.items()}
     names = {"inputs": _changed(input_names, contract.inputs), "outputs": _changed(output_names, contract.outputs)}
-    return Emission(e.program, inputs, outputs, names)
+    return Emission(e.program, inputs, outputs, names, tensors)
 
 
 def _enter(e: Context, value: Value, name: str) -> Ref:
@@ -67,8 +70,8 @@ def _enter(e: Context, value: Value, name: str) -> Ref:
     return ref
 
 
-def _leave(e: Context, graph: Graph, names: list[str]) -> list[Ref]:
-    """Give results their public names; what is no operation's own result goes through an identity."""
+def _leave(e: Context, graph: Graph, names: list[str]) -> tuple[list[Ref], dict[str, str]]:
+    """Give results their public names; what is no operation's own result goes through an identity. What was renamed."""
     free = {ref.name for step in e.program.steps if isinstance(step, Call) for ref in step.outputs}
     rename: dict[str, str] = {}
     found: list[Ref] = []
@@ -87,7 +90,7 @@ def _leave(e: Context, graph: Graph, names: list[str]) -> list[Ref]:
             step.inputs = {k: [rename.get(n, n) for n in v] for k, v in step.inputs.items()}
             step.outputs = [r._replace(name=rename.get(r.name, r.name)) for r in step.outputs]
     e.program.prune(r.name for r in found)
-    return found
+    return found, rename
 
 
 def _result(e: Context, value: Value) -> Ref:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,6 +101,18 @@ class EvaluatorSession(Session):
         return list(self._program.overflows)
 
 
+class TappedSession(EvaluatorSession):
+    """A package read back by the evaluator, which tells inner values."""
+
+    def __init__(self, program: Any, border: Border, mode: str, tensors: Sequence[str]):
+        super().__init__(program, border, mode)
+        self._tensors = tuple(tensors)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        self._program.run(self._border.enter(inputs), mode=self._mode, keep=self._tensors)
+        return dict(self._program.kept)
+
+
 class MilEvaluator(Runtime):
     """Every operation of the saved package, computed in numpy by Apple's published semantics.
 
@@ -120,13 +132,25 @@ class MilEvaluator(Runtime):
         Raises:
             VerifyError: one of them refuses it.
         """
-        import kexport_mil
+        return EvaluatorSession(*_program(path))
 
-        load_with_coremltools(path)
-        model = read_model(path)
-        half = model.description.metadata.userDefined.get(PRECISION_KEY) == "float16"
-        program = kexport_mil.load(path)
-        return EvaluatorSession(program, Border(model, read_contract(path)), "float16" if half else "float32")
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> TappedSession:
+        """Read a package, and keep inner values while it runs.
+
+        Raises:
+            VerifyError: coremltools' loader or the evaluator refuses it.
+        """
+        return TappedSession(*_program(path), tensors)
+
+
+def _program(path: Path) -> tuple[Any, Border, str]:
+    """The program, what brings inputs to it, and the mode that it was made for."""
+    import kexport_mil
+
+    load_with_coremltools(path)
+    model = read_model(path)
+    half = model.description.metadata.userDefined.get(PRECISION_KEY) == "float16"
+    return kexport_mil.load(path), Border(model, read_contract(path)), "float16" if half else "float32"
 
 
 def load_with_coremltools(path: Path) -> Any:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kexport.ir.contract import Contract
-from kexport.ir.graph import Graph, Node
+from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport.passes.channels_first import ChannelsFirst
 from kexport.target import Runtime, Target
@@ -55,9 +55,7 @@ class CoremlTarget(Target):
     def write(self, graph: Graph, contract: Contract, path: Path, options: CoremlOptions) -> None:
         images = read_images(options.images, options.scale, options.bias)
         contract = bound_contract(contract, graph, images)
-        half = options.precision == "float16"
-        kept = keep_float32(graph) if half else []
-        emission = emit(graph, contract, EMITTERS, options.ios, DType.F16 if half else DType.F32, kept)
+        emission, kept = _emitted(graph, contract, options)
         sizes = plan_sizes(graph, read_sizes(options.sizes, options.limit))
         colors = {
             r.name: images[v.name] for r, v in zip(emission.inputs, graph.inputs, strict=True) if v.name in images
@@ -74,6 +72,10 @@ class CoremlTarget(Target):
         })  # fmt: skip
         write_package(path, model, weights)
 
+    def tensors(self, graph: Graph, contract: Contract, options: CoremlOptions) -> dict[Value, str]:
+        images = read_images(options.images, options.scale, options.bias)
+        return _emitted(graph, bound_contract(contract, graph, images), options)[0].tensors
+
     def validate(self, path: Path) -> None:
         validate(path)
 
@@ -84,6 +86,13 @@ class CoremlTarget(Target):
         """Core ML itself, on a Mac also with some of its compute units only; and the evaluator."""
         mac = (CoremlCpu(), CoremlGpu(), CoremlNeuralEngine()) if sys.platform == "darwin" else ()
         return CoremlRuntime(), *mac, MilEvaluator()
+
+
+def _emitted(graph: Graph, contract: Contract, options: CoremlOptions) -> tuple[Emission, list[Node]]:
+    """The program, and the nodes that float32 is kept for."""
+    half = options.precision == "float16"
+    kept = keep_float32(graph) if half else []
+    return emit(graph, contract, EMITTERS, options.ios, DType.F16 if half else DType.F32, kept), kept
 
 
 def _named(contract: Contract, emission: Emission) -> list[tuple[str, Ref]]:

@@ -37,7 +37,7 @@ class Context:
         self.nodes: list[NodeDef] = []
         self.consts: list[Const] = []
         self.sizes = Sizes(self)
-        self._refs: dict[Value, Ref] = {}
+        self.values: dict[Value, Ref] = {}
         self._shared: dict[Any, Ref] = {}
         self._names: dict[str, int] = {}
         self._origin = ""
@@ -49,12 +49,12 @@ class Context:
         dtype = self.dialect.stored(value.type.dtype)
         node = NodeDef("Placeholder", self.unique(name), [], {"dtype": dtype, "shape": shape})
         self.nodes.append(node)
-        self._refs[value] = Ref(node.name, dtype)
-        return self._refs[value]
+        self.values[value] = Ref(node.name, dtype)
+        return self.values[value]
 
     def ref(self, value: Value) -> Ref:
         """A value of the graph; a constant becomes a node."""
-        return self.weight(value) if value.data is not None else self._refs[value]
+        return self.weight(value) if value.data is not None else self.values[value]
 
     def refs(self, node: Node) -> tuple[Ref, ...]:
         """The operands of a node."""
@@ -66,7 +66,7 @@ class Context:
             kept = self.dialect.wrap(self, node, result, value.type.dtype)
             if kept.dtype is not self.dialect.stored(value.type.dtype):
                 raise EmitError(f"{node.op.name} was emitted as {kept.dtype}, not {value.type}", where=node.origin)
-            self._refs[value] = kept
+            self.values[value] = kept
 
     def enter(self, node: Node) -> None:
         """Begin to emit a node of the graph: its layer path names what is made now."""

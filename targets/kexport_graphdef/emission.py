@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
-from kexport.ir.graph import Graph
+from kexport.ir.graph import Graph, Value
 from kexport_graphdef.context import Context
 from kexport_graphdef.dialect import Dialect
 from kexport_graphdef.nodes import Const, NodeDef, Ref, Shape
@@ -21,6 +21,8 @@ class Emitted:
     consts: list[Const]
     inputs: dict[str, Ref] = field(default_factory=dict[str, Ref])
     outputs: dict[str, Ref] = field(default_factory=dict[str, Ref])
+    values: dict[Value, Ref] = field(default_factory=dict["Value", Ref])
+    """The tensors of the graph's values."""
 
 
 def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> Emitted:
@@ -48,7 +50,7 @@ def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> 
         ref = e.ref(output.value)
         e.nodes.append(NodeDef("Identity", name, [ref.name], {"T": ref.dtype}))
         outputs[port.name] = Ref(name, ref.dtype)
-    return Emitted(e.nodes, e.consts, inputs, outputs)
+    return Emitted(e.nodes, e.consts, inputs, outputs, e.values)
 
 
 def static_shape(port: Port) -> Shape:

@@ -7,7 +7,7 @@ import shutil
 import struct
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -96,10 +96,23 @@ class EngineSession(Session):
         engine.ask({"do": "load", "path": path}, {})
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        cast = {p.name: np.asarray(inputs[p.name]).astype(self._stored[p.name]) for p in self._contract.inputs}
         names = [p.name for p in self._contract.outputs]
-        found = self._engine.ask({"do": "run", "outputs": names}, cast)
+        found = self._engine.ask({"do": "run", "outputs": names}, self._casts(inputs))
         return {p.name: found[p.name].astype(p.type.dtype.numpy) for p in self._contract.outputs}
+
+    def _casts(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return {p.name: np.asarray(inputs[p.name]).astype(self._stored[p.name]) for p in self._contract.inputs}
+
+
+class TappedSession(EngineSession):
+    """A model in an engine that gives inner tensors, by the names that the engine knows them by."""
+
+    def __init__(self, *arguments: Any, tensors: Sequence[str]):
+        super().__init__(*arguments)
+        self._tensors = list(tensors)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return self._engine.ask({"do": "run", "outputs": self._tensors}, self._casts(inputs))
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:

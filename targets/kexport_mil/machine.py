@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,16 @@ OPSETS = ("CoreML5", "CoreML6", "CoreML7", "CoreML8")
 
 
 class Machine:
-    """Runs one function once. `overflows` collects what float16 could not hold."""
+    """Runs one function once. `overflows` collects what float16 could not hold, `kept` the values to `keep`."""
 
-    def __init__(self, function: Function, mode: Mode, states: dict[str, np.ndarray], seed: int):
+    def __init__(
+        self, function: Function, mode: Mode, states: dict[str, np.ndarray], seed: int, keep: Collection[str] = ()
+    ):
         if function.opset not in OPSETS:
             raise VerifyError(f"the opset {function.opset} is not known", hint=f"one of {', '.join(OPSETS)}")
         self.overflows: list[Overflow] = []
+        self.kept: dict[str, np.ndarray] = {}
+        self._wanted = frozenset(keep)
         self._function = function
         self._mode = mode
         self._states = states
@@ -40,7 +44,9 @@ class Machine:
         scope.update(zip((i.name for i in block.inputs), values, strict=True))
         for operation in block.operations:
             results = self._operation(operation, scope)
-            scope.update(zip((o.name for o in operation.outputs), results, strict=True))
+            made = dict(zip((o.name for o in operation.outputs), results, strict=True))
+            scope.update(made)
+            self.kept.update((name, made[name]) for name in made if name in self._wanted)
         return [_lookup(scope, name) for name in block.outputs]
 
     def _operation(self, operation: Operation, scope: Mapping[str, Any]) -> list[Any]:

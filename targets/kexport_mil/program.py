@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Program:
         self.states: tuple[Feature, ...] = tuple(feature(f) for f in features.state)
         self.metadata: dict[str, str] = dict(description.metadata.userDefined)
         self.overflows: list[Overflow] = []
+        self.kept: dict[str, np.ndarray] = {}
         program = package.model.mlProgram
         if name not in program.functions:
             raise VerifyError(f"the program has no function {name}")
@@ -50,19 +51,24 @@ class Program:
         return {s.name: np.zeros(_known(s.type.shape), _holder(s.type)) for s in self.function.states}
 
     def run(
-        self, inputs: Mapping[str, Any], mode: str = "float64", state: State | None = None, seed: int = 0
+        self,
+        inputs: Mapping[str, Any],
+        mode: str = "float64",
+        state: State | None = None,
+        seed: int = 0,
+        keep: Collection[str] = (),
     ) -> dict[str, Any]:
         """The outputs by name.
 
         In modes float64 and float32 real outputs stay what they were computed in; else they have the type the
         description gives them. A classifier's probabilities are a dict by label. `state` is changed in place; without
-        one a fresh state is used.
+        one a fresh state is used. Inner values called as in `keep` are found in `kept` afterwards.
         """
         chosen = mode_named(mode)
         states = self.make_state() if state is None else state
-        machine = Machine(self.function, chosen, states, seed)
+        machine = Machine(self.function, chosen, states, seed, keep)
         values = machine.run(self._bind(inputs, chosen))
-        self.overflows = machine.overflows
+        self.overflows, self.kept = machine.overflows, machine.kept
         names = self.function.body.outputs
         results = dict(zip(names, values, strict=True))
         return {f.name: _deliver(f, results[f.name], chosen) for f in self.outputs}

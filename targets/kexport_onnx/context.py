@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -70,6 +70,11 @@ class Context:
         if value.data is not None:
             return self.weight(value)
         return self._refs[value]
+
+    @property
+    def values(self) -> Mapping[Value, Ref]:
+        """Every value emitted so far that is no constant."""
+        return self._refs
 
     def refs(self, node: Node) -> tuple[Ref, ...]:
         """The operands of a node."""

@@ -9,7 +9,7 @@ from typing import Any
 import kexport
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
-from kexport.ir.graph import Graph
+from kexport.ir.graph import Graph, Value
 from kexport.target import EmitterTable
 from kexport_onnx.context import Call, Context
 from kexport_onnx.dtypes import CODES
@@ -29,6 +29,20 @@ def emit(
         EmitError: a node cannot be emitted in this form; names the layer path.
         UnsupportedError: nodes without an emitter, all of them.
     """
+    e, _ = _emitted(graph, contract, options, emitters)
+    return _model_proto(options, contract), _graph_proto(graph, contract, e.calls), e.weights
+
+
+def tensor_names(graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable) -> dict[Value, str]:
+    """The names that values have in the model; constants have none."""
+    e, rename = _emitted(graph, contract, options, emitters)
+    return {value: rename.get(ref.name, ref.name) for value, ref in e.values.items()}
+
+
+def _emitted(
+    graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable
+) -> tuple[Context, dict[str, str]]:
+    """The context after all emitters, and the results that were renamed to be outputs."""
     emitters.check(graph)
     _check_names(graph, contract)
     e = Context(graph, options.opset)
@@ -42,8 +56,7 @@ def emit(
             emitters.emitters[type(node.op)](e, node)
         except EmitError as error:
             raise error.located(node.origin) from None
-    _name_outputs(e, graph, contract)
-    return _model_proto(options, contract), _graph_proto(graph, contract, e.calls), e.weights
+    return e, _name_outputs(e, graph, contract)
 
 
 def _check_names(graph: Graph, contract: Contract) -> None:
@@ -56,8 +69,8 @@ def _check_names(graph: Graph, contract: Contract) -> None:
                         hint="rename a layer or an input of the model")  # fmt: skip
 
 
-def _name_outputs(e: Context, graph: Graph, contract: Contract) -> None:
-    """Give results their public names; what is no node's own result goes through an Identity."""
+def _name_outputs(e: Context, graph: Graph, contract: Contract) -> dict[str, str]:
+    """Give results their public names; what is no node's own result goes through an Identity. What was renamed."""
     free = {name: call for call in e.calls for name in call.outputs}
     rename: dict[str, str] = {}
     for output, port in zip(graph.outputs, contract.outputs, strict=True):
@@ -70,6 +83,7 @@ def _name_outputs(e: Context, graph: Graph, contract: Contract) -> None:
     for call in e.calls:
         call.inputs = [rename.get(n, n) for n in call.inputs]
         call.outputs = [rename.get(n, n) for n in call.outputs]
+    return rename
 
 
 def _model_proto(options: OnnxOptions, contract: Contract) -> Any:

@@ -16,20 +16,23 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.target import Runtime, Session
 from kexport_onnx.dtypes import CODES
+from kexport_onnx.outputs import with_outputs
 
 _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 """Full float32, and an algorithm that does not depend on timings."""
 
 
 _BFLOAT16 = "tensor(bfloat16)"
+_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
+"""Where weights beside a model are, when the model itself comes as bytes."""
 
 
 class OnnxSession(Session):
     """A model loaded in ONNX Runtime."""
 
-    def __init__(self, session: Any):
+    def __init__(self, session: Any, outputs: Sequence[str] | None = None):
         self._session = session
-        self._outputs = [o.name for o in session.get_outputs()]
+        self._outputs = [o.name for o in session.get_outputs()] if outputs is None else list(outputs)
         types = [v.type for v in (*session.get_inputs(), *session.get_outputs())]
         self._run = self._run_values if _BFLOAT16 in types else self._run_arrays
 
@@ -82,9 +85,19 @@ class OnnxRuntime(Runtime):
         Raises:
             VerifyError: it is refused, or this provider is not there (ONNX Runtime would silently take the CPU).
         """
+        return OnnxSession(self._session(path, path, threads))
+
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> OnnxSession:
+        """Load a model whose inner tensors became outputs, with the same optimizations as far as these allow."""
+        model, found = with_outputs(path, tensors)
+        return OnnxSession(self._session(model, path, threads), found)
+
+    def _session(self, model: Path | bytes, path: Path, threads: int) -> Any:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
+        if isinstance(model, bytes):
+            options.add_session_config_entry(_EXTERNAL_FOLDER, str(path.absolute().parent))
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # what it refuses is raised
         available = ort.get_available_providers()
@@ -92,12 +105,12 @@ class OnnxRuntime(Runtime):
             raise VerifyError(f"ONNX Runtime has no {self.provider} here", hint=f"it has {', '.join(available)}")
         providers = [(self.provider, dict(self.settings)), "CPUExecutionProvider"]
         try:
-            session = ort.InferenceSession(path, options, providers=providers[: 1 if self.device == "cpu" else 2])
+            session = ort.InferenceSession(model, options, providers=providers[: 1 if self.device == "cpu" else 2])
         except Exception as e:  # its errors share no base class
             raise VerifyError(f"ONNX Runtime refuses the model: {e}", where=str(path)) from e
         if session.get_providers()[0] != self.provider:
             raise VerifyError(f"ONNX Runtime could not start {self.provider}", where=str(path))
-        return OnnxSession(session)
+        return session
 
 
 class OnnxRuntimeCpu(OnnxRuntime):

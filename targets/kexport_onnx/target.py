@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kexport.ir.contract import Contract
-from kexport.ir.graph import Graph, Node
+from kexport.ir.graph import Graph, Node, Value
 from kexport.passes.channels_first import ChannelsFirst
 from kexport.target import Runtime, Target
 from kexport_onnx.context import Context
-from kexport_onnx.emission import emit
+from kexport_onnx.emission import emit, tensor_names
 from kexport_onnx.emit import EMITTERS
 from kexport_onnx.legalize import legalize
 from kexport_onnx.options import OnnxOptions
@@ -47,6 +47,9 @@ class OnnxTarget(Target):
     def write(self, graph: Graph, contract: Contract, path: Path, options: OnnxOptions) -> None:
         model, body, weights = emit(graph, contract, options, EMITTERS)
         write_model(path, model, body, weights, options.external_data)
+
+    def tensors(self, graph: Graph, contract: Contract, options: OnnxOptions) -> dict[Value, str]:
+        return tensor_names(graph, contract, options, EMITTERS)
 
     def validate(self, path: Path) -> None:
         validate(path)

@@ -63,6 +63,11 @@ def read_contract(path: Path) -> Contract:
     )  # fmt: skip
 
 
+def read_inputs(path: Path) -> dict[str, str]:
+    """The tensor of each input of the signature, by the input's name."""
+    return {name: info.tensor for name, info in _signature(_meta_graph(path))[0].items()}
+
+
 def _port(own: Port, info: Info) -> Port:
     same = own.type.rank == len(info.shape)
     dims: list[Dim] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
 from kexport.target import Runtime, Session
+from kexport_savedmodel.reader import read_inputs
 from kexport_savedmodel.writer import SIGNATURE
 
 
@@ -23,6 +24,18 @@ class TensorFlowSession(Session):
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self._signature(**{name: self._constant(array) for name, array in inputs.items()})
         return {name: tensor.numpy() for name, tensor in found.items()}
+
+
+class TappedSession(Session):
+    """A SavedModel cut so that it gives inner tensors."""
+
+    def __init__(self, loaded: Any, cut: Any, inputs: Sequence[str], names: Sequence[str], constant: Any):
+        self._loaded, self._cut = loaded, cut
+        self._inputs, self._names, self._constant = list(inputs), list(names), constant
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        found = self._cut(*(self._constant(inputs[name]) for name in self._inputs))
+        return {name: tensor.numpy() for name, tensor in zip(self._names, found, strict=True)}
 
 
 class TensorFlowCpu(Runtime):
@@ -45,17 +58,38 @@ class TensorFlowCpu(Runtime):
         Raises:
             VerifyError: TensorFlow refuses it, or there is no such signature.
         """
-        import tensorflow as tf
-
-        try:
-            tf.config.set_visible_devices([], "GPU")
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-        except RuntimeError:
-            pass  # it has been used in this process: its devices and threads are set
-        try:
-            loaded = tf.saved_model.load(str(path))
-        except Exception as e:  # its errors share no base class
-            raise VerifyError(f"TensorFlow refuses the model: {e}", where=str(path)) from e
-        if SIGNATURE not in loaded.signatures:
-            raise VerifyError(f"there is no signature {SIGNATURE}", where=str(path))
+        tf, loaded = _loaded(path, threads)
         return TensorFlowSession(loaded, loaded.signatures[SIGNATURE], tf.constant)
+
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> TappedSession:
+        """Load a model and cut it at inner tensors.
+
+        Raises:
+            VerifyError: TensorFlow refuses it, or there is no such signature.
+        """
+        tf, loaded = _loaded(path, threads)
+        graph = loaded.graph
+        known = {node.name for node in graph.get_operations()}
+        names = [name for name in dict.fromkeys(tensors) if name.partition(":")[0] in known]
+        feeds = read_inputs(path)
+        fetches = [graph.get_tensor_by_name(name if ":" in name else f"{name}:0") for name in names]
+        cut = loaded.prune([graph.get_tensor_by_name(name) for name in feeds.values()], fetches)
+        return TappedSession(loaded, cut, list(feeds), names, tf.constant)
+
+
+def _loaded(path: Path, threads: int) -> tuple[Any, Any]:
+    """TensorFlow, and the model loaded in it."""
+    import tensorflow as tf
+
+    try:
+        tf.config.set_visible_devices([], "GPU")
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:
+        pass  # it has been used in this process: its devices and threads are set
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as e:  # its errors share no base class
+        raise VerifyError(f"TensorFlow refuses the model: {e}", where=str(path)) from e
+    if SIGNATURE not in loaded.signatures:
+        raise VerifyError(f"there is no signature {SIGNATURE}", where=str(path))
+    return tf, loaded

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kexport import ops
 from kexport.ir.contract import Contract
-from kexport.ir.graph import Graph
+from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Op
 from kexport.target import Options, Runtime, Target
 from kexport_graphdef.emission import emit
@@ -40,6 +40,9 @@ class SavedModelTarget(Target):
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: Options) -> None:
         write_model(path, emit(graph, contract, TENSORFLOW, EMITTERS), contract)
+
+    def tensors(self, graph: Graph, contract: Contract, options: Options) -> dict[Value, str]:
+        return {value: ref.name for value, ref in emit(graph, contract, TENSORFLOW, EMITTERS).values.items()}
 
     def validate(self, path: Path) -> None:
         validate(path)

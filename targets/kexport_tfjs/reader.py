@@ -100,6 +100,11 @@ def stored_types(path: Path) -> dict[str, DType]:
     return {name: BY_NAME[i["dtype"]] for name, i in load_document(path)["signature"]["inputs"].items()}
 
 
+def node_names(path: Path) -> set[str]:
+    """The names of all nodes."""
+    return {node["name"] for node in load_document(path)["modelTopology"]["node"]}
+
+
 def _ports(infos: Mapping[str, Any], own: tuple[Port, ...]) -> tuple[Port, ...]:
     known = {p.name: p.type for p in own}
     return tuple(Port(name, _type(info, known.get(name), name)) for name, info in infos.items())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kexport.errors import NotApplicable
 from kexport.target import Runtime, Session
-from kexport_js.engine import Engine, EngineSession, NodeEngine
+from kexport_js.engine import Engine, EngineSession, NodeEngine, TappedSession
 from kexport_js.npm import Packages
 from kexport_js.page import PageRuntime
-from kexport_tfjs.reader import read_contract, stored_types
+from kexport_tfjs.reader import node_names, read_contract, stored_types
 
 HERE = Path(__file__).parent
 PACKAGES = Packages("tfjs", HERE)
@@ -24,10 +24,14 @@ MAX_SOFTWARE = 96 * 96 * 3
 """Elements of one example above which WebGPU without a GPU would take minutes."""
 
 
-def open_session(engine: Engine, path: Path, place: str) -> EngineSession:
-    """Load a graph model in an engine, which finds it at `place`."""
+def open_session(engine: Engine, path: Path, place: str, tensors: Sequence[str] | None = None) -> EngineSession:
+    """Load a graph model in an engine, which finds it at `place`; it gives its outputs, or inner `tensors`."""
     stored = {name: dtype.numpy for name, dtype in stored_types(path).items()}
-    return EngineSession(engine, place, read_contract(path), stored)
+    if tensors is None:
+        return EngineSession(engine, place, read_contract(path), stored)
+    known = node_names(path)
+    found = [name for name in dict.fromkeys(tensors) if name.partition(":")[0] in known]
+    return TappedSession(engine, place, read_contract(path), stored, tensors=found)
 
 
 class NodeRuntime(Runtime):
@@ -49,6 +53,9 @@ class NodeRuntime(Runtime):
 
     def load(self, path: Path, threads: int = 1) -> Session:
         return open_session(self.start(), path, str(path.absolute()))
+
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> Session:
+        return open_session(self.start(), path, str(path.absolute()), tensors)
 
 
 class NodeCpu(NodeRuntime):
@@ -93,6 +100,10 @@ class BrowserRuntime(PageRuntime):
     def load(self, path: Path, threads: int = 1) -> Session:
         engine = self.start(threads)
         return open_session(engine, path, engine.mount(path.absolute()))
+
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> Session:
+        engine = self.start(threads)
+        return open_session(engine, path, engine.mount(path.absolute()), tensors)
 
 
 class BrowserWasm(BrowserRuntime):

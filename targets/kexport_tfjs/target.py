@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kexport.ir.contract import Contract
-from kexport.ir.graph import Graph
+from kexport.ir.graph import Graph, Value
 from kexport.target import Runtime, Target
 from kexport_graphdef.emission import emit
 from kexport_tfjs.dialect import TFJS
@@ -44,6 +44,9 @@ class TfjsTarget(Target):
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: TfjsOptions) -> None:
         write_model(path, emit(graph, contract, TFJS, EMITTERS), contract, options.precision)
+
+    def tensors(self, graph: Graph, contract: Contract, options: TfjsOptions) -> dict[Value, str]:
+        return {value: ref.name for value, ref in emit(graph, contract, TFJS, EMITTERS).values.items()}
 
     def validate(self, path: Path) -> None:
         validate(path)

@@ -26,6 +26,20 @@ def emit(graph: Graph, contract: Contract, *, half_weights: bool = False) -> Mod
     Raises:
         EmitError: the graph's ends are not those of the contract.
     """
+    model, _ = _emitted(graph, contract, half_weights)
+    model.add_metadata(CONTRACT, json.dumps(contract.to_json(), separators=(",", ":")).encode())
+    return model
+
+
+def tensor_names(graph: Graph, contract: Contract, *, half_weights: bool = False) -> dict[Value, str]:
+    """The names of the tensors that hold the values of a graph; of two values in one tensor, the last to be there."""
+    model, context = _emitted(graph, contract, half_weights)
+    values = {i: v for v, i in context.values.items() if not context.is_constant(v)}
+    return {value: model.subgraphs[0].tensors[index].name for index, value in values.items()}
+
+
+def _emitted(graph: Graph, contract: Contract, half_weights: bool) -> tuple[Model, Context]:
+    """The model without its metadata, and the context after all emitters."""
     _require_ends(graph, contract)
     model = Model(description="kexport")
     context = Context(model, graph, half_weights=half_weights, sizes=default_sizes(graph))
@@ -41,8 +55,7 @@ def emit(graph: Graph, contract: Contract, *, half_weights: bool = False) -> Mod
         context.copy(value, tensor)
     context.subgraph.inputs, context.subgraph.outputs = list(inputs.values()), list(outputs.values())
     model.signatures.append(Signature(SIGNATURE, 0, inputs, outputs))
-    model.add_metadata(CONTRACT, json.dumps(contract.to_json(), separators=(",", ":")).encode())
-    return model
+    return model, context
 
 
 def default_sizes(graph: Graph) -> dict[str, Dim]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from kexport.errors import NotApplicable, VerifyError
 from kexport.ir.op import Array
 from kexport.target import Runtime, Session
 from kexport_tflite.emission import SIGNATURE
+from kexport_tflite.outputs import with_outputs
 
 PACKAGE = "ai-edge-litert"
 _TRANSFERRED = ("float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
@@ -35,7 +36,8 @@ class InterpreterSession(Session):
         runner = interpreter._get_full_signature_list()[SIGNATURE]
         self._inputs: dict[str, int] = dict(runner["inputs"])
         names = {index: name for name, index in runner["outputs"].items()}  # in alphabetical order
-        self._outputs = {names[d["index"]]: d["index"] for d in interpreter.get_output_details()}
+        details = interpreter.get_output_details()
+        self._outputs = {names[d["index"]]: d["index"] for d in details if d["index"] in names}
         self._shapes = {d["index"]: tuple(d["shape"]) for d in interpreter.get_input_details()}
         self._allocated = False
 
@@ -59,6 +61,19 @@ class InterpreterSession(Session):
             self._allocated = True
 
 
+class TappedSession(InterpreterSession):
+    """A model whose outputs are inner tensors, found by their names; quantized ones come as real numbers."""
+
+    def __init__(self, interpreter: Any, indices: Mapping[str, int]):
+        super().__init__(interpreter)
+        self._outputs = dict(indices)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        found = super().run(inputs)
+        details = {d["index"]: d["quantization_parameters"] for d in self._interpreter.get_output_details()}
+        return {name: _real(array, details[self._outputs[name]]) for name, array in found.items()}
+
+
 class LitertXnnpack(Runtime):
     """The Interpreter as apps use it: XNNPACK takes what it can."""
 
@@ -76,6 +91,15 @@ class LitertXnnpack(Runtime):
         """
         return InterpreterSession(_interpreter(path, threads, "AUTO"))
 
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> Session:
+        """Load a model whose inner tensors became outputs, which XNNPACK then keeps.
+
+        Raises:
+            VerifyError: LiteRT refuses it.
+        """
+        content, indices = with_outputs(path, tensors)
+        return TappedSession(_interpreter(path, threads, "AUTO", content), indices)
+
 
 class LitertReference(Runtime):
     """The Interpreter without delegates: reference kernels, or the optimized ones where an operator has no others."""
@@ -92,12 +116,16 @@ class LitertReference(Runtime):
         Raises:
             VerifyError: LiteRT refuses it.
         """
-        try:
-            return InterpreterSession(_interpreter(path, threads, "BUILTIN_REF"))
-        except VerifyError as e:
-            if _NOT_IN_REFERENCE not in e.what:
-                raise
-            return InterpreterSession(_interpreter(path, threads, "BUILTIN_WITHOUT_DEFAULT_DELEGATES"))
+        return InterpreterSession(_reference_interpreter(path, threads))
+
+    def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> Session:
+        """Load a model whose inner tensors became outputs.
+
+        Raises:
+            VerifyError: LiteRT refuses it.
+        """
+        content, indices = with_outputs(path, tensors)
+        return TappedSession(_reference_interpreter(path, threads, content), indices)
 
 
 class CompiledSession(Session):
@@ -181,15 +209,39 @@ def _installed() -> str | None:
         return None
 
 
-def _interpreter(path: Path, threads: int, resolver: str) -> Any:
+def _reference_interpreter(path: Path, threads: int, content: bytes | None = None) -> Any:
+    try:
+        return _interpreter(path, threads, "BUILTIN_REF", content)
+    except VerifyError as e:
+        if _NOT_IN_REFERENCE not in e.what:
+            raise
+        return _interpreter(path, threads, "BUILTIN_WITHOUT_DEFAULT_DELEGATES", content)
+
+
+def _interpreter(path: Path, threads: int, resolver: str, content: bytes | None = None) -> Any:
+    """An interpreter of a file, or of what stands for it."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     try:
         return Interpreter(
-            model_path=str(path), num_threads=threads, experimental_op_resolver_type=OpResolverType[resolver]
+            model_path=str(path) if content is None else None,
+            model_content=content,
+            num_threads=threads,
+            experimental_op_resolver_type=OpResolverType[resolver],
         )
     except (RuntimeError, ValueError) as e:
         raise VerifyError(f"LiteRT refuses the model: {e}", where=str(path)) from e
+
+
+def _real(array: Array, quantization: Mapping[str, Any]) -> Array:
+    """The numbers that integers stand for; other arrays as they are."""
+    scales, zeros = quantization["scales"], quantization["zero_points"]
+    if not len(scales):
+        return array
+    shape = [1] * array.ndim
+    if len(scales) > 1:
+        shape[quantization["quantized_dimension"]] = len(scales)
+    return (array.astype(np.float32) - zeros.reshape(shape)) * scales.reshape(shape)
 
 
 def _declined(error: RuntimeError) -> Exception:

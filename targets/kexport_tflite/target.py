@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kexport.ir.contract import Contract
-from kexport.ir.graph import Graph
+from kexport.ir.graph import Graph, Value
 from kexport.target import Runtime, Target
-from kexport_tflite.emission import emit
+from kexport_tflite.emission import emit, tensor_names
 from kexport_tflite.emit import EMIT
 from kexport_tflite.legalize import DECOMPOSED, legalize
 from kexport_tflite.metadata import add_metadata, append_files
@@ -45,6 +45,9 @@ class TfliteTarget(Target):
         files = add_metadata(model, contract, options)
         write_model(model, path)
         append_files(path, files)
+
+    def tensors(self, graph: Graph, contract: Contract, options: TfliteOptions) -> dict[Value, str]:
+        return tensor_names(graph, contract, half_weights=options.precision == "float16")
 
     def validate(self, path: Path) -> None:
         validate(path)

@@ -56,6 +56,11 @@ class Context:
                 self.declare(value, value.name or self.origin)
         return self._of[value]
 
+    @property
+    def values(self) -> Mapping[Value, int]:
+        """The tensor of every value so far."""
+        return self._of
+
     def is_constant(self, value: Value) -> bool:
         """Whether a value is in the file, in float16 perhaps."""
         return weights_of(value) is not None
