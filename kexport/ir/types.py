@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from kexport.errors import GraphError
@@ -42,7 +42,13 @@ class DType(enum.Enum):
 
     @cached_property
     def numpy(self) -> np.dtype[Any]:
-        """The numpy dtype (ml_dtypes' for bf16 and the 4-bit integers)."""
+        """The numpy dtype (ml_dtypes' for bf16 and the 4-bit integers).
+
+        Raises:
+            GraphError: it is one of ml_dtypes', which is not installed.
+        """
+        if _NUMPY[self.value] is None:
+            raise GraphError(f"the element type {self} needs the package ml_dtypes", hint="pip install ml_dtypes")
         return np.dtype(_NUMPY[self.value])
 
     @property
@@ -77,13 +83,23 @@ class DType(enum.Enum):
         return _BY_NUMPY[key]
 
 
+def _extension(name: str) -> Any:
+    """An element type of ml_dtypes; None where only NumPy is, as on boards that replay a check."""
+    try:
+        return getattr(importlib.import_module("ml_dtypes"), name)
+    except ModuleNotFoundError:
+        return None
+
+
 _NUMPY: dict[str, Any] = {
-    "f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64,
-    "i4": ml_dtypes.int4, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64,
-    "u4": ml_dtypes.uint4, "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64,
+    "f16": np.float16, "bf16": _extension("bfloat16"), "f32": np.float32, "f64": np.float64,
+    "i4": _extension("int4"), "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64,
+    "u4": _extension("uint4"), "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64,
     "bool": np.bool_, "c64": np.complex64, "string": np.object_,
 }  # fmt: skip
-_BY_NUMPY = {np.dtype(v): DType(k) for k, v in _NUMPY.items()}
+_BY_NUMPY = {np.dtype(v): DType(k) for k, v in _NUMPY.items() if v is not None}
+HALF = tuple(np.dtype(_NUMPY[d]) for d in ("f16", "bf16") if _NUMPY[d] is not None)
+"""The 16-bit floats, as numpy dtypes."""
 _TYPE = re.compile(r"\s*(\w+)\s*\[(.*)\]\s*", re.DOTALL)
 
 

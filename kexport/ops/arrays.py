@@ -6,14 +6,14 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from kexport.errors import GraphError
+from kexport.ir import types
 from kexport.ir.dim import UndecidableDim
 from kexport.ir.op import Array
 
-HALF = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+HALF = types.HALF
 """Element types that are computed in float32 and rounded once, at the end."""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-import ml_dtypes
 import numpy as np
 
 from kexport import ops
@@ -84,6 +83,8 @@ def _mode(pad: Node) -> float | None:
 
 def _least(dtype: DType) -> float:
     """The least finite number."""
+    import ml_dtypes
+
     limits = cast(Any, ml_dtypes).finfo if dtype.is_float else np.iinfo
     return float(limits(dtype.numpy).min)
 

@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from kexport.errors import ConfigError
@@ -46,7 +45,7 @@ EPSILONS = {
     "f64": float(np.finfo(np.float32).eps),
     "f32": float(np.finfo(np.float32).eps),
     "f16": float(np.finfo(np.float16).eps),
-    "bf16": float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps),
+    "bf16": 2.0**-7,
 }
 """The unit in the last place of 1.0, by element type; few runtimes have more than float32 to offer for f64."""
 PRECISIONS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "uint16": "f16", "uint8": "bf16"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -20,6 +23,23 @@ def test_every_element_type_has_its_numpy_type(dtype: DType):
 def test_families():
     assert [d.value for d in DType if d.is_float] == ["f16", "bf16", "f32", "f64"]
     assert [d.value for d in DType if d.is_int] == ["i4", "i8", "i16", "i32", "i64", "u4", "u8", "u16", "u32", "u64"]
+
+
+def test_where_only_numpy_is():
+    code = """
+import sys
+sys.modules["ml_dtypes"] = None
+import kexport.ops
+from kexport.errors import GraphError
+from kexport.ir.types import HALF, DType
+assert len(HALF) == 1 and DType.of(DType.F32.numpy) is DType.F32 and DType.parse("bf16") is DType.BF16
+try:
+    DType.BF16.numpy
+except GraphError as e:
+    print(e)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "the element type bf16 needs the package ml_dtypes\n  hint: pip install ml_dtypes\n"
 
 
 def test_unknown_element_types():
