@@ -84,7 +84,7 @@ def _print(report: Any) -> None:
         console.print(f"{', '.join(names)}: {reason}", markup=False, soft_wrap=True)
     sizes = ", ".join(f"{symbol} {size}" for symbol, size in report.sizes.items())
     host = report.host
-    where = f"{host['processor'] or host['machine']}, {host['cores']} cores, {host['system']}"
+    where = ", ".join(part for part in (host["processor"], f"{host['cores']} cores", host["system"]) if part)
     console.print(f"{report.name}: {len(timed)} timed{f' at {sizes}' if sizes else ''} on {where}", markup=False)
 
 

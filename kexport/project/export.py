@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import kexport
 from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
+from kexport.project import graph_file
 from kexport.project.choice import choose_targets, make_options, model_name
 from kexport.project.collection import paused_collection
-from kexport.project.manifest import ArtifactEntry, ModelEntry, file_entries, read_manifest, write_manifest
+from kexport.project.graph_file import write_graph
+from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, read_manifest, write_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.staging import publish, remove, staging
@@ -97,6 +99,7 @@ def export(
     builds = _legalize(targets, chosen, graph, tell)
     out = Path(out)
     with staging(out) as stage:
+        write_graph(graph, stage / f"{name}{graph_file.SUFFIX}")
         for build in builds:
             _emit(build, captured, stage / build.target.name / f"{name}{build.target.suffix}", tell)
         recorded = _reference(captured, reference, samples, tell) if verify else None
@@ -219,13 +222,18 @@ def _publish(
                 build.target.name, str(out / relative), size, build.status.value, build.seconds, tuple(build.verdicts)
             )
         )
+    entry.graph = _publish_file(stage / f"{name}{graph_file.SUFFIX}", out)
     if reference is not None:
-        file = stage / f"{name}{SUFFIX}"
-        (entry.reference,) = file_entries(stage, [file])
-        publish(file, out / file.name)
+        entry.reference = _publish_file(stage / f"{name}{SUFFIX}", out)
     models[name] = entry
     write_manifest(out, models, stage)
     return ExportReport(name, captured.contract, tuple(reports))
+
+
+def _publish_file(file: Path, out: Path) -> FileEntry:
+    (entry,) = file_entries(file.parent, [file])
+    publish(file, out / file.name)
+    return entry
 
 
 def _model_entry(old: ModelEntry | None, captured: Captured, name: str) -> ModelEntry:

@@ -1,4 +1,4 @@
-"""This machine in words."""
+"""This machine in words, with what its speed depends on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import os
 import platform
 from pathlib import Path
 
+from kexport.verify.host import host
+
 _CPUINFO = Path("/proc/cpuinfo")
 
 
 def describe_host() -> dict[str, str]:
-    """Operating system, processor, number of cores and Python."""
+    """Board or system, processor, number of cores and Python."""
     return {
-        "system": f"{platform.system()} {platform.release()}",
-        "machine": platform.machine(),
+        "system": host(),
         "processor": _processor(),
         "cores": str(os.cpu_count() or ""),
         "python": platform.python_version(),

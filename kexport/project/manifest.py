@@ -41,7 +41,10 @@ class ArtifactEntry:
 
 @dataclass
 class ModelEntry:
-    """One model: its contract, the hash of what was captured, its reference file and its artifacts by target."""
+    """One model: its contract, the hash of what was captured, its reference file and its artifacts by target.
+
+    `graph` is the optimized graph as text; older manifests have none.
+    """
 
     name: str
     fingerprint: str
@@ -49,13 +52,14 @@ class ModelEntry:
     contract: Contract
     reference: FileEntry | None = None
     artifacts: dict[str, ArtifactEntry] = field(default_factory=dict)
+    graph: FileEntry | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"contract": self.contract.to_json()}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> ModelEntry:
-        reference = data["reference"]
+        reference, graph = data["reference"], data.get("graph")
         artifacts = {
             name: ArtifactEntry(**{**a, "files": [FileEntry(**f) for f in a["files"]]})
             for name, a in data["artifacts"].items()
@@ -67,6 +71,7 @@ class ModelEntry:
             Contract.from_json(data["contract"]),
             FileEntry(**reference) if reference else None,
             artifacts,
+            FileEntry(**graph) if graph else None,
         )
 
 
