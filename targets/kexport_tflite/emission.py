@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from kexport.errors import EmitError, GraphError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType
-from kexport_tflite.emit import EMIT
+from kexport_tflite.emit.body import emit_graph
 from kexport_tflite.emit.context import Context
 from kexport_tflite.model import Model, Signature
 
@@ -43,17 +43,7 @@ def _emitted(graph: Graph, contract: Contract, half_weights: bool) -> tuple[Mode
     _require_ends(graph, contract)
     model = Model(description="kexport")
     context = Context(model, graph, half_weights=half_weights, sizes=default_sizes(graph))
-    inputs = {v.name: context.declare(v, v.name) for v in graph.inputs}
-    context.finish(graph.inputs)
-    outputs, copies = _declare_outputs(context, graph)
-    for node in graph.nodes:
-        context.origin = node.origin
-        EMIT.emitters[type(node.op)](context, node)
-        context.finish([v for v in node.outputs if not context.is_constant(v)])
-    for value, tensor in copies:
-        context.origin = ""
-        context.copy(value, tensor)
-    context.subgraph.inputs, context.subgraph.outputs = list(inputs.values()), list(outputs.values())
+    inputs, outputs = emit_graph(context, graph)
     model.signatures.append(Signature(SIGNATURE, 0, inputs, outputs))
     return model, context
 
@@ -77,22 +67,6 @@ def _fits(graph: Graph, sizes: Mapping[str, Dim]) -> bool:
     except GraphError:
         return False
     return True
-
-
-def _declare_outputs(context: Context, graph: Graph) -> tuple[dict[str, int], Sequence[tuple[Value, int]]]:
-    """A tensor for each output by name, and those to be copied: inputs, constants and values that are output twice."""
-    outputs: dict[str, int] = {}
-    copies: list[tuple[Value, int]] = []
-    taken: set[Value] = set(graph.inputs)
-    for name, value in graph.outputs:
-        if value.is_constant or value in taken:
-            stand_in = Value(value.type, name)
-            outputs[name] = context.declare(stand_in, name)
-            copies.append((value, outputs[name]))
-        else:
-            taken.add(value)
-            outputs[name] = context.declare(value, name)
-    return outputs, copies
 
 
 def _require_ends(graph: Graph, contract: Contract) -> None:

@@ -14,7 +14,7 @@ from kexport.ops.binary import Binary, Comparison
 from kexport.ops.elementwise import Unary
 from kexport.ops.pool import Pool
 from kexport.ops.reduce import ArgReduce, Cumulative, Reduce
-from kexport_tflite.scatter import ScatterZeros
+from kexport_tflite.scatter import ScatterZeros, UpdateRow
 
 
 def _types(text: str) -> frozenset[DType]:
@@ -35,6 +35,7 @@ KERNELS: dict[type[Op], frozenset[DType]] = {
     ops.Split: _types("f32 i8 i16 i32 i64 u8"),
     ops.Select: _ANY - _types("bf16"),
     **dict.fromkeys((ops.ScatterNd, ScatterZeros), _types("f32 i8 i32 i64 u8 bool")),
+    UpdateRow: _types("f32 i8 i32 i64 bool"),
     ops.Resize: _types("f32 i8 i16 i32 u8 bool"),
     ops.DepthToSpace: _types("f32 i32 i64 u8"),
     ops.SpaceToDepth: _types("f32 i8 i32 i64 u8"),

@@ -12,6 +12,7 @@ from kexport.rewrite import RulePass
 from kexport.rewrite.driver import Log
 from kexport_tflite.emit.activation import FUSED
 from kexport_tflite.rules.arithmetic import ARITHMETIC_RULES
+from kexport_tflite.rules.control import CONTROL_RULES
 from kexport_tflite.rules.conv import CONV_RULES
 from kexport_tflite.rules.create import CREATE_RULES
 from kexport_tflite.rules.index import INDEX_RULES
@@ -28,7 +29,7 @@ LACKING = (
     ops.Reciprocal, ops.Expm1, ops.Log1p, ops.Tan, ops.Asin, ops.Acos, ops.Atan, ops.Sinh, ops.Cosh, ops.Asinh,
     ops.Acosh, ops.Atanh, ops.Erf, ops.IsNan, ops.IsInf, ops.IsFinite, ops.Selu, ops.Celu, ops.Softplus, ops.Softsign,
     ops.Silu, ops.HardSigmoid, ops.Mish, ops.Threshold, ops.LogicalXor, ops.BatchNorm, ops.LayerNorm, ops.RmsNorm,
-    ops.GroupNorm, ops.LogSoftmax, ops.CumProd,
+    ops.GroupNorm, ops.LogSoftmax, ops.CumProd, ops.Scan, ops.SimpleRnn, ops.Gru, ops.Lstm,
 )  # fmt: skip
 """Ops that TF Lite has no operator for (or one that XNNPACK refuses), and that expand into others."""
 
@@ -42,7 +43,7 @@ _CLEAN = (
 _FORMS = RulePass(
     "tflite_forms",
     (
-        *TYPE_RULES, *ARITHMETIC_RULES, *_EXPAND, add_height, drop_added_axis, spread_kernel,
+        *TYPE_RULES, *ARITHMETIC_RULES, *CONTROL_RULES, *_EXPAND, add_height, drop_added_axis, spread_kernel,
         *CONV_RULES, to_sub_pixels, crop_full, *POOL_RULES, *MATMUL_RULES, *REDUCE_RULES, *INDEX_RULES, *RESIZE_RULES,
         *CREATE_RULES, *LAYOUT_RULES, *_CLEAN,
     ),

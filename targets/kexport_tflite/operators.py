@@ -128,6 +128,7 @@ OPERATORS: dict[str, Builtin] = {
     "DEPTHWISE_CONV_2D": Builtin("DepthwiseConv2DOptions", (("dilated", 2),)),
     "DEQUANTIZE": Builtin("DequantizeOptions", (("f16", 3),)),
     "DIV": Builtin("DivOptions", (("broadcast above rank 4", 2),)),
+    "DYNAMIC_UPDATE_SLICE": Builtin("DynamicUpdateSliceOptions"),
     "ELU": Builtin(),
     "EQUAL": Builtin("EqualOptions", (("i16", 4), ("i8", 2))),
     "EXP": Builtin("ExpOptions"),
@@ -142,6 +143,7 @@ OPERATORS: dict[str, Builtin] = {
     "GREATER": Builtin("GreaterOptions", (("i8", 2),)),
     "GREATER_EQUAL": Builtin("GreaterEqualOptions", _INT8_16),
     "HARD_SWISH": Builtin("HardSwishOptions"),
+    "IF": Builtin("IfOptions"),
     "LEAKY_RELU": Builtin("LeakyReluOptions"),
     "LESS": Builtin("LessOptions", _INT8_16),
     "LESS_EQUAL": Builtin("LessEqualOptions", (("i8", 2),)),
@@ -201,4 +203,5 @@ OPERATORS: dict[str, Builtin] = {
     "TRANSPOSE": Builtin(
         "TransposeOptions", (("rank above 5", 6), ("i16", 5), ("rank above 4", 4), ("bool", 3), ("i8", 2))
     ),
+    "WHILE": Builtin("WhileOptions"),
 }

@@ -79,6 +79,7 @@ class LitertXnnpack(Runtime):
 
     name = "litert-xnnpack"
     extra = "tflite"
+    package = PACKAGE
 
     def version(self) -> str | None:
         return _installed()
@@ -106,6 +107,7 @@ class LitertReference(Runtime):
 
     name = "litert-reference"
     extra = "tflite"
+    package = PACKAGE
 
     def version(self) -> str | None:
         return _installed()
@@ -181,6 +183,7 @@ class LitertCompiled(Runtime):
 
     name = "litert-compiled"
     extra = "tflite"
+    package = PACKAGE
 
     def version(self) -> str | None:
         return _installed()

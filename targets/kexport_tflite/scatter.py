@@ -1,4 +1,4 @@
-"""The one op of this target's own: what SCATTER_ND does."""
+"""The ops of this target's own: what SCATTER_ND and DYNAMIC_UPDATE_SLICE do."""
 
 from __future__ import annotations
 
@@ -33,3 +33,16 @@ class ScatterZeros(Op, abstract=True):
 
     def bind(self, values: Mapping[str, Dim]) -> ScatterZeros:
         return ScatterZeros(tuple(substitute(d, values) for d in self.shape))
+
+
+@dataclass(frozen=True)
+class UpdateRow(Op, abstract=True):
+    """The data with one row along the first axis written anew, at an index, an i32[]."""
+
+    def infer(self, data: TensorType, row: TensorType, at: TensorType) -> TensorType:
+        return data
+
+    def evaluate(self, data: Array, row: Array, at: Array) -> Array:
+        result = data.copy()
+        result[int(at)] = row[0]
+        return result

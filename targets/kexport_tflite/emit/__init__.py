@@ -3,6 +3,7 @@
 from kexport_tflite.emit import (  # noqa: F401
     activation,
     binary,
+    control,
     conv,
     create,
     elementwise,

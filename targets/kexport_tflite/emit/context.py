@@ -28,7 +28,7 @@ class Context:
         self, model: Model, graph: Graph, *, half_weights: bool = False, sizes: Mapping[str, Dim] | None = None
     ):
         self.model, self.graph, self.half_weights, self.sizes = model, graph, half_weights, sizes or {}
-        self.subgraph = Subgraph(graph.name)
+        self.subgraph, self.number = Subgraph(graph.name), len(model.subgraphs)
         model.subgraphs.append(self.subgraph)
         self.origin = ""
         self._of: dict[Value, int] = {}
@@ -37,6 +37,12 @@ class Context:
         self._sizes: dict[Any, int] = {}
         self._names: dict[str, int] = {}
         self._sources: dict[Dim, tuple[int, int]] = {}
+
+    def inner(self, body: Graph) -> Context:
+        """A further subgraph of the same model, for the body of an operator; contents are stored once for all."""
+        context = Context(self.model, body, half_weights=self.half_weights, sizes=self.sizes)
+        context.origin, context._buffers = self.origin, self._buffers
+        return context
 
     # --- tensors
 

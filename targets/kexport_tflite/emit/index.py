@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.types import DType, TensorType
 from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
-from kexport_tflite.scatter import ScatterZeros
+from kexport_tflite.scatter import ScatterZeros, UpdateRow
 
 
 @EMIT(ops.Gather)
@@ -28,6 +29,23 @@ def scatter_zeros(context: Context, node: Node) -> None:
     """SCATTER_ND adds up what falls on the same place."""
     assert isinstance(node.op, ScatterZeros)
     context.emit("SCATTER_ND", node, *map(context.tensor, node.inputs), context.dims(node.op.shape))
+
+
+@EMIT(UpdateRow)
+def update_row(context: Context, node: Node) -> None:
+    """DYNAMIC_UPDATE_SLICE, whose start is an index along every axis."""
+    data, row, at = map(context.tensor, node.inputs)
+    rank = node.output.type.rank
+
+    def start() -> int:
+        vector = context.temporary(TensorType(DType.I32, (1,)))
+        context.reshape(at, vector, (1,))
+        if rank == 1:
+            return vector
+        parts = [vector, context.ints([0] * (rank - 1))]
+        return context.step("CONCATENATION", parts, TensorType(DType.I32, (rank,)), axis=0)
+
+    context.emit("DYNAMIC_UPDATE_SLICE", node, data, row, context.cached(("start", at, rank), start))
 
 
 @EMIT(ops.OneHot)

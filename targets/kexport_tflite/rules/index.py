@@ -13,7 +13,7 @@ from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
-from kexport_tflite.scatter import ScatterZeros
+from kexport_tflite.scatter import ScatterZeros, UpdateRow
 
 
 @rule(ops.GatherNd)
@@ -30,6 +30,17 @@ def name_batch(node: Node, rewriter: Rewriter) -> Replacement:
         counted = rewriter.add(ops.Iota(column[axis], indices.type.dtype))
         columns.append(rewriter.add(ops.BroadcastTo(column), rewriter.add(ops.Reshape(shape), counted)))
     return rewriter.add(ops.GatherNd(), x, rewriter.add(ops.Concat(-1), *columns, indices))
+
+
+@rule(ops.ScatterNd)
+def write_row(node: Node, rewriter: Rewriter) -> Replacement:
+    """One row, written over what was there."""
+    op, (data, indices, updates) = node.op, node.inputs
+    assert isinstance(op, ops.ScatterNd)
+    if op.reduction != "update" or indices.type.shape != (1, 1):
+        return None
+    at = Term(rewriter, indices).of(ops.Reshape(())).cast(DType.I32).value
+    return rewriter.add(UpdateRow(), data, updates, at)
 
 
 @rule(ops.ScatterNd)
@@ -67,4 +78,4 @@ def _scatter_extreme(reduction: str, data: Value, indices: Value, updates: Value
     return Term(rewriter, data).of(combine, found.of(ops.Reshape(data.type.shape))).value
 
 
-INDEX_RULES = (name_batch, scatter)
+INDEX_RULES = (name_batch, write_row, scatter)
