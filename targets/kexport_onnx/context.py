@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -51,19 +51,19 @@ class Context:
         self._refs: dict[Value, Ref] = {}
         self._shared: dict[Any, Ref] = {}
         self._sizes: dict[Any, Ref] = {}
-        self._names: dict[str, int] = {}
+        self.names: dict[str, int] = {}
         self._origin = ""
 
     # --- values
 
     def declare(self, value: Value, name: str) -> None:
         """Name a graph input."""
-        self._unique(name)
+        self.unique(name)
         self._refs[value] = Ref(name, value.type.dtype)
 
     def reserve(self, name: str) -> None:
         """Keep a name for an output."""
-        self._unique(name)
+        self.unique(name)
 
     def ref(self, value: Value) -> Ref:
         """A value of the graph; a constant becomes an initializer."""
@@ -81,8 +81,10 @@ class Context:
         return tuple(map(self.ref, node.inputs))
 
     def bind(self, node: Node, *results: Ref) -> None:
-        """State what the results of a node are."""
+        """State what the results of a node are; one without name is not there, because nobody reads it."""
         for value, result in zip(node.outputs, results, strict=True):
+            if not result.name:
+                continue
             if result.dtype is not value.type.dtype:
                 raise EmitError(f"{node.op.name} was emitted as {result.dtype}, not {value.type}", where=node.origin)
             self._refs[value] = result
@@ -106,24 +108,25 @@ class Context:
         return self.op_all(kind, *operands, dtypes=(dtype,), main=main, **attributes)[0]
 
     def op_all(
-        self, kind: str, *operands: Ref | None, dtypes: Sequence[DType | None], main: int = 0, **attributes: Any
-    ) -> tuple[Ref, ...]:
-        """Add a node with a result for each of `dtypes`."""
+        self, kind: str, *operands: Ref | None, dtypes: Sequence[DType | None], main: int = 0,
+        wanted: Sequence[bool] | None = None, **attributes: Any,
+    ) -> tuple[Ref, ...]:  # fmt: skip
+        """Add a node with a result for each of `dtypes`; those that are not `wanted` get no name."""
         given = next((o.dtype for o in operands[main:] if o is not None), None)
         wide = given and compute_type(kind, given)
         if given and wide and wide is not given:
             operands = tuple(self.cast(o, wide) if o and o.dtype is given else o for o in operands)
-        name = self._unique(self._origin or kind)
+        name = self.unique(self._origin or kind)
         outputs = [name] if len(dtypes) == 1 else [f"{name}.{i}" for i in range(len(dtypes))]
+        if wanted is not None:
+            outputs = [o if w else "" for o, w in zip(outputs, wanted, strict=True)]
         attributes = {k: v for k, v in attributes.items() if v is not None}
-        inputs = [o.name if o else "" for o in operands]
-        while inputs and not inputs[-1]:
-            inputs.pop()
-        self.calls.append(Call(kind, name, inputs, outputs, attributes))
+        inputs = _trimmed([o.name if o else "" for o in operands])
+        self.calls.append(Call(kind, name, inputs, _trimmed(outputs), attributes))
         results = [Ref(o, d or wide) for o, d in zip(outputs, dtypes, strict=True)]  # type: ignore[arg-type]
         if wide is given:
             return tuple(results)
-        return tuple(r if d else self.cast(r, given) for r, d in zip(results, dtypes, strict=True))  # type: ignore[arg-type]
+        return tuple(r if d or not r.name else self.cast(r, given) for r, d in zip(results, dtypes, strict=True))  # type: ignore[arg-type]
 
     def cast(self, x: Ref, dtype: DType) -> Ref:
         """x as another element type; x itself if it has it."""
@@ -142,7 +145,16 @@ class Context:
         shape = tuple(data.shape if shape is None else shape)
         key = (data.__array_interface__["data"], data.strides, data.dtype, shape)
         if key not in self._shared:
-            self._shared[key] = self._store(data, shape, value.name or f"{self._origin or 'model'}/constant")
+            self._shared[key] = self._store(data, shape, self._weight_name(value))
+        return self._shared[key]
+
+    def made_of(self, value: Value, what: str, make: Callable[[Array], Array]) -> Ref:
+        """An initializer computed from a constant; `what` says how, so that equal ones are shared."""
+        assert value.data is not None
+        key = (value.data.__array_interface__["data"], value.data.strides, value.type, what)
+        if key not in self._shared:
+            data = make(value.data)
+            self._shared[key] = self._store(data, data.shape, self._weight_name(value))
         return self._shared[key]
 
     def parameter(self, value: Value, perm: Sequence[int], shape: Sequence[int] | None = None) -> Ref:
@@ -164,8 +176,11 @@ class Context:
         """A vector of 64-bit integers: axes, a shape."""
         return self.const(list(values), DType.I64, "ints")
 
+    def _weight_name(self, value: Value) -> str:
+        return value.name or f"{self._origin or 'model'}/constant"
+
     def _store(self, data: Array, shape: tuple[int, ...], name: str) -> Ref:
-        name = self._unique(name)
+        name = self.unique(name)
         self.weights.append(Weight(name, data, shape))
         return Ref(name, DType.of(data.dtype))
 
@@ -222,11 +237,18 @@ class Context:
 
     # --- names
 
-    def _unique(self, name: str) -> str:
+    def unique(self, name: str) -> str:
         """`name`, or with the next number after a colon if it is taken."""
         found = name
-        while found in self._names:
-            self._names[name] += 1
-            found = f"{name}:{self._names[name]}"
-        self._names[found] = 1
+        while found in self.names:
+            self.names[name] += 1
+            found = f"{name}:{self.names[name]}"
+        self.names[found] = 1
         return found
+
+
+def _trimmed(names: list[str]) -> list[str]:
+    """Names without the empty ones at the end."""
+    while names and not names[-1]:
+        names.pop()
+    return names

@@ -8,9 +8,11 @@ from typing import Any
 
 import kexport
 from kexport.errors import EmitError
-from kexport.ir.contract import Contract, Port
+from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
+from kexport.ir.types import TensorType
 from kexport.target import EmitterTable
+from kexport_onnx.bodies import Subgraph, all_calls, emit_nodes
 from kexport_onnx.context import Call, Context
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.options import IR_VERSIONS, OnnxOptions
@@ -50,12 +52,7 @@ def _emitted(
         e.reserve(port.name)
     for value, port in zip(graph.inputs, contract.inputs, strict=True):
         e.declare(value, port.name)
-    for node in graph.nodes:
-        e.enter(node)
-        try:
-            emitters.emitters[type(node.op)](e, node)
-        except EmitError as error:
-            raise error.located(node.origin) from None
+    emit_nodes(e, graph, emitters)
     return e, _name_outputs(e, graph, contract)
 
 
@@ -80,7 +77,7 @@ def _name_outputs(e: Context, graph: Graph, contract: Contract) -> dict[str, str
             rename[ref.name] = port.name
         else:
             e.calls.append(Call("Identity", port.name, [ref.name], [port.name]))
-    for call in e.calls:
+    for call in all_calls(e.calls):
         call.inputs = [rename.get(n, n) for n in call.inputs]
         call.outputs = [rename.get(n, n) for n in call.outputs]
     return rename
@@ -100,26 +97,33 @@ def _model_proto(options: OnnxOptions, contract: Contract) -> Any:
 
 
 def _graph_proto(graph: Graph, contract: Contract, calls: Sequence[Call]) -> Any:
+    inputs, outputs = ([(p.name, p.type) for p in ports] for ports in (contract.inputs, contract.outputs))
+    return _subgraph_proto(Subgraph(graph.name, inputs, outputs, list(calls)))
+
+
+def _subgraph_proto(graph: Subgraph) -> Any:
     from onnx import GraphProto
     from onnx.helper import make_attribute
 
     proto = GraphProto(name=graph.name)
-    for call in calls:
+    for call in graph.calls:
         node = proto.node.add(op_type=call.kind, name=call.name, input=call.inputs, output=call.outputs)
-        node.attribute.extend(make_attribute(k, v) for k, v in sorted(call.attributes.items()))
-    for port in contract.inputs:
-        _declare(proto.input.add(), port)
-    for port in contract.outputs:
-        _declare(proto.output.add(), port)
+        for name, value in sorted(call.attributes.items()):
+            attribute = _subgraph_proto(value) if isinstance(value, Subgraph) else value
+            node.attribute.append(make_attribute(name, attribute))
+    for name, type in graph.inputs:
+        _declare(proto.input.add(), name, type)
+    for name, type in graph.outputs:
+        _declare(proto.output.add(), name, type)
     return proto
 
 
-def _declare(info: Any, port: Port) -> None:
-    info.name = port.name
+def _declare(info: Any, name: str, type: TensorType) -> None:
+    info.name = name
     tensor = info.type.tensor_type
-    tensor.elem_type = CODES[port.type.dtype]
+    tensor.elem_type = CODES[type.dtype]
     tensor.shape.SetInParent()
-    for dim in port.type.shape:
+    for dim in type.shape:
         if isinstance(dim, int):
             tensor.shape.dim.add(dim_value=dim)
         else:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from kexport.ir.types import DType
 
 _ANY_TYPE = frozenset({
-    "Cast", "Concat", "Gather", "GatherElements", "GatherND", "Identity", "LayerNormalization", "Range", "Reshape",
-    "ScatterND", "Shape", "Sign", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
+    "Cast", "Concat", "Gather", "GatherElements", "GatherND", "Identity", "If", "LayerNormalization", "Loop", "Range",
+    "Reshape", "Scan", "ScatterND", "Shape", "Sign", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 })  # fmt: skip
 """Ops that take bfloat16 as it is."""
 

@@ -18,6 +18,7 @@ from kexport.passes.sink_transposes import SinkTransposes, transpose_above
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.rule import Replacement
 from kexport.target import all_nodes
+from kexport_onnx.time_first import time_first
 
 _STRANGERS = {DType.C64: "ONNX operators know no complex numbers", DType.STRING: "strings cannot be computed with"}
 _WIDE_POOL = "ONNX pools no 64-bit integers"
@@ -56,7 +57,8 @@ def legalize(graph: Graph, opset: int) -> None:
     """
     refuse_strangers(graph)
     lacking = [op for op, since in SINCE.items() if opset < since]
-    expand = RulePass("onnx_decompose", (*decompose(*DECOMPOSED, *lacking).rules, expand_norm, expand_double))
+    shared = decompose(*DECOMPOSED, *lacking).rules
+    expand = RulePass("onnx_decompose", (*shared, expand_norm, expand_double, time_first))
     expand.run(graph)
     refuse_older(graph, lacking, opset)
     RulePass("onnx_channels", (channels_first(*CHANNELS_FIRST), merge_into_transpose)).run(graph)

@@ -118,6 +118,7 @@ class OnnxRuntimeCpu(OnnxRuntime):
 
     name = "onnxruntime-cpu"
     extra = "onnx"
+    package = "onnxruntime"
     packages = ("onnxruntime", "onnxruntime-gpu")
     provider = "CPUExecutionProvider"
 

@@ -1,0 +1,154 @@
+"""Recurrent layers as ONNX has them: time first, and sequences that end early instead of masks.
+
+A masked step changes no state, so a masked layer is the layer without mask on the live steps alone: these are moved to
+the front in their order, the layer is told how many there are, and its outputs are moved back. That is exact for every
+mask. Between layers that follow each other the transposes cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import Dim
+from kexport.ir.graph import Node, Value
+from kexport.ir.op import Array, Op, arity, infer
+from kexport.ir.types import DType, TensorType
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+
+_SWAP = (1, 0, 2)
+
+NATIVE_ACTIVATIONS: dict[str | None, tuple[str, tuple[float, ...]]] = {
+    None: ("Affine", (1.0, 0.0)), "elu": ("Elu", (1.0,)), "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
+    "relu": ("Relu", ()), "sigmoid": ("Sigmoid", ()), "softplus": ("Softplus", ()), "softsign": ("Softsign", ()),
+    "tanh": ("Tanh", ()),
+}  # fmt: skip
+"""What ONNX calls the activations that its recurrent ops have, with their alpha and beta."""
+
+
+@dataclass(frozen=True)
+class TimeFirst(Op, abstract=True):
+    """A recurrent op on x[T,B,I] that gives y[T,B,U]; lengths i32[B] stand in the place of its mask.
+
+    It is no op of the vocabulary: only this target meets it, after `legalize`. Beyond its length a sequence is not
+    read, and y is zero.
+    """
+
+    op: Any
+
+    def infer(self, x: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
+        y, *state = infer(self.op, (_swapped(x), *rest[: plain_operands(self.op) - 1]))
+        return (_swapped(y), *state)
+
+    def evaluate(self, x: Array, *rest: Array) -> tuple[Array, ...]:
+        count = plain_operands(self.op) - 1
+        masks = [np.arange(len(x)) < lengths[:, None] for lengths in rest[count:]]
+        y, *state = replace(self.op, zero_masked=True).evaluate(x.swapaxes(0, 1), *rest[:count], *masks)
+        return (y.swapaxes(0, 1), *state)
+
+    def symbols(self) -> set[str]:
+        return self.op.symbols()
+
+    def bind(self, values: Mapping[str, Dim]) -> TimeFirst:
+        return TimeFirst(self.op.bind(values))
+
+
+def plain_operands(op: Op) -> int:
+    """How many operands a recurrent op has without its mask."""
+    return arity(type(op))[0]
+
+
+def is_native(op: Any, dtype: DType) -> bool:
+    """Whether ONNX has all its activations, and runtimes kernels for its element type."""
+    names = {op.activation, getattr(op, "recurrent_activation", None)}
+    return dtype is not DType.F64 and names <= NATIVE_ACTIVATIONS.keys()
+
+
+@rule(ops.SimpleRnn, ops.Gru, ops.Lstm)
+def time_first(node: Node, rewriter: Rewriter) -> Replacement:
+    """The native form; as a loop where there is none."""
+    op: Any = node.op
+    if not is_native(op, node.inputs[0].type.dtype):
+        return DECOMPOSE[type(op)].function(node, rewriter)
+    if len(node.inputs) > plain_operands(op):
+        return _masked(node, rewriter)
+    x, *rest = node.inputs
+    y, *state = rewriter.add_all(TimeFirst(op), rewriter.add(ops.Transpose(_SWAP), x), *rest)
+    return (rewriter.add(ops.Transpose(_SWAP), y), *state)
+
+
+def _masked(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
+    op: Any = node.op
+    x, *rest, mask = node.inputs
+    steps = _Steps(rewriter, mask)
+    y, *state = rewriter.add_all(TimeFirst(op), steps.to_front(x), *rest, steps.lengths.cast(DType.I32).value)
+    back = steps.moved_back(Term(rewriter, y), op.reverse, op.zero_masked)
+    return (back.value, *steps.kept(state, rest))
+
+
+class _Steps:
+    """Where the live steps of a mask are: bool[B,T], with the numbers that all movements are made of."""
+
+    def __init__(self, rewriter: Rewriter, mask: Value):
+        self.rewriter, self.mask = rewriter, Term(rewriter, mask)
+        self.batch, self.length = mask.type.shape
+        self.live = self.mask.of(ops.Cast(DType.I64))
+        self.seen = self.live.of(ops.CumSum(1))
+        """Live steps up to this one."""
+        self.lengths = self.live.of(ops.ReduceSum((1,)))
+
+    def to_front(self, x: Value) -> Value:
+        """x[B,T,I] as [T,B,I], the live steps of each sequence before the others, both in their order."""
+        time = Term(self.rewriter, self.rewriter.add(ops.Iota(self.length, DType.I64)))
+        others = time - self.seen + self._column(self.lengths)
+        place = self.mask.select(self.seen - 1, others)
+        batch, length, *inner = x.type.shape
+        empty = self.rewriter.add(ops.Full((length, batch, *inner), 0, x.type.dtype))
+        return self.rewriter.add(ops.ScatterNd("update"), empty, self._at(place), x)
+
+    def moved_back(self, y: Term, reverse: bool, zero_masked: bool) -> Term:
+        """y[T,B,U] as [B,T,U]: each step gets the output of the live step taken last, or zeros."""
+        if reverse:
+            place = self.seen - self.live
+            valid = place < self._column(self.lengths)
+        else:
+            place = (self.seen - 1).max(0)
+            valid = self.seen > 0
+        valid = self.mask if zero_masked else valid
+        found = Term(self.rewriter, self.rewriter.add(ops.GatherNd(), y.value, self._at(place)))
+        return self._column(valid).select(found, found.lift(0))
+
+    def kept(self, new: Sequence[Value], old: Sequence[Value]) -> list[Value]:
+        """The last state; where no step is live that is the first state."""
+        any_live = self._column(self.lengths > 0)
+        pairs = [(Term(self.rewriter, n), Term(self.rewriter, o)) for n, o in zip(new, old, strict=False)]
+        return [n.value if is_zero(o.value) else any_live.select(n, o).value for n, o in pairs]
+
+    def _at(self, time: Term) -> Value:
+        """Indices [B,T,2] into something time first."""
+        shape = (self.batch, self.length, 1)
+        row = self.rewriter.add(ops.Reshape((self.batch, 1, 1)), self.rewriter.add(ops.Iota(self.batch, DType.I64)))
+        rows = self.rewriter.add(ops.BroadcastTo(shape), row)
+        return self.rewriter.add(ops.Concat(2), self._column(time).value, rows)
+
+    def _column(self, x: Term) -> Term:
+        return x.of(ops.Reshape((*x.type.shape, 1)))
+
+
+def is_zero(value: Value) -> bool:
+    """Whether a value is known to be all zeros."""
+    if value.data is not None:
+        return not value.data.any()
+    made = value.producer.op if value.producer else None
+    return isinstance(made, ops.Full) and not made.value
+
+
+def _swapped(x: TensorType) -> TensorType:
+    return x.with_shape(x.shape[p] for p in _SWAP)
