@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from kexport.ir.types import DType
 from kexport.ops.broadcast import broadcast_shapes
 from kexport_coreml.dtypes import NAMES, computed
 from kexport_coreml.extents import Extents
-from kexport_coreml.refs import Call, Constant, Packed, Program, Ref, identifier
+from kexport_coreml.refs import Block, Call, Constant, Packed, Program, Ref, identifier
 from kexport_coreml.signatures import Signature, signature
 
 SHARED_ELEMENTS = 64
@@ -38,9 +39,11 @@ class Context:
         self.graph, self.ios = graph, ios
         self.precision, self.exceptions = precision, frozenset(exceptions)
         self._float = DType.F32
-        self.program = Program()
+        self._main = self.program = Program()
         self.values: dict[Value, Ref] = {}
         self._shared: dict[Any, Ref] = {}
+        self._made: dict[Any, tuple[Array, Array]] = {}
+        self._casts: dict[tuple[Ref, DType], Ref] = {}
         self._names: dict[str, int] = {}
         self._origin = ""
         self.extents = Extents(self)
@@ -62,9 +65,9 @@ class Context:
         made, wanted = self.values[value], self.computed(value.type.dtype)
         if made.dtype is wanted:
             return made
-        if (made, wanted) not in self._shared:
-            self._shared[made, wanted] = self.cast(made, wanted)
-        return self._shared[made, wanted]
+        if (made, wanted) not in self._casts:
+            self._casts[made, wanted] = self.cast(made, wanted)
+        return self._casts[made, wanted]
 
     def computed(self, dtype: DType) -> DType:
         """The type that stands for `dtype` in this node."""
@@ -89,6 +92,28 @@ class Context:
         self._origin = node.origin
         self._float = DType.F32 if node in self.exceptions else self.precision
 
+    # --- blocks
+
+    @contextmanager
+    def block(self, inputs: Iterable[Ref] = ()) -> Iterator[Block]:
+        """What is added now goes into a new block."""
+        state = self.program, self._casts, self._origin, self._float
+        block = Block(list(inputs))
+        self.program, self._casts = block.program, dict(self._casts)
+        try:
+            yield block
+        finally:
+            self.program, self._casts, self._origin, self._float = state
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """What is added now stands before all blocks, so every one of them sees it: what it reads must stand there."""
+        inner, self.program = self.program, self._main
+        try:
+            yield
+        finally:
+            self.program = inner
+
     # --- operations
 
     def op(self, kind: str, *, shape: Sequence[Dim] | None = None, dtype: DType | None = None, **inputs: Any) -> Ref:
@@ -102,13 +127,15 @@ class Context:
         return self.op_all(kind, ((dtype, tuple(shape)),), **inputs)[0]
 
     def op_all(
-        self, kind: str, results: Sequence[tuple[DType | None, tuple[Dim, ...]]], **inputs: Any
-    ) -> tuple[Ref, ...]:
+        self, kind: str, results: Sequence[tuple[DType | None, tuple[Dim, ...]]], blocks: Sequence[Block] = (),
+        **inputs: Any,
+    ) -> tuple[Ref, ...]:  # fmt: skip
         """Add an operation.
 
         Args:
             kind: the MIL operation.
             results: the type of each result; None for the element type of the first operand.
+            blocks: what it runs.
             inputs: by parameter (`shape_`, `dtype_`: names taken here) a Ref, a list of them, or plain values, which
                 become constants: floats of the
                 element type of the first operand. None is left out; parameters with a fixed default get it.
@@ -123,7 +150,7 @@ class Context:
         names = [name] if len(results) == 1 else [self.unique(f"{name}_{i}") for i in range(len(results))]
         refs = tuple(Ref(n, d or wide or DType.F32, s) for n, (d, s) in zip(names, results, strict=True))
         order = {k: bound[k] for k in sig.inputs if k in bound}
-        self.program.steps.append(Call(kind, order, list(refs)))
+        self.program.steps.append(Call(kind, order, list(refs), list(blocks)))
         if wide is main or main is None:
             return refs
         return tuple(r if d else self.cast(r, main) for r, (d, _) in zip(refs, results, strict=True))
@@ -235,10 +262,11 @@ class Context:
         key = ("packed", data.__array_interface__["data"], data.strides, data.dtype, shape)
         if (key, unpacked) not in self._shared:
             ref = Ref(self.unique(identifier(name or f"{self._origin}/const")), unpacked, shape, True)
-            self.program.steps.append(Packed(ref, data, stored))
+            self._main.steps.append(Packed(ref, data, stored))
             self._shared[key, unpacked] = ref
         if (key, dtype) not in self._shared:
-            self._shared[key, dtype] = self.cast(self._shared[key, unpacked], dtype)
+            with self.outside():
+                self._shared[key, dtype] = self.cast(self._shared[key, unpacked], dtype)
         return self._shared[key, dtype]
 
     def _check_range(self, data: Array) -> None:
@@ -250,10 +278,17 @@ class Context:
         if key is not None and key in self._shared:
             return self._shared[key]
         ref = Ref(self.unique(identifier(name or f"{self._origin}/const")), dtype, shape, True)
-        self.program.steps.append(Constant(ref, data))
+        self._main.steps.append(Constant(ref, data))
         if key is not None:
             self._shared[key] = ref
         return ref
+
+    def once(self, data: Array, key: Any, make: Callable[[], Array]) -> Array:
+        """What is made of `data` for a purpose that `key` tells; the second time it is there already."""
+        known = (data.__array_interface__["data"], data.strides, data.shape, key)
+        if known not in self._made:
+            self._made[known] = data, make()
+        return self._made[known][1]
 
     # --- names
 

@@ -49,16 +49,22 @@ def emit(
     input_names = [e.unique(identifier(p.name)) for p in contract.inputs]
     output_names = [e.unique(identifier(p.name)) for p in contract.outputs]
     inputs = [_enter(e, value, name) for value, name in zip(graph.inputs, input_names, strict=True)]
+    emit_nodes(e, graph, emitters)
+    outputs, rename = _leave(e, graph, output_names)
+    own = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+    tensors = {v: rename.get(e.values[v].name, e.values[v].name) for v in own if v in e.values}
+    names = {"inputs": _changed(input_names, contract.inputs), "outputs": _changed(output_names, contract.outputs)}
+    return Emission(e.program, inputs, outputs, names, tensors)
+
+
+def emit_nodes(e: Context, graph: Graph, emitters: EmitterTable) -> None:
+    """Emit the nodes of a graph or of a body, whose inputs are declared."""
     for node in graph.nodes:
         e.enter(node)
         try:
             emitters.emitters[type(node.op)](e, node)
         except EmitError as error:
             raise error.located(node.origin) from None
-    outputs, rename = _leave(e, graph, output_names)
-    tensors = {value: rename.get(ref.name, ref.name) for value, ref in e.values.items()}
-    names = {"inputs": _changed(input_names, contract.inputs), "outputs": _changed(output_names, contract.outputs)}
-    return Emission(e.program, inputs, outputs, names, tensors)
 
 
 def _enter(e: Context, value: Value, name: str) -> Ref:
@@ -85,10 +91,7 @@ def _leave(e: Context, graph: Graph, names: list[str]) -> tuple[list[Ref], dict[
         free.discard(made.name)
         rename[made.name] = name
         found.append(made._replace(name=name))
-    for step in e.program.steps:
-        if isinstance(step, Call):
-            step.inputs = {k: [rename.get(n, n) for n in v] for k, v in step.inputs.items()}
-            step.outputs = [r._replace(name=rename.get(r.name, r.name)) for r in step.outputs]
+    e.program.rename(rename)
     e.program.prune(r.name for r in found)
     return found, rename
 

@@ -28,21 +28,26 @@ class Extents:
             return [int(d) for d in dims]  # type: ignore[arg-type]
         key = tuple(dims)
         if key not in self._made:
-            parts = [self.one(d) for d in dims]
-            joined = parts[0] if len(parts) == 1 else self.e.op("concat", shape=(len(parts),), values=parts, axis=0)
-            self._made[key] = joined
+            with self.e.outside():
+                parts = [self.one(d) for d in dims]
+                joined = parts[0] if len(parts) == 1 else self.e.op("concat", shape=(len(parts),), values=parts, axis=0)
+                self._made[key] = joined
         return self._made[key]
 
     def scalar(self, dim: Dim) -> Ref | int:
         """One size as a scalar."""
-        return self.e.op("squeeze", shape=(), x=self.one(dim), axes=[0]) if isinstance(dim, SymDim) else dim
+        if not isinstance(dim, SymDim):
+            return dim
+        with self.e.outside():
+            return self.e.op("squeeze", shape=(), x=self.one(dim), axes=[0])
 
     def one(self, dim: Dim) -> Ref:
         """One size as a vector with one element."""
         if not isinstance(dim, SymDim):
             return self.e.const([dim], DType.I32)
         if dim not in self._made:
-            self._made[dim] = self._symbol(str(dim)) if is_symbol(dim) else self._polynomial(dim)
+            with self.e.outside():
+                self._made[dim] = self._symbol(str(dim)) if is_symbol(dim) else self._polynomial(dim)
         return self._made[dim]
 
     def _symbol(self, name: str) -> Ref:

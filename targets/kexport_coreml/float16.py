@@ -8,7 +8,7 @@ scaled. What these reach is computed in float32, up to an op that brings the num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from kexport.ir.op import Array, Op
 from kexport.ir.types import DType
 from kexport.ops.reduce import Reduce
 from kexport.passes.channels_first import inner
+from kexport.target import all_nodes
+from kexport_coreml.rules.recurrent import HALF_SINCE, TimeMajor
 
 GREATEST = float(np.finfo(np.float16).max)
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal) / 2
@@ -45,18 +47,21 @@ _NARROW = (DType.BOOL, DType.I4, DType.I8, DType.I16, DType.U4, DType.U8)
 _DEPTH = 16
 
 
-def keep_float32(graph: Graph, peaks: Mapping[Value, float] | None = None) -> list[Node]:
-    """The nodes of a legalized graph that must be computed in float32, in order.
+def keep_float32(graph: Graph, peaks: Mapping[Value, float] | None = None, ios: int = HALF_SINCE) -> list[Node]:
+    """The nodes of a legalized graph that must be computed in float32, in order; those in bodies too.
 
     Args:
         graph: after `legalize`.
         peaks: the greatest magnitude of values on reference data, where it is known.
+        ios: the oldest system that is to run it.
     """
     plan = _Plan(peaks or {})
-    kept = {node for node in graph.nodes if plan.visit(node)}
+    kept = {node for node in graph.nodes if plan.visit(node)} | plan.inside
     for value in plan.scales:
         _keep_scale(value, kept)
-    return [node for node in graph.nodes if node in kept]
+    if ios < HALF_SINCE:
+        kept.update(node for node in all_nodes(graph) if isinstance(node.op, TimeMajor))
+    return [node for node in all_nodes(graph) if node in kept]
 
 
 def _keep_scale(value: Value, kept: set[Node]) -> None:
@@ -79,9 +84,12 @@ class _Plan:
         self.passing: set[Value] = set()
         self.scaled: set[Value] = set()
         self.scales: list[Value] = []
+        self.inside: set[Node] = set()
 
     def visit(self, node: Node) -> bool:
         """Whether a node stays in float32; its results are marked."""
+        if node.op.bodies():
+            return self._visit_bodies(node)
         if not any(v.type.dtype in _FLOATS for v in (*node.inputs, *node.outputs)):
             return False
         op = inner(node)
@@ -99,6 +107,37 @@ class _Plan:
             self.scales += [v for v in node.inputs if v not in self.passing | self.scaled]
         made = any(v in self.large for v in node.outputs)
         return large or passing or scaled or seed or sum_of_integers or made or _loses_epsilon(op)
+
+    def _visit_bodies(self, node: Node) -> bool:
+        """Whether a loop or branch does: as a whole, if anything in it must. A loop hands marks to its next step."""
+        bodies = node.op.bodies()
+        for value in node.inputs:
+            self._mark_constant(value)
+        kept = any(v in s for v in node.inputs for s in self._marks)
+        known = -1
+        while known != (known := sum(map(len, self._marks))):
+            for body in bodies:
+                self._share(node.inputs[len(node.inputs) - len(body.inputs) :], body.inputs)
+                for step in body.nodes:
+                    kept |= self.visit(step)
+                self._share([o.value for o in body.outputs], node.outputs)
+            if isinstance(node.op, ops.While):
+                self._share(node.outputs, node.op.body.inputs)
+        if kept:
+            self.inside.update(step for body in bodies for step in all_nodes(body))
+        return kept
+
+    @property
+    def _marks(self) -> tuple[set[Value], ...]:
+        return self.large, self.passing, self.scaled
+
+    def _share(self, sources: Iterable[Value], targets: Iterable[Value]) -> None:
+        """Mark values as others are; where the condition of a loop has one result only, the rest is left alone."""
+        for source, target in zip(sources, targets, strict=False):
+            if target.type.dtype in _FLOATS:
+                for marks in self._marks:
+                    if source in marks:
+                        marks.add(target)
 
     def _mark_constant(self, value: Value) -> None:
         if value.data is not None and value.type.dtype in _FLOATS:

@@ -10,7 +10,7 @@ from kexport.ir.dim import Dim, symbols
 from kexport.ir.graph import Graph
 from kexport.ir.op import Op
 from kexport.ir.types import DType
-from kexport.passes import fold_sizes, fuse_pad
+from kexport.passes import fold_sizes, fuse_pad, prune_loops
 from kexport.passes.channels_first import channels_first
 from kexport.passes.decompose import DECOMPOSE, decompose
 from kexport.passes.layout import reshape_of_reduction
@@ -19,12 +19,12 @@ from kexport.rewrite import RulePass
 from kexport.target import all_nodes
 from kexport_coreml.images import batch_of_images, read_images, take_images
 from kexport_coreml.options import CoremlOptions
-from kexport_coreml.rules import index, layout, norm, window
+from kexport_coreml.rules import control, index, layout, norm, recurrent, window
 from kexport_coreml.sizes import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
     ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.HardSilu, ops.Log1p, ops.LogSoftmax,
-    ops.Mish, ops.OneHot, ops.Prelu, ops.RmsNorm, ops.Selu, ops.SquaredDifference, ops.Threshold,
+    ops.Mish, ops.OneHot, ops.Prelu, ops.RmsNorm, ops.Scan, ops.Selu, ops.SquaredDifference, ops.Threshold,
 )  # fmt: skip
 """Ops that Core ML lacks, or has with another meaning: its thresholded_relu is >=, its one_hot wants indices in range,
 its prelu wants an alpha for each channel."""
@@ -52,6 +52,7 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     """
     fix_inputs(graph, options)
     refuse_strangers(graph)
+    expand_loops(graph)
     expand = decompose(*DECOMPOSED)
     batches = index.RULES if options.ios < 16 else ()
     forms = (*window.RULES, *layout.RULES, *batches, norm.other_layer_norm)
@@ -62,6 +63,14 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     rest = (DECOMPOSE[ops.BatchNorm], reshape_of_reduction, *layout.RULES, *SETTLE, *expand.rules)
     RulePass("coreml_rest", rest).run(graph)
     refuse_ranks(graph)
+
+
+def expand_loops(graph: Graph) -> None:
+    """Recurrent layers that Core ML lacks become scans, and scans loops; what a loop need not do is taken out."""
+    RulePass("coreml_recurrent", recurrent.RULES).run(graph)
+    prune_loops.PASS.run(graph)
+    RulePass("coreml_scans", (*control.SCANS, *control.RULES)).run(graph)
+    fold_sizes.PASS.run(graph)
 
 
 def fix_inputs(graph: Graph, options: CoremlOptions) -> None:

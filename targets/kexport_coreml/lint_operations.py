@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kexport.ir.types import DType
 from kexport_coreml.dtypes import NAMES
 from kexport_coreml.lint_shapes import RESULT_DTYPES, check_shapes
 from kexport_coreml.lint_weights import WeightFile
@@ -24,6 +25,12 @@ class Scope:
         self.types: dict[str, Type | None] = {}
         self.constants: set[str] = set()
         self.elements: dict[str, Any] = {}
+
+    def inner(self) -> Scope:
+        """What a block sees: all that stands before it; what it defines is not seen outside."""
+        scope = Scope(self.ios, self.weights)
+        scope.types, scope.constants, scope.elements = dict(self.types), set(self.constants), dict(self.elements)
+        return scope
 
     def define(self, value: Any, constant: bool) -> Iterator[str]:
         """Take in a named value."""
@@ -57,8 +64,38 @@ def check_operation(scope: Scope, operation: Any) -> Iterator[str]:
     else:
         yield from (f"{where}: {kind}: {p}" for p in _check_inputs(scope, operation, signature))
         yield from (f"{where}: {kind}: {p}" for p in _check_results(scope, operation))
+        yield from check_blocks(scope, operation, where)
     for value in operation.outputs:
         yield from scope.define(value, constant=False)
+
+
+def check_blocks(scope: Scope, operation: Any, where: str) -> Iterator[str]:
+    """What is wrong in the blocks of an operation, and in how they fit it."""
+    count = 2 if operation.type in ("cond", "while_loop") else 0
+    if len(operation.blocks) != count:
+        yield f"{where}: {operation.type} has {len(operation.blocks)} blocks, not {count}"
+        return
+    given = [scope.types.get(a.name) for a in operation.inputs["loop_vars"].arguments] if count else []
+    declared = [type_of(v.type) for v in operation.outputs]
+    for i, block in enumerate(operation.blocks):
+        inner = scope.inner()
+        for value in block.inputs:
+            yield from inner.define(value, constant=False)
+        for step in block.operations:
+            yield from check_operation(inner, step)
+        taken = [type_of(v.type) for v in block.inputs]
+        if taken != given:
+            yield f"{where}: block {i} takes {_words(taken)}, it is given {_words(given)}"
+        wanted = [Type(DType.BOOL, ())] if operation.type == "while_loop" and i == 0 else declared
+        lost = [name for name in block.outputs if name not in inner.types]
+        if lost:
+            yield f"{where}: block {i} returns {lost[0]!r}, which nothing makes"
+        elif (made := [inner.types[name] for name in block.outputs]) != wanted:
+            yield f"{where}: block {i} makes {_words(made)}, not {_words(wanted)}"
+
+
+def _words(types: Sequence[Type | None]) -> str:
+    return "(" + ", ".join(map(str, types)) + ")"
 
 
 def _check_constant(scope: Scope, operation: Any) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,11 +29,22 @@ class Ref(NamedTuple):
 
 @dataclass
 class Call:
-    """An operation of the program."""
+    """An operation of the program, with the blocks that it runs if it is a loop or a branch."""
 
     kind: str
     inputs: dict[str, list[str]]
     outputs: list[Ref]
+    blocks: list[Block] = field(default_factory=list["Block"])
+
+    def reads(self) -> Iterator[str]:
+        """The names of what it or its blocks take."""
+        for names in self.inputs.values():
+            yield from names
+        for block in self.blocks:
+            yield from block.outputs
+            for step in block.program.steps:
+                if isinstance(step, Call):
+                    yield from step.reads()
 
 
 @dataclass
@@ -69,12 +80,30 @@ class Program:
             made = {ref.name for ref in step.outputs} if isinstance(step, Call) else {step.ref.name}
             if made & needed:
                 kept.append(step)
-                needed.update(n for names in _operands(step) for n in names)
+                if isinstance(step, Call):
+                    for block in step.blocks:
+                        block.program.prune(block.outputs)
+                    needed.update(step.reads())
         self.steps = kept[::-1]
 
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give values other names, wherever they are made or read."""
+        for step in self.steps:
+            if isinstance(step, Call):
+                step.inputs = {k: [names.get(n, n) for n in v] for k, v in step.inputs.items()}
+                step.outputs = [r._replace(name=names.get(r.name, r.name)) for r in step.outputs]
+                for block in step.blocks:
+                    block.outputs = [names.get(n, n) for n in block.outputs]
+                    block.program.rename(names)
 
-def _operands(step: Step) -> Iterable[list[str]]:
-    return step.inputs.values() if isinstance(step, Call) else ()
+
+@dataclass
+class Block:
+    """Operations inside a loop or branch. They see what is made around them; constants are never made here."""
+
+    inputs: list[Ref]
+    program: Program = field(default_factory=Program)
+    outputs: list[str] = field(default_factory=list[str])
 
 
 def identifier(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kexport.errors import ConfigError
 from kexport.ir.dim import Dim, SymDim, substitute, symbols
 from kexport.ir.graph import Graph
+from kexport.target import all_nodes
 
 _LARGEST_LEAST = 1 << 12
 
@@ -76,7 +77,7 @@ def _read(text: str) -> Sizes:
 def plan_sizes(graph: Graph, plan: SizePlan) -> dict[str, Sizes]:
     """The sizes of every symbol of the inputs; open ones begin where all sizes inside the graph are at least 1."""
     names = sorted({s for v in graph.inputs for d in v.type.shape for s in symbols(d)})
-    inner = {d for n in graph.nodes for v in n.outputs for d in v.type.shape if isinstance(d, SymDim)}
+    inner = {d for n in all_nodes(graph) for v in n.outputs for d in v.type.shape if isinstance(d, SymDim)}
     found = dict(plan.given)
     least = _least({n: found[n].low if n in found else 1 for n in names}, [n for n in names if n not in found], inner)
     for name in names:

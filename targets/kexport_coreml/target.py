@@ -24,15 +24,16 @@ from kexport_coreml.lint import validate
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_contract
 from kexport_coreml.refs import Ref
+from kexport_coreml.rules.recurrent import TimeMajor
 from kexport_coreml.runtime import CoremlCpu, CoremlGpu, CoremlNeuralEngine, CoremlRuntime, MilEvaluator
 from kexport_coreml.sizes import plan_sizes, read_sizes
 from kexport_coreml.writer import add_program, main_block, write_package
 
 
-@EMITTERS(ChannelsFirst)
-def _channels_first(e: Context, node: Node) -> None:
+@EMITTERS(ChannelsFirst, TimeMajor)
+def _wrapped(e: Context, node: Node) -> None:
     """By the op inside."""
-    assert isinstance(node.op, ChannelsFirst)
+    assert isinstance(node.op, (ChannelsFirst, TimeMajor))
     EMITTERS.emitters[type(node.op.op)](e, node)
 
 
@@ -91,7 +92,7 @@ class CoremlTarget(Target):
 def _emitted(graph: Graph, contract: Contract, options: CoremlOptions) -> tuple[Emission, list[Node]]:
     """The program, and the nodes that float32 is kept for."""
     half = options.precision == "float16"
-    kept = keep_float32(graph) if half else []
+    kept = keep_float32(graph, ios=options.ios) if half else []
     return emit(graph, contract, EMITTERS, options.ios, DType.F16 if half else DType.F32, kept), kept
 
 

@@ -17,7 +17,7 @@ from kexport.ir.types import DType
 from kexport_coreml.blob import Weight, entry_offsets, write_blob
 from kexport_coreml.dtypes import CODES
 from kexport_coreml.emission import Emission
-from kexport_coreml.refs import Call, Constant, Packed, Program
+from kexport_coreml.refs import Block, Call, Constant, Packed, Program
 from kexport_coreml.signatures import OPSETS
 
 DATA = Path("Data")
@@ -72,6 +72,16 @@ def _add_steps(block: Any, program: Program, ios: int) -> list[Weight]:
     return weights
 
 
+def _add_block(message: Any, block: Block) -> None:
+    """A block inside an operation; its constants are outside."""
+    for ref in block.inputs:
+        set_type(message.inputs.add(name=ref.name).type, ref.dtype, ref.shape)
+    for step in block.program.steps:
+        assert isinstance(step, Call)
+        _add_call(message.operations.add(), step)
+    message.outputs.extend(block.outputs)
+
+
 def _in_blob(step: Constant, ios: int) -> bool:
     allowed = (*_ALWAYS_IN_BLOB, *(_IN_BLOB_SINCE_18 if ios >= 18 else ()))
     return not isinstance(step.data, str) and step.data.size >= MIN_BLOB_ELEMENTS and step.ref.dtype in allowed
@@ -86,6 +96,8 @@ def _add_call(operation: Any, call: Call) -> None:
             argument.arguments.add(name=name)
     for ref in call.outputs:
         set_type(operation.outputs.add(name=ref.name).type, ref.dtype, ref.shape)
+    for block in call.blocks:
+        _add_block(operation.blocks.add(), block)
 
 
 def _add_constant(operation: Any, constant: Constant, offset: int | None) -> None:

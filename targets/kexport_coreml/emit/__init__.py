@@ -5,8 +5,8 @@ from importlib import import_module
 from kexport_coreml.emit.table import EMITTERS
 
 FAMILIES = (
-    "activation", "binary", "conv", "create", "elementwise", "index", "layout", "matmul", "norm", "pool", "reduce",
-    "resize",
+    "activation", "binary", "control", "conv", "create", "elementwise", "index", "layout", "matmul", "norm", "pool",
+    "recurrent", "reduce", "resize",
 )  # fmt: skip
 for _family in FAMILIES:
     import_module(f"{__name__}.{_family}")

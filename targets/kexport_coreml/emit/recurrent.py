@@ -1,0 +1,67 @@
+"""Recurrent layers; legalize has put time first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.op import Array, Op
+from kexport.ir.types import DType
+from kexport_coreml.context import Context
+from kexport_coreml.emit.table import EMITTERS
+from kexport_coreml.refs import Ref
+from kexport_coreml.rules.recurrent import HALF_SINCE, NAMES, WEIGHTS
+
+_GATES: dict[type[Op], tuple[int, ...]] = {ops.SimpleRnn: (0,), ops.Gru: (1, 2, 0), ops.Lstm: (0, 1, 3, 2)}
+"""Where each gate of Core ML stands in Keras: reset, output, update of a gru; input, forget, output, cell of a lstm."""
+_KINDS: dict[type[Op], str] = {ops.SimpleRnn: "rnn", ops.Gru: "gru", ops.Lstm: "lstm"}
+
+
+@EMITTERS(ops.SimpleRnn, ops.Gru, ops.Lstm)
+def recurrent(e: Context, node: Node) -> None:
+    """What a reversed layer of Core ML gives stands in the order in which it was made."""
+    op: Any = getattr(node.op, "op", node.op)
+    y, *state = node.outputs
+    whole = node.graph is not None and node.graph.is_used(y)
+    shape = y.type.shape if whole else (1, *y.type.shape[1:])
+    dtype = e.computed(y.type.dtype)
+    wide = DType.F32 if e.ios < HALF_SINCE else dtype
+    given: dict[str, Any] = {**_sequence(e, node, op, wide), **_weights(e, node, op, wide), **_functions(op)}
+    results = [(wide, shape), *((wide, s.type.shape) for s in state)]
+    direction = "reverse" if op.reverse else "forward"
+    made, *last = e.op_all(_KINDS[type(op)], results, **given, output_sequence=whole, direction=direction)
+    for value, ref in zip(state, last, strict=True):
+        e.declare(value, e.cast(ref, dtype))
+    if whole:
+        made = e.cast(made, dtype)
+        e.declare(y, e.op("reverse", x=made, axes=[0]) if op.reverse else made)
+
+
+def _sequence(e: Context, node: Node, op: Any, dtype: DType) -> dict[str, Ref]:
+    given = node.inputs[: WEIGHTS[type(op)].start]
+    return {name: e.cast(e.ref(v), dtype) for name, v in zip(("x", "initial_h", "initial_c"), given, strict=False)}
+
+
+def _weights(e: Context, node: Node, op: Any, dtype: DType) -> dict[str, Ref]:
+    """Transposed, with Core ML's order of gates; both biases of a gru are one, as the reset comes before them."""
+    w, r, *biases = (v.data for v in node.inputs[WEIGHTS[type(op)]] if v.data is not None)
+    bias = biases[0] if len(biases) == 1 else np.add(*biases)
+    given = {"weight_ih": w, "weight_hh": r, "bias": bias}
+    return {name: e.weight(_ordered(e, data, _GATES[type(op)]), dtype=dtype) for name, data in given.items()}
+
+
+def _ordered(e: Context, data: Array, gates: Sequence[int]) -> Array:
+    if len(gates) == 1:
+        return data.T
+    return e.once(data, gates, lambda: np.concatenate([np.split(data, len(gates), -1)[g] for g in gates], -1).T)
+
+
+def _functions(op: Any) -> dict[str, str]:
+    names = {"activation": NAMES[op.activation]}
+    if not isinstance(op, ops.SimpleRnn):
+        names["recurrent_activation"] = NAMES[op.recurrent_activation]
+    return names | ({"cell_activation": names["activation"]} if isinstance(op, ops.Lstm) else {})
