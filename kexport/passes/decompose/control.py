@@ -44,15 +44,15 @@ def scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     op: Any = node.op
     state, sequences, others = op.parts(node.inputs)
     length = op.length(*(v.type for v in node.inputs))
-    sequences = [_moved(rewriter, s, op.axis, 0) for s in sequences]
+    sequences = [moved(rewriter, s, op.axis, 0) for s in sequences]
     steps = [o.value.type for o in op.body.outputs][op.carried :]
     stacks = [rewriter.add(ops.Full((length, *t.shape), 0, t.dtype)) for t in steps]
     zero = rewriter.constant(np.int32(0))
-    operands = [zero, _count(rewriter, length), *state, *stacks, *sequences, *others]
+    operands = [zero, count(rewriter, length), *state, *stacks, *sequences, *others]
     loop = ops.While(_condition(operands, node.origin), _body(op, operands, node.origin))
     results = rewriter.add_all(loop, *operands)[2:]
     last, stacked = results[: op.carried], results[op.carried : op.carried + len(stacks)]
-    return (*last, *(_moved(rewriter, s, 0, op.axis) for s in stacked))
+    return (*last, *(moved(rewriter, s, 0, op.axis) for s in stacked))
 
 
 def _condition(operands: Sequence[Value], origin: str) -> Any:
@@ -81,13 +81,14 @@ def _write(body: Body, stack: Value, place: Value, row: Value) -> Value:
     return body.add(ops.ScatterNd("update"), stack, place, body.add(ops.Reshape((1, *row.type.shape)), row))
 
 
-def _count(rewriter: Rewriter, length: Dim) -> Value:
+def count(rewriter: Rewriter, length: Dim) -> Value:
+    """A size as an i32[]."""
     if isinstance(length, int):
         return rewriter.constant(np.int32(length))
     return rewriter.add(ops.Reshape(()), rewriter.add(ops.Dims((length,), DType.I32)))
 
 
-def _moved(rewriter: Rewriter, x: Value, source: int, target: int) -> Value:
+def moved(rewriter: Rewriter, x: Value, source: int, target: int) -> Value:
     """x with one axis moved."""
     if source == target:
         return x
