@@ -99,6 +99,20 @@ def all_calls(calls: Iterable[Call]) -> Iterator[Call]:
                 yield from all_calls(value.calls)
 
 
+def live_calls(calls: Iterable[Call], wanted: Iterable[str]) -> list[Call]:
+    """Those nodes, in bodies too, that the tensors `wanted` need: emitters may read less than a graph offers."""
+    needed, kept = set(wanted), list[Call]()
+    for call in reversed(list(calls)):
+        if needed.isdisjoint(call.outputs):
+            continue
+        kept.append(call)
+        for value in call.attributes.values():
+            if isinstance(value, Subgraph):
+                value.calls = live_calls(value.calls, [name for name, _ in value.outputs])
+        needed.update(name for c in all_calls([call]) for name in c.inputs if name)
+    return kept[::-1]
+
+
 def result_types(body: Graph) -> list[TensorType]:
     """The types of the results of a body."""
     return [o.value.type for o in body.outputs]

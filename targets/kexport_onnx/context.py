@@ -249,6 +249,7 @@ class Context:
 
 def _trimmed(names: list[str]) -> list[str]:
     """Names without the empty ones at the end."""
-    while names and not names[-1]:
-        names.pop()
-    return names
+    count = len(names)
+    while count and not names[count - 1]:
+        count -= 1
+    return names[:count]

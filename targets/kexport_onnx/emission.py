@@ -12,7 +12,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
 from kexport.target import EmitterTable
-from kexport_onnx.bodies import Subgraph, all_calls, emit_nodes
+from kexport_onnx.bodies import Subgraph, all_calls, emit_nodes, live_calls
 from kexport_onnx.context import Call, Context
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.options import IR_VERSIONS, OnnxOptions
@@ -32,13 +32,17 @@ def emit(
         UnsupportedError: nodes without an emitter, all of them.
     """
     e, _ = _emitted(graph, contract, options, emitters)
-    return _model_proto(options, contract), _graph_proto(graph, contract, e.calls), e.weights
+    read = {name for call in all_calls(e.calls) for name in call.inputs}
+    weights = [w for w in e.weights if w.name in read]
+    return _model_proto(options, contract), _graph_proto(graph, contract, e.calls), weights
 
 
 def tensor_names(graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable) -> dict[Value, str]:
     """The names that values have in the model; constants have none."""
     e, rename = _emitted(graph, contract, options, emitters)
-    return {value: rename.get(ref.name, ref.name) for value, ref in e.values.items()}
+    names = {value: rename.get(ref.name, ref.name) for value, ref in e.values.items()}
+    held = {name for call in e.calls for name in call.outputs} | {p.name for p in contract.inputs}
+    return {value: name for value, name in names.items() if name in held}
 
 
 def _emitted(
@@ -53,7 +57,9 @@ def _emitted(
     for value, port in zip(graph.inputs, contract.inputs, strict=True):
         e.declare(value, port.name)
     emit_nodes(e, graph, emitters)
-    return e, _name_outputs(e, graph, contract)
+    rename = _name_outputs(e, graph, contract)
+    e.calls = live_calls(e.calls, [p.name for p in contract.outputs])
+    return e, rename
 
 
 def _check_names(graph: Graph, contract: Contract) -> None:

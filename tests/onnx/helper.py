@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,21 @@ def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def kinds(path: Path) -> Counter[str]:
-    """How often each op type occurs in a file."""
-    return Counter(n.op_type for n in onnx.load(path, load_external_data=False).graph.node)
+    """How often each op type occurs in a file, in bodies too."""
+    return Counter(n.op_type for n in all_nodes(onnx.load(path, load_external_data=False).graph))
+
+
+def all_nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a `GraphProto` and of the bodies that they hold."""
+    for node in graph.node:
+        yield node
+        for body in bodies(node):
+            yield from all_nodes(body)
+
+
+def bodies(node: Any) -> list[Any]:
+    """The graphs that a node holds, by the order of their names."""
+    return [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
 
 
 def optimized_kinds(path: Path) -> Counter[str]:
