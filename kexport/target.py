@@ -82,6 +82,8 @@ class Runtime(ABC):
     """Unique in its target, such as `onnxruntime-cpu`."""
     extra: ClassVar[str]
     """The extra of the kexport package that installs it."""
+    package: ClassVar[str] = ""
+    """The package that pip installs it alone by, where there is no kexport; empty if pip cannot."""
     device: ClassVar[str] = "cpu"
     budget: ClassVar[float] = 0.0
     """Extra error the engine itself is allowed, relative to the output's range (0 for exact float32 engines)."""

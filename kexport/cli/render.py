@@ -75,9 +75,14 @@ def print_report(report: ExportReport) -> None:
     rows = [artifact_row(a) for a in report.artifacts]
     print_wide_table(COLUMNS, rows, right=("size", "max error", "SNR", "argmax", "seconds"))
     console = stdout()
-    reasons = [f"{a.target}: {a.reason}" for a in report.artifacts if a.reason]
-    for line in [*reasons, *report.notes, summary(report)]:
+    for line in report_lines(report):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def report_lines(report: ExportReport) -> list[str]:
+    """What stands below the table: reasons, notes, and the verdict on all."""
+    reasons = [f"{a.target}: {a.reason}" for a in report.artifacts if a.reason]
+    return [*reasons, *report.notes, summary(report)]
 
 
 def artifact_row(artifact: ArtifactReport) -> list[str]:

@@ -26,6 +26,11 @@ class FileEntry:
     size: int
     sha256: str
 
+    @staticmethod
+    def of(path: Path, root: Path) -> FileEntry:
+        """The entry of a file below `root`."""
+        return FileEntry(path.relative_to(root).as_posix(), path.stat().st_size, sha256(path))
+
 
 @dataclass
 class ArtifactEntry:
@@ -43,7 +48,7 @@ class ArtifactEntry:
 class ModelEntry:
     """One model: its contract, the hash of what was captured, its reference file and its artifacts by target.
 
-    `graph` is the optimized graph as text; older manifests have none.
+    `graph` is the optimized graph as text, `captured` the captured one with its weights; not every manifest has them.
     """
 
     name: str
@@ -53,13 +58,15 @@ class ModelEntry:
     reference: FileEntry | None = None
     artifacts: dict[str, ArtifactEntry] = field(default_factory=dict)
     graph: FileEntry | None = None
+    captured: FileEntry | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"contract": self.contract.to_json()}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> ModelEntry:
-        reference, graph = data["reference"], data.get("graph")
+        files = [data["reference"], data.get("graph"), data.get("captured")]
+        reference, graph, captured = (FileEntry(**f) if f else None for f in files)
         artifacts = {
             name: ArtifactEntry(**{**a, "files": [FileEntry(**f) for f in a["files"]]})
             for name, a in data["artifacts"].items()
@@ -69,9 +76,10 @@ class ModelEntry:
             data["fingerprint"],
             data["kexport"],
             Contract.from_json(data["contract"]),
-            FileEntry(**reference) if reference else None,
+            reference,
             artifacts,
-            FileEntry(**graph) if graph else None,
+            graph,
+            captured,
         )
 
 
@@ -95,11 +103,16 @@ def read_manifest(folder: Path) -> dict[str, ModelEntry]:
         raise VerifyError("the manifest is damaged", where=str(path), hint="export the model again") from e
 
 
+def manifest_text(models: dict[str, ModelEntry]) -> str:
+    """The bytes of a manifest, as text; the same for the same models."""
+    data = {"schema": SCHEMA, "models": {name: models[name].to_json() for name in sorted(models)}}
+    return json.dumps(data, indent=2, allow_nan=False, default=_plain) + "\n"
+
+
 def write_manifest(folder: Path, models: dict[str, ModelEntry], stage: Path) -> None:
     """Write the manifest atomically, through the staging folder."""
-    data = {"schema": SCHEMA, "models": {name: models[name].to_json() for name in sorted(models)}}
     path = stage / FILE
-    path.write_text(json.dumps(data, indent=2, allow_nan=False, default=_plain) + "\n", encoding="utf-8")
+    path.write_text(manifest_text(models), encoding="utf-8")
     publish(path, folder / FILE)
 
 
@@ -119,7 +132,7 @@ def find_folder(dist: Path) -> Path:
 def file_entries(root: Path, paths: Sequence[Path]) -> list[FileEntry]:
     """Entries for all files under `paths`, relative to `root`."""
     files = [f for p in paths for f in files_of(p)]
-    return [FileEntry(f.relative_to(root).as_posix(), f.stat().st_size, sha256(f)) for f in files]
+    return [FileEntry.of(f, root) for f in files]
 
 
 def damage(folder: Path, entries: Sequence[FileEntry]) -> str | None:

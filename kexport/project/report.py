@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kexport.ir.contract import Contract
-from kexport.verify.status import Status, Verdict, worst_verdict
+from kexport.verify.status import Status, Verdict, overall_status, worst_verdict
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,13 @@ class ArtifactReport:
             "verdicts": [v.to_json() for v in self.verdicts],
         }
 
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ArtifactReport:
+        """The inverse of `to_json`; what it says of its verdicts is found out from them."""
+        fields = (str(data["target"]), str(data["path"]), int(data["size"]))
+        verdicts = tuple(Verdict.from_json(v) for v in data["verdicts"])
+        return ArtifactReport(*fields, overall_status(verdicts).value, float(data["seconds"]), verdicts)
+
 
 @dataclass(frozen=True)
 class ExportReport:
@@ -104,6 +111,13 @@ class ExportReport:
             "artifacts": [a.to_json() for a in self.artifacts],
             "notes": list(self.notes),
         }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ExportReport:
+        """The inverse of `to_json`."""
+        artifacts = tuple(ArtifactReport.from_json(a) for a in data["artifacts"])
+        notes = tuple(map(str, data["notes"]))
+        return ExportReport(str(data["name"]), Contract.from_json(data["contract"]), artifacts, notes)
 
 
 def _extreme(pick: Any, values: Sequence[float | None]) -> float | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from kexport.errors import ConfigError, VerifyError
+from kexport.project.bundle import is_bundle, opened
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.target import find_target
-from kexport.verify.check import Check, check_artifact
+from kexport.verify.check import Check, RunArtifact, check_artifact
 from kexport.verify.reference_file import Recording, Reference, load_reference, with_recordings
+from kexport.verify.runner import can_start_processes, run_here
 from kexport.verify.status import Status, Verdict, overall_status
 
 
@@ -29,7 +32,7 @@ def verify(
     """Verify what the manifest of a folder lists: files against their hashes, numbers against the reference.
 
     Args:
-        dist: the folder that `export` wrote, or one artifact in it.
+        dist: the folder that `export` wrote, one artifact in it, or a bundle.
         name: which model, if the folder holds several.
         reference: another reference file; None for the one in the folder.
         tolerance: allowed absolute error by output name, or "*" for all.
@@ -38,28 +41,95 @@ def verify(
         progress: told what is being done.
 
     Raises:
-        ConfigError: no manifest, a model that is not in it, or no browser that could run any of it.
-        VerifyError: the manifest or the reference is damaged.
+        ConfigError: no manifest, a model that is not in it, no browser that could run any of it, or a bundle of which
+            nothing can be run here.
+        VerifyError: the manifest, the reference or the bundle is damaged.
     """
-    tell = progress or silent
-    path = Path(dist)
+    check = Check(tolerances=tolerance, timeout=timeout, browser=browser, run=runner_here())
+    with unpacked(Path(dist)) as path:
+        job = read_job(path, Path(dist), name, reference)
+        if browser:
+            _require_browser(job.artifacts)
+        report = check_job(job, check, progress)
+    return replayed(report) if is_bundle(Path(dist)) else report
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Artifacts to be checked, and what with."""
+
+    model: ModelEntry
+    artifacts: tuple[ArtifactEntry, ...]
+    reference: Reference
+    folder: Path
+    """Where the files are."""
+    shown: Path
+    """Where they are for the user: the folder, or the bundle that it was unpacked from."""
+
+    def place(self, artifact: ArtifactEntry) -> Path:
+        """Where an artifact is."""
+        return self.folder / artifact.path
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The path itself, or the temporary folder with what is in a bundle."""
+    if is_bundle(path):
+        with opened(path) as folder:
+            yield folder
+    else:
+        yield path
+
+
+def read_job(path: Path, shown: Path, name: str | None, reference: str | Path | None) -> Job:
+    """What there is to check at a path, a folder or one artifact, with its reference."""
     folder = find_folder(path)
     entry = choose_model(read_manifest(folder), folder, name, path)
-    recorded = _reference(entry, folder, reference)
-    chosen = [a for a in entry.artifacts.values() if path == folder or (folder / a.path) == path]
-    check = Check(contract=entry.contract, tolerances=tolerance, timeout=timeout, browser=browser)
-    if browser:
-        _require_browser(chosen)
-    reports = []
-    for i, artifact in enumerate(chosen):
-        tell("verify", artifact.target, i / len(chosen))
-        verdicts = _check(artifact, folder, recorded, check)
-        size = sum(f.size for f in artifact.files)
-        status = overall_status(verdicts).value
-        reports.append(ArtifactReport(artifact.target, str(folder / artifact.path), size, status, 0.0, tuple(verdicts)))
-    if not reports:
-        raise ConfigError("the manifest lists no such artifact", where=str(path), hint="kexport verify the folder")
-    return ExportReport(entry.name, entry.contract, tuple(reports))
+    recorded = choose_reference(entry, folder, reference)
+    chosen = tuple(a for a in entry.artifacts.values() if path == folder or (folder / a.path) == path)
+    if not chosen:
+        raise ConfigError("the manifest lists no such artifact", where=str(shown), hint="kexport verify the folder")
+    return Job(entry, chosen, recorded, folder, shown if is_bundle(shown) else folder)
+
+
+def check_job(job: Job, check: Check, progress: Progress | None = None) -> ExportReport:
+    """One report on all artifacts of a job."""
+    tell = progress or silent
+    check = dataclasses.replace(check, contract=job.model.contract)
+    reports: list[ArtifactReport] = []
+    for i, artifact in enumerate(job.artifacts):
+        tell("verify", artifact.target, i / len(job.artifacts))
+        verdicts = _check(artifact, job, check)
+        size, status = sum(f.size for f in artifact.files), overall_status(verdicts).value
+        shown = str(job.shown / artifact.path)
+        reports.append(ArtifactReport(artifact.target, shown, size, status, 0.0, tuple(verdicts)))
+    return ExportReport(job.model.name, job.model.contract, tuple(reports))
+
+
+def runner_here() -> RunArtifact | None:
+    """How artifacts are run on this system; None for in processes of their own."""
+    return None if can_start_processes() else run_here
+
+
+def replayed(report: ExportReport) -> ExportReport:
+    """The report with a note on which device it is from.
+
+    Raises:
+        ConfigError: no engine ran anything, so that it proves nothing.
+    """
+    verdicts = [v for a in report.artifacts for v in a.verdicts]
+    if all(v.status is Status.VALID for v in verdicts):
+        reasons = "; ".join(dict.fromkeys(f"{v.artifact}: {v.reason}" for v in verdicts))
+        raise ConfigError(f"nothing was run here: {reasons}", where=verdicts[0].host, hint=_engines(report))
+    hosts = ", ".join(dict.fromkeys(v.host for v in verdicts if v.host and v.seconds is not None))
+    return dataclasses.replace(report, notes=(*report.notes, f"checked on {hosts}")) if hosts else report
+
+
+def _engines(report: ExportReport) -> str | None:
+    """How to install an engine for one of the artifacts, without kexport."""
+    runtimes = [r for a in report.artifacts for r in find_target(a.target).runtimes()]
+    packages = dict.fromkeys(r.package for r in runtimes if r.package and r.version() is None)
+    return f"pip install {' '.join(packages)}" if packages else None
 
 
 def choose_model(models: Mapping[str, ModelEntry], folder: Path, name: str | None, path: Path) -> ModelEntry:
@@ -80,7 +150,8 @@ def choose_model(models: Mapping[str, ModelEntry], folder: Path, name: str | Non
     return models[name]
 
 
-def _reference(entry: ModelEntry, folder: Path, other: str | Path | None) -> Reference:
+def choose_reference(entry: ModelEntry, folder: Path, other: str | Path | None) -> Reference:
+    """The reference in the folder, or another one of the same model, completed from it where it needs that."""
     if other is None:
         return _own_reference(entry, folder)
     reference = load_reference(Path(other))
@@ -129,13 +200,13 @@ def _require_browser(artifacts: Sequence[ArtifactEntry]) -> None:
         raise ConfigError("no artifact can run in a browser here", hint=runtimes[0].how_to_install)
 
 
-def _check(artifact: ArtifactEntry, folder: Path, reference: Reference, check: Check) -> list[Verdict]:
+def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
     target = find_target(artifact.target)
-    check = dataclasses.replace(check, precision=artifact.options.get("precision", "float32"))
-    problem = damage(folder, artifact.files)
-    if problem is None:
-        return check_artifact(folder / artifact.path, target, reference, check)
-    return [_damaged(artifact, problem)]
+    if problem := damage(job.folder, artifact.files):
+        return [_damaged(artifact, problem)]
+    precision = artifact.options.get("precision", "float32")
+    check = dataclasses.replace(check, precision=precision, unchanged=True)
+    return check_artifact(job.place(artifact), target, job.reference, check)
 
 
 def _damaged(artifact: ArtifactEntry, problem: str) -> Verdict:

@@ -15,6 +15,7 @@ from kexport.ir.op import Array
 from kexport.target import Runtime, Session
 from kexport_tflite.emission import SIGNATURE
 from kexport_tflite.outputs import with_outputs
+from kexport_tflite.processor import lacks_atomics
 
 PACKAGE = "ai-edge-litert"
 _TRANSFERRED = ("float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
@@ -192,8 +193,11 @@ class LitertCompiled(Runtime):
         """Load a model.
 
         Raises:
+            NotApplicable: its library would end the process on this processor.
             VerifyError: LiteRT refuses it.
         """
+        if lacks_atomics():
+            raise NotApplicable("CompiledModel needs Armv8.1's atomic instructions, which this processor lacks")
         from ai_edge_litert.compiled_model import CompiledModel
         from ai_edge_litert.hardware_accelerator import HardwareAccelerator
         from ai_edge_litert.options import CpuOptions, Options

@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport.quantize", "kexport.verify"),
     ("kexport.reference",),
     ("kexport.project",),
+    ("kexport.replay",),
     ("kexport.cli",),
     ("kexport.__main__",),
 )
@@ -47,6 +48,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.quantize": NUMERIC | {"safetensors"},
     "kexport.verify": NUMERIC | {"safetensors"},
     "kexport.project": NUMERIC | {"safetensors"},
+    "kexport.replay": NUMERIC,
     "kexport.cli": {"click", "rich"},
     "kexport.__main__": set(),
 }

@@ -1,0 +1,84 @@
+"""`python check.zip`: what a bundle does where only the standard library, NumPy and an engine are installed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from kexport.cli.noise import without_noise
+from kexport.cli.render import COLUMNS, artifact_row, report_lines
+from kexport.cli.values import read_tolerances
+from kexport.errors import KexportError
+
+USAGE, BUG, INTERRUPTED = 3, 70, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.exit(USAGE, f"{self.format_usage()}error: {message}\n")
+
+
+def main(bundle: str, args: Sequence[str]) -> int:
+    """Check a bundle and print the verdicts; returns the exit code."""
+    given = _parser(bundle).parse_args(args)
+    try:
+        with nullcontext() if given.debug else without_noise():
+            return _check(bundle, given)
+    except KexportError as e:
+        failure = {"kind": type(e).__name__, "what": e.what, "code": e.exit_code, "where": e.where, "hint": e.hint}
+    except KeyboardInterrupt:
+        failure = {"kind": "Interrupted", "what": "interrupted", "code": INTERRUPTED}
+    except Exception as e:
+        if given.debug:
+            raise
+        failure = {"kind": "Bug", "what": f"{type(e).__name__}: {e}", "code": BUG, "hint": "run it with --debug"}
+    return _refuse({k: v for k, v in failure.items() if v is not None}, given.json)
+
+
+def _parser(bundle: str) -> argparse.ArgumentParser:
+    parser = _Parser(f"python {bundle}", description="Runs the artifacts in this file and compares them with Keras.")
+    parser.add_argument("--tolerance", action="append", default=[], metavar="[OUTPUT=]ERROR", help="allowed error")
+    parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for each runtime")
+    parser.add_argument("--browser", action="store_true", help="in a headless Chrome or Chromium, too")
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _check(bundle: str, given: argparse.Namespace) -> int:
+    from kexport.project.verify import verify
+
+    def show(stage: str, detail: str, fraction: float | None) -> None:
+        if not given.quiet:
+            print(stage, detail, file=sys.stderr)
+
+    tolerance = read_tolerances(given.tolerance)
+    report = verify(bundle, tolerance=tolerance, timeout=given.timeout, browser=given.browser, progress=show)
+    if given.json:
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+    elif not given.quiet:
+        for row in _aligned([list(COLUMNS), *map(artifact_row, report.artifacts)]):
+            print(row)
+        print(*report_lines(report), sep="\n")
+    return report.exit_code
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _refuse(failure: dict[str, Any], data: bool) -> int:
+    where, hint = failure.get("where"), failure.get("hint")
+    print(f"error: {where}: {failure['what']}" if where else f"error: {failure['what']}", file=sys.stderr)
+    if hint:
+        print(f"  hint: {hint}", file=sys.stderr)
+    if data:
+        print(json.dumps({"error": failure}, indent=2))
+    code: int = failure["code"]
+    return code

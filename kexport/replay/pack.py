@@ -1,0 +1,107 @@
+"""Packs a folder with artifacts into one file that checks itself anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kexport.errors import ConfigError, VerifyError
+from kexport.project.bundle import CODE, DATA, START, is_bundle, opened, write_bundle
+from kexport.project.manifest import FILE, FileEntry, ModelEntry, damage, find_folder, manifest_text, read_manifest
+from kexport.project.staging import publish, staging
+from kexport.project.verify import choose_model, choose_reference
+from kexport.replay.code import STARTER, code_files
+from kexport.target import find_target
+from kexport.verify.reference_file import SUFFIX, save_reference
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundled:
+    """A bundle that was written."""
+
+    path: str
+    size: int
+    model: str
+    targets: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def bundle(
+    dist: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    to: Sequence[str] | None = None,
+    reference: str | Path | None = None,
+) -> Bundled:
+    """Pack one model's manifest, artifacts and reference with the code that checks them.
+
+    The same content gives the same bytes. The file appears when it is whole, or not at all.
+
+    Args:
+        dist: the folder that `export` wrote, one artifact in it, or another bundle.
+        out: the file to write, `.zip`.
+        name: which model, if there are several.
+        to: names of the targets to pack; None for all.
+        reference: another reference file than the folder's own.
+
+    Raises:
+        ConfigError: no such model or target, or no place to write to.
+        VerifyError: a file or the reference is missing or damaged.
+    """
+    source, out = Path(dist), Path(out)
+    if not is_bundle(out):
+        raise ConfigError("a bundle's name ends in .zip", where=str(out), hint="for example -o check.zip")
+    if is_bundle(source):
+        with opened(source) as folder:
+            return bundle(folder, out, name=name, to=to, reference=reference)
+    folder = find_folder(source)
+    entry = _part_of(choose_model(read_manifest(folder), folder, name, source), folder, source, to)
+    with staging(out.parent) as stage:
+        files = _data(entry, folder, reference, stage)
+        code = code_files(entry.artifacts)
+        whole = stage / out.name
+        members = [(START, STARTER), *files, *((CODE + path, file) for path, file in code)]
+        write_bundle(whole, members)
+        size = whole.stat().st_size
+        publish(whole, out)
+    return Bundled(str(out), size, entry.name, tuple(entry.artifacts))
+
+
+def _part_of(entry: ModelEntry, folder: Path, source: Path, to: Sequence[str] | None) -> ModelEntry:
+    """The entry with the artifacts that were asked for, and without what no check reads."""
+    for name in to or ():
+        find_target(name)
+        if name not in entry.artifacts:
+            what = f"{entry.name} has no artifact for {name!r}"
+            raise ConfigError(what, where=str(source), hint=f"it has {', '.join(entry.artifacts) or 'none'}")
+    artifacts = {
+        target: a
+        for target, a in entry.artifacts.items()
+        if (not to or target in to) and (source == folder or folder / a.path == source)
+    }
+    if not artifacts:
+        raise ConfigError("there is nothing to pack", where=str(source), hint="export a model to this folder first")
+    return dataclasses.replace(entry, artifacts=artifacts, graph=None, captured=None)
+
+
+def _data(entry: ModelEntry, folder: Path, reference: str | Path | None, stage: Path) -> list[tuple[str, Path | bytes]]:
+    """The manifest and the files that it lists, by their paths in the bundle."""
+    places = {f.path: folder / f.path for a in entry.artifacts.values() for f in a.files}
+    problem = damage(folder, [f for a in entry.artifacts.values() for f in a.files])
+    if problem:
+        raise VerifyError(f"what is damaged is not packed: {problem}", where=str(folder), hint="export it again")
+    recorded = choose_reference(entry, folder, reference)
+    if entry.reference is None or reference is not None:
+        path = stage / f"{entry.name}{SUFFIX}"
+        save_reference(recorded, path)
+        entry.reference = FileEntry.of(path, stage)
+        places[entry.reference.path] = path
+    else:
+        places[entry.reference.path] = folder / entry.reference.path
+    text = manifest_text({entry.name: entry})
+    return [(DATA + FILE, text.encode()), *((DATA + path, places[path]) for path in sorted(places))]

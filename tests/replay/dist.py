@@ -1,0 +1,44 @@
+"""A folder as `export` writes it, from a graph and without Keras: NumPy stands for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from kexport.ir.evaluator import evaluate
+from kexport.ir.op import Array
+from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, write_manifest
+from kexport.target import find_target
+from kexport.verify.record import plan_batches, record
+from kexport.verify.reference_file import SUFFIX, save_reference
+from tests.tfjs.helper import contract_of
+from tests.tfjs.nets import image_net
+
+NAME = "net"
+
+
+def write_dist(folder: Path, targets: Sequence[str], size: int = 8) -> Path:
+    """The artifacts of a small convolutional net with their manifest and reference."""
+    graph = image_net(size)
+    contract = contract_of(graph)
+    folder.mkdir(parents=True)
+    entry = ModelEntry(NAME, "0" * 64, "0", contract)
+    for name in targets:
+        target, copy = find_target(name), graph.copy()
+        options, path = target.options(), folder / f"{NAME}{target.suffix}"
+        target.legalize(copy, options)
+        target.write(copy, contract, path, options)
+        files = file_entries(folder, [path])
+        entry.artifacts[name] = ArtifactEntry(name, path.name, files, "valid", dataclasses.asdict(options))
+
+    def run(arrays: list[Array]) -> list[Array]:
+        inputs = dict(zip((p.name for p in contract.inputs), arrays, strict=True))
+        return list(evaluate(graph, inputs).values())
+
+    batches, _ = plan_batches(contract, graph)
+    reference = folder / f"{NAME}{SUFFIX}"
+    save_reference(record(contract, graph, batches, run), reference)
+    entry.reference = FileEntry.of(reference, folder)
+    write_manifest(folder, {NAME: entry}, folder)
+    return folder
