@@ -209,7 +209,7 @@ class Context:
             for axis, d in enumerate(value.type.shape):
                 if d == symbol(name):
                     return self.op("Shape", self.ref(value), dtype=DType.I64, start=axis, end=axis + 1)
-        raise EmitError(f"the size {name!r} is not the size of an axis of an input", where=self._origin)
+        raise EmitError(f"the size {name!r} is not the size of an axis of an input")
 
     def _polynomial(self, dim: SymDim) -> Ref:
         terms = [self._term(mono, coef) for mono, coef in dim.terms.items()]
