@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,11 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport_graphdef.dialect import Dialect
 from kexport_graphdef.nodes import Const, NodeDef, Ref, type_attributes
+from kexport_graphdef.shared import Shared
 from kexport_graphdef.sizes import Sizes
 
 if TYPE_CHECKING:
     from kexport_graphdef.table import OpTable
-
-_FORBIDDEN = re.compile(r"[^A-Za-z0-9_./-]")
-"""What the name of a node may not hold; it must also begin with a letter, a digit or a dot."""
 
 
 class Context:
@@ -30,16 +27,19 @@ class Context:
         graph: the legalized graph.
         dialect: element types and kernels of the engine that nodes are made for.
         table: the emitters, which may call each other.
+        shared: what the contexts of the graph's bodies share with its own.
     """
 
-    def __init__(self, graph: Graph, dialect: Dialect, table: OpTable):
+    def __init__(self, graph: Graph, dialect: Dialect, table: OpTable, shared: Shared | None = None):
         self.graph, self.dialect, self.table = graph, dialect, table
+        self.is_body, self.shared = shared is not None, shared or Shared()
         self.nodes: list[NodeDef] = []
-        self.consts: list[Const] = []
+        self.consts: dict[str, Const] = {}
+        self.arguments: list[Ref] = []
+        self.borrowed: dict[str, Ref] = {}
+        """Sizes that a body's own arguments do not tell: further arguments."""
         self.sizes = Sizes(self)
         self.values: dict[Value, Ref] = {}
-        self._shared: dict[Any, Ref] = {}
-        self._names: dict[str, int] = {}
         self._origin = ""
 
     # --- values
@@ -51,6 +51,26 @@ class Context:
         self.nodes.append(node)
         self.values[value] = Ref(node.name, dtype)
         return self.values[value]
+
+    def argue(self, value: Value) -> None:
+        """Make the next input of a body."""
+        self.values[value] = self._argument(self.dialect.stored(value.type.dtype))
+
+    def borrow(self, size: str) -> Ref:
+        """A size as a further argument: a vector with one element.
+
+        Raises:
+            EmitError: this is no body, so nothing outside knows it.
+        """
+        if not self.is_body:
+            raise EmitError(f"the size {size!r} is not the size of an axis of an input")
+        if size not in self.borrowed:
+            self.borrowed[size] = self._argument(DType.I32)
+        return self.borrowed[size]
+
+    def _argument(self, dtype: DType) -> Ref:
+        self.arguments.append(self.shared.argument(len(self.arguments), dtype))
+        return self.arguments[-1]
 
     def ref(self, value: Value) -> Ref:
         """A value of the graph; a constant becomes a node."""
@@ -68,9 +88,26 @@ class Context:
                 raise EmitError(f"{node.op.name} was emitted as {kept.dtype}, not {value.type}", where=node.origin)
             self.values[value] = kept
 
-    def enter(self, node: Node) -> None:
-        """Begin to emit a node of the graph: its layer path names what is made now."""
-        self._origin = node.origin
+    def emit_nodes(self) -> None:
+        """Emit all nodes of the graph; the layer path of each names what is made for it.
+
+        Raises:
+            EmitError: one cannot be emitted in this form.
+        """
+        for node in self.graph.nodes:
+            self._origin = node.origin
+            try:
+                self.table.emitters[type(node.op)](self, node)
+            except EmitError as error:
+                raise error.located(node.origin) from None
+
+    def inner(self, body: Graph) -> Context:
+        """The context of a body; its nodes are emitted."""
+        context = Context(body, self.dialect, self.table, self.shared)
+        for value in body.inputs:
+            context.argue(value)
+        context.emit_nodes()
+        return context
 
     # --- nodes
 
@@ -148,9 +185,7 @@ class Context:
         """A small constant made here; equal ones are shared."""
         array = np.asarray(data, dtype.numpy)
         key = (array.tobytes(), array.shape, dtype)
-        if key not in self._shared:
-            self._shared[key] = self._add(array, array.shape, name or "constant", self.dialect.stored(dtype))
-        return self._shared[key]
+        return self._use(self.shared.constant(key, array, array.shape, name or "constant", self.dialect.stored(dtype)))
 
     def ints(self, values: Sequence[int]) -> Ref:
         """A vector of 32-bit integers: axes, a shape."""
@@ -162,26 +197,21 @@ class Context:
 
     def _store(self, data: Any, shape: Sequence[int], name: str) -> Ref:
         key = (data.__array_interface__["data"], data.strides, data.dtype, tuple(shape))
-        if key not in self._shared:
-            dtype = self.dialect.stored(DType.of(data.dtype))
-            self.dialect.check_range(data, dtype, self._origin)
-            self._shared[key] = self._add(data, shape, name, dtype)
-        return self._shared[key]
+        dtype = self.dialect.stored(DType.of(data.dtype))
+        self.dialect.check_range(data, dtype, self._origin)
+        return self._use(self.shared.constant(key, data, shape, name, dtype))
 
-    def _add(self, data: Any, shape: Sequence[int], name: str, dtype: DType) -> Ref:
-        name = self.unique(name)
-        self.consts.append(Const(name, data, dtype, tuple(shape)))
-        return Ref(name, dtype)
+    def _use(self, const: Const) -> Ref:
+        self.consts[const.name] = const
+        return Ref(const.name, const.dtype)
 
     # --- names
 
+    @property
+    def origin(self) -> str:
+        """The layer path of the node that is emitted."""
+        return self._origin
+
     def unique(self, name: str) -> str:
         """`name` in the letters that TensorFlow allows, or with the next number if it is taken."""
-        name = _FORBIDDEN.sub("_", name)
-        name = name if name[:1].isalnum() or name[:1] == "." else f"n{name}"
-        found = name
-        while found.lower() in self._names:
-            self._names[name.lower()] += 1
-            found = f"{name}_{self._names[name.lower()]}"
-        self._names[found.lower()] = 0
-        return found
+        return self.shared.unique(name)

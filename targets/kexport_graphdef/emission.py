@@ -9,7 +9,7 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph, Value
 from kexport_graphdef.context import Context
 from kexport_graphdef.dialect import Dialect
-from kexport_graphdef.nodes import Const, NodeDef, Ref, Shape
+from kexport_graphdef.nodes import Const, Function, NodeDef, Ref, Shape
 from kexport_graphdef.table import OpTable
 
 
@@ -23,6 +23,13 @@ class Emitted:
     outputs: dict[str, Ref] = field(default_factory=dict[str, Ref])
     values: dict[Value, Ref] = field(default_factory=dict["Value", Ref])
     """The tensors of the graph's values."""
+    functions: list[Function] = field(default_factory=list["Function"])
+    """What nodes call; each lists the constants that it reads, also those that others read too."""
+
+    def all_consts(self) -> list[Const]:
+        """The constants of the graph and of its functions, each once."""
+        every = (*self.consts, *(c for f in self.functions for c in f.consts))
+        return list({const.name: const for const in every}.values())
 
 
 def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> Emitted:
@@ -39,18 +46,13 @@ def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> 
     pairs = list(zip(graph.inputs, contract.inputs, strict=True))
     inputs = {port.name: e.declare(value, port.name, static_shape(port)) for value, port in pairs}
     names = [e.unique(port.name) for port in contract.outputs]
-    for node in graph.nodes:
-        e.enter(node)
-        try:
-            table.emitters[type(node.op)](e, node)
-        except EmitError as error:
-            raise error.located(node.origin) from None
+    e.emit_nodes()
     outputs: dict[str, Ref] = {}
     for output, port, name in zip(graph.outputs, contract.outputs, names, strict=True):
         ref = e.ref(output.value)
         e.nodes.append(NodeDef("Identity", name, [ref.name], {"T": ref.dtype}))
         outputs[port.name] = Ref(name, ref.dtype)
-    return Emitted(e.nodes, e.consts, inputs, outputs, e.values)
+    return Emitted(e.nodes, list(e.consts.values()), inputs, outputs, e.values, e.shared.functions)
 
 
 def static_shape(port: Port) -> Shape:

@@ -17,8 +17,8 @@ from kexport.target import all_nodes
 from kexport_graphdef.rules import transpose, window
 
 DECOMPOSED: tuple[type[Op], ...] = (
-    ops.Celu, ops.Gelu, ops.GroupNorm, ops.HardSigmoid, ops.HardSilu, ops.LayerNorm, ops.Mish, ops.RmsNorm, ops.Silu,
-    ops.Threshold,
+    ops.Celu, ops.Gelu, ops.GroupNorm, ops.Gru, ops.HardSigmoid, ops.HardSilu, ops.LayerNorm, ops.Lstm, ops.Mish,
+    ops.RmsNorm, ops.Scan, ops.Silu, ops.SimpleRnn, ops.Threshold,
 )  # fmt: skip
 """Ops for which no engine has one that is as good."""
 

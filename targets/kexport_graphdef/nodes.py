@@ -24,8 +24,15 @@ class Shape:
     dims: tuple[int, ...]
 
 
-Attribute = bool | int | float | str | DType | Shape | list[int] | list[str]
-"""What an attribute of a node may be. A list of strings is never empty."""
+@dataclass(frozen=True)
+class Call:
+    """An attribute that names a function."""
+
+    function: str
+
+
+Attribute = bool | int | float | str | DType | Shape | Call | list[int] | list[str] | list[DType]
+"""What an attribute of a node may be. A list of strings or element types is never empty."""
 
 
 @dataclass
@@ -51,6 +58,16 @@ class Const(NamedTuple):
         import numpy as np
 
         return np.ascontiguousarray(self.data, self.dtype.numpy).reshape(self.shape)
+
+
+class Function(NamedTuple):
+    """A graph that nodes call: a branch, the condition of a loop, its body."""
+
+    name: str
+    inputs: list[Ref]
+    outputs: list[Ref]
+    nodes: list[NodeDef]
+    consts: list[Const]
 
 
 TYPES: dict[str, tuple[tuple[str, int], ...]] = {
@@ -89,6 +106,8 @@ TYPES: dict[str, tuple[tuple[str, int], ...]] = {
     "Shape": (("T", 0),),
     "Split": (("T", 1),),
     "SplitV": (("T", 0), ("Tlen", 1)),
+    "StatelessIf": (),
+    "StatelessWhile": (),
     "StridedSlice": (("T", 0), ("Index", 1)),
     "Sum": (("T", 0), ("Tidx", 1)),
     "TensorScatterAdd": (("T", 0), ("Tindices", 1)),

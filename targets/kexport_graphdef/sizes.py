@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim, is_symbol, symbol
 from kexport.ir.types import DType
 from kexport_graphdef.nodes import Ref
@@ -70,7 +69,7 @@ class Sizes:
                 if d == symbol(name):
                     ends = (self._e.ints([axis]), self._e.ints([axis + 1]), self._e.ints([1]))
                     return self._e.op("StridedSlice", self._shape(self._e.ref(value)), *ends)
-        raise EmitError(f"the size {name!r} is not the size of an axis of an input")
+        return self._e.borrow(name)
 
     def _shape(self, x: Ref) -> Ref:
         if x not in self._made:

@@ -14,7 +14,8 @@ _WIDER = {
 _MOVES = (
     "BroadcastTo", "Cast", "ConcatV2", "Const", "ExpandDims", "Fill", "GatherNd", "GatherV2", "Identity", "Invert",
     "OneHot", "PadV2", "Placeholder", "Reshape", "ResizeNearestNeighbor", "ReverseV2", "ScatterNd", "SelectV2",
-    "Shape", "Split", "SplitV", "Squeeze", "StridedSlice", "TensorScatterUpdate", "Tile", "Transpose",
+    "Shape", "Split", "SplitV", "Squeeze", "StatelessIf", "StatelessWhile", "StridedSlice", "TensorScatterUpdate",
+    "Tile", "Transpose",
 )  # fmt: skip
 """Ops that take integers of any size as they are."""
 

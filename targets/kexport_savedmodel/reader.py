@@ -1,11 +1,9 @@
-"""Reads SavedModels of ours back: to check them, and to tell their contract. Needs no TensorFlow."""
+"""Reads SavedModels of ours back, to tell their contract. Needs no TensorFlow."""
 
 from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,30 +24,13 @@ class Info(NamedTuple):
     shape: tuple[int, ...]
 
 
-def validate(path: Path) -> None:
-    """Check that the graph is whole: names, operands, the bytes of constants, the signature.
-
-    Raises:
-        EmitError: names what is wrong.
-    """
-    try:
-        problems = _graph_problems(_meta_graph(path))
-    except (KeyError, StopIteration, UnicodeDecodeError) as e:
-        raise EmitError(f"the graph is damaged: {type(e).__name__}: {e}", where=str(path)) from e
-    except EmitError as e:
-        raise e.located(str(path)) from None
-    if problems:
-        raise EmitError("; ".join(problems), where=str(path))
-    read_contract(path)
-
-
 def read_contract(path: Path) -> Contract:
     """Names, element types and sizes as the signature has them; order, structure and names of sizes from the notes.
 
     Raises:
         EmitError: the files are damaged, or do not agree.
     """
-    inputs, outputs = _signature(_meta_graph(path))
+    inputs, outputs = signature(meta_graph(path))
     try:
         own = Contract.from_json(json.loads((path / NOTES).read_text(encoding="utf-8"))["contract"])
     except (OSError, ValueError, KeyError, TypeError, GraphError) as e:
@@ -65,7 +46,7 @@ def read_contract(path: Path) -> Contract:
 
 def read_inputs(path: Path) -> dict[str, str]:
     """The tensor of each input of the signature, by the input's name."""
-    return {name: info.tensor for name, info in _signature(_meta_graph(path))[0].items()}
+    return {name: info.tensor for name, info in signature(meta_graph(path))[0].items()}
 
 
 def _port(own: Port, info: Info) -> Port:
@@ -77,26 +58,40 @@ def _port(own: Port, info: Info) -> Port:
     return Port(own.name, TensorType(info.dtype, tuple(dims)))
 
 
-def _meta_graph(path: Path) -> memoryview:
-    """The bytes of the MetaGraphDef, mapped as long as something refers to them."""
+def meta_graph(path: Path) -> memoryview:
+    """The bytes of the MetaGraphDef, mapped as long as something refers to them.
+
+    Raises:
+        EmitError: there is none.
+    """
     try:
         with (path / MODEL).open("rb") as file:
-            return _last(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), 2)
+            return last(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), 2)
     except (OSError, ValueError) as e:
         raise EmitError(f"this is no SavedModel: {e}", where=str(path)) from e
 
 
-def _last(data: memoryview, number: int) -> memoryview:
+def last(data: memoryview, number: int) -> memoryview:
+    """The bytes of a field of a message; of the last one, if there are many.
+
+    Raises:
+        EmitError: there is none.
+    """
     found = [f.data for f in fields(data) if f.number == number]
     if not found:
         raise EmitError(f"field {number} is missing")
     return found[-1]
 
 
-def _signature(meta: memoryview) -> tuple[dict[str, Info], dict[str, Info]]:
+def signature(meta: memoryview) -> tuple[dict[str, Info], dict[str, Info]]:
+    """The inputs and the outputs that the signature names.
+
+    Raises:
+        EmitError: there is no signature.
+    """
     for field in fields(meta):
-        if field.number == 5 and bytes(_last(field.data, 1)).decode() == SIGNATURE:
-            body = _last(field.data, 2)
+        if field.number == 5 and bytes(last(field.data, 1)).decode() == SIGNATURE:
+            body = last(field.data, 2)
             return _infos(body, 1), _infos(body, 2)
     raise EmitError(f"there is no signature {SIGNATURE}")
 
@@ -105,41 +100,13 @@ def _infos(signature: memoryview, number: int) -> dict[str, Info]:
     found: dict[str, Info] = {}
     for field in fields(signature):
         if field.number == number:
-            parts = {f.number: f for f in fields(_last(field.data, 2))}
-            key = bytes(_last(field.data, 1)).decode()
-            found[key] = Info(parts[1].text, BY_CODE[parts[2].value], _sizes(parts[3].data))
+            parts = {f.number: f for f in fields(last(field.data, 2))}
+            key = bytes(last(field.data, 1)).decode()
+            found[key] = Info(parts[1].text, BY_CODE[parts[2].value], sizes(parts[3].data))
     return found
 
 
-def _sizes(shape: memoryview) -> tuple[int, ...]:
+def sizes(shape: memoryview) -> tuple[int, ...]:
+    """The sizes in a shape, -1 where they are not known."""
     dims = [f.data for f in fields(shape) if f.number == 2]
     return tuple(next((f.value for f in fields(d) if f.number == 1), 0) for d in dims)
-
-
-def _graph_problems(meta: memoryview) -> list[str]:
-    names: set[str] = set()
-    found: list[str] = []
-    for field in fields(_last(meta, 2)):
-        if field.number != 1:
-            continue
-        parts = list(fields(field.data))
-        name = next(f.text for f in parts if f.number == 1)
-        lost = [f.text for f in parts if f.number == 3 and f.text.split(":")[0] not in names]
-        found += [f"{name} reads {operand}, which is not made before it" for operand in lost]
-        found += [f"two nodes are called {name}"] if name in names else []
-        found += _const_problems(name, [f.data for f in parts if f.number == 5])
-        names.add(name)
-    inputs, outputs = _signature(meta)
-    tensors = [i.tensor.split(":")[0] for i in (*inputs.values(), *outputs.values())]
-    return found + [f"the signature names {t}, which does not exist" for t in tensors if t not in names]
-
-
-def _const_problems(name: str, attributes: Sequence[memoryview]) -> list[str]:
-    for attribute in attributes:
-        value = next(fields(_last(attribute, 2)))
-        if value.number == 8:
-            parts = {f.number: f for f in fields(value.data)}
-            wanted = prod(_sizes(parts[2].data)) * BY_CODE[parts[1].value].numpy.itemsize
-            if len(parts[4].data) != wanted:
-                return [f"{name} has {len(parts[4].data)} bytes, its shape needs {wanted}"]
-    return []

@@ -15,7 +15,8 @@ from kexport_graphdef.legalize import legalize
 from kexport_graphdef.rules.window import padded_depthwise
 from kexport_savedmodel.dialect import STRANGERS, TENSORFLOW
 from kexport_savedmodel.emit import EMITTERS
-from kexport_savedmodel.reader import read_contract, validate
+from kexport_savedmodel.lint import validate
+from kexport_savedmodel.reader import read_contract
 from kexport_savedmodel.runtime import TensorFlowCpu
 from kexport_savedmodel.writer import write_model
 

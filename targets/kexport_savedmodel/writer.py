@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import kexport
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
-from kexport.ir.types import DType
 from kexport_graphdef.dtypes import CODES
 from kexport_graphdef.emission import Emitted, static_shape
-from kexport_graphdef.nodes import Attribute, Const, Ref, Shape
+from kexport_graphdef.nodes import Ref
 from kexport_graphdef.wire import Message, entry
+from kexport_savedmodel.library import library_message
+from kexport_savedmodel.messages import const_message, node_message, shape_message
 
 MODEL = "saved_model.pb"
 NOTES = "assets.extra/kexport.json"
@@ -47,11 +46,11 @@ def write_model(path: Path, emitted: Emitted, contract: Contract) -> None:
 def _meta_graph(emitted: Emitted, contract: Contract) -> Message:
     graph = Message()
     for const in emitted.consts:
-        graph.message(1, _const(const))
+        graph.message(1, const_message(const))
     for node in emitted.nodes:
-        graph.message(
-            1, _node(node.name, node.kind, node.inputs, {k: _attribute(v) for k, v in node.attributes.items()})
-        )
+        graph.message(1, node_message(node))
+    if emitted.functions:
+        graph.message(2, library_message(emitted.functions))
     graph.message(4, Message().int(1, PRODUCER))
     info = Message().bytes(4, "serve").bytes(5, "2.21.0").int(7, 1)
     signature = entry(SIGNATURE, _signature(emitted, contract))
@@ -68,50 +67,4 @@ def _signature(emitted: Emitted, contract: Contract) -> Message:
 
 
 def _info(port: Port, ref: Ref) -> Message:
-    return Message().bytes(1, f"{ref.name}:0").int(2, CODES[ref.dtype]).message(3, _shape(static_shape(port)))
-
-
-def _const(const: Const) -> Message:
-    tensor = Message().int(1, CODES[const.dtype]).message(2, _shape(Shape(const.shape))).const(4, const)
-    return _node(const.name, "Const", (), {"dtype": _attribute(const.dtype), "value": Message().message(8, tensor)})
-
-
-def _node(name: str, kind: str, inputs: Sequence[str], attributes: Mapping[str, Message]) -> Message:
-    node = Message().bytes(1, name).bytes(2, kind)
-    for operand in inputs:
-        node.bytes(3, operand)
-    for key in sorted(attributes):
-        node.message(5, entry(key, attributes[key]))
-    return node
-
-
-def _attribute(value: Attribute) -> Message:
-    match value:
-        case bool():
-            return Message().int(5, int(value))
-        case int():
-            return Message().int(3, value)
-        case float():
-            return Message().float(4, value)
-        case str():
-            return Message().bytes(2, value)
-        case DType():
-            return Message().int(6, CODES[value])
-        case Shape():
-            return Message().message(7, _shape(value))
-        case _:
-            return Message().message(1, _list(value))
-
-
-def _list(values: Sequence[Any]) -> Message:
-    message = Message()
-    for value in values:
-        message.bytes(2, value) if isinstance(value, str) else message.int(3, value)
-    return message
-
-
-def _shape(shape: Shape) -> Message:
-    message = Message()
-    for d in shape.dims:
-        message.message(2, Message().int(1, d))
-    return message
+    return Message().bytes(1, f"{ref.name}:0").int(2, CODES[ref.dtype]).message(3, shape_message(static_shape(port)))

@@ -12,8 +12,9 @@ from kexport_graphdef.emission import emit
 from kexport_tfjs.dialect import TFJS
 from kexport_tfjs.emit import EMITTERS
 from kexport_tfjs.legalize import legalize
+from kexport_tfjs.lint import validate
 from kexport_tfjs.options import TfjsOptions
-from kexport_tfjs.reader import read_contract, validate
+from kexport_tfjs.reader import read_contract
 from kexport_tfjs.runtime import (
     PACKAGES,
     BrowserWasm,

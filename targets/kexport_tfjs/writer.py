@@ -14,7 +14,7 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.types import DType
 from kexport_graphdef.dtypes import NAMES
 from kexport_graphdef.emission import Emitted, static_shape
-from kexport_graphdef.nodes import Attribute, Const, NodeDef, Ref, Shape
+from kexport_graphdef.nodes import Attribute, Call, Const, Function, NodeDef, Ref, Shape
 from kexport_tfjs.weights import Shards, encode
 
 MODEL = "model.json"
@@ -30,7 +30,7 @@ def write_model(path: Path, emitted: Emitted, contract: Contract, precision: str
     """
     path.mkdir()
     shards = Shards(path)
-    manifest = [shards.add(const.name, const.array(), encode(const, precision)) for const in emitted.consts]
+    manifest = [shards.add(const.name, const.array(), encode(const, precision)) for const in emitted.all_consts()]
     document = {
         "format": "graph-model",
         "generatedBy": f"kexport {kexport.__version__}",
@@ -39,7 +39,7 @@ def write_model(path: Path, emitted: Emitted, contract: Contract, precision: str
         "userDefinedMetadata": {"kexport": {"version": kexport.__version__, "contract": contract.to_json()}},
         "modelTopology": {
             "node": [*map(_const, emitted.consts), *map(_node, emitted.nodes)],
-            "library": {},
+            "library": {"function": [_function(f) for f in emitted.functions]} if emitted.functions else {},
             "versions": {"producer": PRODUCER},
         },
         "weightsManifest": [{"paths": shards.close(), "weights": manifest}],
@@ -72,6 +72,20 @@ def _node(node: NodeDef) -> dict[str, Any]:
     return {"name": node.name, "op": node.kind, "input": node.inputs, "attr": attributes}
 
 
+def _function(function: Function) -> dict[str, Any]:
+    """A body; the constants that it names are those of the manifest."""
+    results = {f"out_{i}": ref for i, ref in enumerate(function.outputs)}
+    return {
+        "signature": {
+            "name": function.name,
+            "inputArg": [{"name": ref.name, "type": _dtype(ref.dtype)} for ref in function.inputs],
+            "outputArg": [{"name": name, "type": _dtype(ref.dtype)} for name, ref in results.items()],
+        },
+        "nodeDef": [*map(_const, function.consts), *map(_node, function.nodes)],
+        "ret": {name: ref.name for name, ref in results.items()},
+    }
+
+
 def _attribute(value: Attribute) -> dict[str, Any]:
     """An attribute as the JSON form of protobuf has it: bytes in base64, 64-bit integers as text."""
     match value:
@@ -87,6 +101,8 @@ def _attribute(value: Attribute) -> dict[str, Any]:
             return {"type": _dtype(value)}
         case Shape():
             return {"shape": _shape(value)}
+        case Call():
+            return {"func": {"name": value.function}}
         case _:
             return {"list": _list(value)}
 
@@ -94,7 +110,13 @@ def _attribute(value: Attribute) -> dict[str, Any]:
 def _list(values: Sequence[Any]) -> dict[str, Any]:
     if not values:
         return {}
-    return {"s": list(map(_bytes, values))} if isinstance(values[0], str) else {"i": list(map(str, values))}
+    match values[0]:
+        case str():
+            return {"s": list(map(_bytes, values))}
+        case DType():
+            return {"type": list(map(_dtype, values))}
+        case _:
+            return {"i": list(map(str, values))}
 
 
 def _bytes(text: str) -> str:

@@ -3,6 +3,7 @@
 from kexport_graphdef.emit import (
     activation,
     binary,
+    control,
     conv,
     create,
     elementwise,
@@ -16,6 +17,6 @@ from kexport_graphdef.emit import (
 from kexport_graphdef.table import COMMON
 
 __all__ = [
-    "COMMON", "activation", "binary", "conv", "create", "elementwise", "index", "layout", "matmul", "pool", "reduce",
-    "resize",
+    "COMMON", "activation", "binary", "control", "conv", "create", "elementwise", "index", "layout", "matmul", "pool",
+    "reduce", "resize",
 ]  # fmt: skip
