@@ -111,7 +111,7 @@ class _Plan:
     def _visit_bodies(self, node: Node) -> bool:
         """Whether a loop or branch does: as a whole, if anything in it must. A loop hands marks to its next step."""
         bodies = node.op.bodies()
-        for value in node.inputs:
+        for value in (*node.inputs, *(o.value for body in bodies for o in body.outputs)):
             self._mark_constant(value)
         kept = any(v in s for v in node.inputs for s in self._marks)
         known = -1

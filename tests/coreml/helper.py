@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,16 @@ def run(path: Path, inputs: Mapping[str, Array], mode: str = "float32") -> dict[
 
 
 def operations(path: Path) -> list[Any]:
-    """The operations of a package, constants too."""
+    """The operations of a package, constants too, and those in blocks behind the one that runs them."""
     (block,) = read_model(path).mlProgram.functions["main"].block_specializations.values()
-    return list(block.operations)
+    return list(_walk(block))
+
+
+def _walk(block: Any) -> Iterator[Any]:
+    for operation in block.operations:
+        yield operation
+        for inner in operation.blocks:
+            yield from _walk(inner)
 
 
 def kinds(path: Path) -> Counter[str]:
