@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kexport.capture.context import Foreign, Handle
+from kexport.capture.regions import REGIONS
 from kexport.capture.scope import OPAQUE, Run, Scope
 from kexport.capture.trace import Trace
 from kexport.errors import Unsupported, UnsupportedError
@@ -26,7 +27,7 @@ def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | 
         DimConflict: two sizes that differ in `types` have to be equal.
         CaptureError: a lowering is wrong; names the layer.
     """
-    run = Run(trace, paths or {})
+    run = Run(trace, paths or {}, REGIONS)
     scope = Scope(run, trace.graph)
     for port, type in zip(trace.inputs, types, strict=True):
         value = run.graph.input(port.name, type)
@@ -48,7 +49,16 @@ def report_foreign(run: Run) -> None:
     Raises:
         UnsupportedError: names all of them. One that fails only because of another is not named.
     """
-    foreign = [Unsupported(n.origin, n.op.op, n.op.reason) for n in run.graph.nodes if isinstance(n.op, Foreign)]
+    foreign = _foreign_in(run.graph)
     foreign += [run.unknown[s] for s in sorted(run.graph.symbols() & run.unknown.keys())]
     if foreign:
         raise UnsupportedError(list(dict.fromkeys(u for u in foreign if u.reason)) or foreign)
+
+
+def _foreign_in(graph: Graph) -> list[Unsupported]:
+    found = []
+    for node in graph.nodes:
+        if isinstance(node.op, Foreign):
+            found.append(Unsupported(node.origin, node.op.op, node.op.reason))
+        found += [u for body in node.op.bodies() for u in _foreign_in(body)]
+    return found

@@ -19,6 +19,7 @@ from tensorflow.python.eager.polymorphic_function.autograph_util import py_func_
 
 from kexport.capture.overrides import fold_time, resize_to_tensors
 from kexport.capture.recorder import Recorder
+from kexport.capture.recurrent import stand_for_cells, stand_for_steps
 from kexport.errors import CaptureError
 
 TESTED = {"keras": ("3.15",), "tensorflow": ("2.21",)}
@@ -130,6 +131,10 @@ PATCHES = (
     Patch("keras.src.ops.operation:Operation", "__call__", frame_operations),
     Patch("keras.src.layers.layer:Layer", "_set_mask_metadata", frame_masks),
     Patch("keras.src.layers.rnn.time_distributed:TimeDistributed", "call", fold_time),
+    Patch("keras.src.layers.rnn.rnn:RNN", "inner_loop", stand_for_cells),
+    Patch("keras.src.layers.rnn.lstm:LSTM", "inner_loop", stand_for_cells),
+    Patch("keras.src.layers.rnn.gru:GRU", "inner_loop", stand_for_cells),
+    Patch("keras.src.backend", "rnn", stand_for_steps),
     Patch("keras.src.ops.image", "resize", resize_to_tensors),
     Patch(f"{BACKEND}.nn", "_cpu_only", answer(True)),
     Patch(f"{BACKEND}.rnn", "_is_gpu_available", answer(False)),

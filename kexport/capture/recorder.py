@@ -30,6 +30,7 @@ class Recorder:
         self.model, self.top, self.count = model, self.root, 1
         self.graphs: dict[int, FuncGraph] = {id(graph): graph}
         self.tags: dict[int, dict[str, Frame]] = {id(graph): {}}
+        self.stand_ins: dict[str, Any] = {}
         self.failed: Frame | None = None
         self._thread = threading.get_ident()
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from kexport.capture import lowering
-from kexport.capture.context import Context, Found, Handle, NotLowered, Pair, scalar
+from kexport.capture.body import Body
+from kexport.capture.context import Context, Found, Handle, NotLowered, Pair
 from kexport.capture.evaluate import evaluate_op
 from kexport.capture.frames import Frame, local, path_of
 from kexport.capture.trace import Trace
@@ -20,17 +21,18 @@ from kexport.ops import DimConflict
 
 OPAQUE = (tf.resource, tf.variant)
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-BRANCHES = ("If", "StatelessIf", "Case", "StatelessCase")
 REPORT = "this is a bug in kexport: please report it together with the layer"
 
 T = TypeVar("T")
+Lowering = Callable[..., Any]
+"""`(scope, ctx, op, inputs) -> results`, for ops that hold functions."""
 
 
 class Run:
     """What all scopes of one lowering share."""
 
-    def __init__(self, trace: Trace, paths: Mapping[int, str]):
-        self.trace, self.paths = trace, paths
+    def __init__(self, trace: Trace, paths: Mapping[int, str], regions: Mapping[str, Lowering]):
+        self.trace, self.paths, self.regions = trace, paths, regions
         self.graph = Graph(trace.source.name)
         self.foreign: list[Unsupported] = []
         self.unknown: dict[str, Unsupported] = {}
@@ -57,10 +59,19 @@ class Run:
 
 
 class Scope:
-    """One FuncGraph being lowered: the model's own, or one call of a function. `frames` lead to the call."""
+    """One FuncGraph being lowered: the model's own, or one call of a function. `frames` lead to the call.
 
-    def __init__(self, run: Run, graph: Any, frames: tuple[Frame, ...] = (), outer: Scope | None = None):
+    Nodes go into the model's graph, or into that of a `body`; `given` are the values around the body that its
+    tensors stand for.
+    """
+
+    def __init__(
+        self, run: Run, graph: Any, frames: tuple[Frame, ...] = (), outer: Scope | None = None, body: Body | None = None
+    ):
         self.run, self.graph, self.frames, self.outer = run, graph, frames, outer
+        self.body = body or (outer.body if outer else None)
+        self.into = self.body.graph if self.body else run.graph
+        self.given: dict[int, Found] = {}
         self.env: dict[int, Found] = {}
         self._lowered: dict[Frame, bool] = {}
         self._covered: dict[Frame, bool] = {}
@@ -89,18 +100,27 @@ class Scope:
         if isinstance(x, (Value, Pair)):
             return x
         if isinstance(x, Handle):
-            return self.run.variable(x.tensor)
+            if x.maker is not None:
+                raise NotLowered("")
+            return self._variable(x.tensor)
         if isinstance(x, tf.Tensor) and not hasattr(x, "_numpy"):
             return self._resolve_tensor(x)
         variable = getattr(x, "_value", x)
         if isinstance(variable, tf.Variable):
-            return self.run.variable(variable.handle)
-        return self.run.graph.constant(x._numpy() if hasattr(x, "_numpy") else x)
+            return self._variable(variable.handle)
+        return self.into.constant(x._numpy() if hasattr(x, "_numpy") else x)
+
+    def _variable(self, handle: Any) -> Value:
+        value = self.run.variable(handle)
+        return self.body.constant(value) if self.body else value
 
     def _resolve_tensor(self, tensor: Any) -> Found:
         found = self.env.get(id(tensor))
         if found is not None:
             return found
+        if self.body is not None and id(tensor) in self.given:
+            self.env[id(tensor)] = self.body.bring(self.given[id(tensor)])
+            return self.env[id(tensor)]
         if tensor.graph is self.graph:
             self._lower_with_inputs(tensor.op)
             return self.env[id(tensor)]
@@ -110,7 +130,8 @@ class Scope:
             return self.resolve(self._inner[id(tensor)])
         if self.outer is None:
             raise CaptureError(f"the tensor {tensor.name} belongs to another model", hint=REPORT)
-        return self.outer.resolve(tensor)
+        found = self.outer.resolve(tensor)
+        return found if self.body is self.outer.body or self.body is None else self.body.bring(found)
 
     def _lower_with_inputs(self, op: Any) -> None:
         """Lower an op that was passed over, because the result of its frame was made in another way."""
@@ -139,7 +160,7 @@ class Scope:
         function = next((f for k in frame.kinds if (f := lowering.TABLE.frames.get(k))), None)
         if function is None or not frame.tensors:
             return False
-        ctx = Context(self.run.graph, self.resolve, self._path(frame), frame.tensors[0])
+        ctx = Context(self.into, self.resolve, self._path(frame), frame.tensors[0])
         try:
             results = _guarded(lambda: _call(function, ctx, frame), ctx.origin, frame.label)
         except DimConflict as e:
@@ -154,10 +175,10 @@ class Scope:
     # --- ops
 
     def _lower_op(self, op: Any) -> None:
-        if not op.outputs or id(op.outputs[0]) in self.env:
+        if not op.outputs or id(op.outputs[0]) in self.env or id(op.outputs[0]) in self.given:
             return
         inputs = [self.resolve(t) for t in op.inputs]
-        ctx = Context(self.run.graph, self.resolve, self._origin(op), op.outputs[0])
+        ctx = Context(self.into, self.resolve, self._origin(op), op.outputs[0])
         try:
             results = _guarded(lambda: self._results(ctx, op, inputs), ctx.origin, op.type)
         except NotLowered as e:
@@ -179,31 +200,24 @@ class Scope:
                 raise NotLowered("")
             return function(ctx, op, *inputs)
         if op.type in CALLS or self.graph._is_function(op.type):
-            return self._inline(self.run.trace.function_graph(op), op, inputs)
-        if op.type in BRANCHES:
-            return self._branch(op, inputs)
+            return self.inline(self.run.trace.function_graph(op), op, inputs)
+        if op.type in self.run.regions:
+            return self.run.regions[op.type](self, ctx, op, inputs)
         known = _known(op, inputs)
         if known:
             return tuple(map(ctx.constant, evaluate_op(op, known)))
         raise NotLowered(lowering.reason(op))
 
-    def _inline(self, graph: Any, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
-        frames = (*self.frames, *local(self.run.trace.frame_of(op), self.graph))
-        scope = Scope(self.run, graph, frames, self)
+    def inline(self, graph: Any, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
+        """The results of a function that an op calls, lowered in the place of the op."""
+        scope = Scope(self.run, graph, self.frames_of(op), self)
         scope.env = {id(t): v for t, v in zip(graph.inputs, inputs, strict=True)}
         scope.lower(graph.outputs)
         return tuple(map(scope.resolve, graph.outputs))
 
-    def _branch(self, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
-        chosen = scalar(inputs[0]) if isinstance(inputs[0], Value) else None
-        if chosen is None:
-            raise NotLowered("which branch is taken depends on the values of a tensor")
-        if op.type.endswith("If"):
-            branch = op.get_attr("then_branch" if chosen else "else_branch")
-        else:
-            branches = op.get_attr("branches")
-            branch = branches[chosen if 0 <= chosen < len(branches) else -1]
-        return self._inline(self.run.trace.function_graph(branch.name), op, inputs[1:])
+    def frames_of(self, op: Any) -> tuple[Frame, ...]:
+        """The frames that lead to an op of this scope, outermost first."""
+        return (*self.frames, *local(self.run.trace.frame_of(op), self.graph))
 
     def _foreign(self, ctx: Context, op: Any, reason: str, inputs: Sequence[Found]) -> list[Found]:
         """What stands for an op without a lowering; no reason if it only follows from that of another."""
@@ -237,7 +251,7 @@ class Scope:
                 f"{what} gives {len(tensors)} results, lowered to {len(results)}", where=origin, hint=REPORT
             )
         for tensor, found in zip(tensors, results, strict=True):
-            if not isinstance(found, Handle):
+            if not isinstance(found, Handle) and tensor.dtype != tf.variant:
                 _check_type(tensor, found, origin, what)
             self.env.setdefault(id(tensor), found)
 

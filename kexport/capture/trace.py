@@ -77,6 +77,7 @@ class Trace:
     root: Frame
     tags: dict[int, dict[str, Frame]] = field(default_factory=dict, repr=False)
     graphs: dict[int, Any] = field(default_factory=dict, repr=False)
+    stand_ins: dict[str, Any] = field(default_factory=dict, repr=False)
     _functions: dict[str, Any] = field(default_factory=dict, repr=False)
     _captures: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False)
     _arrays: dict[int, tuple[Any, Array]] = field(default_factory=dict, repr=False)

@@ -81,8 +81,8 @@ def _finish(source: Source, recorder: Recorder, tensors: Sequence[Any], structur
     inputs = [Input(s.name, t, s.dtype, s.shape) for s, t in zip(source.inputs, placeholders, strict=True)]
     names = source.output_names or output_names(structure)
     outputs = [Output(n, t) for n, t in zip(names, tensors, strict=True)]
-    tags, graphs = recorder.tags, recorder.graphs
-    return Trace(graph, inputs, outputs, source.input_structure, structure, source, recorder.root, tags, dict(graphs))
+    tags, graphs, loops = recorder.tags, dict(recorder.graphs), recorder.stand_ins
+    return Trace(graph, inputs, outputs, source.input_structure, structure, source, recorder.root, tags, graphs, loops)
 
 
 def output_names(structure: Any) -> list[str]:

@@ -109,15 +109,6 @@ def test_what_no_op_can_say_is_reported_too(keras: Any, monkeypatch: pytest.Monk
     assert "act: Relu: logical_not(f32[batch,6,6,width]): needs boolean elements, got f32" in str(e.value)
 
 
-def test_a_branch_on_data(keras: Any) -> None:
-    import tensorflow as tf
-
-    x = keras.Input((3,))
-    branch = layer_of(keras, lambda t: tf.cond(tf.reduce_sum(t) > 0, lambda: t, lambda: -t), "branch")
-    with pytest.raises(UnsupportedError, match="which branch is taken depends on the values of a tensor"):
-        capture(keras.Model(x, branch(x)))
-
-
 def test_a_wrong_lowering_is_caught(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A result of another type than TensorFlow's is a bug of kexport's, and is called that."""
     x = keras.Input((3,))

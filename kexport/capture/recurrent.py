@@ -1,0 +1,165 @@
+"""Recurrent layers while a model is traced: Keras' own cells are not traced at all, other steps once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src import backend, tree
+from tensorflow.python.framework.func_graph import FuncGraph
+
+from kexport.capture.recorder import Recorder, kinds_of
+from kexport.capture.standins import CellLoop, Reading, StepLoop, place_stand_in
+from kexport.ops import GATE_ACTIVATIONS
+
+CELLS = {"layer.LSTMCell": ("lstm", 2), "layer.GRUCell": ("gru", 1), "layer.SimpleRNNCell": ("simple_rnn", 1)}
+"""The op and the number of states of each of Keras' own cells."""
+
+
+def stand_for_cells(original: Any, recorder: Recorder) -> Any:
+    """`inner_loop` of a recurrent layer: a stand-in where its cell is one of Keras' own."""
+
+    def inner_loop(layer: Any, sequences: Any, initial_state: Any, mask: Any = None, training: Any = False) -> Any:
+        mask = mask[0] if tree.is_nested(mask) else mask
+        loop = describe(layer, mask, training) if recorder.is_recording() else None
+        if loop is None:
+            return original(layer, sequences, initial_state, mask, training=training)
+        place = partial(_place_cells, recorder, layer.cell, loop, sequences, tree.flatten(initial_state), mask)
+        return _zeroed(place, loop.reading, mask) if layer.unroll else place(loop.reading)
+
+    return inner_loop
+
+
+def describe(layer: Any, mask: Any, training: Any) -> CellLoop | None:
+    """What a recurrent layer computes, if it is what one of the recurrent ops does."""
+    cell = layer.cell
+    name, states = next((CELLS[k] for k in kinds_of(cell, "layer") if k in CELLS), ("", 0))
+    names = [activation_name(getattr(cell, a, None)) for a in ("activation", "recurrent_activation")]
+    drops = training and (cell.dropout or cell.recurrent_dropout) if name else False
+    if not name or drops or "" in names or (mask is not None and len(mask.shape) != 2):
+        return None
+    reading = Reading(layer.go_backwards, mask is not None, layer.zero_output_for_mask, layer.return_sequences)
+    return CellLoop(
+        name, reading, states, cell.bias is not None, names[0], names[1], bool(getattr(cell, "reset_after", False))
+    )
+
+
+def activation_name(function: Any) -> str | None:
+    """The name of an activation as recurrent ops have it, None for no activation; "" for one that they don't have."""
+    if function is None or function is keras.activations.linear:
+        return None
+    return next((n for n in GATE_ACTIVATIONS if getattr(keras.activations, n, None) is function), "")
+
+
+def _place_cells(
+    recorder: Recorder, cell: Any, loop: CellLoop, sequences: Any, states: Sequence[Any], mask: Any, reading: Reading
+) -> tuple[Any, Any, list[Any]]:
+    loop, dtype = replace(loop, reading=reading), cell.compute_dtype
+    weights = [cell.kernel, cell.recurrent_kernel, *([cell.bias] if loop.biased else [])]
+    operands = [backend.convert_to_tensor(x, dtype) for x in (sequences, *states, *weights)]
+    operands += [tf.cast(mask, tf.bool)] if loop.reading.masked else []
+    batch, length, _ = sequences.shape
+    state = tf.TensorSpec([batch, cell.units], dtype)
+    whole = tf.TensorSpec([batch, length if loop.reading.whole else 1, cell.units], dtype)
+    last, outputs, *new_states = place_stand_in(recorder, loop, operands, [state, whole, *[state] * loop.states])
+    return last, outputs, new_states
+
+
+def stand_for_steps(original: Any, recorder: Recorder) -> Any:
+    """`backend.rnn`: a stand-in for the loop over any step function."""
+
+    def rnn(
+        step_function: Callable[..., Any], inputs: Any, initial_states: Any, go_backwards: bool = False,
+        mask: Any = None, constants: Any = None, unroll: bool = False, input_length: Any = None,
+        time_major: bool = False, zero_output_for_mask: bool = False, return_all_outputs: bool = True,
+    ) -> Any:  # fmt: skip
+        if not recorder.is_recording() or tf.is_tensor(input_length):
+            return original(
+                step_function, inputs, initial_states, go_backwards, mask, constants, unroll, input_length,
+                time_major, zero_output_for_mask, return_all_outputs,
+            )  # fmt: skip
+        reading = Reading(
+            go_backwards, mask is not None, zero_output_for_mask, return_all_outputs, 0 if time_major else 1
+        )
+
+        def step(slices: Sequence[Any], states: Sequence[Any]) -> tuple[Any, list[Any]]:
+            old = tree.pack_sequence_as(tuple(initial_states), states)
+            output, new = step_function(tree.pack_sequence_as(inputs, slices), (*old, *(constants or ())))
+            return output, tree.flatten(new)
+
+        tracing = trace_steps(step, reading, tree.flatten(inputs), tree.flatten(initial_states))
+        place = partial(_place_steps, recorder, *tracing, mask)
+        last, outputs, states = _zeroed(place, reading, mask) if unroll else place(reading)
+        return last, outputs, tree.pack_sequence_as(initial_states, states)
+
+    return rnn
+
+
+def trace_steps(
+    step: Callable[..., Any], reading: Reading, sequences: Sequence[Any], states: Sequence[Any]
+) -> tuple[StepLoop, list[Any], Any]:
+    """A loop whose step, `outputs, new_states = step(slices, states)`, is traced as a graph of its own.
+
+    Also the tensors that the loop reads, and the nest of the outputs.
+    """
+    graph = FuncGraph("step")
+    sequences, states = ([tf.convert_to_tensor(t) for t in tensors] for tensors in (sequences, states))
+    with graph.as_default():
+        slices = [tf.compat.v1.placeholder(s.dtype, _without(s.shape, reading.axis)) for s in sequences]
+        old = [tf.compat.v1.placeholder(s.dtype, s.shape) for s in states]
+        output, new = step(slices, old)
+        outputs, new = ([tf.identity(tf.convert_to_tensor(t)) for t in ts] for ts in (tree.flatten(output), new))
+    captured = list(graph.captures)
+    loop = StepLoop(graph, reading, old, slices, outputs, new, [inner for _, inner in captured])
+    return loop, [*states, *sequences, *(outer for outer, _ in captured)], output
+
+
+def _place_steps(
+    recorder: Recorder, loop: StepLoop, operands: Sequence[Any], nest: Any, mask: Any, reading: Reading
+) -> tuple[Any, Any, list[Any]]:
+    """The last outputs, all outputs, both in a nest, and the last states."""
+    loop = replace(loop, reading=reading)
+    at = len(loop.states) + len(loop.slices)
+    masks = [] if mask is None else [tf.cast(mask, tf.bool)]
+    axis, count = loop.reading.axis, len(loop.outputs)
+    length = operands[len(loop.states)].shape[axis] if loop.reading.whole else 1
+    stacked = [tf.TensorSpec(_with(t.shape, axis, length), t.dtype) for t in loop.outputs]
+    single = [tf.TensorSpec(t.shape, t.dtype) for t in loop.outputs]
+    states = [tf.TensorSpec(t.shape, t.dtype) for t in loop.new_states]
+    results = place_stand_in(recorder, loop, [*operands[:at], *masks, *operands[at:]], [*single, *stacked, *states])
+    last, outputs = (tree.pack_sequence_as(nest, results[i : i + count]) for i in (0, count))
+    return last, outputs, results[2 * count :]
+
+
+def _zeroed(place: Callable[[Reading], Any], reading: Reading, mask: Any) -> Any:
+    """An unrolled loop: where it runs backwards, Keras zeros its outputs by the mask in the order of the input."""
+    if not (reading.reverse and reading.zero_masked and reading.masked and reading.whole):
+        return place(reading)
+    last, outputs, states = place(replace(reading, zero_masked=False))
+
+    def zero(x: Any, mask: Any) -> Any:
+        mask = tf.cast(
+            tf.reshape(mask, [*tf.unstack(tf.shape(mask)), *[1] * (len(x.shape) - len(mask.shape))]), tf.bool
+        )
+        return tf.where(mask, x, tf.zeros_like(x))
+
+    first = mask[:, 0] if reading.axis else mask[0]
+    return (
+        tree.map_structure(lambda x: zero(x, first), last),
+        tree.map_structure(lambda x: zero(x, mask), outputs),
+        states,
+    )
+
+
+def _without(shape: Any, axis: int) -> list[int | None]:
+    sizes = shape.as_list()
+    return [*sizes[:axis], *sizes[axis + 1 :]]
+
+
+def _with(shape: Any, axis: int, size: int | None) -> list[int | None]:
+    sizes = shape.as_list()
+    return [*sizes[:axis], size, *sizes[axis:]]

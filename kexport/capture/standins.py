@@ -1,0 +1,70 @@
+"""Stand-ins: one op in the place of a loop while a model is traced, so that no list of tensors is ever made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+STAND_IN = "PyFuncStateless"
+"""The TensorFlow op that stands for a loop. Its token is the key of `Recorder.stand_ins`; it is never run."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a recurrent loop reads its sequence and what it returns, as in Keras' `backend.rnn`.
+
+    `reverse`: the last step is taken first, and results come in the order they were made. `zero_masked`: the output
+    of a masked step is zeros, not that of the step before. `whole`: all outputs are wanted, not the last alone.
+    """
+
+    reverse: bool = False
+    masked: bool = False
+    zero_masked: bool = False
+    whole: bool = True
+    axis: int = 1
+
+
+@dataclass(frozen=True)
+class CellLoop:
+    """A loop over one of Keras' own cells.
+
+    Operands: the sequence, the states, kernel, recurrent kernel, the bias if `biased`, the mask if there is one.
+    """
+
+    cell: str
+    reading: Reading
+    states: int
+    biased: bool
+    activation: str | None
+    recurrent_activation: str | None = None
+    reset_after: bool = False
+
+
+@dataclass(eq=False)
+class StepLoop:
+    """A loop over any step, which was traced once as a graph of its own.
+
+    Operands: the states, the sequences, the mask if there is one, and what the step reads beyond: `captured` are the
+    tensors of `graph` that stand for those. Results: the last outputs, all outputs, the last states.
+    """
+
+    graph: Any
+    reading: Reading
+    states: list[Any]
+    slices: list[Any]
+    outputs: list[Any]
+    new_states: list[Any]
+    captured: list[Any]
+
+
+def place_stand_in(recorder: Any, loop: Any, operands: Sequence[Any], specs: Sequence[Any]) -> list[Any]:
+    """An op for a loop in the graph being traced; its results have the given specs."""
+    token = f"loop {len(recorder.stand_ins)}"
+    recorder.stand_ins[token] = loop
+    results = tf.raw_ops.PyFuncStateless(input=list(operands), token=token, Tout=[s.dtype for s in specs])
+    for tensor, spec in zip(results, specs, strict=True):
+        tensor.set_shape(spec.shape)
+    return list(results)
