@@ -99,6 +99,11 @@ def test_one_rule_for_each_op():
     assert len(claimed) == len(set(claimed))
 
 
+def test_only_what_is_named_is_expanded() -> None:
+    """Also where one rule knows several ops."""
+    assert {op for r in decompose(ops.CumProd, ops.Square).rules for op in r.ops} == {ops.CumProd, ops.Square}
+
+
 def test_an_op_without_decomposition_is_refused():
     with pytest.raises(GraphError, match="there is no decomposition of add, exp"):
         decompose(ops.Gelu, ops.Exp, ops.Add)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kexport.errors import GraphError
 from kexport.ir.op import Op
 from kexport.passes.decompose import (
@@ -35,7 +37,7 @@ DECOMPOSE: dict[type[Op], Rule] = {op: rule for rule in RULES for op in rule.ops
 
 
 def decompose(*kinds: type[Op]) -> RulePass:
-    """A pass that expands these ops, for a target that lacks them.
+    """A pass that expands these ops and no others, for a target that lacks them.
 
     Raises:
         GraphError: an op has no decomposition.
@@ -43,4 +45,5 @@ def decompose(*kinds: type[Op]) -> RulePass:
     unknown = sorted(kind.name for kind in kinds if kind not in DECOMPOSE)
     if unknown:
         raise GraphError(f"there is no decomposition of {', '.join(unknown)}")
-    return RulePass("decompose", tuple(dict.fromkeys(DECOMPOSE[kind] for kind in kinds)))
+    rules = dict.fromkeys(DECOMPOSE[kind] for kind in kinds)
+    return RulePass("decompose", tuple(replace(r, ops=tuple(op for op in r.ops if op in kinds)) for r in rules))
