@@ -67,8 +67,8 @@ def _is_grouped(op: Op) -> bool:
 
 def _resize(node: Node) -> str | None:
     match node.op:
-        case ops.Resize(method="bicubic"):
-            return "bicubic resizing of a dynamic image size; fix height and width"
+        case ops.Resize(method="bicubic" | "lanczos3" | "lanczos5" as method):
+            return f"{method} resizing of a dynamic image size; fix height and width"
         case ops.Resize(method="bilinear") as op if shrinks(op, node.inputs[0]):
             return "antialiased resizing of a dynamic image size; fix height and width"
     return None

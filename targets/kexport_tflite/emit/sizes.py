@@ -1,6 +1,8 @@
 """Symbolic sizes as operators: SHAPE of an input, then integer arithmetic.
 
-LiteRT evaluates these when memory is planned, so what depends on them still gets a fixed size before the model runs.
+LiteRT evaluates SHAPE, MUL, RESHAPE, CONCATENATION and slices when memory is planned, so that what depends on them
+still gets a fixed size before the model runs. Other arithmetic runs with the model, and all that depends on it is then
+of a size unknown to XNNPACK and to CompiledModel: sums and quotients are lengths of vectors instead.
 """
 
 from __future__ import annotations
@@ -51,16 +53,15 @@ def emit_size(context: Context, dim: SymDim) -> int:
     if common > 1:
         return context.step("MUL", [context.size(dim // common), context.ints([common])], _ONE)
     match list(dim.terms.items()):
+        case [((Call("floordiv", (_, int())),), 1)]:
+            return _length(context, dim)
         case [((Call(fn, args),), 1)]:
             return context.step(_CALLS[fn], [context.size(d) for d in args], _ONE)
         case [((str(name),), 1)]:
             raise EmitError(f"no input has a dimension {name}", where=context.origin)
-    total: int | None = None
-    for factors, coefficient in dim.terms.items():
-        term = _term(context, factors, coefficient)
-        total = term if total is None else context.step("ADD", [total, term], _ONE)
-    assert total is not None, "a symbolic dim has a term"
-    return total
+        case [(factors, 1)]:
+            return _product(context, factors)
+    return _length(context, dim)
 
 
 def _read(context: Context, tensor: int, axis: int) -> int:
@@ -70,10 +71,48 @@ def _read(context: Context, tensor: int, axis: int) -> int:
     return context.step("STRIDED_SLICE", [shape, *bounds], _ONE)
 
 
-def _term(context: Context, factors: Sequence[str | Call], coefficient: int) -> int:
-    value = context.ints([coefficient]) if coefficient != 1 or not factors else None
-    for factor in factors:
-        size = context.size(SymDim({(factor,): 1}))
-        value = size if value is None else context.step("MUL", [value, size], _ONE)
-    assert value is not None, "no factors leave a coefficient"
-    return value
+def _product(context: Context, factors: Sequence[str | Call]) -> int:
+    first, *others = (context.size(SymDim({(factor,): 1})) for factor in factors)
+    for size in others:
+        first = context.step("MUL", [first, size], _ONE)
+    return first
+
+
+def _length(context: Context, dim: SymDim) -> int:
+    """The length of a vector: ADD, SUB and FLOOR_DIV would run too late to give anything a fixed size."""
+    return context.step("SHAPE", [_vector(context, dim)], _ONE, out_type=DType.I32)
+
+
+def _vector(context: Context, dim: Dim) -> int:
+    """A vector of so many elements: sums join vectors, differences and quotients are slices of them."""
+    return context.cached(("vector", dim), lambda: _make_vector(context, dim))
+
+
+def _make_vector(context: Context, dim: Dim) -> int:
+    if isinstance(dim, SymDim) and context.source(dim) is None:
+        match list(dim.terms.items()):
+            case [((Call("floordiv", (dividend, int(divisor))),), 1)]:
+                return _sliced(context, _vector(context, dividend), context.ints([divisor - 1]), divisor, dim)
+            case [_, _, *_]:
+                return _sum(context, dim)
+            case _:
+                pass
+    return context.step("FILL", [context.size(dim), context.scalar(False, DType.BOOL)], _flags(dim))
+
+
+def _sum(context: Context, dim: SymDim) -> int:
+    more = [SymDim({m: c}) if m else c for m, c in dim.terms.items() if c > 0]
+    less: Dim = sum((SymDim({m: -c}) if m else -c for m, c in dim.terms.items() if c < 0), 0)
+    parts = [_vector(context, d) for d in more]
+    total: Dim = sum(more, 0)
+    vector = context.step("CONCATENATION", parts, _flags(total), axis=0) if len(parts) > 1 else parts[0]
+    return vector if less == 0 else _sliced(context, vector, context.size(less), 1, dim)
+
+
+def _sliced(context: Context, vector: int, begin: int, stride: int, dim: Dim) -> int:
+    bounds = [begin, context.ints([0]), context.ints([stride])]
+    return context.step("STRIDED_SLICE", [vector, *bounds], _flags(dim), end_mask=1)
+
+
+def _flags(dim: Dim) -> TensorType:
+    return TensorType(DType.BOOL, (dim,))

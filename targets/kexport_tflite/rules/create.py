@@ -14,13 +14,16 @@ from kexport_tflite.weights import half_constant
 
 _MAX_FULL = 1 << 14
 """Larger constants of one value are filled at run time, to keep the file small."""
+_MAX_STATE = 1 << 8
+"""The same for what a loop starts with, where nothing is gained by a constant."""
 
 
 @rule(ops.Iota, ops.Full)
 def make_constant(node: Node, rewriter: Rewriter) -> Replacement:
     """Of fixed size."""
     type = node.output.type
-    if not type.is_static or (isinstance(node.op, ops.Full) and type.numel > _MAX_FULL):
+    for_loops = all(isinstance(u.op, ops.While) for u in node.output.users)
+    if not type.is_static or (isinstance(node.op, ops.Full) and type.numel > (_MAX_STATE if for_loops else _MAX_FULL)):
         return None
     return rewriter.constant(node.op.evaluate())
 
