@@ -9,6 +9,7 @@ import click
 from kexport.cli.command import State, subcommand
 from kexport.cli.export import print_outcome
 from kexport.cli.progress import progress
+from kexport.cli.remote import remote_options, verifier
 from kexport.cli.shared import arguments, check_options
 
 
@@ -19,6 +20,7 @@ from kexport.cli.shared import arguments, check_options
     ("one artifact", "kexport verify dist/model.onnx"),
     ("against a reference recorded on another machine", "kexport verify dist/ --reference reference.safetensors"),
     ("in a headless browser as well", "kexport verify dist/ --browser"),
+    ("on a board", "kexport verify check.zip --on ssh://pi@raspberrypi --python '~/venv/bin/python'"),
     ("in a script", "kexport verify dist/ --json > report.json"),
 )
 @click.argument("dist")
@@ -26,14 +28,14 @@ from kexport.cli.shared import arguments, check_options
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
 @click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
 @check_options
-def command(state: State, dist: str, **rest: Any) -> int:
-    """Verify artifacts in their runtimes on this machine.
+@remote_options
+def command(state: State, dist: str, on: str | None, python: str | None, ssh_config: str | None, **rest: Any) -> int:
+    """Verify artifacts in their runtimes on this machine, or on another one.
 
-    DIST is a folder that `kexport export` wrote, or one artifact in it. A damaged file fails its verification.
+    DIST is a folder that `kexport export` wrote, one artifact in it, or a bundle. A damaged file fails its check.
     """
     chosen = arguments(rest)
-    from kexport.project import verify
-
+    verify = verifier(on, python, ssh_config)
     with progress(state) as show:
         report = verify(dist, progress=show, **chosen)
     return print_outcome(report, state)

@@ -119,8 +119,9 @@ def replayed(report: ExportReport) -> ExportReport:
     """
     verdicts = [v for a in report.artifacts for v in a.verdicts]
     if all(v.status is Status.VALID for v in verdicts):
-        reasons = "; ".join(dict.fromkeys(f"{v.artifact}: {v.reason}" for v in verdicts))
-        raise ConfigError(f"nothing was run here: {reasons}", where=verdicts[0].host, hint=_engines(report))
+        reasons = {v.artifact: v.reason for v in reversed(verdicts)}
+        what = "; ".join(f"{artifact}: {reasons[artifact]}" for artifact in sorted(reasons))
+        raise ConfigError(f"nothing was run: {what}", where=verdicts[0].host, hint=_engines(report))
     hosts = ", ".join(dict.fromkeys(v.host for v in verdicts if v.host and v.seconds is not None))
     return dataclasses.replace(report, notes=(*report.notes, f"checked on {hosts}")) if hosts else report
 

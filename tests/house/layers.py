@@ -50,6 +50,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.project": NUMERIC | {"safetensors"},
     "kexport.replay": NUMERIC,
     "kexport.cli": {"click", "rich"},
+    "kexport.cli.starter": {"numpy"},
     "kexport.__main__": set(),
 }
 """The packages that a room may import besides the standard library."""

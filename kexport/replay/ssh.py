@@ -1,0 +1,199 @@
+"""A bundle checked on another machine: sent there, run and removed in one call of the system's ssh.
+
+Nothing but a POSIX shell and Python is asked of the other side. The bundle goes through ssh's own input, so that there
+is one connection, hence one password, and nothing is left behind when it breaks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kexport.errors import ConfigError, KexportError, VerifyError
+from kexport.project.bundle import is_bundle
+from kexport.project.manifest import find_folder
+from kexport.project.progress import Progress, silent
+from kexport.project.report import ExportReport
+from kexport.replay.pack import bundle
+
+PYTHON = "python3"
+_URL = re.compile(
+    r"ssh://(?:([A-Za-z0-9_][\w.@+-]*)@)?([A-Za-z0-9][\w.-]*|\[[0-9A-Fa-f:]+(?:%\w+)?\])(?::(\d{1,5}))?/?"
+)
+_MARK = "kexport-replay:"
+"""Begins the lines by which the other side tells how far it is; shells may print greetings."""
+_UNWRITABLE, _UNREACHABLE, _NOT_RUNNABLE, _NOT_FOUND = 120, 255, 126, 127
+_SCRIPT = f"""umask 077
+d=$(mktemp -d "${{TMPDIR:-/tmp}}/kexport-XXXXXX") || exit {_UNWRITABLE}
+trap 'rm -rf "$d"' EXIT
+trap 'exit 129' HUP INT TERM PIPE
+cat > "$d/check.zip" || exit {_UNWRITABLE}
+echo {_MARK} run
+%s "$d/check.zip" %s < /dev/null
+code=$?
+echo
+echo {_MARK} $code"""
+_OPTIONS = ("-T", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4")
+_KINDS: Mapping[str, type[KexportError]] = {"ConfigError": ConfigError, "VerifyError": VerifyError}
+"""The errors that the other side may report, by their kind in JSON; others are a VerifyError."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Another machine: who and where, as `ssh://user@host:port` says, and what runs Python there."""
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+    python: str = PYTHON
+    """A command line for the shell there, such as `~/venv/bin/python`."""
+    config: Path | None = None
+    """A configuration file for ssh; None for the user's own."""
+
+    @staticmethod
+    def parse(url: str, python: str | None = None, config: str | Path | None = None) -> Remote:
+        """The machine that an address names.
+
+        Raises:
+            ConfigError: it is no such address, or the configuration file is not there.
+        """
+        found = _URL.fullmatch(url)
+        if found is None or not 0 < int(found[3] or 22) < 65536:
+            raise ConfigError(f"{url!r} is no address of a machine", hint="for example --on ssh://pi@raspberrypi:22")
+        if config is not None and not Path(config).is_file():
+            raise ConfigError("there is no such file", where=str(config), hint="give an ssh_config, or leave it out")
+        if python is not None and (not python.strip() or "\n" in python):
+            raise ConfigError(f"{python!r} is no command", hint="for example --python '~/venv/bin/python'")
+        port = int(found[3]) if found[3] else None
+        return Remote(found[2].strip("[]"), found[1], port, python or PYTHON, Path(config) if config else None)
+
+    @property
+    def label(self) -> str:
+        """The address as the user knows it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ssh://{f'{self.user}@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
+
+    def command(self, program: str, arguments: Sequence[str]) -> list[str]:
+        """The call of ssh that runs a bundle, which comes on its input."""
+        script = _SCRIPT % (self.python, shlex.join(arguments))
+        config = ["-F", str(self.config)] if self.config else []
+        port = ["-p", str(self.port)] if self.port else []
+        user = ["-l", self.user] if self.user else []
+        return [program, *config, *_OPTIONS, *port, *user, "--", self.host, f"exec sh -c {shlex.quote(script)}"]
+
+
+def verify_on(
+    remote: Remote,
+    dist: str | Path,
+    *,
+    name: str | None = None,
+    reference: str | Path | None = None,
+    tolerance: Mapping[str, float] | None = None,
+    timeout: float = 300.0,
+    browser: bool = False,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Like `verify`, on another machine; the verdicts name that machine.
+
+    Args:
+        remote: the machine.
+        dist: a folder that `export` wrote, one artifact in it, or a bundle.
+        name, reference, tolerance, timeout, browser, progress: as for `verify`.
+
+    Raises:
+        ConfigError: the machine cannot be reached, or lacks Python, NumPy or every engine.
+        VerifyError: something is damaged, or what comes back makes no sense.
+    """
+    tell = progress or silent
+    arguments = ["--json", "--timeout", f"{timeout:g}", *(["--browser"] if browser else [])]
+    arguments += [f"--tolerance={output}={error!r}" for output, error in (tolerance or {}).items()]
+    with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
+        path = Path(dist)
+        if not is_bundle(path) or name is not None or reference is not None:
+            tell("bundle", path.name, None)
+            path = Path(folder) / "check.zip"
+            bundle(dist, path, name=name, reference=reference)
+        tell("verify", remote.label, None)
+        done = _call(remote, path, arguments)
+    return _ours(_read(remote, done), remote, Path(dist))
+
+
+def _ours(report: ExportReport, remote: Remote, dist: Path) -> ExportReport:
+    """A report of the other machine with the paths of this one, and with the address in its notes."""
+    folder = dist if is_bundle(dist) else find_folder(dist)
+    paths = [str(folder / a.path.rpartition("check.zip/")[2]) for a in report.artifacts]
+    artifacts = [dataclasses.replace(a, path=path) for a, path in zip(report.artifacts, paths, strict=True)]
+    notes = tuple(f"{note} ({remote.label})" for note in report.notes)
+    return dataclasses.replace(report, artifacts=tuple(artifacts), notes=notes)
+
+
+def _call(remote: Remote, path: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    program = shutil.which("ssh")
+    if program is None:
+        raise ConfigError("there is no ssh here", hint="install OpenSSH's client, on Debian: apt-get install ssh")
+    try:
+        with path.open("rb") as file:
+            command = remote.command(program, arguments)
+            return subprocess.run(command, stdin=file, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", where=str(path)) from None
+
+
+def _read(remote: Remote, done: subprocess.CompletedProcess[bytes]) -> ExportReport:
+    """The report that came back, or the error that explains why there is none."""
+    text, said = done.stdout.decode(errors="replace"), _last_words(done.stderr)
+    _, started, rest = text.rpartition(f"{_MARK} run\n")
+    if not started:
+        raise _not_started(remote, done.returncode, said)
+    document, ended, code = rest.rpartition(f"\n{_MARK} ")
+    if not ended:
+        raise VerifyError(f"the connection broke while it ran{said}", where=remote.label)
+    try:
+        data: Any = json.loads(document[document.index("{") :])
+        if "error" in data:
+            raise _theirs(remote, data["error"])
+        return ExportReport.from_json(data)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, KexportError) as e:
+        if isinstance(e, KexportError):
+            raise e.located(remote.label) from None
+        raise _without_report(remote, code.strip(), said) from e
+
+
+def _not_started(remote: Remote, code: int, said: str) -> KexportError:
+    if code == _UNWRITABLE:
+        return ConfigError(f"the bundle cannot be written there{said}", where=remote.label, hint="is its disk full?")
+    if code == _UNREACHABLE:
+        hint = f"try: ssh {remote.label}"
+        return ConfigError(f"it cannot be reached{said}", where=remote.label, hint=hint)
+    return ConfigError(f"its shell ended with exit code {code}{said}", where=remote.label, hint="it has to be POSIX")
+
+
+def _without_report(remote: Remote, code: str, said: str) -> KexportError:
+    if code in (str(_NOT_FOUND), str(_NOT_RUNNABLE)):
+        hint = "install Python 3.11, or say where it is with --python"
+        return ConfigError(f"{remote.python!r} cannot be run there{said}", where=remote.label, hint=hint)
+    return VerifyError(f"the check ended with exit code {code} and without a report{said}", where=remote.label)
+
+
+def _theirs(remote: Remote, error: Mapping[str, Any]) -> KexportError:
+    """The error that the bundle's own program reported."""
+    kind = _KINDS.get(str(error["kind"]), VerifyError)
+    where, hint = error.get("where"), error.get("hint")
+    what = f"{where}: {error['what']}" if where else str(error["what"])
+    return kind(what, where=remote.label, hint=str(hint) if hint else None)
+
+
+def _last_words(stderr: bytes) -> str:
+    """The last line of what was said on stderr, with a colon in front."""
+    lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    words = "".join(c for c in lines[-1] if c.isprintable())[-300:] if lines else ""
+    return f": {words}" if words else ""
