@@ -24,6 +24,13 @@ _DAMAGED = (struct.error, IndexError, ValueError, TypeError, OverflowError, Memo
 """What the schema's classes raise on bytes that make no sense."""
 _BITS = {DType.I4: 4, DType.U4: 4}
 
+_BODIES: dict[str, tuple[str, dict[str, tuple[int, int | None]]]] = {
+    "IF": ("IfOptions", {"ThenSubgraphIndex": (-1, None), "ElseSubgraphIndex": (-1, None)}),
+    "WHILE": ("WhileOptions", {"CondSubgraphIndex": (0, 1), "BodySubgraphIndex": (0, None)}),
+}
+"""By operator: its options, and by the field that names a body, how many inputs more it has than the operator, and how
+many outputs (None: as many as the operator)."""
+
 
 def validate(path: Path) -> None:
     """Check the file: structure, indices, operator versions, sizes of constants, names.
@@ -109,8 +116,24 @@ def _check_subgraph(model: Any, graph: Any, names: list[str], size: int, path: P
         read = _indices(operator.InputsAsNumpy(), count, name, path)
         late = [t for t in read if t != NO_TENSOR and t not in ready]
         _require(not late, f"{name} reads tensor {late[:1]} before it is written", path)
-        ready.update(_indices(operator.OutputsAsNumpy(), count, name, path))
+        written = _indices(operator.OutputsAsNumpy(), count, name, path)
+        ready.update(written)
+        if name in _BODIES:
+            _check_bodies(model, operator, name, (len(read), len(written)), path)
     _require(set(outputs) <= ready, "an output is never written", path)
+
+
+def _check_bodies(model: Any, operator: Any, name: str, ends: tuple[int, int], path: Path) -> None:
+    """The subgraphs of a loop or branch are there, and have as many inputs and outputs as it needs."""
+    options = getattr(schema(), _BODIES[name][0])()
+    options.Init(operator.BuiltinOptions().Bytes, operator.BuiltinOptions().Pos)
+    for field, (inputs, outputs) in _BODIES[name][1].items():
+        index = getattr(options, field)()
+        _require(0 < index < model.SubgraphsLength(), f"{name} names subgraph {index}, which is no body", path)
+        body = model.Subgraphs(index)
+        found = body.InputsLength(), body.OutputsLength()
+        wanted = ends[0] + inputs, ends[1] if outputs is None else outputs
+        _require(found == wanted, f"{name} needs a body with {wanted} inputs and outputs, not {found}", path)
 
 
 def _indices(values: Any, count: int, what: str, path: Path) -> list[int]:

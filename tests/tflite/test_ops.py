@@ -26,8 +26,6 @@ WRONG = {
 DECLINED = {
     "reduce_max-empty": "takes no empty tensors",
     "slice-empty": "gives no empty tensors",
-    "top_k": "gives no outputs whose size is known only while it runs",
-    "top_k-i32": "gives no outputs whose size is known only while it runs",
 }
 """What CompiledModel says it cannot do."""
 

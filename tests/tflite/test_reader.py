@@ -20,6 +20,7 @@ from kexport_tflite import TARGET
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract, validate
 from kexport_tflite.writer import schema
+from tests.ops.cases_control import CASES
 from tests.tflite.helper import RUNTIMES, contract_of, export
 from tests.tflite.nets import BATCH, conv_net
 
@@ -119,6 +120,30 @@ def test_damage_is_found(name: str, tmp_path: Path) -> None:
     path = export(conv_net(BATCH), tmp_path / "model.tflite")
     _edit(path, lambda m: None)
     validate(path)
+    _edit(path, change)
+    with pytest.raises(EmitError, match=message):
+        validate(path)
+
+
+BODY_DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "no subgraph": (lambda m: _set(bodySubgraphIndex=9)(_loop(m)), "WHILE names subgraph 9, which is no body"),
+    "itself": (lambda m: _set(condSubgraphIndex=0)(_loop(m)), "WHILE names subgraph 0, which is no body"),
+    "exchanged": (lambda m: _set(bodySubgraphIndex=1)(_loop(m)), r"needs a body with \(4, 4\) inputs and outputs, not"),
+    "order": (lambda m: m.subgraphs[2].operators.reverse(), "before it is written"),
+}  # fmt: skip
+
+
+def _loop(model: Any) -> Any:
+    return next(
+        o.builtinOptions for o in model.subgraphs[0].operators if hasattr(o.builtinOptions, "bodySubgraphIndex")
+    )
+
+
+@pytest.mark.parametrize("name", BODY_DAMAGE)
+def test_damage_in_bodies_is_found(name: str, tmp_path: Path) -> None:
+    change, message = BODY_DAMAGE[name]
+    case = next(c for c in CASES if c.id == "while")
+    path = export(case.graph(), tmp_path / "model.tflite")
     _edit(path, change)
     with pytest.raises(EmitError, match=message):
         validate(path)

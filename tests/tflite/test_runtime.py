@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from kexport import ops
-from kexport.errors import VerifyError
-from kexport.ir.dim import symbol
+from kexport.errors import NotApplicable, VerifyError
+from kexport.ir.dim import dim_max, symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
@@ -70,6 +70,19 @@ def test_a_broken_file_is_refused(engine: str, tmp_path: Path) -> None:
     path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(64))
     with pytest.raises(VerifyError, match="refuses the model"):
         RUNTIMES[engine].load(path)
+
+
+def test_compiled_model_declines_outputs_of_unknown_size(tmp_path: Path) -> None:
+    """The greater of two sizes is computed while the model runs; the Interpreter then gives the output its size."""
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (BATCH, LENGTH)))
+    graph.output("y", graph.add(ops.Iota(dim_max(BATCH, LENGTH), DType.I32)).output)
+    graph.output("z", graph.add(ops.Relu(), x).output)
+    path = export(graph, tmp_path / "model.tflite")
+    inputs = {"x": np.ones((2, 5), np.float32)}
+    assert_matches(RUNTIMES["litert-xnnpack"].load(path).run(inputs), evaluate(graph, inputs, wide=True))
+    with pytest.raises(NotApplicable, match="gives no outputs whose size is known only while it runs"):
+        RUNTIMES["litert-compiled"].load(path).run(inputs)
 
 
 def test_what_reference_kernels_lack_runs_on_the_others(tmp_path: Path) -> None:

@@ -44,9 +44,15 @@ def cum_sum(context: Context, node: Node) -> None:
 
 @EMIT(ops.TopK)
 def top_k(context: Context, node: Node) -> None:
-    """k is an operand."""
+    """k is an operand. The kernel plans no memory for a tensor whose signature is dynamic: it reads one without."""
     assert isinstance(node.op, ops.TopK)
-    context.emit("TOPK_V2", node, context.tensor(node.inputs[0]), context.ints(node.op.k))
+    type = node.inputs[0].type
+    x = context.tensor(node.inputs[0])
+    if not type.is_static:
+        source, x = x, context.temporary(type)
+        context.type(x).signature = None
+        context.reshape(source, x, type.shape)
+    context.emit("TOPK_V2", node, x, context.ints(node.op.k))
 
 
 @EMIT(ops.Softmax)
