@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from kexport.capture.context import Found, Handle, NotLowered, Pair
+from kexport.capture.context import Found, Handle, Items, NotLowered, Pair
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
 from kexport.rewrite import fold
@@ -33,6 +34,12 @@ class Body:
             raise NotLowered("" if isinstance(found, Handle) else "a loop or branch reads complex numbers")
         if isinstance(found, Handle):
             return found
+        if isinstance(found, Items):
+            return found if found.value is None else replace(found, value=self.bring_value(found.value))
+        return self.bring_value(found)
+
+    def bring_value(self, found: Value) -> Value:
+        """What a value around is here."""
         if found.data is not None:
             return self.constant(found)
         known = fold.symbolic(found)

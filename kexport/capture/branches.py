@@ -48,11 +48,14 @@ def _alike(graphs: Sequence[Any], operands: Sequence[Found]) -> list[Found | Non
     """For each result the operand that it is in every branch, or None."""
     found: list[Found | None] = []
     for results in zip(*(g.outputs for g in graphs), strict=True):
-        places = {g.inputs.index(r) if any(r is t for t in g.inputs) else -1
-                  for g, r in zip(graphs, map(passed, results), strict=True)}  # fmt: skip
+        places = {_place(g.inputs, passed(r)) for g, r in zip(graphs, results, strict=True)}
         place = places.pop() if len(places) == 1 else -1
         found.append(None if place < 0 else operands[place])
     return found
+
+
+def _place(tensors: Sequence[Any], tensor: Any) -> int:
+    return next((i for i, t in enumerate(tensors) if t is tensor), -1)
 
 
 def passed(tensor: Any) -> Any:
@@ -77,8 +80,8 @@ def _choose(
         rest: Sequence[Value] = orelse.values([graphs[-1].outputs[i] for i in wanted])
     else:
         one = ctx.constant(np.ones((), choice.type.dtype.numpy))
-        number = orelse.ctx.value(orelse.place.bring(ctx.emit(ops.Sub(), choice, one)))
-        inner = [orelse.place.bring(v) if isinstance(v, Value) else v for v in operands]
+        number = orelse.place.bring_value(ctx.emit(ops.Sub(), choice, one))
+        inner = [v if isinstance(v, Handle) else orelse.place.bring(v) for v in operands]
         rest = _choose(orelse, orelse.ctx, op, number, graphs[1:], inner, wanted)
     others = list(dict.fromkeys([*then.place.brought, *orelse.place.brought]))
     bodies = [then.finish([], others, first), orelse.finish([], others, rest)]

@@ -55,7 +55,16 @@ class Pair:
     imaginary: Value
 
 
-Found = Value | Handle | Pair
+@dataclass(frozen=True)
+class Items:
+    """A list of tensors of one shape, as one tensor [length, *shape]; None as long as nothing is known of the shape."""
+
+    value: Value | None
+    length: Dim
+    dtype: DType
+
+
+Found = Value | Handle | Pair | Items
 """What a tensor of a trace can stand for."""
 
 
@@ -78,7 +87,7 @@ class Context:
             return self.constant(np.array(x, dtype.numpy))
         value = self._resolve(x)
         if not isinstance(value, Value):
-            raise NotLowered("it reads a resource or complex numbers")
+            raise NotLowered("it reads a resource, a list of tensors or complex numbers")
         both_float = dtype is not None and dtype.is_float and value.type.dtype.is_float
         return self.cast(value, dtype) if both_float and dtype is not None else value
 

@@ -60,11 +60,11 @@ def last_step(ctx: Context, y: Value, reading: Reading) -> Value:
 
 
 def all_steps(ctx: Context, y: Value, final: Value, reading: Reading) -> Value:
-    """All outputs in the order they were made, or where they are not wanted the last one alone."""
+    """All outputs in the order that is wanted, or where they are not wanted the last one alone."""
     if not reading.whole:
         shape = final.type.shape
         return ctx.reshape(final, (*shape[: reading.axis], 1, *shape[reading.axis :]))
-    return ctx.emit(ops.Reverse((reading.axis,)), y) if reading.reverse else y
+    return ctx.emit(ops.Reverse((reading.axis,)), y) if reading.reverse and reading.as_made else y
 
 
 def is_zero(value: Value) -> bool:

@@ -20,6 +20,7 @@ from tensorflow.python.eager.polymorphic_function.autograph_util import py_func_
 from kexport.capture.overrides import fold_time, resize_to_tensors
 from kexport.capture.recorder import Recorder
 from kexport.capture.recurrent import stand_for_cells, stand_for_steps
+from kexport.capture.sequences import stand_for_associative_scan, stand_for_map, stand_for_scan
 from kexport.errors import CaptureError
 
 TESTED = {"keras": ("3.15",), "tensorflow": ("2.21",)}
@@ -135,6 +136,9 @@ PATCHES = (
     Patch("keras.src.layers.rnn.lstm:LSTM", "inner_loop", stand_for_cells),
     Patch("keras.src.layers.rnn.gru:GRU", "inner_loop", stand_for_cells),
     Patch("keras.src.backend", "rnn", stand_for_steps),
+    Patch(f"{BACKEND}.core", "scan", stand_for_scan),
+    Patch(f"{BACKEND}.core", "map", stand_for_map),
+    Patch(f"{BACKEND}.core", "associative_scan", stand_for_associative_scan),
     Patch("keras.src.ops.image", "resize", resize_to_tensors),
     Patch(f"{BACKEND}.nn", "_cpu_only", answer(True)),
     Patch(f"{BACKEND}.rnn", "_is_gpu_available", answer(False)),

@@ -92,7 +92,7 @@ def stand_for_steps(original: Any, recorder: Recorder) -> Any:
             return output, tree.flatten(new)
 
         tracing = trace_steps(step, reading, tree.flatten(inputs), tree.flatten(initial_states))
-        place = partial(_place_steps, recorder, *tracing, mask)
+        place = partial(place_steps, recorder, *tracing, mask)
         last, outputs, states = _zeroed(place, reading, mask) if unroll else place(reading)
         return last, outputs, tree.pack_sequence_as(initial_states, states)
 
@@ -118,7 +118,7 @@ def trace_steps(
     return loop, [*states, *sequences, *(outer for outer, _ in captured)], output
 
 
-def _place_steps(
+def place_steps(
     recorder: Recorder, loop: StepLoop, operands: Sequence[Any], nest: Any, mask: Any, reading: Reading
 ) -> tuple[Any, Any, list[Any]]:
     """The last outputs, all outputs, both in a nest, and the last states."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kexport.capture import lowering
 from kexport.capture.body import Body
-from kexport.capture.context import Context, Found, Handle, NotLowered, Pair
+from kexport.capture.context import Context, Found, Handle, Items, NotLowered, Pair
 from kexport.capture.evaluate import evaluate_op
 from kexport.capture.frames import Frame, local, path_of
 from kexport.capture.trace import Trace
@@ -97,7 +97,7 @@ class Scope:
 
     def resolve(self, x: Any) -> Found:
         """The value of anything that a frame can be called with; what has none yet is lowered on the way."""
-        if isinstance(x, (Value, Pair)):
+        if isinstance(x, (Value, Pair, Items)):
             return x
         if isinstance(x, Handle):
             if x.maker is not None:
@@ -178,17 +178,17 @@ class Scope:
         if not op.outputs or id(op.outputs[0]) in self.env or id(op.outputs[0]) in self.given:
             return
         inputs = [self.resolve(t) for t in op.inputs]
-        ctx = Context(self.into, self.resolve, self._origin(op), op.outputs[0])
+        ctx, before = Context(self.into, self.resolve, self._origin(op), op.outputs[0]), len(self.run.foreign)
         try:
             results = _guarded(lambda: self._results(ctx, op, inputs), ctx.origin, op.type)
         except NotLowered as e:
-            results = self._foreign(ctx, op, e.reason, inputs)
+            results = self._foreign(ctx, op, e.reason, inputs, before)
         except DimConflict as e:
             if not self.run.may_be_consequence(e):
                 raise
-            results = self._foreign(ctx, op, "", inputs)
+            results = self._foreign(ctx, op, "", inputs, before)
         except GraphError as e:
-            results = self._foreign(ctx, op, "" if self.run.foreign else e.what, inputs)
+            results = self._foreign(ctx, op, "" if self.run.foreign else e.what, inputs, before)
         self._bind(op.outputs, results, ctx.origin, op.type)
 
     def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:
@@ -219,12 +219,18 @@ class Scope:
         """The frames that lead to an op of this scope, outermost first."""
         return (*self.frames, *local(self.run.trace.frame_of(op), self.graph))
 
-    def _foreign(self, ctx: Context, op: Any, reason: str, inputs: Sequence[Found]) -> list[Found]:
-        """What stands for an op without a lowering; no reason if it only follows from that of another."""
+    def _foreign(self, ctx: Context, op: Any, reason: str, inputs: Sequence[Found], before: int) -> list[Found]:
+        """What stands for an op without a lowering; no reason if it only follows from that of another.
+
+        `before` ops had none when this one was begun: what was found since is in its bodies, and to blame.
+        """
+        blame = next((u for u in self.run.foreign[before:] if u.reason), Unsupported(ctx.origin, op.type, reason))
         makers = [v.maker for v in inputs if isinstance(v, Handle) and v.maker is not None]
-        self.run.foreign.append(Unsupported(ctx.origin, op.type, reason))
+        self.run.foreign.append(blame)
         operands = [v for v in inputs if isinstance(v, Value)] + makers
-        values = ctx.foreign(op.type, reason, [self._type(t) for t in op.outputs], *operands)
+        operands += [v.value for v in inputs if isinstance(v, Items) and v.value is not None]
+        ctx.origin = blame.where
+        values = ctx.foreign(blame.op, blame.reason, [self._type(t) for t in op.outputs], *operands)
         return [Handle(t, v) if _is_opaque(t) else v for t, v in zip(op.outputs, values, strict=True)]
 
     def _type(self, tensor: Any) -> TensorType:
@@ -251,7 +257,7 @@ class Scope:
                 f"{what} gives {len(tensors)} results, lowered to {len(results)}", where=origin, hint=REPORT
             )
         for tensor, found in zip(tensors, results, strict=True):
-            if not isinstance(found, Handle) and tensor.dtype != tf.variant:
+            if not isinstance(found, (Handle, Items)):
                 _check_type(tensor, found, origin, what)
             self.env.setdefault(id(tensor), found)
 

@@ -14,10 +14,11 @@ STAND_IN = "PyFuncStateless"
 
 @dataclass(frozen=True)
 class Reading:
-    """How a recurrent loop reads its sequence and what it returns, as in Keras' `backend.rnn`.
+    """How a loop reads its sequence and what it returns, as in Keras' `backend.rnn`.
 
-    `reverse`: the last step is taken first, and results come in the order they were made. `zero_masked`: the output
-    of a masked step is zeros, not that of the step before. `whole`: all outputs are wanted, not the last alone.
+    `reverse`: the last step is taken first. `zero_masked`: the output of a masked step is zeros, not that of the step
+    before. `whole`: all outputs are wanted, not the last alone. `as_made`: in the order they were made, else in that
+    of the sequence.
     """
 
     reverse: bool = False
@@ -25,6 +26,7 @@ class Reading:
     zero_masked: bool = False
     whole: bool = True
     axis: int = 1
+    as_made: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from kexport.capture.lowering import (
     image,
     index,
     layout,
+    lists,
     matmul,
     matrix,
     norm,
@@ -27,8 +28,8 @@ from kexport.capture.lowering.reasons import reason
 from kexport.capture.lowering.table import Table, merge
 
 MODULES = (
-    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, matmul, matrix,
-    norm, pool, reduce, resize, slicing, space,
+    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, lists, matmul,
+    matrix, norm, pool, reduce, resize, slicing, space,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""

@@ -9,7 +9,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"(Eager)?PyFunc.*", "a Python function runs inside the model; write it with keras.ops"),
     (r".*String.*|AsString|Unicode.*|StaticRegex.*|RegexReplace|Substr", "strings have to be handled before the model"),
     (r".*Lookup.*|.*HashTable.*", "lookup tables have to be applied before the model"),
-    (r"StatelessRandomGetKeyCounter|TensorList.*", ""),
+    (r"StatelessRandomGetKeyCounter", ""),
+    (r"TensorList.*|EmptyTensorList", "lists of tensors need a fixed length and tensors of one shape"),
     (r"Stateless(Random|Trunc|Multinomial|Parameterized).*|Random.*|Truncated.*|Multinomial|.*RngReadAndSkip.*",
      "it draws random numbers; make them an input of the model"),
     (r"Cholesky.*|Matrix(Solve|Inverse|Determinant|TriangularSolve).*|Qr|Svd|Eig|SelfAdjointEig.*|LogMatrixDeterminant",
@@ -19,7 +20,6 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
     (r"Where|Unique.*", "the size of its result depends on the values of a tensor"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
-    (r"While|StatelessWhile", "loops on data cannot be exported yet"),
 )  # fmt: skip
 """(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
 
