@@ -12,7 +12,7 @@ from kexport.rewrite import RulePass
 from kexport.rewrite.driver import Log
 from kexport_tflite.emit.activation import FUSED
 from kexport_tflite.rules.arithmetic import ARITHMETIC_RULES
-from kexport_tflite.rules.control import CONTROL_RULES
+from kexport_tflite.rules.control import CONTROL_RULES, SIZE_RULES
 from kexport_tflite.rules.conv import CONV_RULES
 from kexport_tflite.rules.create import CREATE_RULES
 from kexport_tflite.rules.index import INDEX_RULES
@@ -48,6 +48,7 @@ _FORMS = RulePass(
         *CREATE_RULES, *LAYOUT_RULES, *_CLEAN,
     ),
 )  # fmt: skip
+_SIZES = RulePass("tflite_sizes", SIZE_RULES)
 _FUSE = fuse_activation([name for name in FUSED if name])
 
 
@@ -57,3 +58,4 @@ def legalize(graph: Graph, log: Log | None = None) -> None:
     _FORMS.run(graph, log)
     _FUSE.run(graph, log)
     run_passes(graph, ("cse", "dead_code"), log)
+    _SIZES.run(graph, log)
