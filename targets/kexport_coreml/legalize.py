@@ -10,10 +10,11 @@ from kexport.ir.dim import Dim, symbols
 from kexport.ir.graph import Graph
 from kexport.ir.op import Op
 from kexport.ir.types import DType
-from kexport.passes import fold_sizes, fuse_pad, prune_loops
+from kexport.passes import cse, fold_sizes, fuse_pad, prune_loops
 from kexport.passes.channels_first import channels_first
 from kexport.passes.decompose import DECOMPOSE, decompose
-from kexport.passes.layout import reshape_of_reduction
+from kexport.passes.layout import move_of_full, reshape_of_reduction
+from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport.passes.sink_transposes import SETTLE, SinkTransposes
 from kexport.rewrite import RulePass
 from kexport.target import all_nodes
@@ -59,18 +60,20 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     fuse_pad.PASS.run(graph)
     RulePass("coreml_forms", (*expand.rules, *forms)).run(graph)
     RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)
+    cse.PASS.run(graph)
     SinkTransposes(norm.constant_batch_norm).run(graph)
-    rest = (DECOMPOSE[ops.BatchNorm], reshape_of_reduction, *layout.RULES, *SETTLE, *expand.rules)
+    rest = (DECOMPOSE[ops.BatchNorm], reshape_of_reduction, move_of_full, *layout.RULES, *SETTLE, *expand.rules)
     RulePass("coreml_rest", rest).run(graph)
     refuse_ranks(graph)
 
 
 def expand_loops(graph: Graph) -> None:
-    """Recurrent layers that Core ML lacks become scans, and scans loops; what a loop need not do is taken out."""
-    RulePass("coreml_recurrent", recurrent.RULES).run(graph)
-    prune_loops.PASS.run(graph)
-    RulePass("coreml_scans", (*control.SCANS, *control.RULES)).run(graph)
-    fold_sizes.PASS.run(graph)
+    """Recurrent layers that Core ML lacks become scans, and scans loops; what that lays bare is optimized."""
+    if RulePass("coreml_recurrent", recurrent.RULES).run(graph):
+        prune_loops.PASS.run(graph)
+    if RulePass("coreml_scans", control.SCANS).run(graph):
+        run_passes(graph, OPTIMIZE)
+    RulePass("coreml_blocks", control.RULES).run(graph)
 
 
 def fix_inputs(graph: Graph, options: CoremlOptions) -> None:

@@ -207,3 +207,46 @@ def test_the_emitter_is_that_of_all_three() -> None:
     from kexport_coreml import TARGET
 
     assert {TARGET.emitters.emitters[op] for op in GATES} == {recurrent}
+
+
+def test_flags_are_gathered_as_numbers(tmp_path: Path) -> None:
+    """Core ML's gather takes no booleans: the mask becomes numbers once, and a step casts its own part alone."""
+    graph = net(ops.Lstm(), masked=True)
+    path = export(graph, tmp_path / "m.mlpackage")
+    (loop,) = (o for o in operations(path) if o.type == "while_loop")
+    casts = [o for o in loop.blocks[1].operations if o.type == "cast"]
+    assert [v.type.tensorType.rank for o in casts for v in o.outputs] == [1]
+    agrees(path, graph)
+
+
+def conv_cell() -> ops.Scan:
+    """A convolution of the step and one of the state, both channels last."""
+    body = Graph("step")
+    h, x = (body.input(n, TensorType(DType.F32, (BATCH, 6, 6, c))) for n, c in (("h", 4), ("x", INPUTS)))
+    rng = np.random.default_rng(3)
+    conv = ops.Conv((1, 1), "same", (1, 1))
+    sums = []
+    for _ in range(2):
+        weights = [body.constant(rng.standard_normal((3, 3, c, 4)).astype(np.float32) / 5) for c in (INPUTS, 4)]
+        parts = [body.add(conv, v, w).output for v, w in zip((x, h), weights, strict=True)]
+        sums.append(body.add(ops.Add(), *parts).output)
+    gated = body.add(ops.Mul(), body.add(ops.Sigmoid(), sums[0]).output, h).output
+    new = body.add(ops.Add(), gated, body.add(ops.Tanh(), sums[1]).output).output
+    body.output("h", new)
+    body.output("y", new)
+    return ops.Scan(body, 1, 1, axis=1)
+
+
+def test_convolutions_written_out_stay_channels_first(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (BATCH, 5, 6, 6, INPUTS)))
+    zeros = graph.add(ops.Full((BATCH, 6, 6, 4), 0, DType.F32)).output
+    h, y = graph.add(conv_cell(), zeros, x).outputs
+    graph.output("h", h)
+    graph.output("y", y)
+    path = export(graph, tmp_path / "m.mlpackage")
+    assert kinds(path)["conv"] == 20
+    assert kinds(path)["transpose"] <= 8  # one for each step, and those of the results
+    inputs = {"x": np.random.default_rng(0).standard_normal((2, 5, 6, 6, INPUTS)).astype(np.float32)}
+    for name, want in evaluate(graph, inputs, wide=True).items():
+        np.testing.assert_allclose(run(path, inputs)[name], want, rtol=0, atol=1e-5)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from kexport import ops
-from kexport.ir.graph import Graph, Node
+from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.passes.decompose.control import unroll_scans
 from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.body import Body, inline
 from kexport.rewrite.rule import Replacement
 
 LONGEST = 16
@@ -55,6 +58,28 @@ def _with_constants(body: Graph, node: Node, fixed: Sequence[int], first: int = 
     return copy
 
 
-SCANS = (unroll_scans(LONGEST), DECOMPOSE[ops.Scan])
+@rule(ops.Scan)
+def flags_as_numbers(node: Node, rewriter: Rewriter) -> Replacement:
+    """Booleans are not gathered or scattered: sequences of them become numbers once, and not in each step."""
+    op: Any = node.op
+    read = {k for k in range(op.carried, op.carried + op.sequences) if node.inputs[k].type.dtype is DType.BOOL}
+    made = {k for k in range(op.carried, len(node.outputs)) if node.outputs[k].type.dtype is DType.BOOL}
+    if not read | made:
+        return None
+    body = Body("step", node.origin)
+    inputs = [body.input(v.name, v.type.with_dtype(DType.I32) if k in read else v.type)
+              for k, v in enumerate(op.body.inputs)]  # fmt: skip
+    results = inline(body, op.body, _cast(body, inputs, read, DType.BOOL))
+    names = [o.name for o in op.body.outputs]
+    scan = replace(op, body=body.finish(dict(zip(names, _cast(body, results, made, DType.I32), strict=True))))
+    outputs = rewriter.add_all(scan, *_cast(rewriter, node.inputs, read, DType.I32))
+    return tuple(_cast(rewriter, outputs, made, DType.BOOL))
+
+
+def _cast(rewriter: Rewriter, values: Sequence[Value], which: set[int], dtype: DType) -> list[Value]:
+    return [rewriter.add(ops.Cast(dtype), v) if k in which else v for k, v in enumerate(values)]
+
+
+SCANS = (unroll_scans(LONGEST), flags_as_numbers, DECOMPOSE[ops.Scan])
 """Scans step by step."""
 RULES = (fixed_state, fixed_operands)
