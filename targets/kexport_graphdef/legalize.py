@@ -10,6 +10,7 @@ from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.graph import Graph, Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
+from kexport.passes import prune_loops
 from kexport.passes.decompose import DECOMPOSE, decompose
 from kexport.rewrite import Rewriter, Rule, RulePass, rule
 from kexport.rewrite.rule import Replacement
@@ -18,7 +19,7 @@ from kexport_graphdef.rules import transpose, window
 
 DECOMPOSED: tuple[type[Op], ...] = (
     ops.Celu, ops.Gelu, ops.GroupNorm, ops.Gru, ops.HardSigmoid, ops.HardSilu, ops.LayerNorm, ops.Lstm, ops.Mish,
-    ops.RmsNorm, ops.Scan, ops.Silu, ops.SimpleRnn, ops.Threshold,
+    ops.RmsNorm, ops.Silu, ops.SimpleRnn, ops.Threshold,
 )  # fmt: skip
 """Ops for which no engine has one that is as good."""
 
@@ -46,7 +47,7 @@ def legalize(graph: Graph, strangers: Sequence[DType], lacking: Sequence[type[Op
     """
     refuse(graph, strangers)
     expand = decompose(*DECOMPOSED, *lacking).rules
-    every = (*expand, softmax_of_another_axis, *window.RULES, *transpose.RULES, *rules)
+    every = (*prune_loops.PASS.rules, *expand, softmax_of_another_axis, *window.RULES, *transpose.RULES, *rules)
     RulePass("graphdef_forms", every).run(graph)
 
 

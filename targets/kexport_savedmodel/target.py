@@ -20,7 +20,7 @@ from kexport_savedmodel.reader import read_contract
 from kexport_savedmodel.runtime import TensorFlowCpu
 from kexport_savedmodel.writer import write_model
 
-LACKING: tuple[type[Op], ...] = (ops.BatchNorm, ops.Prelu)
+LACKING: tuple[type[Op], ...] = (ops.BatchNorm, ops.Prelu, ops.Scan)
 """Ops that TensorFlow lacks, or that grow no faster in one piece."""
 
 

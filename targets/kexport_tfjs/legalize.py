@@ -19,6 +19,7 @@ from kexport_graphdef.legalize import legalize as legalize_forms
 from kexport_graphdef.rules.transpose import volume_as_conv
 from kexport_tfjs.dialect import STRANGERS
 from kexport_tfjs.emit.table import FUSED
+from kexport_tfjs.loops import loop_in_rounds, write_out
 
 MOST_AXES = 6
 """Tensors of more axes are refused by every backend."""
@@ -110,6 +111,7 @@ def _starts(rewriter: Rewriter, count: Dim, size: Dim, dtype: DType) -> Value:
 
 RULES: tuple[Rule, ...] = (
     large_batch_norm, prelu_of_positions, pool_of_volume, batches_that_repeat, gather_of_batches, volume_as_conv,
+    write_out, loop_in_rounds,
 )  # fmt: skip
 
 

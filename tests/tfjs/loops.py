@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kexport import ops
+from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph
 from kexport.ir.parser import parse_graph
 
@@ -70,6 +71,21 @@ def loop_of_sizes() -> Graph:
     zero = graph.constant(np.int32(0))
     graph.output("i", graph.add(ops.While(cond, body), zero, origin="loop").output)
     return graph
+
+
+def running_sum(length: Dim, reverse: bool = False, width: int = 2) -> Graph:
+    """Sums over a sequence x[batch,length,width], and the squares of all of them."""
+    type = f"f32[batch,{width}]"
+    body = f"""graph "step" (%s: {type}, %x: {type}) {{
+%t = add(%s, %x)
+%q = mul(%t, %t)
+return "t": %t, "q": %q }}"""
+    backwards = str(reverse).lower()
+    lines = f"""%zero: f32[{width}] = const {[0.0] * width}
+%first = sub(%start, %zero)
+%last, %squares = scan(%first, %x) {{carried=1, sequences=1, axis=1, reverse={backwards}, body={body}}} @"sum"
+"""
+    return _graph(f"%start: {type}, %x: f32[batch,{length},{width}]", lines, '"last": %last, "squares": %squares')
 
 
 def _graph(parameters: str, lines: str, results: str) -> Graph:

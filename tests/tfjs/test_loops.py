@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 
 from kexport.errors import EmitError
+from kexport.ir.dim import Dim, symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport_js.engine import Engine
 from kexport_tfjs import TARGET
+from kexport_tfjs.loops import ROUND, WRITTEN_OUT
 from kexport_tfjs.runtime import HERE, LIBRARY, PACKAGES
 from tests.ops.cases_control import CASES as CONTROL
 from tests.ops.cases_recurrent import CASES as RECURRENT
 from tests.tfjs.conftest import NOT_INSTALLED
 from tests.tfjs.helper import export, run
-from tests.tfjs.loops import branch_of_sizes, halved, loop_of_sizes, strained
+from tests.tfjs.loops import branch_of_sizes, halved, loop_of_sizes, running_sum, strained
 
 X = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
 
@@ -60,6 +62,29 @@ def test_no_list_of_tensors_and_no_frame(tmp_path: Path) -> None:
         assert not kinds & {"Switch", "Merge", "Enter", "Exit", "While", "If"}
 
 
+def _loops(path: Path) -> int:
+    return sum(n["op"] == "StatelessWhile" for n in document(path)["modelTopology"]["node"])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("length", "loops"), [(1, 0), (WRITTEN_OUT, 0), (3 * ROUND, 1), (37, 2), (symbol("length"), 2)], ids=str
+)
+def test_short_scans_are_written_out_and_long_ones_run_in_rounds(
+    length: Dim, loops: int, reverse: bool, tmp_path: Path, node_wasm: Engine
+) -> None:
+    graph = running_sum(length, reverse)
+    path = export(graph, tmp_path / "m.tfjs")
+    assert _loops(path) == loops
+    rng = np.random.default_rng(3)
+    for steps in [length] if isinstance(length, int) else [1, ROUND - 1, ROUND, 2 * ROUND + 5]:
+        inputs = {"start": rng.normal(size=(2, 2)), "x": rng.normal(size=(2, steps, 2))}
+        inputs = {name: array.astype(np.float32) for name, array in inputs.items()}
+        found = run(node_wasm, path, inputs)
+        for name, want in evaluate(graph, inputs, wide=True).items():
+            np.testing.assert_allclose(found[name], want, atol=3e-6 * np.abs(want).max(), err_msg=f"{name} {steps}")
+
+
 def _request(graph: Graph, inputs: dict[str, Any], path: Path) -> dict[str, Any]:
     export(graph, path)
     names = {"float32": "float32", "bool": "bool", "int32": "int32"}
@@ -75,6 +100,7 @@ def test_no_tensor_stays_behind(backend: str, tmp_path: Path) -> None:
     if PACKAGES.version(LIBRARY) is None:
         pytest.skip(NOT_INSTALLED)
     graphs = [(make(), {"x": X}) for make in (halved, strained, loop_of_sizes)]
+    graphs += [(running_sum(37), {"start": X, "x": np.ones((3, 37, 2), np.float32)})]
     graphs += [(case.graph(), dict(case.inputs())) for case in (*RECURRENT, *CONTROL)]
     requests = [_request(g, inputs, tmp_path / f"{i}.tfjs") for i, (g, inputs) in enumerate(graphs)]
     script = Path(__file__).with_name("leaks.mjs")

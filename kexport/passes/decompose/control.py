@@ -27,12 +27,12 @@ def unroll_scans(longest: int) -> Rule:
         if not isinstance(length, int) or not 0 < length <= longest:
             return Skip(f"{length} steps, {longest} would be written out")
         state, sequences, others = op.parts(node.inputs)
-        slices = [_pieces(rewriter, s, op.axis, length) for s in sequences]
+        slices = [pieces(rewriter, s, op.axis, length) for s in sequences]
         rows: dict[int, list[Value]] = {}
         for t in reversed(range(length)) if op.reverse else range(length):
             results = inline(rewriter, op.body, [*state, *(s[t] for s in slices), *others])
             state, rows[t] = results[: op.carried], results[op.carried :]
-        stacks = [_stack(rewriter, column, op.axis) for column in zip(*(rows[t] for t in range(length)), strict=True)]
+        stacks = [stacked(rewriter, column, op.axis) for column in zip(*(rows[t] for t in range(length)), strict=True)]
         return (*state, *stacks)
 
     return Rule("unroll_scan", (ops.Scan,), unroll_scan)
@@ -97,14 +97,24 @@ def moved(rewriter: Rewriter, x: Value, source: int, target: int) -> Value:
     return rewriter.add(ops.Transpose(tuple(perm)), x)
 
 
-def _pieces(rewriter: Rewriter, x: Value, axis: int, length: int) -> list[Value]:
+def pieces(rewriter: Rewriter, x: Value, axis: int, length: int) -> list[Value]:
+    """The slices of x along an axis; if it can, it splits it as one with the next axis, without reshapes."""
     shape = (*x.type.shape[:axis], *x.type.shape[axis + 1 :])
-    pieces = rewriter.add_all(ops.Split(axis, (1,) * length), x) if length > 1 else (x,)
-    return [rewriter.add(ops.Reshape(shape), p) for p in pieces]
+    width = shape[axis] if axis < len(shape) else None
+    if length == 1 or not isinstance(width, int):
+        parts = rewriter.add_all(ops.Split(axis, (1,) * length), x) if length > 1 else (x,)
+        return [rewriter.add(ops.Reshape(shape), p) for p in parts]
+    flat = rewriter.add(ops.Reshape((*shape[:axis], length * width, *shape[axis + 1 :])), x)
+    return list(rewriter.add_all(ops.Split(axis, (width,) * length), flat))
 
 
-def _stack(rewriter: Rewriter, rows: Sequence[Value], axis: int) -> Value:
+def stacked(rewriter: Rewriter, rows: Sequence[Value], axis: int) -> Value:
+    """Slices put together along a new axis, by way of the next axis where that can be."""
     shape = rows[0].type.shape
+    width = shape[axis] if axis < len(shape) else None
+    if len(rows) > 1 and isinstance(width, int):
+        flat = rewriter.add(ops.Concat(axis), *rows)
+        return rewriter.add(ops.Reshape((*shape[:axis], len(rows), *shape[axis:])), flat)
     wide = [rewriter.add(ops.Reshape((*shape[:axis], 1, *shape[axis:])), r) for r in rows]
     return rewriter.add(ops.Concat(axis), *wide) if len(wide) > 1 else wide[0]
 

@@ -1,0 +1,94 @@
+"""Scans as loops that take many steps in each round: a round costs TensorFlow.js as much as a dozen small kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.dim import Dim
+from kexport.ir.graph import Graph, Node, Value
+from kexport.passes.decompose.control import count, moved, pieces, stacked, unroll_scans
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.body import Body, inline
+from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+
+WRITTEN_OUT = 32
+"""Steps that need no loop, so that the model runs synchronously."""
+ROUND = 16
+"""Most steps of a round."""
+MOST_NODES = 512
+"""Nodes that a scan or a round may be written out to; a node is about 100 bytes of model.json."""
+
+
+@rule(ops.Scan)
+def write_out(node: Node, rewriter: Rewriter) -> Replacement:
+    """A few steps need no loop."""
+    most = min(WRITTEN_OUT, _most_steps(node))
+    return unroll_scans(most).function(node, rewriter)
+
+
+@rule(ops.Scan)
+def loop_in_rounds(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
+    """A while over rounds of steps, and one over the steps that are left."""
+    op: Any = node.op
+    state, sequences, others = op.parts(node.inputs)
+    length = op.length(*(v.type for v in node.inputs))
+    steps = _steps(length, min(ROUND, _most_steps(node)))
+    rows = [o.value.type for o in op.body.outputs][op.carried :]
+    stacks = [rewriter.add(ops.Full((length, *t.shape), 0, t.dtype)) for t in rows]
+    last = Term(rewriter, count(rewriter, length)) - 1
+    operands = [rewriter.constant(np.int32(0)), last.value, *state, *stacks, *sequences, *others]
+    for size in [steps] if steps == 1 or (isinstance(length, int) and length % steps == 0) else [steps, 1]:
+        loop = ops.While(_more(operands, size, node.origin), _round(op, operands, size, node.origin))
+        operands = list(rewriter.add_all(loop, *operands))
+    after = operands[2 : 2 + len(node.outputs)]
+    return (*after[: op.carried], *(moved(rewriter, s, 0, op.axis) for s in after[op.carried :]))
+
+
+def _most_steps(node: Node) -> int:
+    (body,) = node.op.bodies()
+    return MOST_NODES // max(1, sum(1 for _ in body.nodes))
+
+
+def _steps(length: Dim, most: int) -> int:
+    """The steps of a round: as many as there may be, and for a known length few that are left."""
+    if most <= 1:
+        return 1
+    if not isinstance(length, int):
+        return most
+    most = min(most, length)
+    return min(range(-(-most // 2), most + 1), key=lambda size: (length % size, -size))
+
+
+def _more(operands: Sequence[Value], steps: int, origin: str) -> Graph:
+    """(step, last step, …) -> whether as many steps are left."""
+    body = Body("more", origin)
+    i, last, *_ = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
+    return body.finish({"more": (Term(body, i) + (steps - 1)).of(ops.LessEqual(), Term(body, last)).value})
+
+
+def _round(op: Any, operands: Sequence[Value], steps: int, origin: str) -> Graph:
+    """(step, last step, state, stacks, sequences, others) -> the same, some steps later."""
+    body = Body("steps", origin)
+    i, last, *rest = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
+    written = len(op.body.outputs) - op.carried
+    state, stacks, read = rest[: op.carried], rest[op.carried : op.carried + written], rest[op.carried + written :]
+    sequences, others = read[: op.sequences], read[op.sequences :]
+    offsets = Term(body, body.constant(np.arange(steps, dtype=np.int32)))
+    first = Term(body, last) - Term(body, i) if op.reverse else Term(body, i)
+    at = first - offsets if op.reverse else first + offsets
+    slices = [pieces(body, body.add(ops.Gather(op.axis), s, at.value), op.axis, steps) for s in sequences]
+    rows: list[list[Value]] = []
+    for t in range(steps):
+        results = inline(body, op.body, [*state, *(s[t] for s in slices), *others])
+        state, made = results[: op.carried], results[op.carried :]
+        rows.append(made)
+    places = body.add(ops.Reshape((steps, 1)), at.value)
+    columns = [stacked(body, column, 0) for column in zip(*rows, strict=True)]
+    stacks = [body.add(ops.ScatterNd("update"), s, places, c) for s, c in zip(stacks, columns, strict=True)]
+    after = [(Term(body, i) + steps).value, last, *state, *stacks, *read]
+    return body.finish({f"out_{k}": v for k, v in enumerate(after)})
