@@ -21,31 +21,52 @@ CELLS = {"layer.LSTMCell": ("lstm", 2), "layer.GRUCell": ("gru", 1), "layer.Simp
 
 
 def stand_for_cells(original: Any, recorder: Recorder) -> Any:
-    """`inner_loop` of a recurrent layer: a stand-in where its cell is one of Keras' own."""
+    """`inner_loop` of a recurrent layer: a stand-in where its cell is one of Keras' own, or a stack of those."""
 
     def inner_loop(layer: Any, sequences: Any, initial_state: Any, mask: Any = None, training: Any = False) -> Any:
         mask = mask[0] if tree.is_nested(mask) else mask
-        loop = describe(layer, mask, training) if recorder.is_recording() else None
-        if loop is None:
+        cells, loops = describe(layer, mask, training) if recorder.is_recording() else ([], [])
+        if not loops:
             return original(layer, sequences, initial_state, mask, training=training)
-        place = partial(_place_cells, recorder, layer.cell, loop, sequences, tree.flatten(initial_state), mask)
-        return _zeroed(place, loop.reading, mask) if layer.unroll else place(loop.reading)
+        states, new_states = tree.flatten(initial_state), []
+        for cell, loop in zip(cells[:-1], loops[:-1], strict=True):
+            own, states = states[: loop.states], states[loop.states :]
+            _, sequences, new = _place_cells(recorder, cell, loop, sequences, own, mask, loop.reading)
+            new_states += new
+        place = partial(_place_cells, recorder, cells[-1], loops[-1], sequences, states, mask)
+        last, outputs, new = _zeroed(place, loops[-1].reading, mask) if layer.unroll else place(loops[-1].reading)
+        nest = initial_state if len(cells) > 1 else new
+        return last, outputs, tree.pack_sequence_as(nest, [*new_states, *new])
 
     return inner_loop
 
 
-def describe(layer: Any, mask: Any, training: Any) -> CellLoop | None:
-    """What a recurrent layer computes, if it is what one of the recurrent ops does."""
+def describe(layer: Any, mask: Any, training: Any) -> tuple[list[Any], list[CellLoop]]:
+    """The cells of a recurrent layer and the loops over them, one after the other; none if there is no op for one.
+
+    Of a stack of cells, a loop over each gives what one loop over all gives, as all have the same mask.
+    """
     cell = layer.cell
-    name, states = next((CELLS[k] for k in kinds_of(cell, "layer") if k in CELLS), ("", 0))
-    names = [activation_name(getattr(cell, a, None)) for a in ("activation", "recurrent_activation")]
-    drops = training and (cell.dropout or cell.recurrent_dropout) if name else False
-    if not name or drops or "" in names or (mask is not None and len(mask.shape) != 2):
-        return None
+    stacked = "layer.StackedRNNCells" in kinds_of(cell, "layer") and len(cell.cells) > 1
+    cells = list(cell.cells) if stacked else [cell]
     reading = Reading(layer.go_backwards, mask is not None, layer.zero_output_for_mask, layer.return_sequences)
-    return CellLoop(
-        name, reading, states, cell.bias is not None, names[0], names[1], bool(getattr(cell, "reset_after", False))
-    )
+    inner = replace(reading, zero_masked=False, whole=True, as_made=False)
+    loops = [_cell_loop(c, reading if c is cells[-1] else inner, training) for c in cells]
+    known = [loop for loop in loops if loop is not None]
+    if len(known) < len(cells) or (mask is not None and len(mask.shape) != 2):
+        return [], []
+    return cells, known
+
+
+def _cell_loop(cell: Any, reading: Reading, training: Any) -> CellLoop | None:
+    name, states = next((CELLS[k] for k in kinds_of(cell, "layer") if k in CELLS), ("", 0))
+    if not name or (training and (cell.dropout or cell.recurrent_dropout)):
+        return None
+    names = [activation_name(getattr(cell, a, None)) for a in ("activation", "recurrent_activation")]
+    if "" in names:
+        return None
+    reset_after = bool(getattr(cell, "reset_after", False))
+    return CellLoop(name, reading, states, cell.bias is not None, names[0], names[1], reset_after)
 
 
 def activation_name(function: Any) -> str | None:
