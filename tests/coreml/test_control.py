@@ -153,6 +153,59 @@ def test_inner_values_are_those_of_the_graph_itself(tmp_path: Path) -> None:
     assert "y" in found
 
 
+NESTED = """graph "main" (%n: i32[], %x: f32[batch,length,3]) {
+%zero: i32[] = const 0
+%i, %m, %y = while(%zero, %n, %x) {
+  cond=graph "more" (%i: i32[], %n: i32[], %x: f32[batch,length,3]) { %more = less(%i, %n) return "more": %more },
+  body=graph "step" (%i: i32[], %n: i32[], %x: f32[batch,length,3]) {
+    %one: i32[] = const 1
+    %j = add(%i, %one)
+    %k, %l, %z = while(%i, %n, %x) {
+      cond=graph "more" (%i: i32[], %n: i32[], %x: f32[batch,length,3]) { %more = less(%i, %n) return "more": %more },
+      body=graph "step" (%i: i32[], %n: i32[], %x: f32[batch,length,3]) {
+        %two: i32[] = const 2
+        %j = add(%i, %two)
+        %odd = greater(%j, %n)
+        %z = if(%odd, %x) {
+          then=graph "then" (%x: f32[batch,length,3]) {
+            %rows = iota() {length=length, dtype=f32}
+            %column = reshape(%rows) {shape=[length, 1]}
+            %z = sub(%x, %column)
+            return "z": %z
+          },
+          orelse=graph "orelse" (%x: f32[batch,length,3]) { %z = tanh(%x) return "z": %z }
+        }
+        return "i": %j, "n": %n, "z": %z
+      }
+    }
+    return "i": %j, "n": %n, "z": %z
+  }
+}
+return "y": %y
+}"""
+
+
+@pytest.mark.parametrize(("precision", "rtol"), [("float32", 1e-6), ("float16", 2e-2)])
+def test_blocks_in_blocks(precision: str, rtol: float, tmp_path: Path) -> None:
+    """Sizes and constants of the innermost block stand before all of them."""
+    graph = parse_graph(NESTED)
+    path = export(graph, tmp_path / "m.mlpackage", precision=precision)
+    assert (kinds(path)["while_loop"], kinds(path)["cond"]) == (2, 1)
+    (outer,) = (o for o in read_model(path).mlProgram.functions["main"].block_specializations["CoreML6"].operations
+                if o.blocks)  # fmt: skip
+    inside = [o.type for o in walk(outer)]
+    assert "tanh" in inside
+    assert not {"const", "shape", "slice_by_size"} & set(inside)
+    inputs = {"n": np.int32(4), "x": np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)}
+    agrees(path, graph, inputs, precision, rtol)
+    assert len(load_with_coremltools(path).functions["main"].outputs) == 1
+
+
+def walk(operation: Any) -> list[Any]:
+    inside = [o for b in operation.blocks for o in b.operations]
+    return inside + [o for i in inside for o in walk(i)]
+
+
 def lost_block(model: Any) -> None:
     del operation(model, "while_loop").blocks[1]
 

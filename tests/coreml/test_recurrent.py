@@ -237,16 +237,18 @@ def conv_cell() -> ops.Scan:
     return ops.Scan(body, 1, 1, axis=1)
 
 
-def test_convolutions_written_out_stay_channels_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("length", "convs", "transposes"), [(5, 20, 8), (LENGTH, 4, 8)])
+def test_convolutions_of_the_state(length: Dim, convs: int, transposes: int, tmp_path: Path) -> None:
+    """Written out they stay channels first: one transpose for each step, and those of the results."""
     graph = Graph()
-    x = graph.input("x", TensorType(DType.F32, (BATCH, 5, 6, 6, INPUTS)))
+    x = graph.input("x", TensorType(DType.F32, (BATCH, length, 6, 6, INPUTS)))
     zeros = graph.add(ops.Full((BATCH, 6, 6, 4), 0, DType.F32)).output
     h, y = graph.add(conv_cell(), zeros, x).outputs
     graph.output("h", h)
     graph.output("y", y)
     path = export(graph, tmp_path / "m.mlpackage")
-    assert kinds(path)["conv"] == 20
-    assert kinds(path)["transpose"] <= 8  # one for each step, and those of the results
+    assert kinds(path)["conv"] == convs
+    assert kinds(path)["transpose"] <= transposes
     inputs = {"x": np.random.default_rng(0).standard_normal((2, 5, 6, 6, INPUTS)).astype(np.float32)}
     for name, want in evaluate(graph, inputs, wide=True).items():
         np.testing.assert_allclose(run(path, inputs)[name], want, rtol=0, atol=1e-5)
