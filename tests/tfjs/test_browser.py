@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kexport.errors import NotApplicable, VerifyError
+from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.target import Runtime
 from kexport_js.browser import BrowserEngine, find_browser
@@ -17,8 +18,10 @@ from kexport_js.npm import Packages
 from kexport_js.server import Server
 from kexport_tfjs import TARGET
 from kexport_tfjs.runtime import BrowserRuntime, BrowserWebgpu, NodeCpu, open_session
+from tests.ops.cases_recurrent import CASES as RECURRENT
 from tests.tfjs.conftest import NOT_INSTALLED
 from tests.tfjs.helper import export
+from tests.tfjs.loops import running_sum, strained
 from tests.tfjs.nets import image_net, integers
 
 BROWSERS = [r for r in TARGET.runtimes() if isinstance(r, BrowserRuntime)]
@@ -53,6 +56,22 @@ def test_a_net_computes_the_same(browser: tuple[BrowserRuntime, BrowserEngine], 
         assert error < ALLOWED.get(runtime.name, 2e-6)
         if runtime.name in ALLOWED:
             assert error > 2e-6, "full precision where half was forced"
+
+
+def test_a_loop_computes_the_same(browser: tuple[BrowserRuntime, BrowserEngine], tmp_path: Path) -> None:
+    runtime, engine = browser
+    masked = next(c for c in RECURRENT if c.id == "lstm-masked_reverse")
+    sequence = np.random.default_rng(2).standard_normal((3, 21, 2)).astype(np.float32)
+    start = np.ones((3, 2), np.float32)
+    for i, (graph, inputs) in enumerate((
+        (strained(), {"x": start}), (running_sum(symbol("length")), {"start": start, "x": sequence}),
+        (masked.graph(), masked.inputs()),
+    )):  # fmt: skip
+        path = export(graph, tmp_path / f"{i}.tfjs")
+        found = open_session(engine, path, engine.mount(path)).run(inputs)
+        for name, want in evaluate(graph, inputs, wide=True).items():
+            scale = max(1.0, float(np.abs(want).max()))
+            np.testing.assert_allclose(found[name], want, atol=2 * ALLOWED.get(runtime.name, 2e-6) * scale)
 
 
 def test_integers_come_back(browser: tuple[BrowserRuntime, BrowserEngine], tmp_path: Path) -> None:
