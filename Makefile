@@ -6,7 +6,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 DIST := dist/digits
 CODE := kexport targets samples tests
 
-.PHONY: env demo test lint format check bench torch lock clean
+.PHONY: env demo test lint format check bench torch pi lock clean
 
 env: $(VENV)/.installed
 
@@ -43,6 +43,10 @@ bench: env
 # PyTorch is not in the lock (its default wheel brings gigabytes of CUDA); tests that need it skip without it.
 torch: env
 	$(PIP) install torch==2.13.0
+
+# Emulated Raspberry Pis, on which tests then replay checks: build/pi/pi3, pi4, pi5. Wants Debian 12 and qemu-user-static.
+pi: env
+	$(PY) -m tests.replay.pi build/pi
 
 # Versions and hashes for every supported Python and platform, without naming any index.
 lock:

@@ -14,6 +14,8 @@ NOISE = re.compile(
     rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] "  # TensorFlow: 2026-11-22 14:26:00.700560: I tensorflow/core/...
     rb"|WARNING: All log messages before absl::InitializeLog"
     rb"|To enable the following instructions: "
+    rb"|(INFO|WARNING): \[\w+\.cc:\d+\] "  # LiteRT: INFO: [cpu_registry.cc:75] XNNPACK CPU accelerator registered.
+    rb"|INFO: Created TensorFlow Lite XNNPACK delegate"
 )
 """Lines that begin so are dropped: notes, warnings and errors of the logs of C++ code, but not fatal ones."""
 

@@ -12,6 +12,8 @@ NOISE = (
     "E0000 00:00:1795356763.745903   16309 cuda_platform.cc:52] failed call to cuInit: INTERNAL",
     "2026-11-22 14:26:00.700560: I tensorflow/core/platform/cpu_feature_guard.cc:182] This binary",
     "To enable the following instructions: AVX2, rebuild TensorFlow",
+    "INFO: [cpu_registry.cc:75] XNNPACK CPU accelerator registered.",
+    "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
 )
 NEWS = (
     "F0000 00:00:1795356763.745903   16309 check.cc:52] Check failed",
