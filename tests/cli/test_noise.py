@@ -20,6 +20,8 @@ NEWS = (
     "I think so",
     "WARNING: this is ours",
     "Fatal Python error: Aborted",
+    "INFO: we say so",
+    "WARNING: [brackets] are ours",
     "the end",
 )
 FILTER = """
