@@ -24,11 +24,12 @@ from kexport_coreml.rules import control, index, layout, norm, recurrent, window
 from kexport_coreml.sizes import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
-    ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.HardSilu, ops.Log1p, ops.LogSoftmax,
-    ops.Mish, ops.OneHot, ops.Prelu, ops.RmsNorm, ops.Scan, ops.Selu, ops.SquaredDifference, ops.Threshold,
+    ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.Gru, ops.HardSilu, ops.Log1p,
+    ops.LogSoftmax, ops.Mish, ops.OneHot, ops.Prelu, ops.RmsNorm, ops.Scan, ops.Selu, ops.SquaredDifference,
+    ops.Threshold,
 )  # fmt: skip
 """Ops that Core ML lacks, or has with another meaning: its thresholded_relu is >=, its one_hot wants indices in range,
-its prelu wants an alpha for each channel."""
+its prelu wants an alpha for each channel, and of its gru rules.recurrent speaks."""
 
 CHANNELS_FIRST: tuple[type[Op], ...] = (
     ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.GroupNorm, ops.Resize,
@@ -69,7 +70,7 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
 
 def expand_loops(graph: Graph) -> None:
     """Recurrent layers that Core ML lacks become scans, and scans loops; what that lays bare is optimized."""
-    if RulePass("coreml_recurrent", recurrent.RULES).run(graph):
+    if RulePass("coreml_recurrent", (*recurrent.RULES, DECOMPOSE[ops.Gru])).run(graph):
         prune_loops.PASS.run(graph)
     if RulePass("coreml_scans", control.SCANS).run(graph):
         run_passes(graph, OPTIMIZE)

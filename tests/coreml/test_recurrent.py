@@ -124,7 +124,6 @@ def test_a_layer_that_is_used_twice_has_its_weights_once(tmp_path: Path) -> None
 REASONS = {
     "it is masked": (ops.Lstm(), SHAPE, True),
     "its activations are others": (ops.Lstm(recurrent_activation="hard_sigmoid"), SHAPE, False),
-    "it resets after the product, or has more than one sequence": (ops.Gru(), (1, LENGTH, INPUTS), False),
 }
 
 
@@ -137,7 +136,7 @@ def test_what_core_ml_lacks_is_a_loop(reason: str, tmp_path: Path) -> None:
     path = export(graph, tmp_path / "m.mlpackage")
     assert kinds(path)["while_loop"] == 1
     assert not kinds(path).keys() & {"lstm", "gru", "rnn"}
-    agrees(path, graph, (1 if shape[0] == 1 else 2, 5))
+    agrees(path, graph)
 
 
 def test_computed_weights_are_no_operation() -> None:
@@ -149,14 +148,12 @@ def test_computed_weights_are_no_operation() -> None:
     assert why_not(graph.add(ops.SimpleRnn(), *given)) == "its weights are computed"
 
 
-@pytest.mark.parametrize(("batch", "reset_after", "native"), [(1, False, 1), (2, False, 0), (1, True, 0)])
-def test_a_gru_of_one_sequence_that_resets_before_the_product(
-    batch: int, reset_after: bool, native: int, tmp_path: Path
-) -> None:
-    graph = net(ops.Gru(reset_after=reset_after, reverse=True), (batch, LENGTH, INPUTS))
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_a_gru_is_a_loop(reset_after: bool, tmp_path: Path) -> None:
+    graph = net(ops.Gru(reset_after=reset_after, reverse=True))
     path = export(graph, tmp_path / "m.mlpackage", deployment="ios18")
-    assert (kinds(path)["gru"], kinds(path)["while_loop"]) == (native, 1 - native)
-    agrees(path, graph, (batch, 5))
+    assert (kinds(path)["gru"], kinds(path)["while_loop"]) == (0, 1)
+    agrees(path, graph)
 
 
 @pytest.mark.parametrize(("length", "loops"), [(LONGEST, 0), (LONGEST + 1, 1)])
@@ -203,10 +200,10 @@ def test_time_major_means_the_same() -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_emitter_is_that_of_all_three() -> None:
+def test_both_have_one_emitter() -> None:
     from kexport_coreml import TARGET
 
-    assert {TARGET.emitters.emitters[op] for op in GATES} == {recurrent}
+    assert {TARGET.emitters.emitters[op] for op in (ops.Lstm, ops.SimpleRnn)} == {recurrent}
 
 
 def test_flags_are_gathered_as_numbers(tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ from kexport_coreml.emit.table import EMITTERS
 from kexport_coreml.refs import Ref
 from kexport_coreml.rules.recurrent import HALF_SINCE, NAMES, WEIGHTS
 
-_GATES: dict[type[Op], tuple[int, ...]] = {ops.SimpleRnn: (0,), ops.Gru: (1, 2, 0), ops.Lstm: (0, 1, 3, 2)}
-"""Where each gate of Core ML stands in Keras: reset, output, update of a gru; input, forget, output, cell of a lstm."""
-_KINDS: dict[type[Op], str] = {ops.SimpleRnn: "rnn", ops.Gru: "gru", ops.Lstm: "lstm"}
+_GATES: dict[type[Op], tuple[int, ...]] = {ops.SimpleRnn: (0,), ops.Lstm: (0, 1, 3, 2)}
+"""Where each gate of Core ML stands in Keras: input, forget, output, cell of a lstm."""
+_KINDS: dict[type[Op], str] = {ops.SimpleRnn: "rnn", ops.Lstm: "lstm"}
 
 
-@EMITTERS(ops.SimpleRnn, ops.Gru, ops.Lstm)
+@EMITTERS(ops.SimpleRnn, ops.Lstm)
 def recurrent(e: Context, node: Node) -> None:
     """What a reversed layer of Core ML gives stands in the order in which it was made."""
     op: Any = getattr(node.op, "op", node.op)
@@ -47,10 +47,9 @@ def _sequence(e: Context, node: Node, op: Any, dtype: DType) -> dict[str, Ref]:
 
 
 def _weights(e: Context, node: Node, op: Any, dtype: DType) -> dict[str, Ref]:
-    """Transposed, with Core ML's order of gates; both biases of a gru are one, as the reset comes before them."""
-    w, r, *biases = (v.data for v in node.inputs[WEIGHTS[type(op)]] if v.data is not None)
-    bias = biases[0] if len(biases) == 1 else np.add(*biases)
-    given = {"weight_ih": w, "weight_hh": r, "bias": bias}
+    """Transposed, with Core ML's order of gates."""
+    arrays = (v.data for v in node.inputs[WEIGHTS[type(op)]] if v.data is not None)
+    given = dict(zip(("weight_ih", "weight_hh", "bias"), arrays, strict=True))
     return {name: e.weight(_ordered(e, data, _GATES[type(op)]), dtype=dtype) for name, data in given.items()}
 
 
@@ -61,7 +60,7 @@ def _ordered(e: Context, data: Array, gates: Sequence[int]) -> Array:
 
 
 def _functions(op: Any) -> dict[str, str]:
-    names = {"activation": NAMES[op.activation]}
-    if not isinstance(op, ops.SimpleRnn):
-        names["recurrent_activation"] = NAMES[op.recurrent_activation]
-    return names | ({"cell_activation": names["activation"]} if isinstance(op, ops.Lstm) else {})
+    name = NAMES[op.activation]
+    if isinstance(op, ops.SimpleRnn):
+        return {"activation": name}
+    return {"activation": name, "cell_activation": name, "recurrent_activation": NAMES[op.recurrent_activation]}

@@ -1,4 +1,9 @@
-"""Recurrent layers: Core ML has some of them, over sequences whose first axis is time; the others become loops."""
+"""Recurrent layers: Core ML has some of them, over sequences whose first axis is time; the others become loops.
+
+Its `gru` is not used. Apple's documentation and Apple's tests of it multiply the reset gate in different places, the
+tests leave out batches of more than one, for which they report zeros, and expect the form of iOS 18 that resets after
+the product to fail; WebNN's authors found it wrong on devices (github.com/webmachinelearning/webnn/issues/689).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ from kexport.rewrite.rule import Replacement
 
 NAMES: Mapping[str | None, str] = {None: "linear", "relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
 """What Core ML calls activations. Its hard_sigmoid is another one than that of Keras."""
-WEIGHTS: Mapping[type[Op], slice] = {ops.SimpleRnn: slice(2, 5), ops.Gru: slice(2, 6), ops.Lstm: slice(3, 6)}
+WEIGHTS: Mapping[type[Op], slice] = {ops.SimpleRnn: slice(2, 5), ops.Lstm: slice(3, 6)}
 """Where weights and biases stand among the operands; a mask comes behind them."""
 HALF_SINCE = 17
 """Before this iOS these operations take float32 only."""
@@ -53,7 +58,7 @@ class TimeMajor(Op, abstract=True):
         return TimeMajor(self.op.widen())
 
 
-@rule(ops.Lstm, ops.Gru, ops.SimpleRnn)
+@rule(ops.Lstm, ops.SimpleRnn)
 def time_first(node: Node, rewriter: Rewriter) -> Replacement:
     """Between transposes, where Core ML has the layer; else step by step."""
     if why_not(node):
@@ -64,11 +69,7 @@ def time_first(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 def why_not(node: Node) -> str:
-    """Why Core ML has no operation for a recurrent layer; empty if it has one.
-
-    Apple's tests of `gru` leave out batches of more than one, for which they report zeros, and expect the one that
-    resets after the product (iOS 18) to fail; so what is left is the older form, one sequence at a time.
-    """
+    """Why Core ML has no operation for a recurrent layer; empty if it has one."""
     op: Any = node.op
     weights = WEIGHTS[type(op)]
     if len(node.inputs) > weights.stop:
@@ -77,8 +78,6 @@ def why_not(node: Node) -> str:
         return "its weights are computed"
     if not {op.activation, getattr(op, "recurrent_activation", None)} <= NAMES.keys():
         return "its activations are others"
-    if isinstance(op, ops.Gru) and (op.reset_after or node.inputs[0].type.shape[0] != 1):
-        return "it resets after the product, or has more than one sequence"
     return ""
 
 
