@@ -273,3 +273,14 @@ def test_the_loop_reads_one_tensor_and_copies_none(tmp_path: Path) -> None:
     others = [t for o in main.operators if o is not loop for t in o.inputs] + list(main.outputs)
     assert not {loop.outputs[i] for i in same} & set(others)
     assert operators(tmp_path / "model.tflite")["WHILE"] == 1
+
+
+def test_what_a_loop_starts_with_is_filled_when_it_runs(tmp_path: Path) -> None:
+    graph = lstm(64, 100, 1)
+    weights = sum(v.data.nbytes for v in graph.constants if v.data is not None)
+    path = export(graph, tmp_path / "model.tflite")
+    assert path.stat().st_size < weights + (8 << 10)
+    assert operators(path)["FILL"] == 1
+    inputs = inputs_of(graph)
+    for runtime in RUNTIMES:
+        assert_matches(run(path, inputs, runtime), evaluate(graph, inputs, wide=True))

@@ -21,11 +21,17 @@ _MAX_STATE = 1 << 8
 @rule(ops.Iota, ops.Full)
 def make_constant(node: Node, rewriter: Rewriter) -> Replacement:
     """Of fixed size."""
-    type = node.output.type
-    for_loops = all(isinstance(u.op, ops.While) for u in node.output.users)
-    if not type.is_static or (isinstance(node.op, ops.Full) and type.numel > (_MAX_STATE if for_loops else _MAX_FULL)):
+    if not node.output.type.is_static or _is_filled(node):
         return None
     return rewriter.constant(node.op.evaluate())
+
+
+def _is_filled(node: Node) -> bool:
+    """Whether a tensor of one value and of fixed size is made when the model runs."""
+    if not isinstance(node.op, ops.Full) or not node.output.type.is_static:
+        return False
+    for_loops = all(isinstance(u.op, ops.While) for u in node.output.users)
+    return node.output.type.numel > (_MAX_STATE if for_loops else _MAX_FULL)
 
 
 @rule(ops.Iota)
@@ -43,7 +49,9 @@ def count_from_zero(node: Node, rewriter: Rewriter) -> Replacement:
 @rule()
 def fold(node: Node, rewriter: Rewriter) -> Replacement:
     """What rules make of constants; but those in float16 are widened by the engine, not in the file."""
-    return None if half_constant(node.outputs[0]) else fold_constants.fold.function(node, rewriter)
+    if half_constant(node.outputs[0]) or _is_filled(node):
+        return None
+    return fold_constants.fold.function(node, rewriter)
 
 
 CREATE_RULES = (make_constant, count_from_zero, fold)
