@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.errors import VerifyError
 from kexport_js.browser import BrowserEngine
 from kexport_tfjs.runtime import BrowserWasm, NodeWasm
 from tests.benchmarks.latency import interleaved
@@ -68,20 +69,25 @@ def _print(model: str, made: list[Made], expected: Mapping[str, Any]) -> None:
         f"{p + ' ms':>13}{'ratio':>7}{'error':>10}" for p in places))  # fmt: skip
     good = [m for m in made if not m.error]
     columns = {m.maker: f"{m.maker:<14}{m.seconds:>9.2f}{m.seconds / made[0].seconds:>7.1f}{m.size:>12}" for m in good}
-    for runtime in places.values():
+    failed = {m.maker: m.error for m in made if m.error}
+    for place, runtime in places.items():
         engines = {m.maker: runtime.start() for m in good}
-        runners = {m.maker: _runner(engines[m.maker], Path(m.path), expected["input"]) for m in good}
-        errors = {name: float(np.abs(runner() - expected["output"]).max()) for name, runner in runners.items()}
+        runners: dict[str, Callable[[], Any]] = {}
+        errors: dict[str, float] = {}
+        for m in good:
+            try:
+                runner = _runner(engines[m.maker], Path(m.path), expected["input"])
+                errors[m.maker] = float(np.abs(runner() - expected["output"]).max())
+                runners[m.maker] = runner
+            except VerifyError as error:
+                failed[m.maker] = f"in {place}: {str(error).splitlines()[0][:200]}"
         latency = interleaved(runners, rounds=ROUNDS, warmup=2)
         for name, seconds in latency.items():
             columns[name] += f"{seconds * 1e3:>13.1f}{seconds / latency[OURS]:>7.2f}{errors[name]:>10.1e}"
         for engine in engines.values():
             engine.close()
-    for line in columns.values():
+    for line in (*columns.values(), *(f"{name}: failed: {why}" for name, why in failed.items())):
         print(line)
-    for m in made:
-        if m.error:
-            print(f"{m.maker}: failed: {m.error}")
 
 
 def _runner(engine: Any, path: Path, inputs: Any) -> Callable[[], Any]:
