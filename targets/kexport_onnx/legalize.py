@@ -14,6 +14,7 @@ from kexport.ir.types import DType
 from kexport.passes import cse, layout
 from kexport.passes.channels_first import channels_first, sink_through_batch_norm
 from kexport.passes.decompose import DECOMPOSE, decompose
+from kexport.passes.loop_layout import hold_channels_first
 from kexport.passes.sink_transposes import SinkTransposes, transpose_above
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.rule import Replacement
@@ -62,7 +63,7 @@ def legalize(graph: Graph, opset: int) -> None:
     expand.run(graph)
     refuse_older(graph, lacking, opset)
     RulePass("onnx_channels", (channels_first(*CHANNELS_FIRST), merge_into_transpose)).run(graph)
-    SinkTransposes(sink_through_batch_norm).run(graph)
+    SinkTransposes(sink_through_batch_norm, hold_channels_first).run(graph)
     RulePass("onnx_batch_norm", (DECOMPOSE[ops.BatchNorm], *expand.rules)).run(graph)
     layout.PASS.run(graph)
     cse.PASS.run(graph)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.benchmarks.patterns import PATTERNS
+from tests.benchmarks.patterns import PATTERNS, RECURRENT
 
 
 def _application(name: str, size: int = 224) -> Callable[[], Any]:
@@ -20,6 +20,7 @@ def _application(name: str, size: int = 224) -> Callable[[], Any]:
 MODELS: dict[str, Callable[[], Any]] = {
     **{name: _application(name) for name in ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50")},
     **PATTERNS,
+    **RECURRENT,
 }
 
 

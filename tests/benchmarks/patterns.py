@@ -60,3 +60,14 @@ PATTERNS: dict[str, Callable[[], Any]] = {
     "encoder": _encoder,
 }
 """By name; every batch is dynamic."""
+
+RECURRENT: dict[str, Callable[[], Any]] = {
+    "lstm": _sequence(lambda k: [k.LSTM(64)], 100, 32),
+    "gru": _sequence(lambda k: [k.GRU(64)], 100, 32),
+    "stacked bidirectional lstm": _sequence(
+        lambda k: [k.Bidirectional(k.LSTM(64, return_sequences=True)), k.Bidirectional(k.LSTM(64))], 100, 32
+    ),
+    "masked lstm": _sequence(lambda k: [k.Masking(), k.LSTM(64)], 100, 32),
+    "conv lstm": _chain(lambda k: [k.ConvLSTM2D(16, 3, padding="same")], (8, 16, 16, 8)),
+}
+"""Recurrent layers of 64 units on 100 steps; how the peers say them differs much."""
