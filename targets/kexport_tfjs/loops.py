@@ -1,4 +1,4 @@
-"""Scans as loops that take many steps in each round: a round costs TensorFlow.js as much as a dozen small kernels."""
+"""Scans as loops that take many steps in each round: a round costs TensorFlow.js as much as some ten small kernels."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from kexport.rewrite.body import Body, inline
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
 
-WRITTEN_OUT = 32
-"""Steps that need no loop, so that the model runs synchronously."""
+WRITTEN_OUT = 128
+"""Most steps that need no loop: the model then runs synchronously, which costs less for every node in it."""
+WRITTEN_NODES = 2048
+"""Most nodes that a scan is written out to; a node is about 100 bytes of model.json."""
 ROUND = 16
 """Most steps of a round."""
-MOST_NODES = 512
-"""Nodes that a scan or a round may be written out to; a node is about 100 bytes of model.json."""
+ROUND_NODES = 512
+"""Most nodes of a round."""
 
 
 @rule(ops.Scan)
 def write_out(node: Node, rewriter: Rewriter) -> Replacement:
     """A few steps need no loop."""
-    most = min(WRITTEN_OUT, _most_steps(node))
+    most = min(WRITTEN_OUT, WRITTEN_NODES // _size(node))
     return unroll_scans(most).function(node, rewriter)
 
 
@@ -37,7 +39,7 @@ def loop_in_rounds(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     op: Any = node.op
     state, sequences, others = op.parts(node.inputs)
     length = op.length(*(v.type for v in node.inputs))
-    steps = _steps(length, min(ROUND, _most_steps(node)))
+    steps = _steps(length, min(ROUND, ROUND_NODES // _size(node)))
     rows = [o.value.type for o in op.body.outputs][op.carried :]
     stacks = [rewriter.add(ops.Full((length, *t.shape), 0, t.dtype)) for t in rows]
     last = Term(rewriter, count(rewriter, length)) - 1
@@ -49,9 +51,9 @@ def loop_in_rounds(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     return (*after[: op.carried], *(moved(rewriter, s, 0, op.axis) for s in after[op.carried :]))
 
 
-def _most_steps(node: Node) -> int:
+def _size(node: Node) -> int:
     (body,) = node.op.bodies()
-    return MOST_NODES // max(1, sum(1 for _ in body.nodes))
+    return max(1, sum(1 for _ in body.nodes))
 
 
 def _steps(length: Dim, most: int) -> int:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from kexport.errors import NotApplicable
 from kexport.target import Runtime, Session
+from kexport_js.browser import BrowserEngine
 from kexport_js.engine import Engine, EngineSession, NodeEngine, TappedSession
 from kexport_js.npm import Packages
-from kexport_js.page import PageRuntime
+from kexport_js.page import PageRuntime, VisitorEngine
 from kexport_tfjs.reader import node_names, read_contract, stored_types
 
 HERE = Path(__file__).parent
@@ -97,8 +98,7 @@ class BrowserRuntime(PageRuntime):
     def settings(self, threads: int) -> Mapping[str, Any]:
         return {"backend": self.backend, "threads": threads, "flags": self.flags}
 
-    def load(self, path: Path, threads: int = 1) -> Session:
-        engine = self.start(threads)
+    def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
         return open_session(engine, path, engine.mount(path.absolute()))
 
     def tap(self, path: Path, tensors: Sequence[str], threads: int = 1) -> Session:
@@ -122,6 +122,16 @@ class BrowserWebgl(BrowserRuntime):
     budget = 1e-5
     switches = ("--enable-unsafe-swiftshader",)
 
+    def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
+        """Load a model, where WebGL has single precision.
+
+        Raises:
+            NotApplicable: it has not, as on many phones.
+        """
+        if engine.about.get("half") and not self.flags:
+            raise NotApplicable(f"WebGL has half precision here, which {BrowserWebglHalf.name} judges")
+        return super().open(engine, path)
+
 
 class BrowserWebglHalf(BrowserWebgl):
     """WebGL with textures of half precision, as phones have them."""
@@ -139,16 +149,14 @@ class BrowserWebgpu(BrowserRuntime):
     budget = 1e-5
     switches = ("--enable-unsafe-webgpu", "--enable-unsafe-swiftshader", "--enable-features=Vulkan")
 
-    def load(self, path: Path, threads: int = 1) -> Session:
+    def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
         """Load a model that is not too large for a GPU that is not there.
 
         Raises:
             NotApplicable: it is.
         """
-        engine = self.start(threads)
         inputs = [p.type.shape for p in read_contract(path).inputs]
         largest = max((prod(d for d in shape if isinstance(d, int)) for shape in inputs), default=0)
         if engine.about.get("software") and largest > MAX_SOFTWARE:
-            engine.close()
             raise NotApplicable(f"WebGPU without a GPU would take minutes for inputs of {largest} elements")
-        return open_session(engine, path, engine.mount(path.absolute()))
+        return super().open(engine, path)

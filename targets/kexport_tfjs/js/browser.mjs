@@ -23,7 +23,8 @@ export async function start(packages, {backend, threads, flags}) {
   }
   await tf.ready();
   const engine = new Engine(tf, (path) => `${path}model.json`);
-  engine.about = {software: await software(backend)};
+  const half = backend === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_CAPABLE');
+  engine.about = {software: await software(backend), half};
   return engine;
 }
 
