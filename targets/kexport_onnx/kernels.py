@@ -20,8 +20,8 @@ _EXTREME = "i16:i32 u32:i64 u16:i32 bool:u8"
 _IMAGE = "i32:f64 i16:f32 u32:f64 u16:f32 bool:u8"
 _INTEGERS = {
     "ArgMax": "i16:i32 u32:i64 u16:i32", "ArgMin": "i16:i32 u32:i64 u16:i32", "Celu": "f16:f32", "Clip": _SMALL,
-    "CumProd": "i16:i32 i8:i32 u16:i32 u8:i32", "CumSum": _NARROW, "DepthToSpace": _IMAGE, "IsInf": "f16:f32",
-    "MatMul": "i16:i32 i8:i32 u16:i32 u8:i32", "Max": _SMALL, "MaxPool": _IMAGE, "Min": _SMALL,
+    "CumProd": "i16:i32 i8:i32 u16:i32 u8:i32", "CumSum": f"u64:i64 {_NARROW}", "DepthToSpace": _IMAGE,
+    "IsInf": "f16:f32", "MatMul": "i16:i32 i8:i32 u16:i32 u8:i32", "Max": _SMALL, "MaxPool": _IMAGE, "Min": _SMALL,
     "Neg": "u64:i64 u32:i64 u16:i32 u8:i32", "Pad": _SMALL, "Pow": f"u64:i64 {_NARROW}", "ReduceMax": _EXTREME,
     "ReduceMin": _EXTREME, "ReduceProd": _NARROW, "ReduceSum": _NARROW, "Relu": "i16:i32",
     "Resize": "i16:i32 u16:i32 bool:u8", "SpaceToDepth": _IMAGE, "TopK": "u32:i64 u16:i32",
