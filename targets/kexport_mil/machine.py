@@ -41,7 +41,9 @@ class Machine:
     def block(self, block: Block, values: Sequence[Any], outer: Mapping[str, Any]) -> list[Any]:
         """The results of a block; it sees the values around it."""
         scope = dict(outer)
-        scope.update(zip((i.name for i in block.inputs), values, strict=True))
+        for declared, value in zip(block.inputs, values, strict=True):
+            _fits("block input", declared, value)
+            scope[declared.name] = value
         for operation in block.operations:
             results = self._operation(operation, scope)
             made = dict(zip((o.name for o in operation.outputs), results, strict=True))
@@ -96,7 +98,7 @@ class Machine:
         if output.type is None or isinstance(result, str):
             return result
         array = np.asarray(result)
-        _fits(output, array.shape)
+        _fits("result", output, array)
         lost = self._mode.overflows(array, output.type.dtype)
         if lost:
             self.overflows.append(Overflow(operation.name, operation.type, output.name, *lost))
@@ -117,9 +119,9 @@ def _resolve(value: Any, scope: Mapping[str, Any]) -> Any:
     return value
 
 
-def _fits(output: Output, shape: tuple[int, ...]) -> None:
-    declared = output.type.shape if output.type else None
+def _fits(word: str, output: Output, value: Any) -> None:
+    declared, shape = output.type.shape if output.type else None, np.shape(value)
     if declared is None:
         return
     if len(declared) != len(shape) or any(d not in (None, s) for d, s in zip(declared, shape, strict=True)):
-        raise VerifyError(f"the result {output.name} has shape {shape}, the program declares {declared}")
+        raise VerifyError(f"the {word} {output.name} has shape {shape}, the program declares {declared}")

@@ -82,6 +82,16 @@ class Builder:
             _typed(op.outputs.add(name=result).type, dtype, shape)
         return results[0][0] if results else ""
 
+    def loop(self, name: str, state: list[tuple[str, str, tuple[Size, ...]]], **blocks: Builder) -> str:
+        """A `while_loop` over values by name and type, whose blocks `test` and `body` are those of other builders."""
+        self.op("while_loop", name, [(name, *kind) for _, *kind in state], loop_vars=[value for value, *_ in state])
+        op = self.block.operations[-1]
+        for key in ("test", "body"):
+            op.blocks.add().CopyFrom(blocks[key].block)
+            for value in blocks[key].function.inputs:
+                op.blocks[-1].inputs.add().CopyFrom(value)
+        return name
+
     def _bound(self, name: str, value: Any) -> list[str]:
         if isinstance(value, list):
             return value

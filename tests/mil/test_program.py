@@ -152,6 +152,36 @@ def test_refuses_inputs_that_do_not_match(tmp_path: Path) -> None:
         program.run({"q": X})
 
 
+def halved(rows: int) -> Builder:
+    """x is halved as long as its sum is above 1; the blocks say that x has so many rows."""
+    builder, test, body = Builder(), Builder(), Builder()
+    builder.input("x", (3,))
+    for block in (test, body):
+        block.input("state", (rows,))
+    test.op(
+        "reduce_sum", "sum", [("sum", "fp32", ())], x="state", axes=np.array([0], np.int32), keep_dims=np.bool_(False)
+    )
+    test.op("greater", "more", [("more", "bool", ())], x="sum", y=np.float32(1))
+    test.block.outputs.append("more")
+    body.op("mul", "half", [("half", "fp32", (rows,))], x="state", y=np.float32(0.5))
+    body.block.outputs.append("half")
+    builder.loop("y", [("x", "fp32", (3,))], test=test, body=body)
+    builder.output("y")
+    return builder
+
+
+def test_a_loop(tmp_path: Path) -> None:
+    program = kexport_mil.load(halved(3).save(tmp_path / "m"))
+    assert program.run({"x": np.float32([4, 1, 0])})["y"].tolist() == [0.5, 0.125, 0.0]
+    assert program.run({"x": np.float32([0.5, 0, 0])})["y"].tolist() == [0.5, 0.0, 0.0]
+
+
+def test_refuses_what_a_block_does_not_take(tmp_path: Path) -> None:
+    program = kexport_mil.load(halved(4).save(tmp_path / "m"))
+    with pytest.raises(VerifyError, match=r"the block input state has shape \(3,\), the program declares \(4,\)"):
+        program.run({"x": np.float32([4, 1, 0])})
+
+
 def test_refuses_an_unknown_mode(tmp_path: Path) -> None:
     program = kexport_mil.load(doubled(Builder()).save(tmp_path / "m"))
     with pytest.raises(ConfigError, match="no mode 'float8'"):
