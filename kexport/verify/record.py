@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from kexport.errors import GraphError, KexportError, VerifyError
@@ -16,7 +17,7 @@ from kexport.verify.compare import is_discrete, is_float
 from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
 from kexport.verify.ranges import input_ranges
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
-from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes
+from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, enlarged
 from kexport.verify.tolerance import Noise, capture_problem, measure
 
 PERTURBED_RUNS = 2
@@ -49,6 +50,8 @@ def plan_batches(
             run(list(make_batch(contract, sizes, seeds[0], ranges).inputs.values()))
 
     plan = choose_sizes(contract, accepts, hints)
+    if not hints:
+        plan = enlarged(plan, contract, lambda sizes: count_elements(graph, sizes), accepts)
     return make_batches(contract, ranges, plan, seeds), plan
 
 
@@ -133,6 +136,12 @@ def check_sizes(graph: Graph, sizes: Sizes) -> None:
         for value in node.outputs:
             if any(isinstance(d, int) and d < 1 for d in value.type.shape):
                 raise GraphError(f"{node.op.name} gives {value.type}", where=node.origin)
+
+
+def count_elements(graph: Graph, sizes: Sizes) -> int:
+    """How many elements the values that a graph computes have together."""
+    shapes = [value.type.shape for node in graph.bind(sizes).nodes for value in node.outputs]
+    return sum(math.prod(d for d in shape if isinstance(d, int)) for shape in shapes)
 
 
 def coarsest_float(graph: Graph) -> str:

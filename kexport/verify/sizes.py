@@ -15,6 +15,12 @@ Accepts = Callable[[Sizes], object]
 """Tries sizes; raises any exception if the model does not take them."""
 
 BATCH_SIZES = (1, 3)
+MANY, LONGER = 64, 4
+"""Samples of a second batch that costs little, a quarter of them where other dims are `LONGER` times as long instead.
+Branches that one value in a thousand takes (the end of a hard sigmoid, a cap of 6), or that only long series reach, are
+otherwise seen by no batch, and faults in them by no one."""
+LITTLE = 1 << 20
+"""Elements of all values of a graph together up to which a batch costs little."""
 LADDER = (
     (5, 2), (8, 3), (16, 4), (32, 32), (64, 32),
     (12, 0), (18, 0), (32, 0), (64, 0), (96, 0), (128, 0), (224, 0), (256, 0),
@@ -57,6 +63,23 @@ def choose_sizes(
     choices = [first, *search.others(first)]
     single = tuple(s for s in contract.symbols if len({c[s] for c in choices}) == 1)
     return SizePlan(tuple(choices), single)
+
+
+def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], accepts: Accepts) -> SizePlan:
+    """The plan with large sizes for its last ones, where their `cost` is little and the model takes them."""
+    batch, last = batch_symbols(contract), plan.choices[-1]
+    if not batch or any(last[s] != BATCH_SIZES[1] for s in batch):
+        return plan
+    longer = {s: n * LONGER for s, n in last.items() if s not in batch}
+    for more in ([longer | dict.fromkeys(batch, MANY // LONGER)] if longer else []) + [dict.fromkeys(batch, MANY)]:
+        sizes = last | more
+        try:
+            if cost(sizes) <= LITTLE:
+                accepts(dict(sizes))
+                return SizePlan((*plan.choices[:-1], sizes), plan.single)
+        except Exception:  # noqa: BLE001  whatever a model raises means that it does not take the size
+            continue
+    return plan
 
 
 def batch_symbols(contract: Contract) -> tuple[str, ...]:

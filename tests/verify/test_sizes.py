@@ -7,7 +7,7 @@ import pytest
 from kexport.errors import ConfigError, VerifyError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.types import TensorType
-from kexport.verify.sizes import LADDER, SizePlan, Sizes, choose_sizes
+from kexport.verify.sizes import LADDER, LITTLE, SizePlan, Sizes, choose_sizes, enlarged
 
 
 def contract(*types: str) -> Contract:
@@ -129,3 +129,29 @@ def test_no_size_is_tried_twice() -> None:
 def test_wrong_hints(hints: dict[str, int | list[int]], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         choose_sizes(IMAGE, hints=hints)
+
+
+def test_sizes_that_cost_little_are_enlarged() -> None:
+    series = contract("f32[batch,length,3]")
+    plan = choose_sizes(series)
+    large = enlarged(plan, series, lambda sizes: 100, lambda sizes: None)
+    assert large.choices == (plan.choices[0], {"batch": 16, "length": 4 * plan.choices[1]["length"]})
+    assert enlarged(plan, series, lambda sizes: LITTLE + 1, lambda sizes: None) == plan
+
+
+def test_what_a_model_does_not_take_is_not_enlarged() -> None:
+    def short(sizes: dict[str, int]) -> None:
+        if sizes["length"] > 8:
+            raise ValueError("too long")
+
+    series, image = contract("f32[batch,length,3]"), contract("f32[batch,3]")
+    plan = choose_sizes(series)
+    assert enlarged(plan, series, lambda sizes: 1, short).choices[1] == {"batch": 64, "length": 8}
+    assert enlarged(choose_sizes(image), image, lambda sizes: 1, lambda sizes: None).choices[1] == {"batch": 64}
+
+    def one(sizes: dict[str, int]) -> None:
+        raise ValueError("one at a time")
+
+    assert enlarged(plan, series, lambda sizes: 1, one) == plan
+    chosen = choose_sizes(series, hints={"batch": [2, 4]})
+    assert enlarged(chosen, series, lambda sizes: 1, lambda sizes: None) == chosen
