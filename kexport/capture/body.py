@@ -17,12 +17,14 @@ class Body:
 
     def __init__(self, name: str, origin: str):
         self.graph, self.origin = Graph(name), origin
+        self.inputs: list[Value] = []
         self.brought: dict[Value, Value] = {}
         self._constants: dict[Value, Value] = {}
 
     def input(self, type: TensorType) -> Value:
         """A value that is to be one of the inputs."""
-        return Value(type)
+        self.inputs.append(Value(type))
+        return self.inputs[-1]
 
     def bring(self, found: Found) -> Found:
         """What something of the graph around is here: constants and sizes are made anew, the rest is an input.
@@ -49,7 +51,9 @@ class Body:
 
     def stand_for(self, value: Value) -> Value:
         """The input that stands for a value around."""
-        return self.brought.setdefault(value, self.input(value.type))
+        if value not in self.brought:
+            self.brought[value] = self.input(value.type)
+        return self.brought[value]
 
     def constant(self, value: Value) -> Value:
         """A constant of the graph around as one of this graph; the array is shared."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from kexport import ops
 from kexport.capture.context import Context, Found, Handle, NotLowered, scalar
-from kexport.capture.region import Region
+from kexport.capture.region import Region, close
 from kexport.capture.scope import Scope
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
@@ -83,8 +83,8 @@ def _choose(
         number = orelse.place.bring_value(ctx.emit(ops.Sub(), choice, one))
         inner = [v if isinstance(v, Handle) else orelse.place.bring(v) for v in operands]
         rest = _choose(orelse, orelse.ctx, op, number, graphs[1:], inner, wanted)
-    others = list(dict.fromkeys([*then.place.brought, *orelse.place.brought]))
-    bodies = [then.finish([], others, first), orelse.finish([], others, rest)]
+    others, results = close((then, first), (orelse, rest))
+    bodies = [region.finish([], others, r) for region, r in zip((then, orelse), results, strict=True)]
     return ctx.emit_all(ops.If(*bodies), flag, *others)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kexport import ops
 from kexport.capture.body import Body
 from kexport.capture.context import Context, Found
 from kexport.capture.scope import Scope
 from kexport.ir.graph import Graph, Value
+from kexport.ir.op import value_symbols
 from kexport.ir.types import TensorType
+from kexport.rewrite.driver import erase_dead
 
 
 class Region(Scope):
@@ -19,7 +22,7 @@ class Region(Scope):
         body = Body(name, ctx.origin)
         super().__init__(scope.run, graph, scope.frames_of(op), scope, body)
         self.place, self.given = body, dict(given)
-        self.ctx = Context(body.graph, self.resolve, ctx.origin)
+        self.ctx, self.ctx_around = Context(body.graph, self.resolve, ctx.origin), ctx
 
     def input(self, tensor: Any, type: TensorType) -> Value:
         """An input of the body for a tensor of the function."""
@@ -40,3 +43,22 @@ class Region(Scope):
         """The body: its own inputs, then those that stand for `others` around it."""
         brought = [("other", self.place.stand_for(v)) for v in others]
         return self.place.finish([*inputs, *brought], results)
+
+    def ask_around(self, results: Sequence[Value]) -> list[Value]:
+        """The results, after sizes that no input of the body has were replaced by inputs that hold them."""
+        graph, place = self.place.graph, dict[Value, Value]()
+        kept = {p for p in (v.producer for v in results) if p}
+        erase_dead(graph, [n for n in graph.nodes if n not in kept])
+        known = {s for v in self.place.inputs for s in value_symbols(v.type.shape)}
+        for node in graph.nodes:
+            if isinstance(node.op, ops.Dims) and node.op.symbols() - known:
+                outer = self.ctx_around.sizes(node.op.dims, node.op.dtype)
+                place[node.output] = self.place.stand_for(outer)
+                graph.replace(node.output, place[node.output])
+        return [place.get(v, v) for v in results]
+
+
+def close(*parts: tuple[Region, Sequence[Value]]) -> tuple[list[Value], list[list[Value]]]:
+    """What the bodies of one op read of the graph around, and the results of each."""
+    results = [region.ask_around(values) for region, values in parts]
+    return list(dict.fromkeys(v for region, _ in parts for v in region.place.brought)), results

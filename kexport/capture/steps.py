@@ -8,7 +8,7 @@ from typing import Any
 from kexport import ops
 from kexport.capture.context import Context, Found
 from kexport.capture.loops import all_steps, last_step
-from kexport.capture.region import Region
+from kexport.capture.region import Region, close
 from kexport.capture.scope import Scope
 from kexport.capture.standins import StepLoop
 from kexport.ir.graph import Value
@@ -33,10 +33,11 @@ def lower_steps(scope: Scope, ctx: Context, op: Any, loop: StepLoop, inputs: Seq
         outputs = [_where(region.ctx, flags[0], a, b) for a, b in zip(outputs, fallback, strict=True)]
         new = [_where(region.ctx, flags[0], a, b) for a, b in zip(new, old, strict=True)]
         new, old = new + (outputs if before else []), old + before
-    others = list(region.place.brought)
+    others, (made,) = close((region, [*new, *outputs]))
+    new, outputs = made[: len(old)], made[len(old) :]
     named = [*(("state", v) for v in old), *(("x", v) for v in slices), *(("mask", v) for v in flags)]
     carried = [new.index(v) if v in new else None for v in outputs]
-    body = region.finish(named, others, [*new, *outputs])
+    body = region.finish(named, others, made)
     scan = ops.Scan(body, len(new), len(sequences) + len(masks), reading.axis, reading.reverse)
     results = ctx.emit_all(scan, *states, *sequences, *masks, *others)
     stacked = results[len(new) :]

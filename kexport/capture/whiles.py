@@ -9,7 +9,7 @@ from typing import Any
 from kexport import ops
 from kexport.capture.branches import passed
 from kexport.capture.context import Context, Found, Items, NotLowered
-from kexport.capture.region import Region
+from kexport.capture.region import Region, close
 from kexport.capture.scope import Scope
 from kexport.ir.graph import Value
 
@@ -31,11 +31,11 @@ def while_loop(scope: Scope, ctx: Context, op: Any, inputs: Sequence[Found]) -> 
     state = {i: v for i, v in state.items() if i not in idle}
     test, flags = _region(scope, ctx, op, cond, kept | idle, state, "cond")
     more = test.values(cond.outputs)
-    others = list(dict.fromkeys([*step.place.brought, *test.place.brought]))
+    others, (new, more) = close((step, [_value(results[i]) for i in state]), (test, more))
     inner = [step.place.stand_for(v) for v in others]
     bodies = (
         test.finish([("state", v) for v in flags], others, more),
-        step.finish([("state", v) for v in own], others, [*(_value(results[i]) for i in state), *inner]),
+        step.finish([("state", v) for v in own], others, [*new, *inner]),
     )
     last = ctx.emit_all(ops.While(*bodies), *map(_value, state.values()), *others)
     found = {i: _like(v, x) for (i, v), x in zip(state.items(), last, strict=False)}

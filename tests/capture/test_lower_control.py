@@ -10,6 +10,7 @@ import pytest
 from kexport.capture.capture import capture
 from kexport.errors import UnsupportedError
 from kexport.ir.evaluator import evaluate
+from kexport.ir.op import value_symbols
 from tests.capture.agree import agree, normal, op_counts
 from tests.capture.test_capture_unsupported import layer_of
 
@@ -83,6 +84,24 @@ def test_fori_loop_over_a_length(keras: Any) -> None:
 
     captured = agree(model_of(keras, function, None, 4), [normal(2, 3, 4)], [normal(1, 5, 4)])
     assert op_counts(captured)["while"] == 1
+
+
+def test_a_body_gets_the_sizes_that_its_inputs_do_not_have(keras: Any) -> None:
+    """Inside of a body, a size has to be known from the body's own inputs."""
+    ops = keras.ops
+
+    def function(t: Any) -> Any:
+        count = ops.shape(t)[1]
+        halved = ops.fori_loop(0, count, lambda i, v: ops.cond(i < count - 1, lambda: v * 0.5, lambda: v), t[:, 0])
+        return halved + ops.cond(ops.sum(t) > 0, lambda: ops.cast(count, "float32"), lambda: ops.mean(t[:, 0]))
+
+    captured = agree(model_of(keras, function, None, 4), [normal(2, 3, 4)], [normal(1, 5, 4) - 1])
+    bodies = [b for n in captured.graph.nodes for b in n.op.bodies()]
+    while bodies:
+        body = bodies.pop()
+        known = {s for v in body.inputs for s in value_symbols(v.type.shape)}
+        assert body.symbols() <= known
+        bodies += [b for n in body.nodes for b in n.op.bodies()]
 
 
 def test_scan(keras: Any) -> None:
