@@ -67,6 +67,14 @@ def _tflite_converter(model: Any, folder: Path) -> Path:
     return path
 
 
+def _tflite_converter_of_one(model: Any, folder: Path) -> Path:
+    """With a batch of 1: recurrent layers with a dynamic one become operators that are not in LiteRT."""
+    import keras
+
+    one = keras.Input(model.input_shape[1:], batch_size=1)
+    return _tflite_converter(keras.Model(one, model(one)), folder)
+
+
 def _keras_savedmodel(model: Any, folder: Path) -> Path:
     """What the converter of TensorFlow.js is given."""
     path = folder / "model"
@@ -104,4 +112,5 @@ MAKERS: dict[str, Maker] = {
     "kexport coreml": _kexport("coreml", "kexport_coreml.writer"),
     "coremltools": Maker(_import_coremltools, _coremltools),
     "tflite converter": Maker(_import_tensorflow, _tflite_converter),
+    "tflite converter, batch 1": Maker(_import_tensorflow, _tflite_converter_of_one),
 }
