@@ -35,17 +35,16 @@ def write_out(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Scan)
 def loop_in_rounds(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
-    """A while over rounds of steps, and one over the steps that are left."""
+    """A while over rounds of steps, and more over the steps that are left."""
     op: Any = node.op
     state, sequences, others = op.parts(node.inputs)
     length = op.length(*(v.type for v in node.inputs))
-    steps = _steps(length, min(ROUND, ROUND_NODES // _size(node)))
     rows = [o.value.type for o in op.body.outputs][op.carried :]
     stacks = [rewriter.add(ops.Full((length, *t.shape), 0, t.dtype)) for t in rows]
     last = Term(rewriter, count(rewriter, length)) - 1
     operands = [rewriter.constant(np.int32(0)), last.value, *state, *stacks, *sequences, *others]
-    for size in [steps] if steps == 1 or (isinstance(length, int) and length % steps == 0) else [steps, 1]:
-        loop = ops.While(_more(operands, size, node.origin), _round(op, operands, size, node.origin))
+    for steps in _rounds(length, min(ROUND, ROUND_NODES // _size(node))):
+        loop = ops.While(_more(operands, steps, node.origin), _round(op, operands, steps, node.origin))
         operands = list(rewriter.add_all(loop, *operands))
     after = operands[2 : 2 + len(node.outputs)]
     return (*after[: op.carried], *(moved(rewriter, s, 0, op.axis) for s in after[op.carried :]))
@@ -56,14 +55,13 @@ def _size(node: Node) -> int:
     return max(1, sum(1 for _ in body.nodes))
 
 
-def _steps(length: Dim, most: int) -> int:
-    """The steps of a round: as many as there may be, and for a known length few that are left."""
-    if most <= 1:
-        return 1
+def _rounds(length: Dim, most: int) -> list[int]:
+    """The steps of a round of each loop; for a known length the last loop has one round, if any."""
     if not isinstance(length, int):
-        return most
-    most = min(most, length)
-    return min(range(-(-most // 2), most + 1), key=lambda size: (length % size, -size))
+        return [*(size for size in (most, most // 4) if size > 1), 1]
+    most = max(1, min(most, length))
+    steps = min(range(-(-most // 2), most + 1), key=lambda size: (length % size, -size))
+    return [steps, length % steps] if length % steps else [steps]
 
 
 def _more(operands: Sequence[Value], steps: int, origin: str) -> Graph:
