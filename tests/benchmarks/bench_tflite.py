@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tests.benchmarks.latency import interleaved
-from tests.benchmarks.patterns import PATTERNS
+from tests.benchmarks.patterns import PATTERNS, RECURRENT
 from tests.benchmarks.process import Made, run
 
 OURS, PEER, PEER_OF_ONE = "kexport tflite", "tflite converter", "tflite converter, batch 1"
-MODELS = ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50", *PATTERNS)
+SMALL = {**PATTERNS, **RECURRENT}
+MODELS = ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50", *SMALL)
 THREADS = (1, 2)
 REPEATS = 3
 ROUNDS = {True: 300, False: 40}
@@ -46,7 +47,7 @@ def main(models: Sequence[str] = MODELS) -> None:
     """Print the table, a line a model, and the geometric mean of the latency ratios of the large ones."""
     print(COLUMNS)
     rows = [measure(model) for model in models]
-    large = [ratio for row in rows if row.model not in PATTERNS for ratio in row.ratios.values()]
+    large = [ratio for row in rows if row.model not in SMALL for ratio in row.ratios.values()]
     if large:
         mean = math.exp(sum(map(math.log, large)) / len(large))
         print(f"latency ratio of the models, geometric mean over 1 and 2 threads: {mean:.3f}")
@@ -67,7 +68,7 @@ def measure(model: str) -> Row:
         error = float(np.abs(runners[1][OURS].result() - expected["output"]).max())
         ratios: dict[int, float] = {}
         for threads, pair in runners.items():
-            times = interleaved(pair, ROUNDS[model in PATTERNS])
+            times = interleaved(pair, ROUNDS[model in SMALL])
             ratios[threads] = times[OURS] / times[peer.maker] if peer.maker in times else math.nan
     row = Row(model, ours, peer, error, ratios)
     print(_line(row), flush=True)
