@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from kexport.errors import ConfigError, NotApplicable, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
@@ -75,6 +75,35 @@ class Session(ABC):
         """Outputs by public name for inputs by public name."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """An engine in a web page, which whoever checks may serve to any browser."""
+
+    version: str
+    """Of the engine."""
+    folders: Mapping[str, Path]
+    """What is served, by the path below the page's own folder: `js/`."""
+    address: str
+    """The page in one of them, with its query. Beside the folders it reads from `request` and posts to `answer`."""
+
+
+class Visitor(Protocol):
+    """A browser that has opened a `Page`. Its first answer is what the engine says about itself."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the engine says about itself."""
+        ...
+
+    def mount(self, folder: Path) -> str:
+        """Serve another folder; returns its path for the page."""
+        ...
+
+    def exchange(self, message: bytes) -> bytes:
+        """The page's answer to a message."""
+        ...
+
+
 class Runtime(ABC):
     """An engine that executes artifacts. Instances are cheap; the engine is imported in `load` only."""
 
@@ -115,6 +144,18 @@ class Runtime(ABC):
             NotApplicable: this engine does not show inner values.
         """
         raise NotApplicable(f"{self.name} does not show inner values")
+
+    def page(self, threads: int = 1) -> Page | None:
+        """The page that any browser can run this engine in; None if it needs no browser, or is not installed."""
+        return None
+
+    def visit(self, path: Path, visitor: Visitor) -> Session:
+        """Load an artifact in the page that a browser has opened.
+
+        Raises:
+            NotApplicable: it cannot be run there, for a reason of the engine's own.
+        """
+        raise NotApplicable(f"{self.name} does not run in a page")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from kexport.verify.status import Status, Verdict
 
 RunArtifact = Callable[..., RunResult]
 """Runs an artifact on batches, as `runner.run_artifact` does and with its arguments."""
+_NOT_RUN = ("missing", "not applicable")
 SATURATED = 1e-6
 """How near to 0 or 1 every value of a saturated output lies."""
 
@@ -110,8 +111,8 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
         path, check.target or target.name, runtime, [r.batch.inputs for r in recordings],
         timeout=check.timeout, threads=check.threads, repeats=check.repeats,
     )  # fmt: skip
-    if result.status in ("missing", "not applicable"):
-        return _verdict(path, target, runtime, Status.VALID, f"not run: {result.message}")
+    if result.status in _NOT_RUN:
+        return _verdict(path, target, runtime, Status.VALID, f"not run: {result.message}", result)
     allowed = tolerances(
         reference, precision=check.precision, runtime_budget=runtime.budget, overrides=check.tolerances
     )
@@ -148,7 +149,7 @@ def _verdict(
         reason=reason,
         outputs=tuple(checks),
         batches=tuple(_describe(r) for r in recordings),
-        seconds=dict(result.seconds) if result else None,
+        seconds=dict(result.seconds) if result and result.status not in _NOT_RUN else None,
         peak_bytes=result.peak_bytes if result else 0,
     )
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from kexport.errors import NotApplicable
 from kexport.target import Session
+from kexport_js.browser import BrowserEngine
 from kexport_js.engine import EngineSession
 from kexport_js.npm import Packages
-from kexport_js.page import PageRuntime
+from kexport_js.page import PageRuntime, VisitorEngine
 from kexport_onnx.reader import read_contract
 
 HERE = Path(__file__).parent
@@ -25,15 +26,12 @@ class OnnxRuntimeWeb(PageRuntime):
     module = HERE / "engine.mjs"
     switches = ("--disable-gpu",)
 
-    def load(self, path: Path, threads: int = 1) -> Session:
-        """Load a model.
-
-        Raises:
-            NotApplicable: its weights are in another file.
-        """
+    def decline(self, path: Path) -> None:
+        """Raise NotApplicable if the weights are in another file."""
         if path.with_suffix(".data").exists():
             raise NotApplicable("weights in a file beside the model are not read in a browser")
+
+    def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
         contract = read_contract(path)
         stored = {p.name: p.type.dtype.numpy for p in contract.inputs}
-        engine = self.start(threads)
         return EngineSession(engine, engine.mount(path.absolute().parent) + path.name, contract, stored)

@@ -5,6 +5,9 @@ import {Engine} from './tfjs.mjs';
 const DIST = {wasm: 'tfjs-backend-wasm/dist/tf-backend-wasm.min.js', webgpu: 'tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js'};
 
 export async function start(packages, {backend, threads, flags}) {
+  if (backend === 'webgpu' && !navigator.gpu) {
+    throw new Error('this browser has no WebGPU, or keeps it for pages of https and of its own machine');
+  }
   const root = `${packages}/node_modules/@tensorflow`;
   await script(`${root}/tfjs/dist/tf.min.js`);
   if (DIST[backend]) {

@@ -7,9 +7,10 @@ from pathlib import Path
 from kexport.errors import NotApplicable
 from kexport.ir.types import DType
 from kexport.target import Session
+from kexport_js.browser import BrowserEngine
 from kexport_js.engine import EngineSession
 from kexport_js.npm import Packages
-from kexport_js.page import PageRuntime
+from kexport_js.page import PageRuntime, VisitorEngine
 from kexport_tflite.reader import read_contract
 
 HERE = Path(__file__).parent
@@ -28,12 +29,8 @@ class LitertWeb(PageRuntime):
     module = HERE / "engine.mjs"
     switches = ("--disable-gpu",)
 
-    def load(self, path: Path, threads: int = 1) -> Session:
-        """Load a model.
-
-        Raises:
-            NotApplicable: LiteRT.js takes no dynamic sizes, and few element types.
-        """
+    def decline(self, path: Path) -> None:
+        """Raise NotApplicable where LiteRT.js takes too little: no dynamic sizes, and few element types."""
         contract = read_contract(path)
         ports = (*contract.inputs, *contract.outputs)
         if not all(p.type.is_static for p in ports):
@@ -41,6 +38,8 @@ class LitertWeb(PageRuntime):
         strange = sorted({str(p.type.dtype) for p in ports if p.type.dtype not in _TAKEN})
         if strange:
             raise NotApplicable(f"LiteRT.js takes and gives no {', '.join(strange)}")
-        engine = self.start(threads)
+
+    def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
+        contract = read_contract(path)
         stored = {p.name: p.type.dtype.numpy for p in contract.inputs}
         return EngineSession(engine, engine.mount(path.absolute().parent) + path.name, contract, stored)
