@@ -18,11 +18,12 @@ from kexport.ir.graph import Graph
 from kexport_js.engine import Engine
 from kexport_tfjs import TARGET
 from kexport_tfjs.loops import ROUND, WRITTEN_OUT
-from kexport_tfjs.runtime import HERE, LIBRARY, PACKAGES
+from kexport_tfjs.options import TfjsOptions
+from kexport_tfjs.runtime import HERE, LIBRARY, PACKAGES, open_session
 from tests.ops.cases_control import CASES as CONTROL
 from tests.ops.cases_recurrent import CASES as RECURRENT
 from tests.tfjs.conftest import NOT_INSTALLED
-from tests.tfjs.helper import export, run
+from tests.tfjs.helper import contract_of, export, run
 from tests.tfjs.loops import branch_of_sizes, halved, loop_of_sizes, running_sum, strained
 
 X = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
@@ -51,6 +52,19 @@ def test_a_size_that_a_branch_cannot_see_comes_in_as_an_argument(tmp_path: Path,
     for flag in (True, False):
         found = run(node_wasm, path, {"flag": np.array(flag), "x": X})["y"]
         np.testing.assert_array_equal(found, np.full_like(X, flag))
+
+
+def test_inner_tensors_of_a_model_with_a_loop_are_shown(tmp_path: Path, node_wasm: Engine) -> None:
+    graph = running_sum(symbol("length"))
+    contract, options = contract_of(graph), TfjsOptions()
+    TARGET.legalize(graph, options)
+    TARGET.write(graph, contract, tmp_path / "m.tfjs", options)
+    named = TARGET.tensors(graph, contract, options)
+    path, inputs = tmp_path / "m.tfjs", {"start": X, "x": np.ones((3, ROUND + 7, 2), np.float32)}
+    found = open_session(node_wasm, path, str(path), list(named.values())).run(inputs)
+    assert found.keys() == set(named.values())
+    (last,) = (named[o.value] for o in graph.outputs if o.name == "last")
+    np.testing.assert_array_equal(found[last], X + ROUND + 7)
 
 
 def test_no_list_of_tensors_and_no_frame(tmp_path: Path) -> None:
