@@ -20,6 +20,7 @@ from tensorflow.python.eager.polymorphic_function.autograph_util import py_func_
 from kexport.capture.overrides import fold_time, resize_to_tensors
 from kexport.capture.recorder import Recorder
 from kexport.capture.recurrent import stand_for_cells, stand_for_steps
+from kexport.capture.recurrent2 import stand_for_keras2_layer
 from kexport.capture.sequences import stand_for_associative_scan, stand_for_map, stand_for_scan
 from kexport.errors import CaptureError
 
@@ -146,6 +147,10 @@ PATCHES = (
 KERAS2_PATCHES = (
     *TENSORFLOW_PATCHES,
     Patch("tf_keras.src.engine.base_layer:Layer", "__call__", frame_keras2_layers),
+    Patch("tf_keras.src.layers.rnn.base_rnn:RNN", "call", stand_for_keras2_layer),
+    Patch("tf_keras.src.layers.rnn.lstm:LSTM", "call", stand_for_keras2_layer),
+    Patch("tf_keras.src.layers.rnn.gru:GRU", "call", stand_for_keras2_layer),
+    Patch("tf_keras.src.backend", "rnn", stand_for_steps),
 )
 
 

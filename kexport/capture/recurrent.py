@@ -9,14 +9,14 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src import backend, tree
+from keras.src import backend
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from kexport.capture.recorder import Recorder, kinds_of
 from kexport.capture.standins import CellLoop, Reading, StepLoop, place_stand_in
 from kexport.ops import GATE_ACTIVATIONS
 
-CELLS = {"layer.LSTMCell": ("lstm", 2), "layer.GRUCell": ("gru", 1), "layer.SimpleRNNCell": ("simple_rnn", 1)}
+CELLS = {"LSTMCell": ("lstm", 2), "GRUCell": ("gru", 1), "SimpleRNNCell": ("simple_rnn", 1)}
 """The op and the number of states of each of Keras' own cells."""
 
 
@@ -24,19 +24,19 @@ def stand_for_cells(original: Any, recorder: Recorder) -> Any:
     """`inner_loop` of a recurrent layer: a stand-in where its cell is one of Keras' own, or a stack of those."""
 
     def inner_loop(layer: Any, sequences: Any, initial_state: Any, mask: Any = None, training: Any = False) -> Any:
-        mask = mask[0] if tree.is_nested(mask) else mask
+        mask = mask[0] if tf.nest.is_nested(mask) else mask
         cells, loops = describe(layer, mask, training) if recorder.is_recording() else ([], [])
         if not loops:
             return original(layer, sequences, initial_state, mask, training=training)
-        states, new_states = tree.flatten(initial_state), []
+        states, new_states = tf.nest.flatten(initial_state), []
         for cell, loop in zip(cells[:-1], loops[:-1], strict=True):
             own, states = states[: loop.states], states[loop.states :]
-            _, sequences, new = _place_cells(recorder, cell, loop, sequences, own, mask, loop.reading)
+            _, sequences, new = place_cells(recorder, cell, loop, sequences, own, mask, loop.reading)
             new_states += new
-        place = partial(_place_cells, recorder, cells[-1], loops[-1], sequences, states, mask)
-        last, outputs, new = _zeroed(place, loops[-1].reading, mask) if layer.unroll else place(loops[-1].reading)
+        place = partial(place_cells, recorder, cells[-1], loops[-1], sequences, states, mask)
+        last, outputs, new = zeroed(place, loops[-1].reading, mask) if layer.unroll else place(loops[-1].reading)
         nest = initial_state if len(cells) > 1 else new
-        return last, outputs, tree.pack_sequence_as(nest, [*new_states, *new])
+        return last, outputs, tf.nest.pack_sequence_as(nest, [*new_states, *new])
 
     return inner_loop
 
@@ -51,34 +51,38 @@ def describe(layer: Any, mask: Any, training: Any) -> tuple[list[Any], list[Cell
     cells = list(cell.cells) if stacked else [cell]
     reading = Reading(layer.go_backwards, mask is not None, layer.zero_output_for_mask, layer.return_sequences)
     inner = replace(reading, zero_masked=False, whole=True, as_made=False)
-    loops = [_cell_loop(c, reading if c is cells[-1] else inner, training) for c in cells]
+    loops = [cell_loop(c, reading if c is cells[-1] else inner, training, keras.activations) for c in cells]
     known = [loop for loop in loops if loop is not None]
     if len(known) < len(cells) or (mask is not None and len(mask.shape) != 2):
         return [], []
     return cells, known
 
 
-def _cell_loop(cell: Any, reading: Reading, training: Any) -> CellLoop | None:
-    name, states = next((CELLS[k] for k in kinds_of(cell, "layer") if k in CELLS), ("", 0))
+def cell_loop(cell: Any, reading: Reading, training: Any, activations: Any) -> CellLoop | None:
+    """A loop over a cell, if it is one of Keras' own and its activations are among those of the ops."""
+    kinds = [kind.removeprefix("layer.") for kind in kinds_of(cell, "layer")]
+    name, states = next((CELLS[k] for k in kinds if k in CELLS), ("", 0))
     if not name or (training and (cell.dropout or cell.recurrent_dropout)):
         return None
-    names = [activation_name(getattr(cell, a, None)) for a in ("activation", "recurrent_activation")]
+    functions = [getattr(cell, a, None) for a in ("activation", "recurrent_activation")]
+    names = [activation_name(f, activations) for f in functions]
     if "" in names:
         return None
     reset_after = bool(getattr(cell, "reset_after", False))
     return CellLoop(name, reading, states, cell.bias is not None, names[0], names[1], reset_after)
 
 
-def activation_name(function: Any) -> str | None:
+def activation_name(function: Any, activations: Any) -> str | None:
     """The name of an activation as recurrent ops have it, None for no activation; "" for one that they don't have."""
-    if function is None or function is keras.activations.linear:
+    if function is None or function is activations.linear:
         return None
-    return next((n for n in GATE_ACTIVATIONS if getattr(keras.activations, n, None) is function), "")
+    return next((n for n in GATE_ACTIVATIONS if getattr(activations, n, None) is function), "")
 
 
-def _place_cells(
+def place_cells(
     recorder: Recorder, cell: Any, loop: CellLoop, sequences: Any, states: Sequence[Any], mask: Any, reading: Reading
 ) -> tuple[Any, Any, list[Any]]:
+    """A stand-in for a loop over a cell: the last output, all outputs and the last states."""
     loop, dtype = replace(loop, reading=reading), cell.compute_dtype
     weights = [cell.kernel, cell.recurrent_kernel, *([cell.bias] if loop.biased else [])]
     operands = [backend.convert_to_tensor(x, dtype) for x in (sequences, *states, *weights)]
@@ -108,14 +112,14 @@ def stand_for_steps(original: Any, recorder: Recorder) -> Any:
         )
 
         def step(slices: Sequence[Any], states: Sequence[Any]) -> tuple[Any, list[Any]]:
-            old = tree.pack_sequence_as(tuple(initial_states), states)
-            output, new = step_function(tree.pack_sequence_as(inputs, slices), (*old, *(constants or ())))
-            return output, tree.flatten(new)
+            old = tf.nest.pack_sequence_as(tuple(initial_states), states)
+            output, new = step_function(tf.nest.pack_sequence_as(inputs, slices), (*old, *(constants or ())))
+            return output, tf.nest.flatten(new)
 
-        tracing = trace_steps(step, reading, tree.flatten(inputs), tree.flatten(initial_states))
+        tracing = trace_steps(step, reading, tf.nest.flatten(inputs), tf.nest.flatten(initial_states))
         place = partial(place_steps, recorder, *tracing, mask)
-        last, outputs, states = _zeroed(place, reading, mask) if unroll else place(reading)
-        return last, outputs, tree.pack_sequence_as(initial_states, states)
+        last, outputs, states = zeroed(place, reading, mask) if unroll else place(reading)
+        return last, outputs, tf.nest.pack_sequence_as(initial_states, states)
 
     return rnn
 
@@ -133,7 +137,7 @@ def trace_steps(
         slices = [tf.compat.v1.placeholder(s.dtype, _without(s.shape, reading.axis)) for s in sequences]
         old = [tf.compat.v1.placeholder(s.dtype, s.shape) for s in states]
         output, new = step(slices, old)
-        outputs, new = ([tf.identity(tf.convert_to_tensor(t)) for t in ts] for ts in (tree.flatten(output), new))
+        outputs, new = ([tf.identity(tf.convert_to_tensor(t)) for t in ts] for ts in (tf.nest.flatten(output), new))
     captured = list(graph.captures)
     loop = StepLoop(graph, reading, old, slices, outputs, new, [inner for _, inner in captured])
     return loop, [*states, *sequences, *(outer for outer, _ in captured)], output
@@ -152,11 +156,11 @@ def place_steps(
     single = [tf.TensorSpec(t.shape, t.dtype) for t in loop.outputs]
     states = [tf.TensorSpec(t.shape, t.dtype) for t in loop.new_states]
     results = place_stand_in(recorder, loop, [*operands[:at], *masks, *operands[at:]], [*single, *stacked, *states])
-    last, outputs = (tree.pack_sequence_as(nest, results[i : i + count]) for i in (0, count))
+    last, outputs = (tf.nest.pack_sequence_as(nest, results[i : i + count]) for i in (0, count))
     return last, outputs, results[2 * count :]
 
 
-def _zeroed(place: Callable[[Reading], Any], reading: Reading, mask: Any) -> Any:
+def zeroed(place: Callable[[Reading], Any], reading: Reading, mask: Any) -> Any:
     """An unrolled loop: where it runs backwards, Keras zeros its outputs by the mask in the order of the input."""
     if not (reading.reverse and reading.zero_masked and reading.masked and reading.whole):
         return place(reading)
@@ -170,8 +174,8 @@ def _zeroed(place: Callable[[Reading], Any], reading: Reading, mask: Any) -> Any
 
     first = mask[:, 0] if reading.axis else mask[0]
     return (
-        tree.map_structure(lambda x: zero(x, first), last),
-        tree.map_structure(lambda x: zero(x, mask), outputs),
+        tf.nest.map_structure(lambda x: zero(x, first), last),
+        tf.nest.map_structure(lambda x: zero(x, mask), outputs),
         states,
     )
 
