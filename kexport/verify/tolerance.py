@@ -38,7 +38,7 @@ ULPS = 16.0
 by luck, and engines' exp, tanh and erf are off by a few units each."""
 EXTRA_ULPS = 8.0
 """The same for the coarser type of a reduced-precision artifact."""
-CAPS = {"f32": 0.02, "f16": 0.1, "bf16": 0.25}
+CAPS = {"f32": 0.02, "f16": 0.1, "bf16": 0.25, "u16": 0.02}
 """The largest tolerance, relative to magnitude, that still judges anything, by the coarsest type computed in. A batch
 that needs more is ill-conditioned: it counts as no evidence, rather than as success."""
 EPSILONS = {
@@ -46,9 +46,10 @@ EPSILONS = {
     "f32": float(np.finfo(np.float32).eps),
     "f16": float(np.finfo(np.float16).eps),
     "bf16": 2.0**-7,
+    "u16": 2.0**-15,
 }
 """The unit in the last place of 1.0, by element type; few runtimes have more than float32 to offer for f64."""
-PRECISIONS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "uint16": "f16", "uint8": "bf16"}
+PRECISIONS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "uint16": "u16", "uint8": "bf16"}
 """Precisions an artifact may declare -> the coarsest type its weights or arithmetic use, or one that is as coarse."""
 LEAST_MAGNITUDE = 1e-3
 """A batch on which an output is (almost) zero counts as having this part of the output's magnitude elsewhere."""
