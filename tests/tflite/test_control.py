@@ -284,3 +284,25 @@ def test_what_a_loop_starts_with_is_filled_when_it_runs(tmp_path: Path) -> None:
     inputs = inputs_of(graph)
     for runtime in RUNTIMES:
         assert_matches(run(path, inputs, runtime), evaluate(graph, inputs, wide=True))
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "bool"])
+def test_states_and_rows_of_every_type(dtype: str, tmp_path: Path) -> None:
+    """The state is what was read last, the rows what was read before."""
+    type = TensorType(DType(dtype), (BATCH, 3))
+    body = Graph("body")
+    state, row = body.input("state", type), body.input("row", type)
+    body.output("state", row)
+    body.output("before", state)
+    graph = Graph()
+    first, rows = graph.input("first", type), graph.input("rows", type.with_shape((BATCH, LENGTH, 3)))
+    for name, value in zip(("last", "y"), graph.add(ops.Scan(body, 1, 1, axis=1), first, rows).outputs, strict=True):
+        graph.output(name, value)
+    path = export(graph, tmp_path / "model.tflite")
+    numbers = np.random.default_rng(1).integers(0, 2 if dtype == "bool" else 100, (2, 6, 3)).astype(DType(dtype).numpy)
+    inputs = {"first": numbers[:, 0], "rows": numbers}
+    for runtime in RUNTIMES:
+        found = run(path, inputs, runtime)
+        np.testing.assert_array_equal(found["last"].astype(np.float64), numbers[:, -1].astype(np.float64))
+        shifted = np.concatenate([numbers[:, :1], numbers[:, :-1]], 1)
+        np.testing.assert_array_equal(found["y"].astype(np.float64), shifted.astype(np.float64))
