@@ -21,7 +21,14 @@ def _keys_cubic(x: Array) -> Array:
     return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
-_KERNELS: dict[str, Callable[[Array], Array]] = {"bilinear": _triangle, "bicubic": _keys_cubic}
+def _lanczos(radius: int) -> Callable[[Array], Array]:
+    """A sinc with a window of another sinc, `radius` wide on each side."""
+    return lambda x: np.where(np.abs(x) < radius, np.sinc(x) * np.sinc(x / radius), 0)
+
+
+_KERNELS: dict[str, Callable[[Array], Array]] = {
+    "bilinear": _triangle, "bicubic": _keys_cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5),
+}  # fmt: skip
 METHODS = ("nearest", *_KERNELS)
 """The methods that `resize` knows."""
 

@@ -16,8 +16,8 @@ from kexport.ops.layout import ints
 class Resize(Op):
     """x[N, H, W, C] sampled at `size` (height, width): output i lies at (i + 0.5) * in/out - 0.5 of the input.
 
-    nearest takes element floor((i + 0.5) * in/out); bilinear and bicubic (Keys, a = -0.5) weigh the neighbours that lie
-    inside the image. With antialias the kernel is widened by in/out where that is more than 1.
+    nearest takes element floor((i + 0.5) * in/out); bilinear, bicubic (Keys, a = -0.5), lanczos3 and lanczos5 weigh the
+    neighbours that lie inside the image. With antialias the kernel is widened by in/out where that is more than 1.
     """
 
     size: tuple[Dim, Dim]

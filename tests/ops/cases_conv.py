@@ -149,6 +149,9 @@ TRANSPOSED = [
          _dilated_transpose((1, 1), "same", (9, 8), (2, 2)), "dilated"),
     Case(_TRANSPOSED((1, 1), "valid", None, (2, 3)), (_IMAGE, weight(3, 2, 4, 3)),
          _dilated_transpose((1, 1), "valid", (13, 11), (2, 3)), "dilated_valid"),
+    Case(_TRANSPOSED((1,), "same", None, (2,)), (_LINE, weight(3, 4, 3)),
+         lambda x, k: _dilated_transpose((1, 1), "same", (1, x.shape[1]), (1, 2))(x[:, None], k[None])[:, 0],
+         "1d_dilated"),
     Case(_TRANSPOSED((2, 2), ((1, 0), (0, 1)), None, (1, 1)), (_IMAGE, weight(3, 3, 4, 3)),
          _cropped_transpose((2, 2), ((1, 0), (0, 1)), None), "crops"),
     Case(_TRANSPOSED((2, 2), ((1, 1), (1, 1)), (1, 1), (1, 1)), (_IMAGE, weight(3, 3, 4, 3)),
@@ -209,6 +212,9 @@ RESIZE = [
            f"{method}_{label}{'_antialias' * antialias}",
            tolerance=_TABLE_STEP if method == "bicubic" and not antialias else 2e-6)
       for method in ("bilinear", "bicubic") for antialias in (False, True) for label, size in _SIZES.items()),
+    *(Case(ops.Resize(_SIZES[label], method, antialias), (_PICTURE,), _resize(_SIZES[label], method, antialias),
+           f"{method}_{label}{'_antialias' * antialias}", tolerance=5e-6)
+      for method in ("lanczos3", "lanczos5") for antialias in (False, True) for label in ("up", "mixed")),
     Case(ops.Resize((LENGTH * 2, LENGTH * 2 + 6), "bilinear"), (_ANY,),
          lambda x: to_numpy(keras().layers.UpSampling2D(2, interpolation="bilinear")(x)), "any_size", 2e-6),
     Case(ops.Resize((4, 9)), (integers(0, 255, BATCH, 6, 5, 1, dtype=DType.U8),),

@@ -69,7 +69,8 @@ WRONG: list[tuple[Op, list[str], str]] = [
     (ops.MaxPool((9, 2), ONES, "valid"), [IMAGE], "the window spans more than the padded input: 9 is more than 8"),
     (ops.MaxPool((2, 2), ONES, "same"), ["f32[n,4]"],
      "x needs 1, 2 or 3 spatial axes between batch and channels, got f32[n,4]"),
-    (ops.Resize((4, 4), "lanczos"), [IMAGE], "method must be one of nearest, bilinear, bicubic, got 'lanczos'"),
+    (ops.Resize((4, 4), "lanczos"), [IMAGE],
+     "method must be one of nearest, bilinear, bicubic, lanczos3, lanczos5, got 'lanczos'"),
     (ops.Resize((4, 0)), [IMAGE], "size must be at least 1, got [4,0]"),
     (ops.Resize((4, 4)), ["f32[n,8,4]"], "x needs rank 4, got f32[n,8,4]"),
     # matrices and normalization

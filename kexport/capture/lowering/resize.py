@@ -12,6 +12,7 @@ from kexport.ir.graph import Value
 from kexport.ir.types import DType
 
 table = Table()
+KERNELS = {b"triangle": "bilinear", b"keyscubic": "bicubic", b"lanczos3": "lanczos3", b"lanczos5": "lanczos5"}
 METHODS = {"ResizeNearestNeighbor": "nearest", "ResizeBilinear": "bilinear", "ResizeBicubic": "bicubic"}
 
 
@@ -32,16 +33,15 @@ def resize(ctx: Context, op: Any, x: Value, size: Value) -> Value:
 @table.op("ScaleAndTranslate")
 def scale_and_translate(ctx: Context, op: Any, x: Value, size: Value, scale: Value, translation: Value) -> Value:
     """An image resized with a kernel as wide as the factor."""
-    kernels = {b"triangle": "bilinear", b"keyscubic": "bicubic"}
     height, width = ctx.ints(size)
     factors = [out / in_ for out, in_ in zip((height, width), ctx.ints(list(x.type.shape[1:3])), strict=True)]
     given = None if scale.data is None or translation.data is None else (*scale.data, *translation.data)
     expected = (*factors, 0, 0)
-    if op.get_attr("kernel_type") not in kernels or given is None:
+    if op.get_attr("kernel_type") not in KERNELS or given is None:
         raise NotLowered("resizing with this kernel")
     if any(abs(g - e) > 1e-6 * max(abs(e), 1) for g, e in zip(given, expected, strict=True)):
         raise NotLowered("an image is cut out and scaled in one")
-    method = kernels[op.get_attr("kernel_type")]
+    method = KERNELS[op.get_attr("kernel_type")]
     return ctx.emit(ops.Resize((height, width), method, bool(op.get_attr("antialias"))), ctx.cast(x, DType.F32))
 
 

@@ -30,7 +30,7 @@ def resize(e: Context, node: Node) -> Ref:
         y = e.op(_KINDS[op.method], x, e.dims(op.size), dtype=made, align_corners=False, half_pixel_centers=True)
         return e.cast(y, x.dtype)
     if any(isinstance(d, SymDim) for d in (*shape[1:3], *op.size)):
-        what = "cubic and antialiased resizing need images of a fixed size here"
+        what = f"{op.method} resizing needs images of a fixed size here"
         raise EmitError(what, hint="give the height and width of the input fixed sizes")
     return _mix(e, x, op, shape)
 

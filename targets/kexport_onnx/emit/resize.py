@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
+from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
@@ -29,6 +30,11 @@ def resize(e: Context, node: Node) -> Ref:
     if old == new:
         return x
     factors = [_factor(a, b) for a, b in zip(old, new, strict=True)]
+    if op.method not in _METHODS:
+        if any(isinstance(d, SymDim) for d in (*old, *new)):
+            raise EmitError(f"{op.method} resizing needs images of a fixed size here",
+                            hint="give the height and width of the input fixed sizes")  # fmt: skip
+        return _mix(e, x, op, old, new)
     attributes = _METHODS[op.method] | (_ANTIALIAS if op.antialias and op.method != "nearest" else {})
     if None not in factors:
         return e.op("Resize", x, None, e.const([1, 1, *factors], DType.F32), **attributes)

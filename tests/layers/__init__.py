@@ -1,0 +1,1 @@
+"""Every layer of Keras with every option, on every target."""
