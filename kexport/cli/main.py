@@ -14,7 +14,19 @@ from kexport.cli.command import Command, State, flag, write_examples
 from kexport.cli.failure import ClosedPipe, report_failure
 from kexport.errors import CaptureError
 
-COMMANDS = ("export", "verify", "bundle", "serve", "bench", "reference", "inspect", "targets", "doctor", "completion")
+COMMANDS = (
+    "export",
+    "verify",
+    "reduce",
+    "bundle",
+    "serve",
+    "bench",
+    "reference",
+    "inspect",
+    "targets",
+    "doctor",
+    "completion",
+)
 """The subcommands in the order of the help; each is `command` in the module of its name."""
 
 EXAMPLES = (

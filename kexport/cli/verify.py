@@ -10,7 +10,10 @@ from kexport.cli.command import State, subcommand
 from kexport.cli.export import print_outcome
 from kexport.cli.progress import progress
 from kexport.cli.remote import remote_options, verifier
-from kexport.cli.shared import arguments, check_options
+from kexport.cli.shared import arguments, check_options, model_options
+from kexport.errors import ConfigError
+
+_FOR_MODELS = ("model", "dims", "custom", "trust")
 
 
 @subcommand(
@@ -21,21 +24,58 @@ from kexport.cli.shared import arguments, check_options
     ("against a reference recorded on another machine", "kexport verify dist/ --reference reference.safetensors"),
     ("in a headless browser as well", "kexport verify dist/ --browser"),
     ("on a board", "kexport verify check.zip --on ssh://pi@raspberrypi --python '~/venv/bin/python'"),
+    ("find the first layer that diverges", "kexport verify dist/ --locate --plot layers.svg"),
     ("in a script", "kexport verify dist/ --json > report.json"),
 )
 @click.argument("dist")
 @click.option("--name", help="Which model, if DIST holds several.")
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
 @click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
+@click.option("--locate", is_flag=True, help="Find the first layer that diverges, in every runtime.")
+@click.option("--plot", metavar="FILE", help="With --locate: an SVG of the error by layer.")
+@click.option("--model", help="With --locate: the model, where DIST does not hold its graph (export --layers).")
+@model_options
 @check_options
 @remote_options
-def command(state: State, dist: str, on: str | None, python: str | None, ssh_config: str | None, **rest: Any) -> int:
+def command(
+    state: State,
+    dist: str,
+    locate: bool,
+    plot: str | None,
+    on: str | None,
+    python: str | None,
+    ssh_config: str | None,
+    **rest: Any,
+) -> int:
     """Verify artifacts in their runtimes on this machine, or on another one.
 
     DIST is a folder that `kexport export` wrote, one artifact in it, or a bundle. A damaged file fails its check.
     """
     chosen = arguments(rest)
+    if locate:
+        _refuse_remote(on)
+        return _locate(state, dist, plot, chosen)
+    _require_locate(plot, {name: chosen.pop(name) for name in _FOR_MODELS})
     verify = verifier(on, python, ssh_config)
     with progress(state) as show:
         report = verify(dist, progress=show, **chosen)
     return print_outcome(report, state)
+
+
+def _locate(state: State, dist: str, plot: str | None, chosen: dict[str, Any]) -> int:
+    from kexport.cli.layers import print_locations
+    from kexport.project import locate
+
+    with progress(state) as show:
+        report = locate(dist, progress=show, **chosen)
+    return print_locations(report, state, plot)
+
+
+def _refuse_remote(on: str | None) -> None:
+    if on:
+        raise ConfigError("--locate looks into artifacts on this machine", hint="leave out --on, or --locate")
+
+
+def _require_locate(plot: str | None, given: dict[str, Any]) -> None:
+    if plot or any(given.values()):
+        raise ConfigError("--plot, --model and what says how to read it belong to --locate", hint="add --locate")

@@ -10,7 +10,9 @@ from kexport.project.inspect import (
     inspect_artifact,
     inspect_model,
 )
+from kexport.project.locate import LocateReport, locate
 from kexport.project.recording import record_reference
+from kexport.project.reduce import ReduceReport, check_reduced, reduce
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.verify import verify
 
@@ -19,12 +21,17 @@ __all__ = [
     "ArtifactSummary",
     "BenchReport",
     "ExportReport",
+    "LocateReport",
     "ModelSummary",
+    "ReduceReport",
     "artifact_target",
     "bench",
+    "check_reduced",
     "export",
     "inspect_artifact",
     "inspect_model",
+    "locate",
     "record_reference",
+    "reduce",
     "verify",
 ]

@@ -21,7 +21,9 @@ from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.staging import publish, remove, staging
 from kexport.target import Options, Target
+from kexport.verify import graph_file as captured_file
 from kexport.verify.check import Check, check_artifact
+from kexport.verify.graph_file import is_savable, save_graph
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
 from kexport.verify.status import Status, Verdict, overall_status
 
@@ -60,6 +62,7 @@ def export(
     signature: str | None = None,
     example: Any = None,
     verify: bool = True,
+    layers: bool = False,
     samples: str | Path | None = None,
     reference: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
@@ -80,6 +83,8 @@ def export(
         signature: which signature of a SavedModel.
         example: a batch for a subclassed model that was never called.
         verify: run the artifacts; without it they are `valid` at best.
+        layers: leave the captured graph and its weights beside the artifacts, so that `locate` can look inside them
+            anywhere. A failing artifact has it anyway.
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
         reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
@@ -106,6 +111,8 @@ def export(
         if recorded is not None:
             save_reference(recorded, stage / f"{name}{SUFFIX}")
             _verify(builds, recorded, tolerance, timeout, tell)
+        if layers or (any(b.status is Status.FAILED for b in builds) and is_savable(captured.graph)):
+            save_graph(captured.graph, stage / f"{name}{captured_file.SUFFIX}")
         return _publish(builds, captured, recorded, out, stage, name, tell)
 
 
@@ -225,6 +232,9 @@ def _publish(
     entry.graph = _publish_file(stage / f"{name}{graph_file.SUFFIX}", out)
     if reference is not None:
         entry.reference = _publish_file(stage / f"{name}{SUFFIX}", out)
+    inner = stage / f"{name}{captured_file.SUFFIX}"
+    remove(out / inner.name)
+    entry.captured = _publish_file(inner, out) if inner.exists() else None
     models[name] = entry
     write_manifest(out, models, stage)
     return ExportReport(name, captured.contract, tuple(reports))

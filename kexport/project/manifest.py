@@ -117,12 +117,12 @@ def write_manifest(folder: Path, models: dict[str, ModelEntry], stage: Path) -> 
 
 
 def find_folder(dist: Path) -> Path:
-    """The folder of the manifest for a folder or an artifact in it.
+    """The folder of the manifest for a folder or an artifact in it, be it in quarantine.
 
     Raises:
         ConfigError: there is no manifest.
     """
-    for folder in (dist, dist.parent):
+    for folder in (dist, dist.parent, dist.parent.parent):
         if (folder / FILE).is_file():
             return folder
     what = "no such file or folder" if not dist.exists() else f"there is no {FILE} here"

@@ -99,11 +99,20 @@ class Subject:
     def aligned(self, inputs: Mapping[str, Array]) -> Alignment:
         """Which tensors of the artifact hold the layers."""
         legalized = self.graph.copy()
-        run_passes(legalized, OPTIMIZE)
-        self.target.legalize(legalized, self.options)
-        self.target.emitters.check(legalized)
+        legalize(legalized, self.target, self.options)
         names = self.target.tensors(legalized, self.contract, self.options)
         return align(self.graph, legalized, names, inputs)
+
+
+def legalize(graph: Graph, target: Target, options: Any) -> None:
+    """Bring a captured graph, in place, to what a target writes.
+
+    Raises:
+        UnsupportedError: the target cannot write it.
+    """
+    run_passes(graph, OPTIMIZE)
+    target.legalize(graph, options)
+    target.emitters.check(graph)
 
 
 def check_layers(

@@ -21,10 +21,10 @@ from kexport.ir.dim import is_symbol
 from kexport.ir.evaluator import bind_inputs, evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Array
-from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport.target import Runtime, Target
 from kexport.verify.batches import Batch
 from kexport.verify.check import Check, check_artifact
+from kexport.verify.locate import legalize
 from kexport.verify.record import record
 from kexport.verify.reference_file import Environment, Reference
 from kexport.verify.region import all_values, cut, is_bindable
@@ -108,9 +108,7 @@ def emit_part(part: Part, how: How, folder: Path) -> Path:
         KexportError: the target cannot.
     """
     copy = part.graph.copy()
-    run_passes(copy, OPTIMIZE)
-    how.target.legalize(copy, how.options)
-    how.target.emitters.check(copy)
+    legalize(copy, how.target, how.options)
     path = folder / f"{part.graph.name}{how.target.suffix}"
     how.target.write(copy, contract_of(part.graph), path, how.options)
     return path

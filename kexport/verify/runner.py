@@ -87,11 +87,12 @@ def run_here(
     timeout: float = TIMEOUT,
     threads: int = 1,
     repeats: int = 0,
+    taps: Sequence[str] = (),
 ) -> RunResult:
     """Like `run_artifact`, in this process, for systems that start no others: without a time limit, and a crash of the
     engine ends us.
     """
-    result = _run(worker.main, path, target, runtime, batches, timeout, threads, repeats)
+    result = _run(worker.main, path, target, runtime, batches, timeout, threads, repeats, tuple(taps))
     return dataclasses.replace(result, note=IN_PROCESS)
 
 

@@ -1,0 +1,1 @@
+"""A verdict that is red on purpose."""
