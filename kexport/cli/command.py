@@ -21,6 +21,8 @@ class State:
     debug: bool = False
     quiet: bool = False
     data: bool = False
+    junit: str | None = None
+    """Where the verdicts go as JUnit XML, too."""
 
 
 Examples = tuple[tuple[str, str], ...]

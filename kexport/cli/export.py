@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from kexport.cli.command import State, print_json, subcommand
+from kexport.cli.junit import write_junit
 from kexport.cli.options import read_options
 from kexport.cli.progress import progress
 from kexport.cli.shared import arguments, check_options, inputs_option, model_options, signature_option
@@ -62,6 +64,8 @@ def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ..
 
 def print_outcome(report: Any, state: State) -> int:
     """Print an ExportReport as the user wants it; returns the exit code."""
+    if state.junit:
+        write_junit(report, Path(state.junit))
     if state.data:
         print_json(report.to_json())
     elif not state.quiet:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from kexport.cli.command import State
 from kexport.cli.values import read_dims, read_tolerances
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -19,6 +20,14 @@ _MODEL = (
     click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust where it is from."),
 )
 signature_option = click.option("--signature", metavar="NAME", help="Which signature of a SavedModel.")
+
+
+def _keep_junit(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    state = ctx.find_object(State)
+    if state is not None:
+        state.junit = value
+
+
 _CHECK = (
     click.option("--tolerance", multiple=True, metavar="[OUTPUT=]ERROR", help="Allowed absolute error."),
     click.option(
@@ -28,6 +37,13 @@ _CHECK = (
         show_default=True,
         metavar="SECONDS",
         help="For each runtime.",
+    ),
+    click.option(
+        "--junit",
+        metavar="FILE",
+        expose_value=False,
+        callback=_keep_junit,
+        help="Write the verdicts as JUnit XML, too.",
     ),
 )
 inputs_option = click.option(

@@ -26,6 +26,7 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
     ("on a board", "kexport verify check.zip --on ssh://pi@raspberrypi --python '~/venv/bin/python'"),
     ("find the first layer that diverges", "kexport verify dist/ --locate --plot layers.svg"),
     ("in a script", "kexport verify dist/ --json > report.json"),
+    ("in CI", "kexport verify dist/ --junit results/kexport.xml"),
 )
 @click.argument("dist")
 @click.option("--name", help="Which model, if DIST holds several.")
@@ -54,6 +55,7 @@ def command(
     chosen = arguments(rest)
     if locate:
         _refuse_remote(on)
+        _refuse_junit(state)
         return _locate(state, dist, plot, chosen)
     _require_locate(plot, {name: chosen.pop(name) for name in _FOR_MODELS})
     verify = verifier(on, python, ssh_config)
@@ -74,6 +76,11 @@ def _locate(state: State, dist: str, plot: str | None, chosen: dict[str, Any]) -
 def _refuse_remote(on: str | None) -> None:
     if on:
         raise ConfigError("--locate looks into artifacts on this machine", hint="leave out --on, or --locate")
+
+
+def _refuse_junit(state: State) -> None:
+    if state.junit:
+        raise ConfigError("--junit is for verdicts, which --locate does not give", hint="leave out one of them")
 
 
 def _require_locate(plot: str | None, given: dict[str, Any]) -> None:

@@ -1,0 +1,16 @@
+"""Writes the verdicts of a report where --junit says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def write_junit(report: Any, path: Path) -> None:
+    """Write an ExportReport as JUnit XML; folders on the way are made."""
+    from kexport.verify.junit import junit_xml
+
+    verdicts = [v for artifact in report.artifacts for v in artifact.verdicts]
+    text = junit_xml(report.name, verdicts, [p.name for p in report.contract.outputs])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
