@@ -41,4 +41,4 @@ def main(bundle):  # type: (str) -> int
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.dirname(os.path.abspath(__file__))))
+    sys.exit(main(sys.argv[0]))
