@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.capture.sources.states import kept_states
 from kexport.ir.contract import Contract
 from kexport.ir.dim import is_symbol
 from kexport.ir.op import Array
@@ -56,7 +57,8 @@ def record_here(model: Any, request: Request) -> Reference:
         plan = plan_model(model, request.contract, request.dims)
 
         def run(arrays: Sequence[Array]) -> list[Array]:
-            return predict(model, plan, arrays)
+            with kept_states(model):
+                return predict(model, plan, arrays)
 
         batches = request.batches or _batches(model, plan, run, request)
         recordings = tuple(_record(model, plan, batch, run, request.layers) for batch in batches)
@@ -85,7 +87,8 @@ def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
 
 def _record(model: Any, plan: Plan, batch: Batch, run: Any, layers: bool) -> Recording:
     outputs = answer(plan.contract, batch, run)
-    inside = layer_outputs(model, plan.pack(list(batch.inputs.values())), plan.by_name) if layers else {}
+    with kept_states(model):
+        inside = layer_outputs(model, plan.pack(list(batch.inputs.values())), plan.by_name) if layers else {}
     return Recording(batch, outputs, layers=inside)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexport.errors import UnsupportedError
 from tests.capture.agree import agree, integers, normal, op_counts, randomize
 
 ACTIVATIONS = (
@@ -233,13 +232,3 @@ def test_quantized_layers(keras: Any) -> None:
     model.quantize("int8")
     captured = agree(model, [normal(2, 500)], tolerance=1e-5)
     assert "i8[500,100]" in {str(v.type) for v in captured.graph.constants}
-
-
-def test_loops_are_reported_by_layer(keras: Any) -> None:
-    from kexport.capture.capture import capture
-
-    x = keras.Input((5, 4))
-    model = keras.Model(x, keras.layers.RNN(keras.layers.SimpleRNNCell(3), name="rnn")(x))
-    with pytest.raises(UnsupportedError) as e:
-        capture(model)
-    assert [i.where for i in e.value.items] == ["rnn"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.capture.sources.states import kept_states
 from kexport.capture.sources.structure import flatten
 from kexport.capture.trace import Array
 
@@ -29,10 +30,11 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
         return arrays_of(model.predict(pack(arrays), batch_size=sizes.pop(), verbose=0))
 
     def run(arrays: Sequence[Array]) -> list[Array]:
-        try:
-            return predict(arrays)
-        except tf.errors.OperatorNotAllowedInGraphError:
-            return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
+        with kept_states(model):
+            try:
+                return predict(arrays)
+            except tf.errors.OperatorNotAllowedInGraphError:
+                return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
 
     return run
 
