@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ import pytest
 import kexport
 from kexport import ops
 from kexport.errors import ConfigError, VerifyError
+from kexport.ir.graph import Graph
 from kexport.project.locate import LocateReport, locate
 from kexport.project.manifest import FILE, read_manifest
-from kexport.verify.locate import Location
+from kexport.project.reduce import reduce
+from kexport.target import find_target
+from kexport.verify.locate import CHANGED, Location
 from tests.project.locating import TARGETS, agree, break_emitter, change_weight, in_this_process, net
 
 pytest.importorskip("tensorflow", reason="the extra tensorflow is not installed")
@@ -196,3 +200,27 @@ def _forget_graph(dist: Path) -> None:
     manifest["models"]["net"]["captured"] = None
     (dist / FILE).write_text(json.dumps(manifest))
     (dist / "net.graph.safetensors").unlink()
+
+
+def test_a_wrong_legalization_is_told_from_a_wrong_emitter(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = find_target("onnx")
+    legalize = target.legalize
+
+    def wrong(graph: Graph, options: Any) -> None:
+        legalize(graph, options)
+        for node in graph.nodes:
+            if node.op.name == "layer_norm":
+                node.op = dataclasses.replace(node.op, epsilon=0.5)  # type: ignore[call-arg]
+
+    monkeypatch.setattr(target, "legalize", wrong)
+    assert not kexport.export(model, to=["onnx"], out=tmp_path / "dist").ok
+    (location,) = shown(locate(tmp_path / "dist"))
+    assert location.first is not None
+    assert (location.first.layer, location.first.error) == ("norm", None)
+    assert location.first.reason == CHANGED
+    assert location.first.sources == ("folded",)
+    report = reduce(tmp_path / "dist", tmp_path / "reduced")
+    assert report.reproduced
+    assert report.ops == ("layer_norm @ norm",)
