@@ -1,9 +1,9 @@
-"""All benchmarks: `python -m tests.benchmarks`."""
+"""All benchmarks whose peers install beside kexport: `python -m tests.benchmarks`."""
 
 from __future__ import annotations
 
-from tests.benchmarks import bench_onnx, bench_tflite
+from tests.benchmarks import bench_capture, bench_coreml, bench_onnx, bench_tflite, bench_together
 
 if __name__ == "__main__":
-    bench_onnx.main()
-    bench_tflite.main()
+    for bench in (bench_capture, bench_onnx, bench_tflite, bench_coreml, bench_together):
+        bench.main()

@@ -44,12 +44,12 @@ def main(peer: str, models: tuple[str, ...] = MODELS) -> None:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             ours = min((run(OURS, model, place / "ours") for _ in range(REPEATS)), key=lambda m: m.seconds)
-            theirs = min((_convert(peer, model, place / "peer") for _ in range(REPEATS)), key=lambda m: m.seconds)
+            theirs = min((convert(peer, model, place / "peer") for _ in range(REPEATS)), key=lambda m: m.seconds)
             _print(model, [ours, theirs], np.load(place / "ours" / "expected.npz"))
 
 
-def _convert(peer: str, model: str, folder: Path) -> Made:
-    """Export from Keras and convert; both are timed."""
+def convert(peer: str, model: str, folder: Path) -> Made:
+    """Export from Keras and convert by the Python `peer`; both are timed."""
     saved = run("keras savedmodel", model, folder)
     if saved.error:
         return saved

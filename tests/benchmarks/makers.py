@@ -15,20 +15,21 @@ class Maker(NamedTuple):
     make: Callable[[Any, Path], Path]
 
 
-def _kexport(target: str, *imports: str, **options: Any) -> Maker:
+def _kexport(*targets: str, imports: tuple[str, ...] = (), **options: Any) -> Maker:
     def prepare() -> None:
         import kexport.capture.capture
         import kexport.project  # noqa: F401
         from kexport.target import find_target
 
-        find_target(target).missing()
+        for target in targets:
+            find_target(target).missing()
         for name in imports:
             import_module(name)
 
     def make(model: Any, folder: Path) -> Path:
         import kexport
 
-        report = kexport.export(model, to=[target], out=folder, verify=False, options={target: options})
+        report = kexport.export(model, to=targets, out=folder, verify=False, options=dict.fromkeys(targets, options))
         return Path(report.artifacts[0].path)
 
     return Maker(prepare, make)
@@ -102,14 +103,17 @@ def _coremltools(model: Any, folder: Path) -> Path:
     return path
 
 
+TFLITE = ("ai_edge_litert.schema_py_generated", "flatbuffers")
+COREML = ("kexport_coreml.writer",)
 MAKERS: dict[str, Maker] = {
     "kexport onnx": _kexport("onnx"),
     "tf2onnx": Maker(_import_tf2onnx, _tf2onnx),
     "keras onnx": Maker(_import_tf2onnx, _keras_onnx),
-    "kexport tflite": _kexport("tflite", "ai_edge_litert.schema_py_generated", "flatbuffers"),
+    "kexport tflite": _kexport("tflite", imports=TFLITE),
     "kexport tfjs": _kexport("tfjs"),
     "keras savedmodel": Maker(_import_tensorflow, _keras_savedmodel),
-    "kexport coreml": _kexport("coreml", "kexport_coreml.writer"),
+    "kexport coreml": _kexport("coreml", imports=COREML),
+    "kexport together": _kexport("onnx", "tflite", "tfjs", "coreml", imports=(*TFLITE, *COREML)),
     "coremltools": Maker(_import_coremltools, _coremltools),
     "tflite converter": Maker(_import_tensorflow, _tflite_converter),
     "tflite converter, batch 1": Maker(_import_tensorflow, _tflite_converter_of_one),

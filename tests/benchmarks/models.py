@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.benchmarks.patterns import PATTERNS, RECURRENT
+from tests.benchmarks.patterns import PATTERNS, RECURRENT, encoder
 
 
 def _application(name: str, size: int = 224) -> Callable[[], Any]:
@@ -21,6 +21,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     **{name: _application(name) for name in ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50")},
     **PATTERNS,
     **RECURRENT,
+    "transformer of 12 layers": lambda: encoder(12),
 }
 
 

@@ -29,14 +29,14 @@ def _chain(make: Callable[[Any], list[Any]], shape: tuple[int, ...]) -> Callable
     return build
 
 
-def _encoder() -> Any:
-    """Two transformer encoder blocks; the batch is dynamic."""
+def encoder(blocks: int = 2) -> Any:
+    """Transformer encoder blocks; the batch is dynamic."""
     import keras
     from keras import layers
 
     width = 128
     x = inputs = keras.Input((64, width))
-    for _ in range(2):
+    for _ in range(blocks):
         y = layers.LayerNormalization()(x)
         x = layers.Add()([x, layers.MultiHeadAttention(4, width // 4)(y, y)])
         y = layers.LayerNormalization()(x)
@@ -57,7 +57,7 @@ PATTERNS: dict[str, Callable[[], Any]] = {
     "causal conv1d": _sequence(
         lambda k: [k.Conv1D(64, 3, padding="causal", dilation_rate=d, activation="relu") for d in (1, 2, 4)]
     ),
-    "encoder": _encoder,
+    "encoder": encoder,
 }
 """By name; every batch is dynamic."""
 
