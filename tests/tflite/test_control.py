@@ -15,12 +15,13 @@ from kexport.ir.graph import Graph
 from kexport.ir.op import Array, Op
 from kexport.ir.parser import parse_graph
 from kexport.ir.types import DType, TensorType
+from kexport_tflite.emission import tensor_names
 from kexport_tflite.operators import OPERATORS
 from kexport_tflite.rules.blocks import STEPS
 from kexport_tflite.writer import schema
 from tests.ops.cases_control import CASES as CONTROL
 from tests.ops.cases_recurrent import CASES as RECURRENT
-from tests.tflite.helper import RUNTIMES, assert_matches, export, operators, run
+from tests.tflite.helper import RUNTIMES, assert_matches, contract_of, export, legalized, operators, run
 from tests.tflite.nets import BATCH, LENGTH
 
 INPUTS = 5
@@ -306,3 +307,22 @@ def test_states_and_rows_of_every_type(dtype: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found["last"].astype(np.float64), numbers[:, -1].astype(np.float64))
         shifted = np.concatenate([numbers[:, :1], numbers[:, :-1]], 1)
         np.testing.assert_array_equal(found["y"].astype(np.float64), shifted.astype(np.float64))
+
+
+@pytest.mark.parametrize("length", [LENGTH, 40], ids=str)
+def test_values_around_a_loop_are_shown(length: Dim, tmp_path: Path) -> None:
+    """What the graph around computes, and all that the loop gives, is what the evaluator has there."""
+    graph = lstm(length=length)
+    legal = legalized(graph)
+    names = tensor_names(legal, contract_of(graph))
+    path = export(graph, tmp_path / "model.tflite")
+    inputs = inputs_of(graph, batch=2, length=40)
+    seen: list[tuple[Any, list[Array]]] = []
+    evaluate(legal, inputs, wide=True, observe=lambda node, results: seen.append((node, list(results))))
+    around = [results for node, results in seen if node.graph is seen[-1][0].graph]
+    pairs = zip(legal.nodes, around, strict=True)
+    expected = {v: a for node, results in pairs for v, a in zip(node.outputs, results, strict=True)}
+    found = RUNTIMES["litert-xnnpack"].tap(path, list(names.values())).run(inputs)
+    shown = {names[v]: a for v, a in expected.items() if v in names and names[v] in found}
+    assert len(shown) >= 10
+    assert_matches({name: found[name] for name in shown}, shown)
