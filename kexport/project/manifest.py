@@ -126,7 +126,10 @@ def find_folder(dist: Path) -> Path:
         if (folder / FILE).is_file():
             return folder
     what = "no such file or folder" if not dist.exists() else f"there is no {FILE} here"
-    raise ConfigError(what, where=str(dist), hint="give the folder that `kexport export -o` wrote")
+    hint = "give the folder that `kexport export -o` wrote"
+    if dist.suffix == ".zip" and dist.is_file():
+        what, hint = "this command reads no bundles", f"unzip {dist.name}, and give the folder dist/ that is in it"
+    raise ConfigError(what, where=str(dist), hint=hint)
 
 
 def file_entries(root: Path, paths: Sequence[Path]) -> list[FileEntry]:

@@ -84,7 +84,10 @@ def test_a_bundle_is_served_too(check: Path) -> None:
     assert outcome.report
     statuses = {a.target: a.status for a in outcome.report.artifacts}
     assert statuses == {"onnx": "verified", "tflite": "valid", "tfjs": "verified"}
-    assert "LiteRT.js takes no dynamic sizes" in outcome.report.artifacts[1].reason
+    declined = outcome.report.artifacts[1].verdicts[0]
+    assert "LiteRT.js takes no dynamic sizes" in declined.reason
+    assert (declined.version, declined.host) == ("9.9 in Chrome 131.0.0.0", "Android 14 at 127.0.0.1")
+    assert declined.seconds is None
 
 
 @pytest.mark.usefixtures("installed")
