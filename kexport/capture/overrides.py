@@ -44,6 +44,25 @@ def resize_to_tensors(original: Any, recorder: Recorder) -> Any:
     return resize
 
 
+def mask_by_minus_two(original: Any, recorder: Recorder) -> Any:
+    """IntegerLookup that counts: masked keys become -2, which no class has, in place of the largest int64.
+
+    Both are left out of the counts, but many formats have no int64. -1 stands for a key that was not found.
+    """
+
+    def look_up(layer: Any, inputs: Any) -> Any:
+        if not recorder.is_recording() or layer.mask_token is None or layer.invert or layer.output_mode == "int":
+            return original(layer, inputs)
+        kept = layer._mask_value
+        layer._mask_value = tf.constant(-2, kept.dtype)
+        try:
+            return original(layer, inputs)
+        finally:
+            layer._mask_value = kept
+
+    return look_up
+
+
 def merge_leading(x: Any) -> Any:
     """`[batch, time, ...]` as `[batch * time, ...]`."""
     batch, time, *rest = x.shape

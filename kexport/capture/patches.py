@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras.src.backend.common.keras_tensor import any_symbolic_tensors
 from tensorflow.python.eager.polymorphic_function.autograph_util import py_func_from_autograph
 
-from kexport.capture.overrides import fold_time, resize_to_tensors
+from kexport.capture.overrides import fold_time, mask_by_minus_two, resize_to_tensors
 from kexport.capture.recorder import Recorder
 from kexport.capture.recurrent import stand_for_cells, stand_for_steps
 from kexport.capture.recurrent2 import stand_for_keras2_layer
@@ -133,6 +133,7 @@ PATCHES = (
     Patch("keras.src.ops.operation:Operation", "__call__", frame_operations),
     Patch("keras.src.layers.layer:Layer", "_set_mask_metadata", frame_masks),
     Patch("keras.src.layers.rnn.time_distributed:TimeDistributed", "call", fold_time),
+    Patch("keras.src.layers.preprocessing.index_lookup:IndexLookup", "_lookup_dense", mask_by_minus_two),
     Patch("keras.src.layers.rnn.rnn:RNN", "inner_loop", stand_for_cells),
     Patch("keras.src.layers.rnn.lstm:LSTM", "inner_loop", stand_for_cells),
     Patch("keras.src.layers.rnn.gru:GRU", "inner_loop", stand_for_cells),

@@ -224,7 +224,7 @@ class Scope:
 
         `before` ops had none when this one was begun: what was found since is in its bodies, and to blame.
         """
-        blame = next((u for u in self.run.foreign[before:] if u.reason), Unsupported(ctx.origin, op.type, reason))
+        blame = next((u for u in self.run.foreign[before:] if u.reason), self._blame(ctx.origin, op, reason))
         makers = [v.maker for v in inputs if isinstance(v, Handle) and v.maker is not None]
         self.run.foreign.append(blame)
         operands = [v for v in inputs if isinstance(v, Value)] + makers
@@ -232,6 +232,15 @@ class Scope:
         ctx.origin = blame.where
         values = ctx.foreign(blame.op, blame.reason, [self._type(t) for t in op.outputs], *operands)
         return [Handle(t, v) if _is_opaque(t) else v for t, v in zip(op.outputs, values, strict=True)]
+
+    def _blame(self, origin: str, op: Any, reason: str) -> Unsupported:
+        """What is reported of an op: the layer as a whole, where it is of a class that works outside of the graph."""
+        frames = self.frames_of(op) if reason else ()
+        for i, frame in enumerate(frames):
+            name = type(frame.layer).__name__ if frame.layer is not None else ""
+            if name in lowering.HOST_LAYERS:
+                return Unsupported(path_of(frames[: i + 1]), name, lowering.HOST_LAYERS[name])
+        return Unsupported(origin, op.type, reason)
 
     def _type(self, tensor: Any) -> TensorType:
         if _is_opaque(tensor):

@@ -24,7 +24,8 @@ def read_tensor(tensor: Any, where: str = "") -> Array:
     if not hasattr(tensor, "_numpy"):
         raise CaptureError(f"the value of {tensor.name} is not known before the model runs", where=where or None)
     if tensor.dtype != tf.resource:
-        return _read_only(tensor._numpy())
+        text = tensor.dtype == tf.string
+        return _read_only(np.asarray(tensor._numpy(), dtype=object) if text else tensor._numpy())
     known = tensor._handle_data
     if known is None or not known.is_set or not known.shape_and_type:
         raise CaptureError(
@@ -37,6 +38,20 @@ def read_tensor(tensor: Any, where: str = "") -> Array:
         return _read_only(tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype)._numpy())
     except tf.errors.OpError as e:
         raise CaptureError(f"a variable cannot be read: {e.message}", where=where or None) from e
+
+
+def read_table(tensor: Any, key: Any, value: Any) -> tuple[Array, Array] | None:
+    """Keys and values of the lookup table of this handle, in no order; None where it was not filled.
+
+    `key` and `value` are its TensorFlow dtypes: TensorFlow aborts the process on others.
+    """
+    import tensorflow as tf
+
+    try:
+        found = tf.raw_ops.LookupTableExportV2(table_handle=tensor, Tkeys=key, Tvalues=value)
+    except tf.errors.FailedPreconditionError:
+        return None
+    return np.asarray(found.keys), np.asarray(found.values)
 
 
 def weights_of(model: Any) -> Iterator[tuple[str, Array]]:

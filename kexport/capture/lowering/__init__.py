@@ -15,6 +15,7 @@ from kexport.capture.lowering import (
     index,
     layout,
     lists,
+    lookup,
     matmul,
     matrix,
     norm,
@@ -24,12 +25,12 @@ from kexport.capture.lowering import (
     slicing,
     space,
 )
-from kexport.capture.lowering.reasons import reason
+from kexport.capture.lowering.reasons import HOST_LAYERS, reason
 from kexport.capture.lowering.table import Table, merge
 
 MODULES = (
-    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, lists, matmul,
-    matrix, norm, pool, reduce, resize, slicing, space,
+    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, lists, lookup,
+    matmul, matrix, norm, pool, reduce, resize, slicing, space,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""
@@ -38,4 +39,4 @@ COMPLEX = frozenset(fourier.table.ops) | {"Identity", "IdentityN"}
 """The TensorFlow ops that can be given complex tensors."""
 COMPLEX_REASON = "complex numbers are only followed through Fourier transforms"
 
-__all__ = ["COMPLEX", "COMPLEX_REASON", "TABLE", "reason"]
+__all__ = ["COMPLEX", "COMPLEX_REASON", "HOST_LAYERS", "TABLE", "reason"]

@@ -7,7 +7,10 @@ from typing import Any
 
 REASONS: tuple[tuple[str, str], ...] = (
     (r"(Eager)?PyFunc.*", "a Python function runs inside the model; write it with keras.ops"),
-    (r".*String.*|AsString|Unicode.*|StaticRegex.*|RegexReplace|Substr", "strings have to be handled before the model"),
+    (r"AsString|StringToHashBucket.*",
+     "no exported format can hash text; compute the bins before the model and make them an input"),
+    (r".*String.*|Unicode.*|StaticRegex.*|RegexReplace|Substr|RaggedTensorToTensor",
+     "text has to be handled before the model"),
     (r".*Lookup.*|.*HashTable.*", "lookup tables have to be applied before the model"),
     (r"StatelessRandomGetKeyCounter", ""),
     (r"TensorList.*|EmptyTensorList", "lists of tensors need a fixed length and tensors of one shape"),
@@ -22,6 +25,22 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
 )  # fmt: skip
 """(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
+
+_WORDS = (
+    "which no tensor of an exported model holds; cut it off the model and do its work in the program around it: "
+    "`kexport vocabulary` writes its words and settings"
+)
+_BINS = (
+    "which no exported format has an operation for; cut it off the model, compute its bins in the program around it, "
+    "and make them an input"
+)
+HOST_LAYERS = {
+    "TextVectorization": f"it works on text, {_WORDS}",
+    "StringLookup": f"it looks up text, {_WORDS}",
+    "Hashing": f"it hashes the decimal text of a number (FarmHash64, or SipHash64 with a salt), {_BINS}",
+    "HashedCrossing": f"it hashes pairs of values with FarmHash64, {_BINS}",
+}
+"""Keras layers that work outside of an exported model, by class: the reason for all that cannot be lowered in them."""
 
 
 def reason(op: Any) -> str:
