@@ -76,7 +76,7 @@ def resolve_device(backend: Backend, device: str) -> tuple[str, str]:
     """
     gpus = backend.gpus() if device != "cpu" else []
     if device == "cpu" or (device == "auto" and not gpus):
-        return "cpu:0", cpu_name()
+        return "cpu", cpu_name()
     index = int(device.partition(":")[2] or 0)
     if index >= len(gpus):
         seen = f"{len(gpus)} GPUs" if gpus else "no GPU"

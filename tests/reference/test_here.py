@@ -143,9 +143,9 @@ def fake(*gpus: str) -> Backend:
 @pytest.mark.parametrize(
     ("gpus", "device", "expected"),
     [
-        ((), "auto", ("cpu:0", cpu_name())),
+        ((), "auto", ("cpu", cpu_name())),
         (("H100",), "auto", ("gpu:0", "H100")),
-        (("H100",), "cpu", ("cpu:0", cpu_name())),
+        (("H100",), "cpu", ("cpu", cpu_name())),
         (("H100", "T4"), "gpu", ("gpu:0", "H100")),
         (("H100", "T4"), "gpu:1", ("gpu:1", "T4")),
     ],
