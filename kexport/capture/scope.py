@@ -192,13 +192,10 @@ class Scope:
         self._bind(op.outputs, results, ctx.origin, op.type)
 
     def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:
-        function = lowering.TABLE.ops.get(op.type)
+        operands = [lowering.as_pair(ctx, v) for v in inputs]
+        function = self._function_for(op, operands)
         if function is not None:
-            if op.type not in lowering.COMPLEX and any(isinstance(v, Pair) for v in inputs):
-                raise NotLowered(lowering.COMPLEX_REASON)
-            if any(isinstance(v, Handle) and v.maker is not None for v in inputs):
-                raise NotLowered("")
-            return function(ctx, op, *inputs)
+            return function(ctx, op, *operands)
         if op.type in CALLS or self.graph._is_function(op.type):
             return self.inline(self.run.trace.function_graph(op), op, inputs)
         if op.type in self.run.regions:
@@ -207,6 +204,19 @@ class Scope:
         if known:
             return tuple(map(ctx.constant, evaluate_op(op, known)))
         raise NotLowered(lowering.reason(op))
+
+    def _function_for(self, op: Any, operands: Sequence[Found]) -> Lowering | None:
+        """The lowering of an op for operands that are real, or of which some are complex; None if it has none."""
+        function = lowering.TABLE.ops.get(op.type)
+        if any(isinstance(v, Pair) for v in operands):
+            if function is not None and op.type not in lowering.COMPLEX:
+                raise NotLowered(lowering.COMPLEX_REASON)
+            function = lowering.COMPLEX.get(op.type)
+        elif op.type in lowering.COMPLEX and any(map(_is_unknown_complex, operands)):
+            raise NotLowered("" if self.run.foreign else lowering.COMPLEX_REASON)
+        if function is not None and any(isinstance(v, Handle) and v.maker is not None for v in operands):
+            raise NotLowered("")
+        return function
 
     def inline(self, graph: Any, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
         """The results of a function that an op calls, lowered in the place of the op."""
@@ -281,6 +291,11 @@ def _ancestors(tensors: Sequence[Any]) -> list[Any]:
                 found[id(tensor.op)] = tensor.op
                 stack.append(tensor.op)
     return list(found.values())
+
+
+def _is_unknown_complex(found: Found) -> bool:
+    """Whether it is complex and not known by its parts: an input, or what an op without a lowering made."""
+    return isinstance(found, Value) and found.type.dtype is DType.C64
 
 
 def _is_opaque(tensor: Any) -> bool:

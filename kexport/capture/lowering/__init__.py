@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kexport.capture.lowering import (
     activation,
     attention,
     binary,
+    complex_numbers,
     conv,
     create,
     einsum,
@@ -14,8 +17,10 @@ from kexport.capture.lowering import (
     image,
     index,
     layout,
+    linalg,
     lists,
     lookup,
+    losses,
     matmul,
     matrix,
     norm,
@@ -24,19 +29,25 @@ from kexport.capture.lowering import (
     resize,
     slicing,
     space,
+    special,
+    warp,
 )
+from kexport.capture.lowering.complex_numbers import as_pair
 from kexport.capture.lowering.reasons import HOST_LAYERS, reason
-from kexport.capture.lowering.table import Table, merge
+from kexport.capture.lowering.table import LowerOp, Table, merge
 
 MODULES = (
-    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, lists, lookup,
-    matmul, matrix, norm, pool, reduce, resize, slicing, space,
+    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, linalg, lists,
+    lookup, losses, matmul, matrix, norm, pool, reduce, resize, slicing, space, special, warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""
 
-COMPLEX = frozenset(fourier.table.ops) | {"Identity", "IdentityN"}
-"""The TensorFlow ops that can be given complex tensors."""
-COMPLEX_REASON = "complex numbers are only followed through Fourier transforms"
+COMPLEX: Mapping[str, LowerOp] = complex_numbers.with_parts(TABLE.ops) | fourier.table.ops
+"""Lowerings of TensorFlow ops that are given complex tensors."""
+COMPLEX_REASON = (
+    "complex numbers are followed through sums, products, moves and Fourier transforms alone; "
+    "write it with real and imaginary parts"
+)
 
-__all__ = ["COMPLEX", "COMPLEX_REASON", "HOST_LAYERS", "TABLE", "reason"]
+__all__ = ["COMPLEX", "COMPLEX_REASON", "HOST_LAYERS", "TABLE", "as_pair", "reason"]

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered, decide, scalar
+from kexport.capture.context import Context, Found, NotLowered, Pair, decide, scalar
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim, dim_max
 from kexport.ir.graph import Node, Value
@@ -19,9 +19,10 @@ table = Table()
 
 
 @table.op("Const")
-def const(ctx: Context, op: Any) -> Value:
+def const(ctx: Context, op: Any) -> Found:
     """A constant."""
-    return ctx.constant(tf.make_ndarray(op.get_attr("value")))
+    data = tf.make_ndarray(op.get_attr("value"))
+    return Pair(ctx.constant(data.real), ctx.constant(data.imag)) if data.dtype.kind == "c" else ctx.constant(data)
 
 
 @table.op("ReadVariableOp")

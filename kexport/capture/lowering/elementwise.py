@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
+from kexport.capture.context import Context, Found, NotLowered, Pair
 from kexport.capture.lowering.table import Table
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
@@ -54,9 +54,13 @@ def ensure_shape(ctx: Context, op: Any, x: Value) -> Value:
 
 
 @table.op("Cast")
-def cast(ctx: Context, op: Any, x: Value) -> Value:
+def cast(ctx: Context, op: Any, x: Value) -> Found:
     """Another element type."""
-    return ctx.cast(x, DType.of(op.get_attr("DstT").as_numpy_dtype))
+    dtype = op.get_attr("DstT")
+    if dtype.is_complex:
+        part = ctx.cast(x, DType.of(dtype.real_dtype.as_numpy_dtype))
+        return Pair(part, ctx.full(part.type.shape, 0, part.type.dtype))
+    return ctx.cast(x, DType.of(dtype.as_numpy_dtype))
 
 
 @table.op("Erfc")

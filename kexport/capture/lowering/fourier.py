@@ -23,31 +23,6 @@ def complex_(ctx: Context, op: Any, real: Value, imaginary: Value) -> Pair:
     return Pair(real, imaginary)
 
 
-@table.op("Real")
-def real(ctx: Context, op: Any, x: Pair) -> Value:
-    """The real part."""
-    return x.real
-
-
-@table.op("Imag")
-def imaginary(ctx: Context, op: Any, x: Pair) -> Value:
-    """The imaginary part."""
-    return x.imaginary
-
-
-@table.op("ComplexAbs")
-def complex_abs(ctx: Context, op: Any, x: Pair) -> Value:
-    """The absolute value."""
-    squares = [ctx.emit(ops.Square(), part) for part in (x.real, x.imaginary)]
-    return ctx.emit(ops.Sqrt(), ctx.emit(ops.Add(), *squares))
-
-
-@table.op("Conj")
-def conjugate(ctx: Context, op: Any, x: Pair) -> Pair:
-    """The complex conjugate."""
-    return Pair(x.real, ctx.emit(ops.Neg(), x.imaginary))
-
-
 @table.op("RFFT")
 def rfft(ctx: Context, op: Any, x: Value, length: Value) -> Pair:
     """The transform of real rows, cut or filled up to a length: its first half."""

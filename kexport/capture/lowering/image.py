@@ -8,41 +8,11 @@ import numpy as np
 
 from kexport import ops
 from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.arithmetic import Arithmetic
 from kexport.capture.lowering.table import Table
 from kexport.ir.graph import Value
-from kexport.ir.op import Op
 
 table = Table()
-
-
-class _Arithmetic:
-    """Scalars and tensors of one element type, with operators."""
-
-    def __init__(self, ctx: Context, value: Value):
-        self.ctx, self.value = ctx, value
-
-    def apply(self, op: Op, *others: Any) -> _Arithmetic:
-        """An op on this and others; numbers become scalars."""
-        operands = [o.value if isinstance(o, _Arithmetic) else self.ctx.number(o, self.value) for o in others]
-        return _Arithmetic(self.ctx, self.ctx.emit(op, self.value, *operands))
-
-    def __add__(self, other: Any) -> _Arithmetic:
-        return self.apply(ops.Add(), other)
-
-    def __sub__(self, other: Any) -> _Arithmetic:
-        return self.apply(ops.Sub(), other)
-
-    def __mul__(self, other: Any) -> _Arithmetic:
-        return self.apply(ops.Mul(), other)
-
-    def __truediv__(self, other: Any) -> _Arithmetic:
-        return self.apply(ops.Div(), other)
-
-    def select(self, yes: Any, no: Any) -> _Arithmetic:
-        """`yes` where this is true, else `no`."""
-        like = yes if isinstance(yes, _Arithmetic) else no
-        a, b = (v.value if isinstance(v, _Arithmetic) else self.ctx.number(v, like.value) for v in (yes, no))
-        return _Arithmetic(self.ctx, self.ctx.emit(ops.Select(), self.value, a, b))
 
 
 @table.op("RGBToHSV")
@@ -100,10 +70,10 @@ def cross(ctx: Context, op: Any, a: Value, b: Value) -> Value:
     return ctx.emit(ops.Sub(), *products)
 
 
-def _channels(ctx: Context, x: Value) -> list[_Arithmetic]:
+def _channels(ctx: Context, x: Value) -> list[Arithmetic]:
     parts = ctx.emit_all(ops.Split(x.type.rank - 1, (1, 1, 1)), x)
-    return [_Arithmetic(ctx, p) for p in parts]
+    return [Arithmetic(ctx, p) for p in parts]
 
 
-def _joined(ctx: Context, *parts: _Arithmetic) -> Value:
+def _joined(ctx: Context, *parts: Arithmetic) -> Value:
     return ctx.emit(ops.Concat(parts[0].value.type.rank - 1), *(p.value for p in parts))

@@ -73,6 +73,18 @@ def segments(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -> Value
     return ctx.emit(ops.ScatterNd(reduction), empty, ctx.reshape(ids, (*ids.type.shape, 1)), x)
 
 
+@table.op("UnsortedSegmentProd")
+def segment_product(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -> Value:
+    """The product of the rows with each id: of all rows, with ones in the place of others."""
+    if ids.type.rank != 1:
+        raise NotLowered("segments over several axes; flatten them first")
+    (segments,) = ctx.dims(count)
+    numbers = ctx.reshape(ctx.emit(ops.Iota(segments, ids.type.dtype)), (segments, 1))
+    own = ctx.emit(ops.Equal(), numbers, ctx.reshape(ids, (1, *ids.type.shape)))
+    own = ctx.reshape(own, (*own.type.shape, *[1] * (x.type.rank - 1)))
+    return ctx.emit(ops.ReduceProd((1,)), ctx.emit(ops.Select(), own, x, ctx.number(1, x)))
+
+
 @table.op("OneHot")
 def one_hot(ctx: Context, op: Any, indices: Value, depth: Value, on: Value, off: Value) -> Value:
     """One value at the index, another elsewhere, along a new axis."""

@@ -10,8 +10,9 @@ from kexport import ops
 from kexport.capture.context import Context, NotLowered
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim
-from kexport.ir.graph import Value
+from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
+from kexport.rewrite.fold import dims_of
 
 table = Table()
 
@@ -66,16 +67,30 @@ def diag_part(ctx: Context, op: Any, x: Value, k: Value, padding: Value) -> Valu
 
 @table.op("MatrixSetDiagV3")
 def set_diag(ctx: Context, op: Any, x: Value, diagonal: Value, k: Value) -> Value:
-    """A matrix with its main diagonal replaced."""
-    if ctx.ints(k) != (0,) or x.type.shape[-1] != x.type.shape[-2]:
-        raise NotLowered("a diagonal beside the main one, or of a matrix that is not square")
-    size = x.type.shape[-1]
-    return ctx.emit(ops.Select(), _is_diagonal(ctx, size, size, 0), _rows(ctx, diagonal), x)
+    """A matrix with one diagonal replaced."""
+    if len(ctx.ints(k)) != 1:
+        raise NotLowered("several diagonals at once; replace one after the other")
+    (height, width), shift = x.type.shape[-2:], ctx.int(k)
+    hit = _is_diagonal(ctx, height, width, shift)
+    match diagonal.producer:
+        case Node(op=ops.Full(value=number)):
+            return ctx.emit(ops.Select(), hit, ctx.number(number, x), x)
+    axis = diagonal.type.rank - 1
+    missing = (height if shift >= 0 else width) - diagonal.type.shape[-1]
+    if missing != 0:
+        diagonal = ctx.emit(ops.Pad(((0, 0),) * axis + ((0, missing),)), diagonal)
+    across = (*diagonal.type.shape, 1) if shift >= 0 else (*diagonal.type.shape[:-1], 1, width)
+    return ctx.emit(ops.Select(), hit, ctx.reshape(diagonal, across), x)
 
 
 @table.op("DenseBincount")
 def bincount(ctx: Context, op: Any, x: Value, size: Value, weights: Value) -> Value:
     """How often each number occurs in each row, at most once if `binary_output`."""
+    if dims_of(size) is None:
+        raise NotLowered(
+            "the number of bins depends on the values of a tensor; count with "
+            "keras.ops.sum(keras.ops.one_hot(x, bins), axis=...)"
+        )
     depth, dtype = ctx.int(size), weights.type.dtype
     hot = ctx.emit(ops.OneHot(depth, -1, dtype), x)
     axis = x.type.rank - 1

@@ -16,8 +16,10 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"TensorList.*|EmptyTensorList", "lists of tensors need a fixed length and tensors of one shape"),
     (r"Stateless(Random|Trunc|Multinomial|Parameterized).*|Random.*|Truncated.*|Multinomial|.*RngReadAndSkip.*",
      "it draws random numbers; make them an input of the model"),
-    (r"Cholesky.*|Matrix(Solve|Inverse|Determinant|TriangularSolve).*|Qr|Svd|Eig|SelfAdjointEig.*|LogMatrixDeterminant",
-     "linear algebra on data has no form in the exported formats"),
+    (r"Matrix(Exponential|Logarithm|SquareRoot)|Lu|Qr|Svd|Eig|SelfAdjointEig.*",
+     "this linear algebra on data has no form in the exported formats; compute it around the model, and make its "
+     "result an input"),
+    (r"NextAfter", "the neighbour of a float64 is asked for; use float32"),
     (r"Sparse.*|Ragged.*", "sparse and ragged tensors have no form in the exported formats"),
     (r"CTC.*", "CTC decoding has to be done after the model"),
     (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
