@@ -104,6 +104,11 @@ class Visitor(Protocol):
         ...
 
 
+def pip_install(*extras: str) -> str:
+    """The command that installs extras of kexport."""
+    return f"pip install 'kexport[{','.join(extras)}]'"
+
+
 class Runtime(ABC):
     """An engine that executes artifacts. Instances are cheap; the engine is imported in `load` only."""
 
@@ -124,8 +129,8 @@ class Runtime(ABC):
 
     @property
     def how_to_install(self) -> str:
-        """The command that installs it."""
-        return f"pip install 'kexport[{self.extra}]'"
+        """The command that installs it, or what is in the way."""
+        return pip_install(self.extra)
 
     @abstractmethod
     def version(self) -> str | None:
@@ -215,7 +220,7 @@ class Target(ABC):
         Raises:
             ConfigError: there is nothing of the kind, or it cannot be installed.
         """
-        raise ConfigError(f"{self.name} needs nothing but packages", hint=f"pip install 'kexport[{self.extra}]'")
+        raise ConfigError(f"{self.name} needs nothing but packages", hint=pip_install(self.extra))
 
 
 @cache

@@ -9,7 +9,7 @@ import click
 
 import kexport
 from kexport.cli.command import State, print_json, subcommand
-from kexport.cli.installed import installed_version, missing_extras, packages, target_state
+from kexport.cli.installed import installed_version, packages, target_state, ways_to_install
 
 CAPTURE = ("keras", "tensorflow")
 """The packages that reading a Keras model needs; the extra `tensorflow` brings them."""
@@ -53,7 +53,6 @@ def _say_installed(state: State, places: dict[str, str]) -> None:
 def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:
     """All findings, as the document of --json."""
     capture = [name for name in CAPTURE if installed_version(name) is None]
-    extras = (["tensorflow"] if capture else []) + missing_extras(targets)
     return {
         "kexport": kexport.__version__,
         "python": platform.python_version(),
@@ -62,7 +61,7 @@ def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:
         "capture": {"missing": capture},
         "backends": {b: None if installed_version("keras") is None else installed_version(b) for b in BACKENDS},
         "targets": targets,
-        "install": f'pip install "kexport[{",".join(extras)}]"' if extras else None,
+        "install": ways_to_install(targets, ["tensorflow"] if capture else []),
     }
 
 
@@ -76,9 +75,14 @@ def _print(found: dict[str, Any]) -> None:
     console.print()
     print_table(("part", "can", "with"), _abilities(found))
     console.print()
-    rest = found["install"]
-    line = f"To install the rest: {rest}" if rest else "Every target can be made and verified here."
-    console.print(line, markup=False, soft_wrap=True)
+    lines = [f"To install the rest: {command}" for command in found["install"]] or [_summary(found["targets"])]
+    console.print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+def _summary(targets: list[dict[str, Any]]) -> str:
+    simulated = [t["name"] for t in targets if all(r["simulated"] for r in t["runtimes"] if r["version"])]
+    rest = f", but {', '.join(simulated)} only simulated" if simulated else ""
+    return f"Every target can be made and verified here{rest}."
 
 
 def _abilities(found: dict[str, Any]) -> list[list[str]]:
@@ -90,8 +94,9 @@ def _abilities(found: dict[str, Any]) -> list[list[str]]:
         rows.append([target["name"], *_can("emit", target["missing"], "")])
         for runtime in target["runtimes"]:
             version = runtime["version"]
-            more = version or f"(extra {runtime['extra']})"
-            rows.append(["", "verify" if version else "missing", f"{runtime['name']} {more}"])
+            can = ("simulate" if runtime["simulated"] else "verify") if version else "missing"
+            more = f" {version}" if version else f": {runtime['install']}"
+            rows.append(["", can, runtime["name"] + more])
     return rows
 
 

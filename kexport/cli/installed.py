@@ -7,8 +7,6 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import Any, NamedTuple
 
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?([^;]*)(?:;.*\bextra\s*==\s*['\"]([\w-]+)['\"])?")
-
-
 BASE = "base"
 """Stands for no extra: what is always installed."""
 NOT_FOR_USERS = {"all", "dev", "peers"}
@@ -49,16 +47,22 @@ def target_state(target: Any) -> dict[str, Any]:
         "name": target.name,
         "extra": target.extra,
         "missing": target.missing(),
-        "runtimes": [{"name": r.name, "extra": r.extra, "version": r.version()} for r in target.runtimes()],
+        "runtimes": [
+            {"name": r.name, "version": r.version(), "install": r.how_to_install, "simulated": r.simulated}
+            for r in target.runtimes()
+        ],
     }
 
 
-def missing_extras(states: list[dict[str, Any]]) -> list[str]:
-    """The extras that would let every target emit and be verified in at least one runtime."""
-    extras: list[str] = []
+def ways_to_install(states: list[dict[str, Any]], extras: list[str]) -> list[str]:
+    """The commands that bring `extras`, and after which every target can emit and be checked in some runtime."""
+    from kexport.target import pip_install
+
+    wanted, commands = list(extras), []
     for state in states:
         if state["missing"]:
-            extras.append(state["extra"])
+            wanted.append(state["extra"])
         if state["runtimes"] and not any(r["version"] for r in state["runtimes"]):
-            extras.append(state["runtimes"][0]["extra"])
-    return list(dict.fromkeys(extras))
+            commands.append(state["runtimes"][0]["install"])
+    packages = [pip_install(*dict.fromkeys(wanted))] if wanted else []
+    return list(dict.fromkeys(packages + commands))

@@ -98,7 +98,8 @@ def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool, st
             why = "; ".join(dict.fromkeys(c.reason for c in mine)) or "no batch was run"
             return False, f"output {port.name!r} was judged on no batch: {why}"
     idle = [c for c in checks if c.passed is None]
-    notes = [f"{len(checks) - len(idle)} checks passed"]
+    passed = len(checks) - len(idle)
+    notes = [f"{passed} check{'s' * (passed != 1)} passed"]
     notes += [f"output {c.output!r}, batch {c.batch!r} is no evidence: {c.reason}" for c in idle[:1]]
     notes += [f"so are {len(idle) - 1} more"] if len(idle) > 1 else []
     return True, "; ".join(notes)

@@ -41,6 +41,10 @@ class CoremlRuntime(Runtime):
     device = "all"
     units: ClassVar[str] = "ALL"
 
+    @property
+    def how_to_install(self) -> str:
+        return super().how_to_install if sys.platform == "darwin" else "Core ML is a part of macOS"
+
     def version(self) -> str | None:
         return platform.mac_ver()[0] if sys.platform == "darwin" and find_spec("coremltools") else None
 

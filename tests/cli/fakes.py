@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from kexport.ir.contract import Contract
-from kexport.target import Options
+from kexport.target import Options, pip_install
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class FakeRuntime:
     name: str
     extra: str
     installed: str | None
+    simulated: bool = False
+
+    @property
+    def how_to_install(self) -> str:
+        return pip_install(self.extra)
 
     def version(self) -> str | None:
         return self.installed

@@ -9,7 +9,7 @@ import pytest
 
 import kexport.target
 from kexport.cli import doctor
-from kexport.cli.installed import Package, missing_extras, packages, target_state
+from kexport.cli.installed import Package, packages, target_state, ways_to_install
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeRuntime, FakeTarget
 
@@ -48,9 +48,10 @@ def test_targets_in_json(run: Run) -> None:
     }
 
 
-def test_extras_that_would_help() -> None:
+def test_commands_that_would_help() -> None:
     states = [target_state(t) for t in (READY, BLIND, BROKEN, BROKEN)]
-    assert missing_extras(states) == ["eyes", "broken"]
+    assert ways_to_install(states, []) == ["pip install 'kexport[broken]'", "pip install 'kexport[eyes]'"]
+    assert ways_to_install(states[:1], []) == []
 
 
 def test_packages_are_read_from_the_metadata() -> None:
@@ -73,11 +74,14 @@ def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypa
         ["reference", "torch", "missing"],
         ["ready", "emit"],
         ["verify", "engine-cpu", "1.2"],
-        ["missing", "engine-gpu", "(extra", "gpu)"],
+        ["missing", "engine-gpu:", "pip", "install", "'kexport[gpu]'"],
         ["broken", "missing", "needs", "schema"],
     ):
         assert row in table
-    assert 'To install the rest: pip install "kexport[tensorflow,eyes,broken]"' in result.stdout
+    assert result.stdout.splitlines()[-2:] == [
+        "To install the rest: pip install 'kexport[tensorflow,broken]'",
+        "To install the rest: pip install 'kexport[eyes]'",
+    ]
 
 
 def test_doctor_with_nothing_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,12 +90,22 @@ def test_doctor_with_nothing_missing(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert run("doctor").stdout.splitlines()[-1] == "Every target can be made and verified here."
 
 
+def test_doctor_does_not_call_a_simulation_verified(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    ghost = FakeTarget(
+        "ghost", engines=(FakeRuntime("machine", "", None), FakeRuntime("mirror", "", "1", simulated=True))
+    )
+    monkeypatch.setattr(kexport.target, "targets", lambda: {"ready": READY, "ghost": ghost})
+    found = run("doctor").stdout.splitlines()
+    assert ["simulate", "mirror", "1"] in [line.split() for line in found]
+    assert found[-1] == "Every target can be made and verified here, but ghost only simulated."
+
+
 def test_doctor_in_json(run: Run) -> None:
     found = json.loads(run("doctor", "--json").stdout)
     assert [t["name"] for t in found["targets"]] == ["blind", "broken", "ready"]
     assert found["targets"][1]["missing"] == ["schema"]
     assert found["kexport"] == kexport.__version__
-    assert found["install"].startswith('pip install "kexport[')
+    assert found["install"][-1] == "pip install 'kexport[eyes]'"
 
 
 @pytest.mark.parametrize("command", ["targets", "doctor"])
