@@ -112,9 +112,20 @@ def gather_of_steps(node: Node, rewriter: Rewriter) -> Replacement:
     return piece if piece.type == node.output.type else rewriter.add(ops.Reshape(node.output.type.shape), piece)
 
 
+@rule(ops.Gather)
+def gather_of_the_only_place(node: Node, rewriter: Rewriter) -> Replacement:
+    """An axis of size 1 read again and again is broadcast."""
+    op: Any = node.op
+    x, indices = node.inputs
+    if indices.type.rank != 1 or op.batch_dims or x.type.shape[op.axis % x.type.rank] != 1:
+        return None
+    return rewriter.add(ops.BroadcastTo(node.output.type.shape), x)
+
+
 PASS = RulePass(
     "absorb_moves",
     (
         broadcast_operand, broadcast_of_constant, transposed_operand, reduce_nothing, reduce_of_reduce, gather_of_steps,
+        gather_of_the_only_place,
     ),
 )  # fmt: skip

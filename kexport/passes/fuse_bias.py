@@ -11,6 +11,7 @@ from kexport.ir.graph import Node
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
 from kexport.rewrite.fold import MAX_GROWTH
 from kexport.rewrite.linear import absorb
+from kexport.rewrite.narrow import narrow_constant
 from kexport.rewrite.rule import Replacement
 
 
@@ -28,6 +29,8 @@ def dense(node: Node, rewriter: Rewriter) -> Replacement:
     """x @ w with a constant matrix w; all axes of x but the last are rows."""
     op: Any = node.op
     x, w = node.inputs
+    if narrow_constant(w) is not None and w.type.rank == 2 and not (op.transpose_a or op.transpose_b):
+        return rewriter.add(ops.Dense(), x, w)
     if w.data is None or op.transpose_a or any(d != 1 for d in w.data.shape[:-2]) or w.type.rank > x.type.rank:
         return None
     matrix = w

@@ -20,6 +20,7 @@ from kexport.passes import (
     fuse_bias,
     fuse_pad,
     layout,
+    narrow_integers,
     prune_loops,
     recognize,
     recognize_norms,
@@ -30,8 +31,8 @@ from kexport.rewrite import Log, Pass
 PASSES: dict[str, Pass] = {
     module.PASS.name: module.PASS
     for module in (
-        dead_code, fold_sizes, fold_constants, cse, choices, prune_loops, layout, absorb_moves, sink_transposes,
-        recognize, recognize_norms, algebra, fuse_pad, fold_batch_norm, fuse_bias, fuse_activation,
+        dead_code, fold_sizes, fold_constants, narrow_integers, cse, choices, prune_loops, layout, absorb_moves,
+        sink_transposes, recognize, recognize_norms, algebra, fuse_pad, fold_batch_norm, fuse_bias, fuse_activation,
     )
 }  # fmt: skip
 """Every pass by its name, which is the name of its file."""

@@ -14,6 +14,7 @@ from kexport.ir.evaluator import fit
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, Op, RegionOp, infer
 from kexport.ir.types import TensorType
+from kexport.rewrite.narrow import grows
 
 MAX_SIZES = 64
 """Integer tensors up to this many elements are followed symbolically."""
@@ -46,6 +47,8 @@ def dims_of(value: Value) -> tuple[Dim, ...] | None:
 def fold_constants(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -> list[Array] | None:
     """The results of `op` if all operands are constants and the results don't bloat the model; else None."""
     if isinstance(op, RegionOp) or op.symbols() or not all(t.is_static for t in types):
+        return None
+    if grows(op, operands):
         return None
     data = [v.data for v in operands if v.data is not None]
     if len(data) != len(operands):

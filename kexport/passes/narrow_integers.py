@@ -1,0 +1,88 @@
+"""Keeps quantized weights in the integers that a model stores them in, and their scales one for each block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType
+from kexport.ops.binary import Binary
+from kexport.rewrite import Rewriter, RulePass, Skip, rule
+from kexport.rewrite.match import made_by
+from kexport.rewrite.narrow import is_narrow, narrow_constant, run_length
+from kexport.rewrite.rule import Replacement
+
+
+@rule(ops.Transpose, ops.Reshape)
+def move_before_cast(node: Node, rewriter: Rewriter) -> Replacement:
+    """Integers that are cast and then moved are moved beforehand."""
+    (x,) = node.inputs
+    source = narrow_constant(x)
+    if source is None or source.data is None or not node.output.type.is_static:
+        return None
+    if len(source.users) > 1:
+        return Skip("a large constant would be held twice")
+    op: Any = node.op
+    moved = rewriter.constant(op.evaluate(source.data), source.name)
+    return rewriter.add(ops.Cast(x.type.dtype), moved)
+
+
+@rule(ops.Cast)
+def cast_before_gather(node: Node, rewriter: Rewriter) -> Replacement:
+    """Of what is gathered in blocks the few numbers that there are are cast."""
+    gather = made_by(node.inputs[0], ops.Gather)
+    if gather is None or gather.inputs[0].data is None or _blocks(gather) is None:
+        return None
+    few = gather.inputs[0].data.astype(node.output.type.dtype.numpy)
+    return rewriter.add(gather.op, rewriter.constant(few), gather.inputs[1])
+
+
+@rule(Binary)
+def by_block(node: Node, rewriter: Rewriter) -> Replacement:
+    """Scales that stand for a block of rows each meet the rows as an axis of blocks."""
+    whole = node.output.type.shape
+    for i, value in enumerate(node.inputs):
+        gather, other = made_by(value, ops.Gather), node.inputs[1 - i]
+        axis = _blocks(gather) if gather else None
+        if gather is None or axis is None or not value.type.shape == other.type.shape == whole:
+            continue
+        groups: Any = gather.inputs[0].type.shape
+        length: Any = whole[axis]
+        blocks = (*whole[:axis], groups[axis], length // groups[axis], *whole[axis + 1 :])
+        scales = rewriter.add(ops.Reshape((*groups[: axis + 1], 1, *groups[axis + 1 :])), gather.inputs[0])
+        rows = rewriter.add(ops.Reshape(blocks), other)
+        y: Value = rewriter.add(node.op, *((scales, rows) if i == 0 else (rows, scales)))
+        return rewriter.add(ops.Reshape(whole), y)
+    return None
+
+
+def _blocks(gather: Node) -> int | None:
+    """The axis along which a gather from a constant repeats everything equally often."""
+    op: Any = gather.op
+    data, indices = (v.data for v in gather.inputs)
+    if data is None or indices is None or op.batch_dims:
+        return None
+    axis = op.axis % data.ndim
+    length = run_length(indices)
+    return axis if length > 1 and length * data.shape[axis] == indices.size else None
+
+
+_NIBBLES = {DType.I8: (DType.I4, -8, 7), DType.U8: (DType.U4, 0, 15)}
+
+
+@rule(ops.Cast)
+def four_bits(node: Node, rewriter: Rewriter) -> Replacement:
+    """Integers that fit into 4 bits are stored so, for formats that can."""
+    (source,) = node.inputs
+    if source.data is None or not is_narrow(source) or source.type.dtype not in _NIBBLES:
+        return None
+    dtype, low, high = _NIBBLES[source.type.dtype]
+    if int(np.min(source.data)) < low or int(np.max(source.data)) > high:
+        return None
+    return rewriter.add(node.op, rewriter.constant(source.data.astype(dtype.numpy), source.name))
+
+
+PASS = RulePass("narrow_integers", (move_before_cast, cast_before_gather, by_block))

@@ -1,0 +1,58 @@
+"""Integers of up to 8 bits that are cast before they are computed with: constants that stay as narrow as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kexport import ops
+from kexport.ir.graph import Value
+from kexport.ir.op import Array, Op
+from kexport.ir.types import DType
+
+NARROW = (DType.I4, DType.U4, DType.I8, DType.U8)
+MIN_NARROW = 256
+"""Constants of fewer elements save nothing."""
+
+
+def is_narrow(value: Value) -> bool:
+    """Whether a value is a large constant of narrow integers: the weights of a quantized layer."""
+    return value.data is not None and value.type.dtype in NARROW and value.data.size >= MIN_NARROW
+
+
+def narrow_constant(value: Value) -> Value | None:
+    """The large constant of narrow integers that `value` is the cast of."""
+    node = value.producer
+    if node is None or not isinstance(node.op, ops.Cast):
+        return None
+    return node.inputs[0] if is_narrow(node.inputs[0]) else None
+
+
+def grows(op: Op, operands: Sequence[Value]) -> bool:
+    """Whether an op on constants makes a quantized weight, or its scales, larger than they are: it is not folded."""
+    match op:
+        case ops.Cast(dtype=dtype):
+            return dtype not in NARROW and is_narrow(operands[0])
+        case ops.Gather():
+            indices = operands[1].data
+            return indices is not None and run_length(indices) > 1 and _result_size(operands) >= MIN_NARROW
+        case _:
+            return False
+
+
+def run_length(indices: Array) -> int:
+    """How often each index is there if they are 0, 0, …, 1, 1, …, all equally often; else 0."""
+    if indices.ndim != 1 or not indices.size:
+        return 0
+    groups = int(indices[-1]) + 1
+    length = indices.size // groups if groups > 0 else 0
+    regular = length > 0 and np.array_equal(indices, np.repeat(np.arange(groups), length))
+    return length if regular else 0
+
+
+def _result_size(operands: Sequence[Value]) -> int:
+    data, indices = (v.data for v in operands)
+    if data is None or indices is None or not data.size:
+        return 0
+    return data.size * indices.size // (int(indices[-1]) + 1)
