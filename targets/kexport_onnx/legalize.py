@@ -15,6 +15,7 @@ from kexport.passes import cse, layout
 from kexport.passes.channels_first import channels_first, sink_through_batch_norm
 from kexport.passes.decompose import DECOMPOSE, decompose
 from kexport.passes.loop_layout import hold_channels_first
+from kexport.passes.narrow_integers import four_bits
 from kexport.passes.sink_transposes import SinkTransposes, transpose_above
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.rule import Replacement
@@ -49,6 +50,9 @@ SINGLE: tuple[type[Op], ...] = (
 SINCE: dict[type[Op], int] = {ops.Gelu: 20, ops.RmsNorm: 23, ops.CumProd: 26}
 """The opset that brought the op; in older ones it is decomposed."""
 
+FOUR_BITS = 21
+"""The opset that brought integers of 4 bits."""
+
 
 def legalize(graph: Graph, opset: int) -> None:
     """Edit an optimized `graph` in place.
@@ -66,6 +70,8 @@ def legalize(graph: Graph, opset: int) -> None:
     SinkTransposes(sink_through_batch_norm, hold_channels_first).run(graph)
     RulePass("onnx_batch_norm", (DECOMPOSE[ops.BatchNorm], *expand.rules)).run(graph)
     layout.PASS.run(graph)
+    if opset >= FOUR_BITS:
+        RulePass("onnx_integers", (four_bits,)).run(graph)
     cse.PASS.run(graph)
 
 
