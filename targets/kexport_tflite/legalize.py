@@ -7,6 +7,7 @@ from kexport.ir.graph import Graph
 from kexport.passes import layout
 from kexport.passes.decompose import DECOMPOSE
 from kexport.passes.fuse_activation import fuse_activation
+from kexport.passes.narrow_integers import four_bits
 from kexport.passes.pipeline import run_passes
 from kexport.rewrite import RulePass
 from kexport.rewrite.driver import Log
@@ -49,6 +50,7 @@ _FORMS = RulePass(
     ),
 )  # fmt: skip
 _SIZES = RulePass("tflite_sizes", SIZE_RULES)
+_INTEGERS = RulePass("tflite_integers", (four_bits,))
 _FUSE = fuse_activation([name for name in FUSED if name])
 
 
@@ -57,5 +59,6 @@ def legalize(graph: Graph, log: Log | None = None) -> None:
     _FUSE.run(graph, log)
     _FORMS.run(graph, log)
     _FUSE.run(graph, log)
+    _INTEGERS.run(graph, log)
     run_passes(graph, ("cse", "dead_code"), log)
     _SIZES.run(graph, log)

@@ -53,6 +53,8 @@ class Tensor:
     shape: tuple[int, ...]
     signature: tuple[int, ...] | None
     buffer: int = 0
+    zero_point: int | None = None
+    """Integers with one stand for the real numbers `integer - zero_point`."""
 
     @property
     def dims(self) -> tuple[int, ...]:

@@ -67,6 +67,7 @@ def _grouped(inputs: Tensors, outputs: Tensors, options: Mapping[str, Any]) -> b
 
 
 CONDITIONS: dict[str, Condition] = {
+    "i4": _type(DType.I4),
     "i8": _type(DType.I8),
     "i8 data": _type(DType.I8, of=1),
     "i16": _type(DType.I16),
@@ -126,7 +127,7 @@ OPERATORS: dict[str, Builtin] = {
     "CUMSUM": Builtin("CumsumOptions"),
     "DEPTH_TO_SPACE": Builtin("DepthToSpaceOptions", (("i8", 2),)),
     "DEPTHWISE_CONV_2D": Builtin("DepthwiseConv2DOptions", (("dilated", 2),)),
-    "DEQUANTIZE": Builtin("DequantizeOptions", (("f16", 3),)),
+    "DEQUANTIZE": Builtin("DequantizeOptions", (("i4", 6), ("f16", 3), ("i8", 2))),
     "DIV": Builtin("DivOptions", (("broadcast above rank 4", 2),)),
     "DYNAMIC_UPDATE_SLICE": Builtin("DynamicUpdateSliceOptions"),
     "ELU": Builtin(),

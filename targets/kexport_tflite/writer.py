@@ -165,7 +165,13 @@ def _tensor(tensor: Tensor) -> Any:
         shapeSignature=None if tensor.signature is None else _ints(tensor.signature),
         hasRank=True,
         buffer=tensor.buffer,
+        quantization=None if tensor.zero_point is None else _quantization(tensor.zero_point),
     )
+
+
+def _quantization(zero_point: int) -> Any:
+    scale, zero = np.ones(1, np.float32), np.full(1, zero_point, np.int64)
+    return _fill(schema().QuantizationParametersT(), scale=scale, zeroPoint=zero)
 
 
 def _operator(operator: Operator, codes: dict[tuple[str, int], int]) -> Any:

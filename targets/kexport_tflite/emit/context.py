@@ -14,7 +14,7 @@ from kexport.ir.types import DType, TensorType
 from kexport_tflite.emit import sizes
 from kexport_tflite.model import NO_TENSOR, Model, Operator, Subgraph, Tensor
 from kexport_tflite.operators import version_of
-from kexport_tflite.weights import HALF_MIN, half_constant, weights_of
+from kexport_tflite.weights import HALF_MIN, packed, stored_integers, weights_of
 
 _SMALL = 1 << 10
 """Constants of fewer bytes are compared by content."""
@@ -56,7 +56,7 @@ class Context:
         if value is None:
             return NO_TENSOR
         if value not in self._of:
-            if value.data is not None or half_constant(value) is not None:
+            if weights_of(value) is not None:
                 self._of[value] = self.weights(value)
             else:
                 self.declare(value, value.name or self.origin)
@@ -76,6 +76,8 @@ class Context:
         data = weights_of(value)
         assert data is not None, "legalize leaves constants only where an operator needs one"
         array, type = layout(data), value.type
+        if stored_integers(value) is not None:
+            return self._integers(array, value)
         if type.dtype is not DType.F32 or not (data.dtype == np.float16 or self._halves(data)):
             return self.constant(array, value.name)
         key = ("half", _identity(array))
@@ -83,6 +85,20 @@ class Context:
             half = type.with_dtype(DType.F16).with_shape(array.shape)
             index = self._add(value.name or f"{self.origin}/constant", half, self._buffer(array, half.dtype.numpy))
             self._constants[key] = self.step("DEQUANTIZE", [index], half.with_dtype(DType.F32))
+        return self._constants[key]
+
+    def _integers(self, array: Array, value: Value) -> int:
+        """Integers of up to 8 bits, which are made floats when the model is loaded; unsigned ones of 4 bits by -8."""
+        key = ("integers", _identity(array))
+        if key not in self._constants:
+            nibbles, zero = array.dtype.name in ("int4", "uint4"), 0
+            if array.dtype.name == "uint4":
+                array, zero = array.astype(np.int8) - np.int8(8), -8
+            dtype = DType.I4 if nibbles else DType.of(array.dtype)
+            name, stored = value.name or f"{self.origin}/constant", packed(array) if nibbles else array
+            index = self._add(name, TensorType(dtype, array.shape), self._buffer(stored, stored.dtype))
+            self.type(index).zero_point = zero
+            self._constants[key] = self.step("DEQUANTIZE", [index], TensorType(DType.F32, array.shape))
         return self._constants[key]
 
     def temporary(self, type: TensorType) -> int:

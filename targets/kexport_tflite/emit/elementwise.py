@@ -6,7 +6,7 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
-from kexport_tflite.weights import half_constant
+from kexport_tflite.weights import half_constant, stored_integers
 
 UNARY = {
     ops.Neg: "NEG", ops.Abs: "ABS", ops.Sign: "SIGN", ops.Square: "SQUARE", ops.Sqrt: "SQRT", ops.Rsqrt: "RSQRT",
@@ -23,7 +23,7 @@ def unary(context: Context, node: Node) -> None:
 
 @EMIT(ops.Cast)
 def cast(context: Context, node: Node) -> None:
-    """CAST names both types; constants in float16 are widened where they are read."""
-    if half_constant(node.output) is not None:
+    """CAST names both types; constants in float16 or narrow integers are widened where they are read."""
+    if half_constant(node.output) is not None or stored_integers(node.output) is not None:
         return
     context.emit("CAST", node, in_data_type=node.inputs[0].type.dtype, out_data_type=node.output.type.dtype)

@@ -9,6 +9,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ir.op import Op, RegionOp
 from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.narrow import is_narrow
 from kexport.rewrite.rule import Replacement
 from kexport_tflite.kernels import compute_type
 from kexport_tflite.scatter import ScatterZeros, UpdateRow
@@ -57,7 +58,9 @@ def _with_types(op: Op) -> Op:
 
 
 def cast_value(rewriter: Rewriter, value: Value, dtype: DType) -> Value:
-    """The value as another type; a constant at once, but large ones in float16 stay small in the file."""
+    """The value as another type; a constant at once, but large ones in less than 32 bits stay so in the file."""
+    if is_narrow(value):
+        return rewriter.add(ops.Cast(dtype), value)
     if value.data is not None and (value.data.size < HALF_MIN or value.type.dtype is not DType.F16):
         return rewriter.constant(value.data.astype(dtype.numpy), value.name)
     return rewriter.add(ops.Cast(dtype), value)
