@@ -167,11 +167,12 @@ class Context:
 
     # --- constants
 
-    def weight(self, value: Value, perm: Sequence[int] | None = None, shape: Sequence[int] | None = None) -> Ref:
-        """A constant of the graph, transposed and then reshaped. The bytes are read when they are written."""
+    def weight(self, value: Value, perm: Sequence[int] | None = None, shape: Sequence[int] | None = None,
+               dtype: DType | None = None) -> Ref:  # fmt: skip
+        """A constant of the graph, transposed, reshaped and cast. The bytes are read when they are written."""
         assert value.data is not None
         data = value.data if perm is None else value.data.transpose(perm)
-        return self._store(data, shape or data.shape, value.name or f"{self._origin or 'model'}/constant")
+        return self._store(data, shape or data.shape, value.name or f"{self._origin or 'model'}/constant", dtype)
 
     def parameter(self, value: Value, perm: Sequence[int] | None = None, shape: Sequence[Dim] | None = None) -> Ref:
         """An operand transposed and reshaped: at export time if it is constant, else by nodes."""
@@ -195,9 +196,9 @@ class Context:
         """One 32-bit integer: an axis."""
         return self.const(value, DType.I32, "axis")
 
-    def _store(self, data: Any, shape: Sequence[int], name: str) -> Ref:
-        key = (data.__array_interface__["data"], data.strides, data.dtype, tuple(shape))
-        dtype = self.dialect.stored(DType.of(data.dtype))
+    def _store(self, data: Any, shape: Sequence[int], name: str, dtype: DType | None = None) -> Ref:
+        dtype = self.dialect.stored(dtype or DType.of(data.dtype))
+        key = (data.__array_interface__["data"], data.strides, data.dtype, tuple(shape), dtype)
         self.dialect.check_range(data, dtype, self._origin)
         return self._use(self.shared.constant(key, data, shape, name, dtype))
 

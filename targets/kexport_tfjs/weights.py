@@ -23,6 +23,8 @@ def encode(const: Const, precision: str) -> dict[str, Any]:
 
     Integers of 8 or 16 bits stand for `min + scale * integer`.
     """
+    if const.data.dtype in (np.int8, np.uint8) and const.data.size >= MIN_REDUCED:
+        return {"dtype": "uint8", "min": int(const.data.min()), "scale": 1, "original_dtype": const.dtype.numpy.name}
     if precision == "float32" or const.dtype is not DType.F32 or const.data.size < MIN_REDUCED or len(const.shape) < 2:
         return {}
     if precision == "float16":
