@@ -89,7 +89,7 @@ def _print(report: Any) -> None:
 
 
 def _cells(row: Any) -> list[str]:
-    from kexport.cli.render import seconds_text, size_text
+    from kexport.report.words import seconds_text, size_text
 
     t = row.timing
     times = [seconds_text(s) for s in (t.median, t.p95, t.first, t.load, t.start)]

@@ -35,7 +35,7 @@ def command(state: State, dist: str, out: str, name: str | None, to: tuple[str, 
     if state.data:
         print_json(made.to_json())
     elif not state.quiet:
-        from kexport.cli.render import size_text
+        from kexport.report.words import size_text
 
         click.echo(f"{made.path}: {made.model} for {', '.join(made.targets)}, {size_text(made.size)}")
     return 0

@@ -43,7 +43,8 @@ def command(state: State, file: str, graph: bool, optimize: bool, **rest: Any) -
 
 
 def _print(summary: Any) -> None:
-    from kexport.cli.render import print_table, size_text, stdout
+    from kexport.cli.render import print_table, stdout
+    from kexport.report.words import size_text
 
     layers = getattr(summary, "layers", None)
     console = stdout()

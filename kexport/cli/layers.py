@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kexport.cli.command import State, print_json
-from kexport.cli.render import number_text, print_table, stdout
+from kexport.cli.render import print_table, stdout
+from kexport.report.words import number_text
 
 if TYPE_CHECKING:
     from kexport.project import LocateReport

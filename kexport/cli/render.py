@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from kexport.report.words import number_text, size_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,28 +108,3 @@ def summary(report: ExportReport) -> str:
         counts[artifact.status] = counts.get(artifact.status, 0) + 1
     parts = ", ".join(f"{count} {status}" for status, count in counts.items())
     return f"{report.name}: {parts or 'no artifacts'}"
-
-
-def size_text(size: int) -> str:
-    """Bytes in the largest unit that leaves a number of at least 1."""
-    value, units = float(size), ["B", "kB", "MB", "GB"]
-    while value >= 1000 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
-
-
-def seconds_text(value: float | None) -> str:
-    """Seconds in the largest unit that leaves a number of at least 1; `-` where there is none."""
-    if value is None:
-        return "-"
-    unit, factor = next(((u, f) for u, f in (("s", 1.0), ("ms", 1e3)) if value * f >= 0.9995), ("µs", 1e6))
-    number = value * factor
-    return f"{number:.3g} {unit}" if number < 999.5 else f"{number:.0f} {unit}"
-
-
-def number_text(value: float | None, pattern: str) -> str:
-    """A number by its pattern; `-` where there is none, `exact` for an infinite ratio."""
-    if value is None:
-        return "-"
-    return "exact" if math.isinf(value) and value > 0 else pattern.format(value)

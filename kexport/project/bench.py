@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +91,6 @@ def bench(
     return report
 
 
-def digest(artifact: ArtifactEntry) -> str:
-    """One hash for all files of an artifact."""
-    lines = [f"{f.path} {f.sha256}" for f in artifact.files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
 def _entries(
     artifacts: Sequence[ArtifactEntry],
     folder: Path,
@@ -135,7 +128,7 @@ def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | No
 def _row(entry: Entry, timing: Timing) -> BenchRow:
     artifact, runtime = entry.artifact, entry.runtime
     size = sum(f.size for f in artifact.files)
-    head = (artifact.target, artifact.path, digest(artifact), size)
+    head = (artifact.target, artifact.path, artifact.digest, size)
     return BenchRow(*head, runtime.name, runtime.version() or "", runtime.device, entry.threads, timing)
 
 

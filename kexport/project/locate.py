@@ -11,6 +11,7 @@ from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.project.choice import make_options
+from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import ArtifactEntry, damage
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
@@ -78,6 +79,8 @@ def locate(
 ) -> LocateReport:
     """Verify artifacts, and compare every layer that shows in them with the captured graph.
 
+    What was found is kept in `kexport.layers.json` beside the manifest, for `kexport report`.
+
     Args:
         dist: the folder that `export` wrote, or one artifact in it.
         name: which model, if the folder holds several.
@@ -104,6 +107,8 @@ def locate(
     ]
     wrong = keras_problems(checkpoints(inside.graph), inside.layers, job.reference)
     batches = tuple(r.batch.name for r in inside.layers.recordings)
+    hashes = {a.target: a.digest for a in job.artifacts}
+    keep_layers(job.folder, LayersEntry(job.model.name, batches, wrong, tuple(locations), hashes))
     return LocateReport(job.model.name, job.model.contract, tuple(locations), wrong, batches)
 
 

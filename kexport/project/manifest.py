@@ -43,6 +43,17 @@ class ArtifactEntry:
     options: dict[str, Any] = field(default_factory=dict)
     verdicts: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(f.size for f in self.files)
+
+    @property
+    def digest(self) -> str:
+        """One hash for all files."""
+        lines = [f"{f.path} {f.sha256}" for f in self.files]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
 
 @dataclass
 class ModelEntry:

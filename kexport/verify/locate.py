@@ -19,7 +19,7 @@ from kexport.verify.align import Alignment, align
 from kexport.verify.checkpoints import Checkpoint, Reach, checkpoints, reaches
 from kexport.verify.compare import is_float
 from kexport.verify.judge import OutputCheck, judge_batch, tolerances
-from kexport.verify.plain import plain
+from kexport.verify.plain import plain, special
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
 
@@ -56,6 +56,15 @@ class LayerCheck:
             return None
         return self.error / self.budget if self.budget else math.inf if self.error else 0.0
 
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> LayerCheck:
+        """The inverse of `plain`."""
+        numbers = {key: special(data[key]) for key in ("error", "budget")}
+        names = {key: tuple(data[key]) for key in ("computed", "sources")}
+        rest = {key: str(data[key]) for key in ("layer", "op", "verdict", "batch", "reason", "tensor")}
+        values: dict[str, Any] = {**rest, **numbers, **names}
+        return LayerCheck(**values)
+
 
 @dataclass(frozen=True)
 class Location:
@@ -79,6 +88,12 @@ class Location:
         """A JSON object."""
         layers = [plain(c) | {"ratio": plain(c.ratio)} for c in self.layers]
         return plain(self) | {"layers": layers, "first": self.first.layer if self.first else None}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Location:
+        """The inverse of `to_json`."""
+        rest = {key: str(data[key]) for key in ("target", "artifact", "runtime", "status", "reason", "note")}
+        return Location(**rest, layers=tuple(LayerCheck.from_json(c) for c in data["layers"]))
 
 
 @dataclass(frozen=True)

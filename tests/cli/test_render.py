@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from kexport.cli import render
-from kexport.cli.render import number_text, print_table, print_wide_table, seconds_text, size_text
+from kexport.cli.render import print_table, print_wide_table
+from kexport.report.words import number_text, seconds_text, size_text
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport.quantize", "kexport.verify"),
     ("kexport.reference",),
     ("kexport.project",),
-    ("kexport.replay",),
+    ("kexport.replay", "kexport.report"),
     ("kexport.cli",),
     ("kexport.__main__",),
 )
@@ -49,6 +49,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.verify": NUMERIC | {"safetensors"},
     "kexport.project": NUMERIC | {"safetensors"},
     "kexport.replay": NUMERIC,
+    "kexport.report": {"jinja2", "markupsafe"},
     "kexport.cli": {"click", "rich"},
     "kexport.cli.starter": {"numpy"},
     "kexport.__main__": set(),
@@ -58,6 +59,7 @@ THIRD_PARTY: dict[str, set[str]] = {
 LAZY: dict[str, set[str]] = {
     "kexport.reference": {"keras", "tensorflow", "tf_keras", "jax", "torch"},
     "kexport.cli": {"rich"},
+    "kexport.report": {"jinja2", "markupsafe"},
 }
 """The packages that a room may import inside functions only."""
 

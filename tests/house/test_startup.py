@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "jax", "torch", "onnxruntime", "coremltools", "h5py", "sklearn"}
-SLOW = FRAMEWORKS | {"onnx", "ai_edge_litert", "safetensors", "numpy", "ml_dtypes", "rich"}
+SLOW = FRAMEWORKS | {"onnx", "ai_edge_litert", "safetensors", "numpy", "ml_dtypes", "rich", "jinja2"}
 
 HELP = """
 import sys

@@ -1,0 +1,124 @@
+"""The graph as it is drawn: boxes with their places, texts and classes of colour, and edges as curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kexport.report.boxes import Box, boxes_of
+from kexport.report.by_layer import worst_by_layer
+from kexport.report.facts import Facts
+from kexport.report.layout import lay_out
+from kexport.report.words import count_text, ratio_text, size_text
+
+BOX = (176.0, 58.0)
+GAP = (22.0, 30.0)
+EDGE = 12.0
+"""Free room around all."""
+LETTERS = 25
+"""As many are shown of a name; all of them when one points at it."""
+ERROR_STEPS = (0.01, 0.1, 1.0)
+"""Between the classes of colour: parts of the budget. What is beyond the last diverges."""
+SHARE_STEPS = (0.005, 0.02, 0.08, 0.25)
+"""Between the classes of colour: parts of the whole model's."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One box: its place, its lines of text, and per way of colouring a class and a text."""
+
+    kind: str
+    x: float
+    y: float
+    title: str
+    path: str
+    hint: str
+    classes: str
+    error: str
+    cost: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """All that is drawn. `has_error` says whether there is an error to colour by."""
+
+    boxes: tuple[Drawn, ...]
+    edges: tuple[str, ...]
+    width: float
+    height: float
+    box: tuple[float, float]
+    start: float
+    """The centre of what is at the top, across."""
+    unit: str
+    has_error: bool
+
+
+def draw(facts: Facts) -> Drawing | None:
+    """The drawing of a model's graph; None if there is no graph, or too large a one."""
+    found = boxes_of(facts.graph, facts.sizes) if facts.graph is not None else None
+    if found is None:
+        return None
+    layout = lay_out(len(found.boxes), found.edges, BOX, GAP)
+    worst = worst_by_layer(facts.locations())
+    totals = sum(b.multiply_adds or 0 for b in found.boxes), sum(b.bytes for b in found.boxes)
+    boxes = [_drawn(b, p, worst, totals) for b, p in zip(found.boxes, layout.places, strict=True)]
+    edges = [_curve(path) for _, path in sorted(layout.paths.items())]
+    width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
+    start = boxes[0].x + BOX[0] / 2 if boxes else 0.0
+    return Drawing(tuple(boxes), tuple(edges), width, height, BOX, start, found.unit, bool(worst))
+
+
+def _drawn(
+    box: Box, place: tuple[float, float], worst: Mapping[str, tuple[float, str]], totals: tuple[int, int]
+) -> Drawn:
+    x, y = place[0] - BOX[0] / 2 + EDGE, place[1] - BOX[1] / 2 + EDGE
+    if box.kind != "op":
+        texts = (box.output, box.output, box.output)
+        return Drawn(box.kind, x, y, shorten(box.title), box.kind, f"{box.kind} {box.title}: {box.output}", "", *texts)
+    ratio, engine = max((worst[x] for x in box.layers if x in worst), default=(None, ""))
+    classes = (
+        f"e{_error_class(ratio)} c{share_class(box.multiply_adds, totals[0])} s{share_class(box.bytes, totals[1])}"
+    )
+    error = f"{ratio_text(ratio)} its budget" if ratio is not None else "does not show"
+    cost = "unknown" if box.multiply_adds is None else f"{count_text(box.multiply_adds)} mult-adds"
+    size = f"{count_text(box.parameters)} params, {size_text(box.bytes)}" if box.parameters else "no parameters"
+    where = f" in {engine}" if engine else ""
+    hint = f"{', '.join(box.layers)}\n{box.title} → {box.output}\nerror: {error}{where}\n{cost}; {size}"
+    return Drawn(box.kind, x, y, shorten(box.title), shorten(box.path), hint, classes, error, cost, size)
+
+
+def share_class(value: int | None, total: int) -> str:
+    """From 0 (none) to 5 (a quarter or more of all); x where it is not known."""
+    if value is None:
+        return "x"
+    share = value / total if total else 0.0
+    return str(0 if not value else 1 + sum(share >= step for step in SHARE_STEPS))
+
+
+def shorten(text: str) -> str:
+    """The end of a long name, which tells more than its beginning."""
+    return text if len(text) <= LETTERS else "…" + text[-LETTERS + 1 :]
+
+
+def _error_class(ratio: float | None) -> str:
+    if ratio is None:
+        return "x"
+    return str(1 + sum(ratio > step for step in ERROR_STEPS)) if math.isfinite(ratio) else "4"
+
+
+def _curve(points: Sequence[tuple[float, float]]) -> str:
+    """The path of an edge, from the lower side of its source to the upper side of where it leads."""
+    half, last = BOX[1] / 2, len(points) - 1
+    x, y = points[0][0] + EDGE, points[0][1] + EDGE + half
+    text = f"M{x:.1f} {y:.1f}"
+    for i, (px, py) in enumerate(points[1:], start=1):
+        top, bottom = py + EDGE - half, py + EDGE + half
+        bend = (top - y) / 2
+        px += EDGE
+        text += f"C{x:.1f} {y + bend:.1f} {px:.1f} {top - bend:.1f} {px:.1f} {top:.1f}"
+        if i < last:
+            text += f"V{bottom:.1f}"
+        x, y = px, bottom
+    return text

@@ -1,0 +1,106 @@
+"""The page: what is known, put into the templates. Everything that comes from a model is escaped there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kexport
+from kexport.report.by_layer import Layer, layers_of
+from kexport.report.by_target import MEANINGS, TargetRow, statuses, targets_of
+from kexport.report.drawing import Drawing, draw
+from kexport.report.error_plot import Plot, error_plot
+from kexport.report.facts import Facts
+from kexport.report.timing import Timings, timings_of
+from kexport.report.words import count_text, ratio_text, size_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One model, ready to be shown."""
+
+    facts: Facts
+    targets: tuple[TargetRow, ...]
+    layers: tuple[Layer, ...]
+    plot: Plot | None
+    plot_why: str
+    """Why there is no plot, and which command makes one."""
+    drawing: Drawing | None
+    timings: Timings | None
+    worst: str
+    """The status of the worst artifact."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+
+def render_page(models: Sequence[Facts]) -> str:
+    """The whole page; the same for the same facts."""
+    import jinja2
+
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    env.filters |= {
+        "size": size_text,
+        "count": count_text,
+        "ratio": ratio_text,
+        "share": _share,
+        "breakable": _breakable,
+    }
+    style, script = (_asset(name) for name in ("style.css", "script.js"))
+    sections = [_section(f) for f in models]
+    return env.get_template("page.html").render(
+        sections=sections, totals=statuses([row for s in sections for row in s.targets]), meanings=MEANINGS,
+        style=style, script=script, script_hash=_hash(script), version=kexport.__version__,
+    )  # fmt: skip
+
+
+def _section(facts: Facts) -> Section:
+    targets = targets_of(facts)
+    locations = facts.locations()
+    plot = error_plot(locations)
+    found = statuses(targets)
+    return Section(
+        facts, targets, layers_of(facts), plot, "" if plot else _why_no_plot(facts), draw(facts), timings_of(facts),
+        found[0][0] if found else "",
+    )  # fmt: skip
+
+
+def _why_no_plot(facts: Facts) -> str:
+    if facts.layers is not None and not facts.locations():
+        notes = list(dict.fromkeys(x.note for x in facts.layers.locations if x.note))
+        return "; ".join(notes) if notes else "What was recorded is of other files. Record it again"
+    return "The error by layer was not recorded"
+
+
+def _asset(name: str) -> Any:
+    """A file of ours as it stands: the one thing that is not escaped."""
+    from markupsafe import Markup
+
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _hash(script: str) -> str:
+    """What the page's policy knows its only script by."""
+    return base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
+
+
+def _share(value: float | None, total: float) -> str:
+    """The length of a bar, in percent."""
+    return f"{100 * (value or 0) / total if total else 0:.1f}%"
+
+
+def _breakable(path: str) -> Any:
+    """A layer path, escaped, that may break behind its slashes."""
+    from markupsafe import Markup
+
+    return Markup("/<wbr>").join(path.split("/"))
