@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node, Value
+from kexport.rewrite.narrow import narrow_constant
 from kexport_coreml.context import Context
 from kexport_coreml.emit.activation import activate
 from kexport_coreml.emit.table import emits
@@ -45,6 +46,9 @@ def _columns_first(e: Context, w: Value) -> Ref | None:
     """A constant weight as [N, K]; also one whose rows were put in another order and joined to one axis."""
     if w.data is not None:
         return e.weight(w.data, w.name, (1, 0))
+    integers = narrow_constant(w)
+    if integers is not None and integers.data is not None:
+        return e.weight(integers.data, integers.name, (1, 0), dtype=e.computed(w.type.dtype))
     source = w.producer.inputs[0] if w.producer and isinstance(w.producer.op, ops.Reshape) else None
     if source is None or source.data is None or source.data.shape[-1] != w.type.shape[-1]:
         return None
