@@ -122,8 +122,14 @@ class Runtime(ABC):
     budget: ClassVar[float] = 0.0
     """Extra error the engine itself is allowed, relative to the output's range (0 for exact float32 engines)."""
 
+    precision: ClassVar[str] = "float32"
+    """What the engine computes in, whatever the artifact says: `float16` on GPUs that have nothing more."""
     on_request: ClassVar[bool] = False
     """Whether it runs only when the user asks for it, as browsers do with `--browser`."""
+    starts_anew: ClassVar[bool] = False
+    """Whether loading starts a process of the engine's own, as of Node or a browser: it cannot be timed alone."""
+    max_threads: ClassVar[int | None] = None
+    """How many threads it can use; None for any number."""
     simulated: ClassVar[bool] = False
     """Whether it only computes what the format means, without the format's real engine."""
 
@@ -149,6 +155,14 @@ class Runtime(ABC):
             NotApplicable: this engine does not show inner values.
         """
         raise NotApplicable(f"{self.name} does not show inner values")
+
+    def profile(self, path: Path, inputs: Mapping[str, Array], runs: int, threads: int = 1) -> Mapping[str, float]:
+        """Seconds per run by layer, the mean of so many runs, as the engine itself measures; `""` is the rest of a run.
+
+        Raises:
+            NotApplicable: this engine does not tell.
+        """
+        raise NotApplicable(f"{self.name} does not tell the time of a layer")
 
     def page(self, threads: int = 1) -> Page | None:
         """The page that any browser can run this engine in; None if it needs no browser, or is not installed."""

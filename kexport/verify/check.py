@@ -22,6 +22,7 @@ from kexport.verify.record import capture_problems
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
 from kexport.verify.status import Status, Verdict
+from kexport.verify.tolerance import coarser
 
 RunArtifact = Callable[..., RunResult]
 """Runs an artifact on batches, as `runner.run_artifact` does and with its arguments."""
@@ -114,8 +115,9 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
     if result.status in _NOT_RUN:
         return _verdict(path, target, runtime, Status.VALID, f"not run: {result.message}", result)
     allowed = tolerances(
-        reference, precision=check.precision, runtime_budget=runtime.budget, overrides=check.tolerances
-    )
+        reference, precision=coarser(check.precision, runtime.precision), runtime_budget=runtime.budget,
+        overrides=check.tolerances,
+    )  # fmt: skip
     pairs = list(zip(recordings, result.outputs, strict=False))
     checks = [c for recording, outputs in pairs for c in judge_batch(recording, outputs, allowed)]
     if not result.ok:

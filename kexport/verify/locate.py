@@ -22,6 +22,7 @@ from kexport.verify.judge import OutputCheck, judge_batch, tolerances
 from kexport.verify.plain import plain, special
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
+from kexport.verify.tolerance import coarser
 
 OK, DIVERGES, MERGED, NO_EVIDENCE = "ok", "diverges", "merged", "no evidence"
 MAX_OPS = 4
@@ -147,7 +148,8 @@ def check_layers(
     if not result.ok:
         return (), f"{result.status}: {result.message}"
     shown = [t for t in alignment.taps if all(t.tensor in outputs for outputs in result.outputs)]
-    allowed = tolerances(layers, precision=subject.precision, runtime_budget=runtime.budget)
+    precision = coarser(subject.precision, runtime.precision)
+    allowed = tolerances(layers, precision=precision, runtime_budget=runtime.budget)
     judged: dict[str, list[OutputCheck]] = {t.checkpoint: [] for t in shown}
     for recording, outputs in zip(layers.recordings, result.outputs, strict=True):
         actual = {

@@ -109,6 +109,11 @@ class Tolerance:
         return Tolerance(**{k: special(v) for k, v in data.items()} | texts)
 
 
+def coarser(one: str, other: str) -> str:
+    """Of two precisions the one that keeps fewer digits."""
+    return max(one, other, key=lambda p: EPSILONS[PRECISIONS[p]])
+
+
 def unsettled(keras: Array, oracle: Array, eval32: Array) -> Array:
     """True where the references do not agree on what to expect: the kind of a float, the value of anything else."""
     if is_discrete(keras):

@@ -39,6 +39,8 @@ class NodeRuntime(Runtime):
     """TensorFlow.js in a Node process, on one backend."""
 
     extra = "tfjs"
+    starts_anew = True
+    max_threads = 1
     backend: ClassVar[str]
 
     @property
@@ -137,6 +139,7 @@ class BrowserWebglHalf(BrowserWebgl):
     """WebGL with textures of half precision, as phones have them."""
 
     name = "tfjs-browser-webgl-half"
+    precision = "float16"
     budget = 5e-3
     flags: ClassVar[dict[str, Any]] = {"WEBGL_FORCE_F16_TEXTURES": True}
 

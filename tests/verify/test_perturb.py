@@ -14,8 +14,9 @@ from kexport.ops import Add, ArgMax, Cast, Dense, Greater, Less, Mul, Relu, Resh
 from kexport.verify import perturb
 from kexport.verify.batches import Batch, make_batches
 from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
-from kexport.verify.record import capture_problems, noises, record
+from kexport.verify.record import FEW_ELEMENTS, capture_problems, noises, record
 from kexport.verify.reference_file import Reference
+from kexport.verify.tolerance import coarser
 from tests.verify import toy
 
 EPS = float(np.finfo(np.float32).eps)
@@ -148,10 +149,29 @@ def test_plain_graphs_are_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None
     from kexport.ir.contract import Contract, Port
 
     contract = Contract((Port("x", toy.X),), (Port("y", toy.X),))
-    reference = record(contract, graph, make_batches(contract), lambda arrays: [arrays[0] * np.float32(3)])
+    batches = [b for b in make_batches(contract) if b.inputs["x"].size >= FEW_ELEMENTS]
+    reference = record(contract, graph, batches, lambda arrays: [arrays[0] * np.float32(3)])
     assert capture_problems(reference) == []
     with pytest.raises(AssertionError, match="perturbed"):
-        record(contract, graph, make_batches(contract), lambda arrays: [arrays[0] * np.float32(3.01)])
+        record(contract, graph, batches, lambda arrays: [arrays[0] * np.float32(3.01)])
+
+
+def test_one_number_is_not_taken_for_exact_since_one_run_hits_it() -> None:
+    """4 x is exact in float32; in a net it would be the last of many steps, and the next run would not be as lucky."""
+    from kexport.ir.contract import Contract, Port
+
+    contract = Contract((Port("x", toy.X),), (Port("y", toy.X),))
+    batch = Batch("one", "random", {"batch": 1}, {"x": np.full((1, toy.FEATURES), 0.1, np.float32)})
+    graph = graph_of(Mul(), toy.X, np.float32(4))
+    reference = record(contract, graph, [batch], lambda arrays: [arrays[0] * np.float32(4)])
+    (noise,) = noises(reference)["y"]
+    assert batch.inputs["x"].size < FEW_ELEMENTS
+    assert (noise.reference, noise.conditioning > 0) == (0, True)
+
+
+def test_an_engine_of_half_precision_is_judged_by_it() -> None:
+    assert coarser("float32", "float16") == coarser("float16", "float32") == "float16"
+    assert coarser("uint8", "float16") == "uint8"
 
 
 def test_whole_numbers_stay_and_others_move() -> None:
