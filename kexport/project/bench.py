@@ -108,7 +108,7 @@ def _entries(
         if problem := damage(folder, artifact.files):
             raise VerifyError(problem, where=str(folder), hint="export the model again")
     return [
-        Entry(artifact, runtime, count, _reason(artifact, runtime, names))
+        Entry(artifact, runtime, count, _reason(artifact, runtime, names, count))
         for artifact in artifacts
         for runtime in found[artifact.target]
         if (runtime.name in names if names else browser or not runtime.on_request)
@@ -116,12 +116,14 @@ def _entries(
     ]
 
 
-def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | None) -> str:
+def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | None, threads: int) -> str:
     """Why it is not timed; empty if it is."""
     if artifact.status == Status.FAILED.value:
         return "it failed its verification"
     if runtime.simulated and not names:
         return "it only simulates the format: its time says nothing"
+    if runtime.max_threads is not None and threads > runtime.max_threads:
+        return f"it runs on {runtime.max_threads} thread{'s' * (runtime.max_threads > 1)} at most"
     return ""
 
 

@@ -10,6 +10,7 @@ from kexport.ir.graph import Graph
 from kexport.project.inspect import summarize
 from kexport.report.cost import default_sizes, multiply_adds
 from kexport.report.facts import Facts
+from kexport.report.timing import layer_times
 from kexport.verify.locate import LayerCheck, Location
 
 
@@ -27,6 +28,8 @@ class Layer:
     """The largest error in any engine, in units of the budget; None where the layer does not show."""
     worst: str = ""
     """The engine of that."""
+    seconds: float | None = None
+    """How long it takes in the engine that tells; None where it does not show."""
 
 
 def layers_of(facts: Facts) -> tuple[Layer, ...]:
@@ -36,9 +39,11 @@ def layers_of(facts: Facts) -> tuple[Layer, ...]:
         return ()
     costs = costs_by_layer(graph, facts.sizes)
     worst = worst_by_layer(facts.locations())
+    times = layer_times(facts)
+    seconds = times.seconds if times else {}
     return tuple(
         Layer(x.path or graph.name, tuple(x.ops), x.parameters, x.bytes, costs[x.path], x.output,
-              *worst.get(x.path or graph.name, (None, "")))
+              *worst.get(x.path or graph.name, (None, "")), seconds.get(x.path))
         for x in summarize(graph)
     )  # fmt: skip
 

@@ -15,8 +15,8 @@ from kexport.report.by_target import MEANINGS, TargetRow, statuses, targets_of
 from kexport.report.drawing import Drawing, draw
 from kexport.report.error_plot import Plot, error_plot
 from kexport.report.facts import Facts
-from kexport.report.timing import Timings, timings_of
-from kexport.report.words import count_text, ratio_text, size_text
+from kexport.report.timing import LayerTimes, Timings, layer_times, timings_of
+from kexport.report.words import count_text, ratio_text, seconds_text, size_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,6 +33,7 @@ class Section:
     """Why there is no plot, and which command makes one."""
     drawing: Drawing | None
     timings: Timings | None
+    layer_times: LayerTimes | None
     worst: str
     """The status of the worst artifact."""
 
@@ -53,6 +54,7 @@ def render_page(models: Sequence[Facts]) -> str:
         "size": size_text,
         "count": count_text,
         "ratio": ratio_text,
+        "seconds": seconds_text,
         "share": _share,
         "breakable": _breakable,
     }
@@ -71,6 +73,7 @@ def _section(facts: Facts) -> Section:
     found = statuses(targets)
     return Section(
         facts, targets, layers_of(facts), plot, "" if plot else _why_no_plot(facts), draw(facts), timings_of(facts),
+        layer_times(facts),
         found[0][0] if found else "",
     )  # fmt: skip
 

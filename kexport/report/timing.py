@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kexport.project.bench_file import BenchRow
@@ -38,13 +39,21 @@ class Timings:
     sizes: str
 
 
+@dataclass(frozen=True)
+class LayerTimes:
+    """Seconds by layer in one engine; `rest` is what belongs to none."""
+
+    engine: str
+    seconds: Mapping[str, float]
+    rest: float
+
+
 def timings_of(facts: Facts) -> Timings | None:
     """What was measured of a model; None if nothing was."""
     bench = facts.bench
     if bench is None:
         return None
-    digests = {a.target: a.digest for a in facts.artifacts}
-    current = [r for r in bench.rows if digests.get(r.target) == r.sha256]
+    current = _current(facts)
     done = [r for r in current if r.timing.median is not None]
     low = math.log10(min((r.timing.median or 1.0 for r in done), default=1.0))
     high = math.log10(max((r.timing.p95 or 1.0 for r in done), default=1.0))
@@ -56,6 +65,24 @@ def timings_of(facts: Facts) -> Timings | None:
     parts = (host.get("processor"), f"{host['cores']} cores" if host.get("cores") else "", host.get("system"))
     sizes = ", ".join(f"{symbol} {size}" for symbol, size in bench.sizes.items())
     return Timings(rows, tuple(dict.fromkeys(others)), ", ".join(p for p in parts if p), sizes)
+
+
+def layer_times(facts: Facts) -> LayerTimes | None:
+    """The time of every layer in the fastest engine that tells; None if none did."""
+    rows = [r for r in _current(facts) if r.timing.layers and r.timing.median is not None]
+    best = min(rows, key=lambda r: (r.timing.median, r.key), default=None)
+    if best is None:
+        return None
+    layers = dict(best.timing.layers)
+    rest = layers.pop("", 0.0)
+    threads = f"{best.threads} thread{'s' * (best.threads > 1)}"
+    return LayerTimes(f"{best.runtime} {best.version}, {threads}", layers, rest)
+
+
+def _current(facts: Facts) -> list[BenchRow]:
+    """What was measured of the files as they are now."""
+    digests = {a.target: a.digest for a in facts.artifacts}
+    return [r for r in facts.bench.rows if digests.get(r.target) == r.sha256] if facts.bench else []
 
 
 def _row(row: BenchRow, low: float, high: float) -> TimedRow:

@@ -19,6 +19,7 @@ from kexport.errors import NotApplicable
 from kexport.ir.op import Array
 from kexport.target import Runtime
 from kexport.verify.process import end_group, last_words, signal_name, start_module
+from kexport.verify.stopwatch import PROFILE
 from kexport.verify.tensors import save_tensors
 from kexport.verify.worker import Job
 
@@ -60,6 +61,9 @@ class Timing:
     """Loading the artifact and starting the engine."""
     peak_bytes: int = 0
     """Of the process and of those it started."""
+    layers: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Seconds per run by layer, from the engine's own profiler, which slows it down; empty if it has none. `""` is what
+    belongs to no layer."""
 
 
 def time_contenders(
@@ -92,6 +96,8 @@ def time_contenders(
                 if not lane.failure and not lane.had_enough(seconds):
                     time.sleep(PAUSE)
                     lane.turn(size)
+        for lane in lanes:
+            lane.profile()
         return [lane.timing() for lane in lanes]
 
 
@@ -136,15 +142,25 @@ class Lane:
 
     def turn(self, runs: int) -> None:
         """Measure some runs."""
-        try:
-            assert self._process.stdin is not None
-            self._process.stdin.write(f"{runs}\n".encode())
-            self._process.stdin.flush()
-        except OSError:
-            pass  # it has ended, and the answer says how
+        self._say(str(runs))
         answer = self._answer()
         self.seconds += answer.pop("seconds", [])
         self.facts |= answer
+
+    def profile(self) -> None:
+        """Ask for the time of every layer, after all turns. What goes wrong now spoils nothing."""
+        if not self.failure:
+            self._say(PROFILE)
+            self.facts |= self._answer()
+            self.failure = None
+
+    def _say(self, line: str) -> None:
+        try:
+            assert self._process.stdin is not None
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+        except OSError:
+            pass  # it has ended, and the answer says how
 
     def had_enough(self, seconds: float) -> bool:
         return len(self.seconds) >= LEAST and sum(self.seconds) >= seconds

@@ -1,7 +1,8 @@
 """Loads an artifact once and runs it whenever it is told: `python -m kexport.verify.stopwatch JOB_FOLDER`.
 
 The folder is the worker's, with one batch. Each line on stdin is a number of runs, each line on stdout a JSON object:
-first what loading cost, then the seconds of the runs asked for, or an error, which ends the process.
+first what loading cost, then the seconds of the runs asked for, or an error, which ends the process. `layers` in the
+place of a number asks for the time of every layer.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kexport.errors import NotApplicable
 from kexport.target import Runtime, Session
 from kexport.verify.memory import family_peak_bytes
 from kexport.verify.tensors import load_tensors
 from kexport.verify.worker import Job, find_runtime, load_target
 
+PROFILE = "layers"
+"""What stands on a line instead of a number to ask for the time of every layer."""
+PROFILED_RUNS = 10
 WARM_RUNS = 3
 """Runs before anything is measured, besides the first."""
 
@@ -33,6 +38,9 @@ def main(folder: Path) -> int:
         inputs, _ = load_tensors(folder / "in-0.safetensors")
         session = _load(job, inputs, answer)
         for line in sys.stdin:
+            if line.strip() == PROFILE:
+                answer(layers=_layers(job, inputs))
+                continue
             _run(session, inputs)  # the caches are another process' by now
             seconds = [_run(session, inputs) for _ in range(int(line))]
             answer(seconds=seconds, peak_bytes=family_peak_bytes())
@@ -50,9 +58,18 @@ def _load(job: Job, inputs: Mapping[str, Any], answer: Answer) -> Session:
     for _ in range(WARM_RUNS):
         _run(session, inputs)
     peak = family_peak_bytes()
-    load = None if runtime.on_request else _timed_load(runtime, job)[0]
+    load = None if runtime.starts_anew else _timed_load(runtime, job)[0]
     answer(start=start, load=load, first=first, peak_bytes=peak)
     return session
+
+
+def _layers(job: Job, inputs: Mapping[str, Any]) -> Mapping[str, float]:
+    """Seconds by layer; empty where the engine does not tell."""
+    runtime = find_runtime(load_target(job.target), job.runtime)
+    try:
+        return runtime.profile(Path(job.artifact), inputs, PROFILED_RUNS, job.threads)
+    except NotApplicable:
+        return {}
 
 
 def _timed_load(runtime: Runtime, job: Job) -> tuple[float, Session]:

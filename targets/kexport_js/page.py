@@ -22,6 +22,7 @@ class PageRuntime(Runtime):
 
     device = "browser"
     on_request = True
+    starts_anew = True
     packages: ClassVar[Packages]
     library: ClassVar[str]
     """The npm package whose version is the runtime's."""

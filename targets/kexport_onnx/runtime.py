@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +19,7 @@ from kexport.ir.types import DType
 from kexport.target import Runtime, Session
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.outputs import with_outputs
+from kexport_onnx.profile import layer_seconds, node_names
 
 _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 """Full float32, and an algorithm that does not depend on timings."""
@@ -25,6 +28,10 @@ _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 _BFLOAT16 = "tensor(bfloat16)"
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 """Where weights beside a model are, when the model itself comes as bytes."""
+
+
+WARM_RUNS = 3
+"""Runs before those that a profile counts."""
 
 
 class OnnxSession(Session):
@@ -92,10 +99,24 @@ class OnnxRuntime(Runtime):
         model, found = with_outputs(path, tensors)
         return OnnxSession(self._session(model, path, threads), found)
 
-    def _session(self, model: Path | bytes, path: Path, threads: int) -> Any:
+    def profile(self, path: Path, inputs: Mapping[str, Array], runs: int, threads: int = 1) -> dict[str, float]:
+        """Seconds by layer, from its own profiler, after runs that are not counted."""
+        names = node_names(path)
+        with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
+            session = self._session(path, path, threads, profile=f"{folder}/profile")
+            loaded = OnnxSession(session)
+            for _ in range(WARM_RUNS + runs):
+                loaded.run(inputs)
+            events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        return layer_seconds(events, names, skip=WARM_RUNS)
+
+    def _session(self, model: Path | bytes, path: Path, threads: int, profile: str = "") -> Any:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
+        if profile:
+            options.enable_profiling = True
+            options.profile_file_prefix = profile
         if isinstance(model, bytes):
             options.add_session_config_entry(_EXTERNAL_FOLDER, str(path.absolute().parent))
         options.intra_op_num_threads = threads

@@ -49,6 +49,7 @@ def test_a_real_bench_times_the_artifact_and_keeps_the_result(dist: Path) -> Non
         ("onnxruntime-cpu", 1, "ok", 2),
         ("onnxruntime-cpu", 2, "ok", 2),
     ]
+    assert all(set(r.timing.layers) >= {"conv", "digit", "score", ""} for r in report.rows)
     assert report.rows[0].size == (dist / "small.onnx").stat().st_size
     assert report.host["cores"]
     assert read_bench(dist) == {"small": report}
@@ -74,6 +75,14 @@ def test_what_is_not_timed_says_why(dist: Path, timed: list[Contender]) -> None:
     rows = bench(dist, runtimes=["onnxruntime-cpu"]).rows
     assert [r.timing for r in rows] == [Timing("not timed", "it failed its verification")]
     assert timed == []
+
+
+def test_threads_that_a_runtime_does_not_have_are_not_timed(
+    dist: Path, timed: list[Contender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kexport_onnx.runtime.OnnxRuntimeCpu.max_threads", 1)
+    rows = bench(dist, runtimes=["onnxruntime-cpu"], threads=[1, 2]).rows
+    assert [r.timing for r in rows] == [DONE, Timing("not timed", "it runs on 1 thread at most")]
 
 
 def test_browsers_are_asked_for(dist: Path, timed: list[Contender]) -> None:

@@ -121,14 +121,20 @@ def add_layers(folder: Path, entry: ModelEntry, checks: dict[str, Sequence[Layer
     keep_layers(folder, LayersEntry(entry.name, ("random-0",), {}, tuple(locations), found))
 
 
-def add_bench(folder: Path, entry: ModelEntry, medians: dict[str, float | None], **hashes: str) -> None:
+def add_bench(
+    folder: Path,
+    entry: ModelEntry,
+    medians: dict[str, float | None],
+    layers: dict[str, float] | None = None,
+    **hashes: str,
+) -> None:
     """What was timed, by target; None for an engine that was not here."""
     rows: list[BenchRow] = []
     for target, median in medians.items():
         a = entry.artifacts[target]
         timing = Timing("missing", "it is not installed")
         if median is not None:
-            timing = Timing("ok", "", 50, median, 2 * median, median, 3 * median, 0.5, 0.6, 9_000_000)
+            timing = Timing("ok", "", 50, median, 2 * median, median, 3 * median, 0.5, 0.6, 9_000_000, layers or {})
         digest = hashes.get(target, a.digest)
         rows.append(BenchRow(target, a.path, digest, a.size, f"{target}-engine", "1.2", "cpu", 1, timing))
     host = {"system": "Linux", "processor": "Abacus", "cores": "2", "python": "3.11"}

@@ -98,6 +98,18 @@ def test_layers_have_their_cost(tmp_path: Path) -> None:
     assert "merge add 0 0 B 0 - f32[batch,8,8,4]" in text
 
 
+def test_layers_have_their_time_where_an_engine_tells(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    entry = add_model(dist, "net", [verdict("onnx", Status.VERIFIED)])
+    assert "Time by layer was not measured: kexport bench DIST does" in Page(report(dist)).text
+    add_bench(dist, entry, {"onnx": 0.002}, {"block/conv": 0.0015, "head": 0.0002, "": 0.0003})
+    text = Page(report(dist)).text
+    assert "Time is of onnx-engine 1.2, 1 thread, as its profiler tells" in text
+    assert "300 µs of a run belong to no layer" in text
+    assert "block/ conv conv 72 288 B 4.61 k 1.5 ms - f32[batch,8,8,4]" in text
+    assert "merge add 0 0 B 0 - - f32[batch,8,8,4]" in text
+
+
 def test_where_it_was_found_out(tmp_path: Path) -> None:
     good_and_bad(tmp_path / "dist")
     text = Page(report(tmp_path / "dist")).text

@@ -29,6 +29,15 @@ def test_everyone_gets_its_runs(artifact: Path) -> None:
         assert timing.peak_bytes > 10e6
 
 
+def test_the_time_of_layers_is_asked_for_where_an_engine_tells(artifact: Path) -> None:
+    found = time_contenders(contenders(artifact, "good", "profiled", "unprofilable"), runs=1)
+    assert [t.status for t in found] == ["ok", "ok", "ok"]
+    assert [t.layers for t in found] == [{}, {"hidden": 0.5, "": 0.25}, {}]
+    assert found[0].load
+    assert found[1].load is None
+    assert found[1].start
+
+
 def test_who_had_enough_time_stops_after_a_few_runs(artifact: Path) -> None:
     (timing,) = time_contenders(contenders(artifact, "good"), runs=10 * TURN, seconds=0)
     assert timing.runs == LEAST

@@ -104,6 +104,17 @@ class ToyRuntime(Runtime):
         return ToySession(load_weights(path), self.spoil)
 
 
+class Profiled(ToyRuntime):
+    """Tells the time of its layers, or fails to."""
+
+    starts_anew = True
+
+    def profile(self, path: Path, inputs: Mapping[str, Array], runs: int, threads: int = 1) -> Mapping[str, float]:
+        if self.name == "unprofilable":
+            raise RuntimeError("the profiler is broken")
+        return {"hidden": 0.5, "": 0.25}
+
+
 class Simulator(ToyRuntime):
     """Does not use the real engine."""
 
@@ -195,7 +206,8 @@ class ToyTarget(Target):
     def runtimes(self) -> Sequence[Runtime]:
         found: list[Runtime] = [ToyRuntime(name, spoil) for name, spoil in BEHAVIOURS.items()]
         found.append(ToyRuntime("absent", BEHAVIOURS["good"], installed=False))
-        return [*found, Simulator("simulator", BEHAVIOURS["good"])]
+        profiled = [Profiled(name, BEHAVIOURS["good"]) for name in ("profiled", "unprofilable")]
+        return [*found, Simulator("simulator", BEHAVIOURS["good"]), *profiled]
 
 
 TARGET = ToyTarget()
