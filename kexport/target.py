@@ -130,10 +130,6 @@ class Runtime(ABC):
     """Whether loading starts a process of the engine's own, as of Node or a browser: it cannot be timed alone."""
     max_threads: ClassVar[int | None] = None
     """How many threads it can use; None for any number."""
-    starts_anew: ClassVar[bool] = False
-    """Whether loading starts a process of the engine's own, as of Node or a browser: it cannot be timed alone."""
-    max_threads: ClassVar[int | None] = None
-    """How many threads it can use; None for any number."""
     simulated: ClassVar[bool] = False
     """Whether it only computes what the format means, without the format's real engine."""
 
@@ -159,14 +155,6 @@ class Runtime(ABC):
             NotApplicable: this engine does not show inner values.
         """
         raise NotApplicable(f"{self.name} does not show inner values")
-
-    def profile(self, path: Path, inputs: Mapping[str, Array], runs: int, threads: int = 1) -> Mapping[str, float]:
-        """Seconds per run by layer, the mean of so many runs, as the engine itself measures; `""` is the rest of a run.
-
-        Raises:
-            NotApplicable: this engine does not tell.
-        """
-        raise NotApplicable(f"{self.name} does not tell the time of a layer")
 
     def profile(self, path: Path, inputs: Mapping[str, Array], runs: int, threads: int = 1) -> Mapping[str, float]:
         """Seconds per run by layer, the mean of so many runs, as the engine itself measures; `""` is the rest of a run.
