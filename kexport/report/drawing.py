@@ -10,7 +10,8 @@ from kexport.report.boxes import Box, boxes_of
 from kexport.report.by_layer import worst_by_layer
 from kexport.report.facts import Facts
 from kexport.report.layout import lay_out
-from kexport.report.words import count_text, ratio_text, size_text
+from kexport.report.timing import layer_times
+from kexport.report.words import count_text, ratio_text, seconds_text, size_text
 
 BOX = (176.0, 58.0)
 GAP = (22.0, 30.0)
@@ -38,11 +39,12 @@ class Drawn:
     error: str
     cost: str
     size: str
+    time: str
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """All that is drawn. `has_error` says whether there is an error to colour by."""
+    """All that is drawn. `has_error` and `has_time` say what there is to colour by."""
 
     boxes: tuple[Drawn, ...]
     edges: tuple[str, ...]
@@ -53,6 +55,7 @@ class Drawing:
     """The centre of what is at the top, across."""
     unit: str
     has_error: bool
+    has_time: bool
 
 
 def draw(facts: Facts) -> Drawing | None:
@@ -63,33 +66,42 @@ def draw(facts: Facts) -> Drawing | None:
     layout = lay_out(len(found.boxes), found.edges, BOX, GAP)
     worst = worst_by_layer(facts.locations())
     totals = sum(b.multiply_adds or 0 for b in found.boxes), sum(b.bytes for b in found.boxes)
-    boxes = [_drawn(b, p, worst, totals) for b, p in zip(found.boxes, layout.places, strict=True)]
+    times = layer_times(facts)
+    seconds = times.seconds if times else {}
+    boxes = [_drawn(b, p, worst, seconds, totals) for b, p in zip(found.boxes, layout.places, strict=True)]
     edges = [_curve(path) for _, path in sorted(layout.paths.items())]
     width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
     start = boxes[0].x + BOX[0] / 2 if boxes else 0.0
-    return Drawing(tuple(boxes), tuple(edges), width, height, BOX, start, found.unit, bool(worst))
+    return Drawing(tuple(boxes), tuple(edges), width, height, BOX, start, found.unit, bool(worst), bool(seconds))
 
 
 def _drawn(
-    box: Box, place: tuple[float, float], worst: Mapping[str, tuple[float, str]], totals: tuple[int, int]
+    box: Box,
+    place: tuple[float, float],
+    worst: Mapping[str, tuple[float, str]],
+    seconds: Mapping[str, float],
+    totals: tuple[int, int],
 ) -> Drawn:
     x, y = place[0] - BOX[0] / 2 + EDGE, place[1] - BOX[1] / 2 + EDGE
     if box.kind != "op":
-        texts = (box.output, box.output, box.output)
-        return Drawn(box.kind, x, y, shorten(box.title), box.kind, f"{box.kind} {box.title}: {box.output}", "", *texts)
-    ratio, engine = max((worst[x] for x in box.layers if x in worst), default=(None, ""))
-    classes = (
-        f"e{_error_class(ratio)} c{share_class(box.multiply_adds, totals[0])} s{share_class(box.bytes, totals[1])}"
-    )
+        hint = f"{box.kind} {box.title}: {box.output}"
+        return Drawn(box.kind, x, y, shorten(box.title), box.kind, hint, "", *[box.output] * 4)
+    ratio, engine = max((worst[name] for name in box.layers if name in worst), default=(None, ""))
+    took = [seconds[name] for name in box.layers if name in seconds]
+    shares = (share_class(box.multiply_adds, totals[0]), share_class(box.bytes, totals[1]))
+    time_class = share_class(sum(took), sum(seconds.values())) if took else "x"
+    classes = f"e{_error_class(ratio)} c{shares[0]} s{shares[1]} t{time_class}"
     error = f"{ratio_text(ratio)} its budget" if ratio is not None else "does not show"
     cost = "unknown" if box.multiply_adds is None else f"{count_text(box.multiply_adds)} mult-adds"
     size = f"{count_text(box.parameters)} params, {size_text(box.bytes)}" if box.parameters else "no parameters"
+    time = seconds_text(sum(took)) if took else "does not show"
     where = f" in {engine}" if engine else ""
     hint = f"{', '.join(box.layers)}\n{box.title} → {box.output}\nerror: {error}{where}\n{cost}; {size}"
-    return Drawn(box.kind, x, y, shorten(box.title), shorten(box.path), hint, classes, error, cost, size)
+    texts = (error, cost, size, time)
+    return Drawn(box.kind, x, y, shorten(box.title), shorten(box.path), hint, classes, *texts)
 
 
-def share_class(value: int | None, total: int) -> str:
+def share_class(value: float | None, total: float) -> str:
     """From 0 (none) to 5 (a quarter or more of all); x where it is not known."""
     if value is None:
         return "x"
