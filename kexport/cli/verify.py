@@ -51,6 +51,7 @@ def command(
     """Verify artifacts in their runtimes on this machine, or on another one.
 
     DIST is a folder that `kexport export` wrote, one artifact in it, or a bundle. A damaged file fails its check.
+    What --locate finds is kept in kexport.layers.json beside the manifest, for `kexport report`.
     """
     chosen = arguments(rest)
     if locate:
