@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,10 @@ def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ..
 
     with progress(state) as show:
         report = export(model, progress=show, **chosen)
-    return print_outcome(report, state)
+    code = print_outcome(report, state)
+    if not state.data and not state.quiet and any(a.status == "failed" for a in report.artifacts):
+        click.echo(f"to see where it goes wrong: kexport verify {shlex.quote(chosen['out'])} --locate")
+    return code
 
 
 def print_outcome(report: Any, state: State) -> int:

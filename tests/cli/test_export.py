@@ -100,6 +100,16 @@ def test_a_failed_verification_is_exit_code_1(run: Run, monkeypatch: pytest.Monk
     assert run("verify", "dist").exit_code == 1
 
 
+def test_a_failed_export_says_what_to_do_next(run: Run, monkeypatch: pytest.MonkeyPatch, report: FakeReport) -> None:
+    broken = dataclasses.replace(report.artifacts[0], status="failed")
+    failed = dataclasses.replace(report, artifacts=(broken,), exit_code=1)
+    monkeypatch.setattr("kexport.project.export", lambda *a, **k: failed, raising=False)
+    found = run("export", "m.keras", "-o", "my dist")
+    assert found.exit_code == 1
+    assert found.stdout.splitlines()[-1] == "to see where it goes wrong: kexport verify 'my dist' --locate"
+    assert run("export", "m.keras", "-q").stdout == ""
+
+
 def test_no_colours_in_a_pipe(run: Run, calls: list[Call]) -> None:
     assert "\x1b" not in run("export", "m.keras").output
 
