@@ -63,6 +63,15 @@ def mask_by_minus_two(original: Any, recorder: Recorder) -> Any:
     return look_up
 
 
+def keep_doubles(original: Any, recorder: Recorder) -> Any:
+    """isin: to drop what stands twice among the elements makes no difference, but a size that depends on data."""
+
+    def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+        return original(x1, x2, assume_unique=assume_unique or recorder.is_recording(), invert=invert)
+
+    return isin
+
+
 def merge_leading(x: Any) -> Any:
     """`[batch, time, ...]` as `[batch * time, ...]`."""
     batch, time, *rest = x.shape

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras.src.backend.common.keras_tensor import any_symbolic_tensors
 from tensorflow.python.eager.polymorphic_function.autograph_util import py_func_from_autograph
 
-from kexport.capture.overrides import fold_time, mask_by_minus_two, resize_to_tensors
+from kexport.capture.overrides import fold_time, keep_doubles, mask_by_minus_two, resize_to_tensors
 from kexport.capture.recorder import Recorder
 from kexport.capture.recurrent import stand_for_cells, stand_for_steps
 from kexport.capture.recurrent2 import stand_for_keras2_layer
@@ -85,6 +85,16 @@ def inline_functions(original: Any, recorder: Recorder) -> Any:
     return call
 
 
+def know_constants(original: Any, recorder: Recorder) -> Any:
+    """Let Python ask about a tensor whose value is known while tracing, such as that of a rank or of a fixed size."""
+
+    def answered(tensor: Any) -> bool:
+        known = tf.get_static_value(tensor) if recorder.is_recording() else None
+        return original(tensor) if known is None else bool(known)
+
+    return answered
+
+
 def frame_keras2_layers(original: Any, recorder: Recorder) -> Any:
     """Open a frame for each call of a tf_keras layer."""
 
@@ -127,6 +137,7 @@ UNFRAMED = {
 TENSORFLOW_PATCHES = (
     Patch("tensorflow.python.framework.func_graph:FuncGraph", "_create_op_internal", tag_ops),
     Patch("tensorflow.python.eager.polymorphic_function.polymorphic_function:Function", "__call__", inline_functions),
+    Patch("tensorflow.python.framework.tensor:Tensor", "__bool__", know_constants),
 )
 PATCHES = (
     *TENSORFLOW_PATCHES,
@@ -142,6 +153,7 @@ PATCHES = (
     Patch(f"{BACKEND}.core", "map", stand_for_map),
     Patch(f"{BACKEND}.core", "associative_scan", stand_for_associative_scan),
     Patch("keras.src.ops.image", "resize", resize_to_tensors),
+    Patch(f"{BACKEND}.numpy", "isin", keep_doubles),
     Patch(f"{BACKEND}.nn", "_cpu_only", answer(True)),
     Patch(f"{BACKEND}.rnn", "_is_gpu_available", answer(False)),
 )

@@ -8,10 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kexport.capture.context import NotLowered
 from kexport.capture.frames import Frame
 from kexport.errors import CaptureError
 
 Array = np.ndarray[Any, Any]
+
+NO_GRAPH = (
+    "TensorFlow calls a function without a graph that could be looked into, as in its CTC loss; "
+    "compute it around the model"
+)
 
 
 class Spec(NamedTuple):
@@ -119,6 +125,7 @@ class Trace:
 
         Raises:
             CaptureError: there is no such function.
+            NotLowered: it is of TensorFlow's oldest kind.
         """
         name = function if isinstance(function, str) else _called(function)
         if name not in self._functions:
@@ -129,6 +136,8 @@ class Trace:
         for graph in [self.graph, *self.graphs.values()]:
             found = graph._get_function(name)
             if found is not None:
+                if not hasattr(found, "graph"):
+                    raise NotLowered(NO_GRAPH)
                 self.graphs.setdefault(id(found.graph), found.graph)
                 return found.graph
         raise CaptureError(f"the graph calls a function {name!r} that it does not have")

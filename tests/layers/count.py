@@ -1,29 +1,43 @@
-"""Exports and verifies every item on targets: items that share inputs in one model, and apart where that fails."""
+"""Exports and verifies every item on targets: items of one group in one model, and apart where that fails."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 
 import kexport
 from kexport.errors import KexportError, UnsupportedError
+from kexport.ir.op import Array
 from tests.capture.agree import randomize
-from tests.layers.item import Item
 
+TARGETS = "onnx,tflite,coreml,tfjs,savedmodel"
 PROVEN = ("verified", "simulated")
+
+
+class Tried(Protocol):
+    """What can be tried: those of one `group` have the same inputs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def group(self) -> Any: ...
+    def tensors(self, keras: Any) -> list[Any]: ...
+    def apply(self, keras: Any, tensors: list[Any]) -> Any: ...
+    def batch(self, size: int) -> list[Array]: ...
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What came of one item on one target: a status, or `unsupported` or `error`, with the reason."""
 
-    item: Item
+    item: Tried
     target: str
     status: str
     reason: str = ""
@@ -33,15 +47,37 @@ class Outcome:
         return self.status in PROVEN
 
 
-def together(items: Sequence[Item]) -> Any:
-    """One functional model of several items of one entry."""
+Show = Callable[[str], None]
+
+
+def tally(families: Mapping[str, Sequence[Tried]], targets: Sequence[str], show: Show) -> bool:
+    """Show a line for each item that is not proven, and a table of counts by family and target; whether all are."""
+    tried: Counter[tuple[str, str]] = Counter()
+    proven: Counter[tuple[str, str]] = Counter()
+    for family, members in families.items():
+        for outcome in outcomes(members, targets):
+            tried[family, outcome.target] += 1
+            proven[family, outcome.target] += outcome.proven
+            if not outcome.proven:
+                line = f"{outcome.target:11} {outcome.status:11} {outcome.item.name}: {outcome.reason[:160]}"
+                show(line)
+    show(f"{'':16}" + "".join(f"{t:>14}" for t in targets))
+    for family in [f for f in families if tried[f, targets[0]]]:
+        show(f"{family:16}" + "".join(f"{_share(proven[family, t], tried[family, t]):>14}" for t in targets))
+    sums = [(sum(n for (_, at), n in c.items() if at == t)) for t in targets for c in (proven, tried)]
+    show(f"{'all':16}" + "".join(f"{_share(*sums[i : i + 2]):>14}" for i in range(0, len(sums), 2)))
+    return proven == tried
+
+
+def together(items: Sequence[Tried]) -> Any:
+    """One functional model of several items of one group."""
     tensors = items[0].tensors(keras)
     return randomize(keras.Model(tensors, [item.apply(keras, tensors) for item in items]))
 
 
-def outcomes(items: Sequence[Item], targets: Sequence[str]) -> Iterator[Outcome]:
+def outcomes(items: Sequence[Tried], targets: Sequence[str]) -> Iterator[Outcome]:
     """The outcome of each item on each target."""
-    for _, group in groupby(items, key=lambda i: (i.layer, id(i.entry), i.open)):
+    for _, group in groupby(items, key=lambda i: i.group):
         members = list(group)
         whole = _try(members, targets)
         for target, (status, reason) in whole.items():
@@ -53,7 +89,7 @@ def outcomes(items: Sequence[Item], targets: Sequence[str]) -> Iterator[Outcome]
             yield from (Outcome(item, target, *single[target]) for target in doubtful)
 
 
-def _try(items: Sequence[Item], targets: Sequence[str]) -> dict[str, tuple[str, str]]:
+def _try(items: Sequence[Tried], targets: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Status and reason on each target."""
     try:
         with tempfile.TemporaryDirectory() as out:
@@ -66,3 +102,7 @@ def _try(items: Sequence[Item], targets: Sequence[str]) -> dict[str, tuple[str, 
         if isinstance(e, UnsupportedError):
             return {targets[0]: ("unsupported", "; ".join(sorted({i.reason for i in e.items})))}
         return {targets[0]: ("error", str(e).replace("\n", " "))}
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} / {whole}"

@@ -89,6 +89,11 @@ class Item:
         options = ", ".join([f"{k}={_short(v)}" for k, v in self.changed.items()] + ["open"] * self.open)
         return f"{self.layer}{self.entry.note and ' ' + self.entry.note}({options})"
 
+    @property
+    def group(self) -> tuple[Any, ...]:
+        """What items of one model have in common."""
+        return self.layer, id(self.entry), self.open
+
     def tensors(self, keras: Any) -> list[Any]:
         """The inputs of a model."""
         return [keras.Input((self.open and f.open) or f.shape, dtype=f.dtype) for f in self.entry.feeds]

@@ -61,6 +61,17 @@ def broadcast_args(ctx: Context, op: Any, a: Value, b: Value) -> Value:
     return ctx.sizes(broadcast_shapes(ctx.dims(a), ctx.dims(b)), a.type.dtype)
 
 
+@table.op("BroadcastGradientArgs")
+def broadcast_gradient_args(ctx: Context, op: Any, a: Value, b: Value) -> tuple[Value, Value]:
+    """The axes of two shapes along which each is broadcast to the other; an open size is not taken for 1."""
+    shapes = [ctx.dims(a), ctx.dims(b)]
+    broadcast_shapes(*shapes)
+    rank = max(map(len, shapes))
+    padded = [(*[1] * (rank - len(shape)), *shape) for shape in shapes]
+    first, second = (np.array([i for i, d in enumerate(s) if d == 1], a.type.dtype.numpy) for s in padded)
+    return ctx.constant(first), ctx.constant(second)
+
+
 @table.op("Fill")
 def fill(ctx: Context, op: Any, sizes: Value, value: Value) -> Value:
     """One value everywhere."""

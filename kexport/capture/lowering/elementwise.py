@@ -83,4 +83,4 @@ def bitcast(ctx: Context, op: Any, x: Value) -> Value:
         return ctx.constant(np.ascontiguousarray(x.data).view(dtype.numpy).reshape(x.data.shape))
     if x.type.dtype.is_int and dtype.is_int and x.type.dtype.numpy.itemsize == dtype.numpy.itemsize:
         return ctx.cast(x, dtype)
-    raise NotLowered("the bits of floats cannot be looked at in the exported formats")
+    raise NotLowered("the bits of floats cannot be looked at in the exported formats; make them an input")

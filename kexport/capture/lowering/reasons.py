@@ -23,7 +23,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"Sparse.*|Ragged.*", "sparse and ragged tensors have no form in the exported formats"),
     (r"CTC.*", "CTC decoding has to be done after the model"),
     (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
-    (r"Where|Unique.*", "the size of its result depends on the values of a tensor"),
+    (r"Where|Unique.*",
+     "the size of its result depends on the values of a tensor; keep it fixed, as keras.ops.where(condition, x, y)"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
 )  # fmt: skip
 """(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
