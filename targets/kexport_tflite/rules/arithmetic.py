@@ -39,6 +39,12 @@ def elu_of_another_slope(node: Node, rewriter: Rewriter) -> Replacement:
     return (x.of(ops.Relu()) + x.min(0.0).of(ops.Elu(1.0)) * op.alpha).value
 
 
+@rule(ops.FloorDiv)
+def divide_floats_by_zero_too(node: Node, rewriter: Rewriter) -> Replacement:
+    """floor(a / b) for floats: FLOOR_DIV ends the run where b is 0."""
+    return DECOMPOSE[ops.FloorDiv].function(node, rewriter) if node.output.type.dtype.is_float else None
+
+
 @rule(ops.Atan2)
 def broadcast_angles(node: Node, rewriter: Rewriter) -> Replacement:
     """ATAN2 does not broadcast; it reads past the smaller operand without a word."""
@@ -103,5 +109,6 @@ def shift_left(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 ARITHMETIC_RULES = (
-    integer_functions, elu_of_another_slope, broadcast_angles, flip_bits, and_bits, or_bits, shift_left
+    integer_functions, elu_of_another_slope, divide_floats_by_zero_too, broadcast_angles, flip_bits, and_bits, or_bits,
+    shift_left,
 )  # fmt: skip
