@@ -255,7 +255,7 @@ def test_floats_are_divided_by_zero_too() -> None:
     """FLOOR_DIV ends the run there."""
     graph, type = Graph(), TensorType(DType.F32, (2,))
     graph.output("y", graph.add(ops.FloorDiv(), graph.input("a", type), graph.input("b", type), origin="layer").output)
-    after = assert_same_meaning(graph, {"a": np.array([5.5, -5.5], np.float32), "b": np.float32([2, 2])})
+    after = assert_same_meaning(graph, {"a": np.array([5.5, -5.5], np.float32), "b": np.array([2, 2], np.float32)})
     assert [n.op for n in after.nodes] == [ops.Div(), ops.Floor()]
 
 
