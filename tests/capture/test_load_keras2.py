@@ -89,13 +89,21 @@ def test_keras_files_of_keras_2_are_read_by_keras_2(tf_keras: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("version", ["1.2.2", None])
-def test_keras_1_files_are_refused(version: str | None, edited: Callable[..., Path]) -> None:
+def test_a_model_of_keras_2_in_a_file_of_keras_1(version: str | None, edited: Callable[..., Path]) -> None:
     def edit(file: Any, config: Any) -> None:
         del file.attrs["keras_version"]
         if version:
             file.attrs["keras_version"] = version
 
-    with pytest.raises(CaptureError, match=rf"written by Keras {version or 'of an unknown version'}"):
+    with pytest.raises(CaptureError, match="a model of class Functional in a form that Keras 1 did not write"):
+        load(edited(edit))
+
+
+def test_a_version_that_is_none(edited: Callable[..., Path]) -> None:
+    def edit(file: Any, config: Any) -> None:
+        file.attrs["keras_version"] = "new"
+
+    with pytest.raises(CaptureError, match="written by Keras 'new', which is no version of Keras"):
         load(edited(edit))
 
 
@@ -186,3 +194,42 @@ def test_a_broken_config_is_refused(config: str, message: str, old_file: Path, t
         file.attrs["model_config"] = config
     with pytest.raises(CaptureError, match=message):
         load(path)
+
+
+@pytest.mark.parametrize("backend", ["theano", "tensorflow", "cntk", "mxnet", None])
+def test_kernels_are_slid_as_their_backend_did(tf_keras: Any, tmp_path: Path, backend: str | None) -> None:
+    """Theano flips the kernels of convolutions; Keras flipped those of depthwise ones for it."""
+    layers = tf_keras.layers
+    options = {"data_format": "channels_last", "name": "conv"}
+    kinds = (layers.Conv2D(2, (2, 3), **options), layers.Conv2DTranspose(2, (2, 3), **options),
+             layers.SeparableConv2D(2, (2, 3), **options))  # fmt: skip
+    x = np.random.default_rng(0).standard_normal((2, 5, 6, 2)).astype(np.float32)
+    for kind, layer in enumerate(kinds):
+        model = tf_keras.Sequential([tf_keras.Input((5, 6, 2)), layer])
+        model.save(tmp_path / "old.h5")
+        with h5py.File(tmp_path / "old.h5", "a") as file:
+            for group in (file, file["model_weights"]):
+                del group.attrs["backend"]
+                if backend:
+                    group.attrs["backend"] = backend
+        found = load(tmp_path / "old.h5").run([x])[0]
+        if backend == "theano" and kind < 2:
+            layer.set_weights([w[::-1, ::-1] if w.ndim == 4 else w for w in layer.get_weights()])
+        np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=1e-5)
+
+
+def test_an_unknown_backend(edited: Callable[..., Path]) -> None:
+    def edit(file: Any, config: Any) -> None:
+        file.attrs["backend"] = "other"
+
+    with pytest.raises(CaptureError, match="saved on the backend 'other', of which it is not known how it convolves"):
+        load(edited(edit))
+
+
+def test_padding_that_theano_puts_elsewhere_is_refused(tf_keras: Any, tmp_path: Path) -> None:
+    conv = tf_keras.layers.Conv2D(1, 3, strides=2, padding="same", name="conv")
+    tf_keras.Sequential([tf_keras.Input((8, 8, 1)), conv]).save(tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "a") as file:
+        file.attrs["backend"] = "theano"
+    with pytest.raises(CaptureError, match="conv: its padding 'same' of windows of 3 at steps of 2 over 8 elements"):
+        load(tmp_path / "old.h5")

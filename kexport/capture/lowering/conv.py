@@ -115,7 +115,12 @@ def conv_transpose(ctx: Context, op: Any, sizes: Value, kernel: Value, x: Value)
 
     def run(x: Value) -> Value:
         crops = _crops(x, kernel, strides, dilation, padding, out)
-        return ctx.emit(ops.ConvTranspose(strides, crops, None, dilation), x, kernel)
+        if isinstance(crops, str):
+            return ctx.emit(ops.ConvTranspose(strides, crops, None, dilation), x, kernel)
+        beyond = [-high if isinstance(high, int) and high < 0 else 0 for _, high in crops]
+        crops = tuple((low, high + more) for (low, high), more in zip(crops, beyond, strict=True))
+        y = ctx.emit(ops.ConvTranspose(strides, crops, None, dilation), x, kernel)
+        return ctx.emit(ops.Pad(((0, 0), *((0, more) for more in beyond), (0, 0))), y) if any(beyond) else y
 
     return channels_last(ctx, x, first, run)
 

@@ -1,4 +1,4 @@
-"""A .h5 file with a whole model: checked as data first, then loaded by the Keras that wrote it."""
+"""A .h5 file with a whole model: checked as data first, then loaded by the Keras that wrote it, or translated."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kexport.capture.sources.archive import BOMB_FLOOR, BOMB_RATIO
 from kexport.capture.sources.config import references
 from kexport.capture.sources.custom import Custom
 from kexport.capture.sources.frameworks import INSTALL
+from kexport.capture.sources.keras1 import load_keras1
 from kexport.capture.sources.keras2 import load_keras2
 from kexport.capture.sources.keras_file import load_keras3
 from kexport.capture.trace import Source
@@ -22,27 +23,25 @@ WEIGHTS_HINT = (
 
 
 def load_hdf5(path: Path, *, trust: bool, custom: Custom, example: Any) -> Source:
-    """The Source of a whole-model .h5 file: Keras 2 files through tf_keras, Keras 3 files through Keras.
+    """The Source of a whole-model .h5 file: Keras 1 and 2 through tf_keras, Keras 3 through Keras.
 
     Raises:
-        CaptureError: the file is damaged, unsafe, weights alone, from Keras 1, or needs classes that are not known.
+        CaptureError: the file is damaged, unsafe or weights alone, or needs what is not known.
     """
-    config, version = read_hdf5(path)
-    found = references(config)
+    config, version, backend = read_hdf5(path)
     major = version.split(".")[0]
+    if major in ("", "1"):  # before 1.2 Keras did not say its version
+        return load_keras1(path, config, custom=custom)
+    found = references(config)
     if major == "2":
-        return load_keras2(path, found, trust=trust, custom=custom)
-    if major.isdigit() and int(major) >= 3:
+        return load_keras2(path, found, trust=trust, custom=custom, backend=backend)
+    if major.isdigit():
         return load_keras3(path, found, version, trust=trust, custom=custom, example=example)
-    raise CaptureError(
-        f"the file was written by Keras {version or 'of an unknown version'}, which nothing reads reliably today",
-        where=str(path),
-        hint="load it with Keras 2.1 to 2.3 and save it again",
-    )
+    raise CaptureError(f"it was written by Keras {version!r}, which is no version of Keras", where=str(path))
 
 
-def read_hdf5(path: Path) -> tuple[dict[str, Any], str]:
-    """The config of a whole-model .h5 file as plain data, and the version of Keras that wrote it."""
+def read_hdf5(path: Path) -> tuple[dict[str, Any], str, str | None]:
+    """The config of a whole-model .h5 file as plain data, and the version of Keras that wrote it and its backend."""
     try:
         import h5py
     except ImportError as e:
@@ -55,6 +54,7 @@ def read_hdf5(path: Path) -> tuple[dict[str, Any], str]:
             if config is None:
                 raise CaptureError("it holds weights alone, no model", where=str(path), hint=WEIGHTS_HINT)
             version = _text(file.attrs.get("keras_version")) or ""
+            backend = _text(file.attrs.get("backend"))
     except OSError as e:
         raise CaptureError(f"the file is damaged or no HDF5 file at all: {e}", where=str(path)) from e
     try:
@@ -63,7 +63,7 @@ def read_hdf5(path: Path) -> tuple[dict[str, Any], str]:
         raise CaptureError(f"model_config is no JSON: {e}", where=str(path)) from e
     if not isinstance(data, dict):
         raise CaptureError("model_config holds no model", where=str(path))
-    return data, version
+    return data, version, backend
 
 
 def _unsafe(group: Any, h5py: Any) -> Iterator[str]:

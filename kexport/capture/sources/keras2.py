@@ -9,6 +9,7 @@ from typing import Any
 from kexport.capture.sources.config import KERAS_PACKAGES, Reference, refuse_code, refuse_unknown
 from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
 from kexport.capture.sources.frameworks import import_tf_keras
+from kexport.capture.sources.kernels import convert_kernels
 from kexport.capture.sources.run import run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
 from kexport.capture.trace import Source, Spec
@@ -18,8 +19,12 @@ HOMES = ("layers", "models", "initializers", "regularizers", "constraints", "act
 SPECIAL = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty", "Functional", "Policy")
 
 
-def load_keras2(path: Path, found: list[Reference], *, trust: bool, custom: Custom) -> Source:
+def load_keras2(
+    path: Path, found: list[Reference], *, trust: bool, custom: Custom, backend: str | None = None
+) -> Source:
     """Load a .h5 or .keras file that Keras 2 wrote, once its references are known to be harmless and complete.
+
+    `backend` is what it was saved on: kernels of Theano are flipped.
 
     Raises:
         CaptureError: it carries code, needs unknown classes, or does not load.
@@ -38,6 +43,7 @@ def load_keras2(path: Path, found: list[Reference], *, trust: bool, custom: Cust
     except Exception as e:
         text = (str(e).strip().splitlines() or [""])[0][:500]
         raise CaptureError(f"Keras 2 cannot load it: {type(e).__name__}: {text}", where=str(path), hint=note) from e
+    convert_kernels(model, backend, str(path))
     return keras2_source(model, name=path.stem, path=str(path))
 
 

@@ -1,0 +1,115 @@
+"""Models of Keras 1: their config is translated to Keras 2, which then holds the weights and runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kexport.capture.sources.custom import Custom, custom_objects
+from kexport.capture.sources.frameworks import import_tf_keras
+from kexport.capture.sources.keras1_config import HINT, translate_model
+from kexport.capture.sources.keras1_weights import Groups, assign, names_in, read_groups
+from kexport.capture.sources.keras2 import keras2_source
+from kexport.capture.sources.kernels import check_padding, flips
+from kexport.capture.trace import Source
+from kexport.errors import CaptureError
+
+
+def load_keras1(path: Path, config: dict[str, Any], *, custom: Custom) -> Source:
+    """Load a whole-model .h5 file that Keras 1 wrote, on TensorFlow, Theano or MXNet.
+
+    Raises:
+        CaptureError: a layer, option or weight has no counterpart, or the config does not make a model.
+    """
+    import h5py
+
+    tf_keras = import_tf_keras()
+    from kexport.capture.sources.keras1_objects import Highway, MaxoutDense
+
+    known = custom_objects(custom)
+    objects = {"Highway": Highway, "MaxoutDense": MaxoutDense, **known}
+    with h5py.File(path, "r") as file:
+        group = file.get("model_weights", file)
+        names, groups = names_in(group, "layer_names"), read_groups(group)
+        backend = _attribute(group, "backend") or _attribute(file, "backend")
+    try:
+        entry = translate_model(config, known, names)
+        model = _build(tf_keras, entry, objects)
+        for name, padding in _output_paddings(model, config).items():
+            _find(entry["config"], name)["output_padding"] = padding
+            model = _build(tf_keras, entry, objects)
+    except CaptureError as e:
+        where = f"{path}: {e.where}" if e.where else str(path)
+        raise CaptureError(e.what, where=where, hint=e.hint) from e
+    flipped = flips(backend or _told_by_names(groups, model, path))
+    if flipped:
+        check_padding(model, str(path))
+    assign(model, groups, flipped, str(path))
+    return keras2_source(model, name=path.stem, path=str(path))
+
+
+def _build(tf_keras: Any, entry: dict[str, Any], objects: dict[str, Any]) -> Any:
+    home = tf_keras.Sequential if entry["class_name"] == "Sequential" else tf_keras.Model
+    try:
+        return home.from_config(entry["config"], custom_objects=objects)
+    except Exception as e:
+        text = (str(e).strip().splitlines() or [""])[0][:500]
+        raise CaptureError(f"its config makes no model of Keras 2: {type(e).__name__}: {text}", hint=HINT) from e
+
+
+def _told_by_names(groups: Groups, model: Any, path: Path) -> str | None:
+    """The backend of a file that does not say it: the names of variables end in `:0` in TensorFlow, not in Theano.
+
+    Raises:
+        CaptureError: weights without names of their own, in a model with convolutions.
+    """
+    names = [n for named in groups.values() for n, _ in named]
+    if any(n.endswith(":0") for n in names):
+        return "tensorflow"
+    convolves = any(w.shape.rank > 2 for w in model.weights)
+    if convolves and names and all(n.startswith("param_") for n in names):
+        raise CaptureError(
+            "the file does not say whether it was saved on TensorFlow or on Theano, which flips kernels",
+            where=str(path),
+            hint="set the attribute `backend` of its group model_weights, with h5py, to 'tensorflow' or 'theano'",
+        )
+    return "theano"
+
+
+def _output_paddings(model: Any, config: Any) -> dict[str, list[int]]:
+    """What the Deconvolution2D layers have to add to reach the output shape they were given."""
+    found = {}
+    for name, wanted in _output_shapes(config):
+        layer = model.get_layer(name)
+        first = layer.data_format == "channels_first"
+        sizes, given = ((s[2:] if first else s[1:-1]) for s in (tuple(wanted), layer.input_shape))
+        if None in given or tuple(sizes) == (layer.output_shape[2:] if first else layer.output_shape[1:-1]):
+            continue
+        extra = []
+        for size, n, k, s in zip(sizes, given, layer.kernel_size, layer.strides, strict=True):
+            reached = (n - 1) * s + k - (2 * (k // 2) if layer.padding == "same" else 0)
+            if size is None or not 0 <= size - reached < s:
+                raise CaptureError(f"its output_shape {list(wanted)} cannot be reached", where=name)
+            extra.append(size - reached)
+        found[name] = extra
+    return found
+
+
+def _output_shapes(value: Any) -> list[tuple[str, Any]]:
+    """Name and output shape of all Deconvolution2D layers of a config."""
+    if isinstance(value, list):
+        return [pair for v in value for pair in _output_shapes(v)]
+    if not isinstance(value, dict):
+        return []
+    if value.get("class_name") == "Deconvolution2D":
+        return [(value["config"]["name"], value["config"]["output_shape"])]
+    return [pair for v in value.values() for pair in _output_shapes(v)]
+
+
+def _find(config: Any, name: str) -> dict[str, Any]:
+    return next(x["config"] for x in config["layers"] if x["config"].get("name") == name)
+
+
+def _attribute(group: Any, name: str) -> str | None:
+    value = group.attrs.get(name)
+    return value.decode("utf-8") if isinstance(value, bytes) else value
