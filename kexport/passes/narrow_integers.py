@@ -12,7 +12,7 @@ from kexport.ir.types import DType
 from kexport.ops.binary import Binary
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
 from kexport.rewrite.match import made_by
-from kexport.rewrite.narrow import is_narrow, narrow_constant, run_length
+from kexport.rewrite.narrow import is_narrow, is_repeating, narrow_constant, run_length
 from kexport.rewrite.rule import Replacement
 
 
@@ -34,7 +34,9 @@ def move_before_cast(node: Node, rewriter: Rewriter) -> Replacement:
 def cast_before_gather(node: Node, rewriter: Rewriter) -> Replacement:
     """Of what is gathered in blocks the few numbers that there are are cast."""
     gather = made_by(node.inputs[0], ops.Gather)
-    if gather is None or gather.inputs[0].data is None or _blocks(gather) is None:
+    if gather is None or not isinstance(gather.op, ops.Gather) or gather.op.batch_dims:
+        return None
+    if gather.inputs[0].data is None or gather.inputs[1].data is None or not is_repeating(gather.inputs[1].data):
         return None
     few = gather.inputs[0].data.astype(node.output.type.dtype.numpy)
     return rewriter.add(gather.op, rewriter.constant(few), gather.inputs[1])

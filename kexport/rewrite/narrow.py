@@ -36,9 +36,17 @@ def grows(op: Op, operands: Sequence[Value]) -> bool:
             return dtype not in NARROW and is_narrow(operands[0])
         case ops.Gather():
             indices = operands[1].data
-            return indices is not None and run_length(indices) > 1 and _result_size(operands) >= MIN_NARROW
+            return indices is not None and is_repeating(indices) and _result_size(operands) >= MIN_NARROW
         case _:
             return False
+
+
+def is_repeating(indices: Array) -> bool:
+    """Whether indices are 0, 0, …, 1, 1, …: each block of rows has a row of its own."""
+    if indices.ndim != 1 or indices.size < 2 or indices[0] != 0:
+        return False
+    steps = np.diff(indices)
+    return bool((steps >= 0).all() and (steps <= 1).all() and indices[-1] + 1 <= indices.size // 2)
 
 
 def run_length(indices: Array) -> int:
