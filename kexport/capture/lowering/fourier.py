@@ -9,8 +9,10 @@ import numpy as np
 from kexport import ops
 from kexport.capture.context import Context, NotLowered, Pair
 from kexport.capture.lowering.table import Table
+from kexport.ir.dim import SymDim
 from kexport.ir.graph import Value
 from kexport.ir.op import Array
+from kexport.ir.types import DType
 
 table = Table()
 LONGEST = 4096
@@ -61,13 +63,31 @@ def fft2d(ctx: Context, op: Any, x: Pair) -> Pair:
 
 
 def _transform(ctx: Context, x: Pair, inverse: bool) -> Pair:
-    n = _length(x.real.type.shape[-1])
+    size = x.real.type.shape[-1]
+    if isinstance(size, SymDim):
+        return _open_transform(ctx, x, size, inverse)
+    n = _length(size)
     cos, sin = np.cos(_angles(n, n)), np.sin(_angles(n, n))
     cos, sin = (cos / n, -sin / n) if inverse else (cos, sin)
     if x.imaginary.data is not None and not np.any(x.imaginary.data):
         return _halves(ctx, ctx.emit(ops.MatMul(), x.real, _matrix(ctx, [[cos, -sin]], x.real)))
     joined = ctx.emit(ops.Concat(x.real.type.rank - 1), x.real, x.imaginary)
     return _halves(ctx, ctx.emit(ops.MatMul(), joined, _matrix(ctx, [[cos, -sin], [sin, cos]], x.real)))
+
+
+def _open_transform(ctx: Context, x: Pair, n: SymDim, inverse: bool) -> Pair:
+    """A transform of any length: its matrices are made while the model runs."""
+    whole = ctx.sizes((n,), DType.I32, rank=0)
+    places = ctx.emit(ops.Iota(n, DType.I32))
+    turns = ctx.emit(ops.Mod(), ctx.emit(ops.Mul(), ctx.reshape(places, (n, 1)), places), whole)
+    dtype = x.real.type.dtype
+    share = ctx.emit(ops.Div(), ctx.cast(turns, dtype), ctx.cast(whole, dtype))
+    angle = ctx.emit(ops.Mul(), share, ctx.number(2 * np.pi, x.real))
+    cos, sin = ctx.emit(ops.Cos(), angle), ctx.emit(ops.Sin(), angle)
+    if inverse:
+        cos, sin = (ctx.emit(ops.Div(), wave, ctx.cast(whole, dtype)) for wave in (cos, ctx.emit(ops.Neg(), sin)))
+    (rr, ri), (ir, ii) = ([ctx.emit(ops.MatMul(), part, wave) for wave in (cos, sin)] for part in (x.real, x.imaginary))
+    return Pair(ctx.emit(ops.Add(), rr, ii), ctx.emit(ops.Sub(), ir, ri))
 
 
 def _halves(ctx: Context, y: Value) -> Pair:

@@ -9,7 +9,7 @@ import numpy as np
 from kexport import ops
 from kexport.capture.context import Context, NotLowered
 from kexport.capture.lowering.table import Table
-from kexport.ir.dim import Dim
+from kexport.ir.dim import Dim, UndecidableDim
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.rewrite.fold import dims_of
@@ -20,16 +20,23 @@ table = Table()
 @table.op("MatrixBandPart")
 def band_part(ctx: Context, op: Any, x: Value, lower: Value, upper: Value) -> Value:
     """Zero outside of a band around the diagonal; a negative width is unlimited."""
-    below, above = ctx.int(lower), ctx.int(upper)
+    (below,), (above,) = ctx.dims(lower), ctx.dims(upper)
     rows, columns = _positions(ctx, x.type.shape[-2], x.type.shape[-1])
     offset = ctx.emit(ops.Sub(), columns, rows)
     inside: Value | None = None
-    if below >= 0:
-        inside = ctx.emit(ops.GreaterEqual(), offset, ctx.number(-below, offset))
-    if above >= 0:
-        right = ctx.emit(ops.LessEqual(), offset, ctx.number(above, offset))
+    if _is_limit(below):
+        inside = ctx.emit(ops.GreaterEqual(), offset, ctx.sizes((-below,), offset.type.dtype, rank=0))
+    if _is_limit(above):
+        right = ctx.emit(ops.LessEqual(), offset, ctx.sizes((above,), offset.type.dtype, rank=0))
         inside = right if inside is None else ctx.emit(ops.LogicalAnd(), inside, right)
     return x if inside is None else ctx.emit(ops.Select(), inside, x, ctx.number(0, x))
+
+
+def _is_limit(width: Dim) -> bool:
+    try:
+        return width >= 0
+    except UndecidableDim:
+        raise NotLowered("the width of the band depends on the input size, and may be negative") from None
 
 
 @table.op("MatrixDiagV3")
