@@ -1,0 +1,1 @@
+"""Backbones of keras-hub at tiny size."""
