@@ -53,7 +53,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ...], **rest: Any) -> int:
     """Export MODEL to one or more formats and verify each artifact against Keras.
 
-    MODEL is a .keras file, a Keras-2 .h5 file, a SavedModel folder, or module:function that returns a model.
+    MODEL is a .keras file, a .h5 file of Keras 1 to 3, a SavedModel folder, or module:function that returns a model.
     """
     chosen = {"to": read_targets(to), "options": read_options(option), **arguments(rest)}
     from kexport.project import export
