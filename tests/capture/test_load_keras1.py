@@ -269,6 +269,22 @@ def test_what_has_no_counterpart(tf_keras: Any, tmp_path: Path, made: Any, messa
         load(write(tmp_path / "old.h5", [made], {}))
 
 
+def test_a_layer_of_ones_own(tf_keras: Any, tmp_path: Path) -> None:
+    class Times(tf_keras.layers.Layer):
+        def __init__(self, factor: float, **options: Any):
+            super().__init__(name=options["name"])
+            self.factor = factor
+
+        def call(self, x: Any) -> Any:
+            return x * self.factor
+
+    path = write(tmp_path / "old.h5", [layer("Times", "own", factor=3.0, batch_input_shape=[None, 2])], {"own": []})
+    with pytest.raises(CaptureError, match="own: a Times of Keras 1 has no counterpart"):
+        load(path)
+    x = some(2, 2)
+    np.testing.assert_allclose(load(path, custom={"Times": Times}).run([x])[0], x * 3)
+
+
 @pytest.mark.parametrize("before", [["y"], ["nowhere"]])
 def test_a_model_that_hangs_in_the_air(tf_keras: Any, tmp_path: Path, before: list[str]) -> None:
     layers = [port("x", 3), node("Activation", "y", before, activation="relu")]
