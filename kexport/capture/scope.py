@@ -12,6 +12,7 @@ from kexport.capture.body import Body
 from kexport.capture.context import Context, Found, Handle, Items, NotLowered, Pair
 from kexport.capture.evaluate import evaluate_op
 from kexport.capture.frames import Frame, local, path_of
+from kexport.capture.lowering.float8 import is_float8
 from kexport.capture.trace import Trace
 from kexport.errors import CaptureError, GraphError, KexportError, Unsupported, UnsupportedError
 from kexport.ir.dim import Dim, UndecidableDim, is_symbol, symbol
@@ -321,7 +322,8 @@ def _check_type(tensor: Any, found: Value | Pair, origin: str, what: str) -> Non
     fits = fits and all(
         not isinstance(d, int) or e in (None, d) for d, e in zip(type.shape, expected or (), strict=False)
     )
-    if not fits or DType.of(tensor.dtype.as_numpy_dtype) != type.dtype:
+    held = is_float8(tensor.dtype) and type.dtype.is_float
+    if not fits or not (held or DType.of(tensor.dtype.as_numpy_dtype) == type.dtype):
         raise CaptureError(
             f"{what} gives {tensor.dtype.name}{expected}, lowered to {type}", where=origin or None, hint=REPORT
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kexport
@@ -67,3 +68,37 @@ def test_verified(name: str, keras: Any, installed: list[str], tmp_path: Path) -
     (case,) = (c for c in MODELS if c.name == name)
     report = kexport.export(case.models(keras)[1], installed, tmp_path, name="m")
     assert {a.target: a.reason for a in report.artifacts if a.status not in ("verified", "simulated")} == {}
+
+
+def test_float8_rounds_as_it_is_trained_to(keras: Any) -> None:
+    """Weights stay in float: Keras rounds them, and what they meet, whenever the model runs."""
+    from kexport.capture.capture import capture
+
+    keras.utils.set_random_seed(7)
+    x = keras.Input((16,))
+    model = keras.Model(x, keras.layers.Dense(6)(keras.layers.Dense(24, activation="relu")(x)))
+    model.quantize("float8")
+    for layer in model.layers[1:]:
+        layer.inputs_scale.assign(0.25)
+        layer.kernel_scale.assign(0.01)
+    captured = capture(model)
+    for scale in (1, 1e-3, 1e3):
+        batch = [np.random.default_rng(3).standard_normal((5, 16)).astype(np.float32) * scale]
+        compare(captured, batch, captured.source.run(batch), TOLERANCE, wide=False)
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2"])
+def test_every_number_rounds_to_the_nearest_of_8_bits(name: str, keras: Any) -> None:
+    import ml_dtypes
+    import tensorflow as tf
+
+    from tests.capture.agree import agree
+    from tests.capture.layer_of import layer_of
+
+    dtype = getattr(ml_dtypes, name)
+    grid = np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
+    grid = np.unique(grid[np.isfinite(grid)])
+    between = [(grid[1:] + grid[:-1]) / 2, np.nextafter(grid, -np.inf)[1:], np.nextafter(grid, np.inf)[:-1]]
+    x = keras.Input((None,))
+    call = layer_of(keras, lambda a: tf.cast(tf.cast(a, getattr(tf.dtypes.experimental, name)), tf.float32))
+    agree(keras.Model(x, call(x)), [np.concatenate([grid, *between])[None].repeat(2, axis=0)], tolerance=0)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kexport import ops
 from kexport.capture.context import Context, Found, NotLowered, Pair
+from kexport.capture.lowering.float8 import is_float8, rounded
 from kexport.capture.lowering.table import Table
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
@@ -60,7 +61,7 @@ def cast(ctx: Context, op: Any, x: Value) -> Found:
     if dtype.is_complex:
         part = ctx.cast(x, DType.of(dtype.real_dtype.as_numpy_dtype))
         return Pair(part, ctx.full(part.type.shape, 0, part.type.dtype))
-    return ctx.cast(x, DType.of(dtype.as_numpy_dtype))
+    return rounded(ctx, x, dtype) if is_float8(dtype) else ctx.cast(x, DType.of(dtype.as_numpy_dtype))
 
 
 @table.op("Erfc")
