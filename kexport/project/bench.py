@@ -12,7 +12,7 @@ from kexport.errors import ConfigError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import symbols
 from kexport.ir.op import Array
-from kexport.project.bench_file import BenchReport, BenchRow, merge_bench, read_bench, write_bench
+from kexport.project.bench_file import BENCH, BenchReport, BenchRow, merge_bench
 from kexport.project.host import describe_host
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
@@ -76,7 +76,7 @@ def bench(
     chosen = [a for a in model.artifacts.values() if path == folder or (folder / a.path) == path]
     if not chosen:
         raise ConfigError("the manifest lists no such artifact", where=str(path), hint="kexport bench the folder")
-    old = read_bench(folder)
+    old = BENCH.read(folder)
     inputs, sizes = _inputs(model, folder, dims or {})
     entries = _entries(chosen, folder, runtimes, threads, browser)
     waiting = [e for e in entries if not e.reason]
@@ -87,7 +87,7 @@ def bench(
     done = dict(zip(map(id, waiting), timings, strict=True))
     rows = [_row(e, done.get(id(e)) or Timing("not timed", e.reason)) for e in entries]
     report = BenchReport(model.name, describe_host(), sizes, tuple(rows))
-    write_bench(folder, old | {model.name: merge_bench(old.get(model.name), report)})
+    BENCH.write(folder, old | {model.name: merge_bench(old.get(model.name), report)})
     return report
 
 

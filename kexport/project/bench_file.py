@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from kexport.errors import VerifyError
-from kexport.project.staging import publish, staging
+from kexport.project.side_file import SideFile
 from kexport.verify.bench import Timing
-
-FILE = "kexport.bench.json"
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -56,23 +50,7 @@ class BenchReport:
         return BenchReport(data["name"], data["host"], data["sizes"], rows)
 
 
-def read_bench(folder: Path) -> dict[str, BenchReport]:
-    """What was timed in a folder, by model; empty if nothing was.
-
-    Raises:
-        VerifyError: the file is damaged.
-    """
-    path = folder / FILE
-    if not path.exists():
-        return {}
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != SCHEMA:
-            raise ValueError(f"schema {data['schema']}")
-        return {name: BenchReport.from_json(entry) for name, entry in data["models"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        hint = "remove it, and run kexport bench again"
-        raise VerifyError(f"the measurements are damaged: {e}", where=str(path), hint=hint) from e
+BENCH = SideFile("kexport.bench.json", "measurements", "kexport bench", BenchReport.from_json)
 
 
 def merge_bench(old: BenchReport | None, new: BenchReport) -> BenchReport:
@@ -84,12 +62,3 @@ def merge_bench(old: BenchReport | None, new: BenchReport) -> BenchReport:
     kept = [r for r in old.rows if r.key not in timed and current.get(r.target, r.sha256) == r.sha256]
     rows = sorted([*kept, *new.rows], key=lambda r: r.key)
     return BenchReport(new.name, new.host, new.sizes, tuple(rows))
-
-
-def write_bench(folder: Path, reports: Mapping[str, BenchReport]) -> None:
-    """Write the file atomically."""
-    data = {"schema": SCHEMA, "models": {name: reports[name].to_json() for name in sorted(reports)}}
-    with staging(folder) as stage:
-        path = stage / FILE
-        path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        publish(path, folder / FILE)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kexport.errors import VerifyError
-from kexport.project.staging import publish, staging
+from kexport.project.side_file import SideFile
 from kexport.verify.locate import Location
-
-FILE = "kexport.layers.json"
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -46,23 +41,7 @@ class LayersEntry:
         return LayersEntry(data["name"], tuple(data["batches"]), data["capture"], locations, data["sha256"])
 
 
-def read_layers(folder: Path) -> dict[str, LayersEntry]:
-    """What is known of a folder, by model; empty if nothing is.
-
-    Raises:
-        VerifyError: the file is damaged.
-    """
-    path = folder / FILE
-    if not path.exists():
-        return {}
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != SCHEMA:
-            raise ValueError(f"schema {data['schema']}")
-        return {name: LayersEntry.from_json(entry) for name, entry in data["models"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        hint = "remove it, and run kexport verify --locate again"
-        raise VerifyError(f"the errors by layer are damaged: {e}", where=str(path), hint=hint) from e
+LAYERS = SideFile("kexport.layers.json", "errors by layer", "kexport verify --locate", LayersEntry.from_json)
 
 
 def keep_layers(folder: Path, new: LayersEntry) -> None:
@@ -73,13 +52,9 @@ def keep_layers(folder: Path, new: LayersEntry) -> None:
     """
     if not os.access(folder, os.W_OK):
         return
-    entries = read_layers(folder)
+    entries = LAYERS.read(folder)
     entries[new.name] = _merged(entries.get(new.name), new)
-    data = {"schema": SCHEMA, "models": {name: entries[name].to_json() for name in sorted(entries)}}
-    with staging(folder) as stage:
-        path = stage / FILE
-        path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        publish(path, folder / FILE)
+    LAYERS.write(folder, entries)
 
 
 def _merged(old: LayersEntry | None, new: LayersEntry) -> LayersEntry:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kexport.errors import ConfigError, KexportError
 from kexport.ir.graph import Graph
-from kexport.project.bench_file import BenchReport, read_bench
+from kexport.project.bench_file import BENCH, BenchReport
 from kexport.project.graph_file import read_graph
-from kexport.project.layers_file import LayersEntry, read_layers
+from kexport.project.layers_file import LAYERS, LayersEntry
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, read_manifest
 from kexport.verify.locate import Location
 from kexport.verify.reference_file import Environment, load_reference
@@ -58,7 +58,7 @@ def read_facts(folder: Path, name: str | None = None) -> list[Facts]:
         hint = f"models: {', '.join(sorted(models)) or 'none'}"
         what = f"there is no model {name!r} here" if name else "there is no model here"
         raise ConfigError(what, where=str(folder), hint=hint)
-    benches, layers = read_bench(folder), read_layers(folder)
+    benches, layers = BENCH.read(folder), LAYERS.read(folder)
     return [_facts(folder, models[n], benches.get(n), layers.get(n)) for n in sorted(models) if name in (None, n)]
 
 

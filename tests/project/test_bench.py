@@ -14,7 +14,7 @@ import pytest
 
 from kexport.errors import ConfigError, VerifyError
 from kexport.project import bench
-from kexport.project.bench_file import FILE, merge_bench, read_bench
+from kexport.project.bench_file import BENCH, merge_bench
 from kexport.project.manifest import FILE as MANIFEST
 from kexport.verify.bench import Contender, Timing
 
@@ -52,7 +52,7 @@ def test_a_real_bench_times_the_artifact_and_keeps_the_result(dist: Path) -> Non
     assert all(set(r.timing.layers) >= {"conv", "digit", "score", ""} for r in report.rows)
     assert report.rows[0].size == (dist / "small.onnx").stat().st_size
     assert report.host["cores"]
-    assert read_bench(dist) == {"small": report}
+    assert BENCH.read(dist) == {"small": report}
 
 
 def test_the_batch_is_one_unless_told(dist: Path, timed: list[Contender]) -> None:
@@ -95,7 +95,7 @@ def test_browsers_are_asked_for(dist: Path, timed: list[Contender]) -> None:
 def test_rows_of_the_same_artifact_and_machine_are_kept(dist: Path, timed: list[Contender]) -> None:
     bench(dist, runtimes=["onnxruntime-cpu"], threads=[1])
     bench(dist, runtimes=["onnxruntime-cpu"], threads=[2])
-    assert [r.threads for r in read_bench(dist)["small"].rows] == [1, 2]
+    assert [r.threads for r in BENCH.read(dist)["small"].rows] == [1, 2]
 
 
 def test_rows_of_another_artifact_machine_or_size_are_dropped(dist: Path, timed: list[Contender]) -> None:
@@ -135,9 +135,9 @@ def test_a_file_that_is_no_artifact(dist: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": 2, "models": {}}', '{"schema": 1, "models": {"small": {}}}'])
 def test_damaged_measurements(dist: Path, text: str) -> None:
-    (dist / FILE).write_text(text)
+    (dist / BENCH.name).write_text(text)
     with pytest.raises(VerifyError, match="the measurements are damaged"):
-        read_bench(dist)
+        BENCH.read(dist)
 
 
 def change(dist: Path, **fields: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kexport.errors import VerifyError
-from kexport.project.layers_file import FILE, LayersEntry, keep_layers, read_layers
+from kexport.project.layers_file import LAYERS, LayersEntry, keep_layers
 from kexport.verify.locate import LayerCheck, Location
 
 NAMED_INF = LayerCheck("inf", "conv", "diverges", math.inf, 1e-6, "nan", "why", "t", ("inf", "a"), ("b",))
@@ -23,10 +23,10 @@ ENTRY = LayersEntry(
 
 def test_everything_comes_back(tmp_path: Path) -> None:
     keep_layers(tmp_path, ENTRY)
-    assert read_layers(tmp_path) == {"net": ENTRY}
-    first = (tmp_path / FILE).read_bytes()
+    assert LAYERS.read(tmp_path) == {"net": ENTRY}
+    first = (tmp_path / LAYERS.name).read_bytes()
     keep_layers(tmp_path, ENTRY)
-    assert (tmp_path / FILE).read_bytes() == first
+    assert (tmp_path / LAYERS.name).read_bytes() == first
 
 
 def test_other_targets_and_models_stay(tmp_path: Path) -> None:
@@ -34,12 +34,12 @@ def test_other_targets_and_models_stay(tmp_path: Path) -> None:
     other = replace(ENTRY, locations=(Location("tflite", "net.tflite", "e", "verified", ""),), sha256={"tflite": "2"})
     keep_layers(tmp_path, other)
     keep_layers(tmp_path, replace(ENTRY, name="second"))
-    found = read_layers(tmp_path)
+    found = LAYERS.read(tmp_path)
     assert sorted(found) == ["net", "second"]
     assert found["net"].locations == (*ENTRY.locations, *other.locations)
     assert found["net"].sha256 == {"onnx": "1", "tflite": "2"}
     keep_layers(tmp_path, replace(ENTRY, locations=()))
-    assert [x.target for x in read_layers(tmp_path)["net"].locations] == ["tflite"]
+    assert [x.target for x in LAYERS.read(tmp_path)["net"].locations] == ["tflite"]
 
 
 def test_a_folder_that_may_not_be_written_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,12 +50,12 @@ def test_a_folder_that_may_not_be_written_is_left_alone(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": 2, "models": {}}', '{"schema": 1, "models": {"net": {}}}'])
 def test_damage(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE).write_text(text)
+    (tmp_path / LAYERS.name).write_text(text)
     with pytest.raises(VerifyError, match="the errors by layer are damaged"):
-        read_layers(tmp_path)
+        LAYERS.read(tmp_path)
 
 
 def test_it_is_json(tmp_path: Path) -> None:
     keep_layers(tmp_path, ENTRY)
-    data = json.loads((tmp_path / FILE).read_text())
+    data = json.loads((tmp_path / LAYERS.name).read_text())
     assert data["models"]["net"]["locations"][0]["layers"][0]["error"] == "inf"

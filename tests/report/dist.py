@@ -14,7 +14,7 @@ from kexport.ops.activation import Relu
 from kexport.ops.binary import Add
 from kexport.ops.conv import Conv
 from kexport.ops.matmul import Dense
-from kexport.project.bench_file import BenchReport, BenchRow, write_bench
+from kexport.project.bench_file import BENCH, BenchReport, BenchRow
 from kexport.project.graph_file import write_graph
 from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import FILE, ArtifactEntry, FileEntry, ModelEntry, manifest_text, read_manifest
@@ -138,4 +138,4 @@ def add_bench(
         digest = hashes.get(target, a.digest)
         rows.append(BenchRow(target, a.path, digest, a.size, f"{target}-engine", "1.2", "cpu", 1, timing))
     host = {"system": "Linux", "processor": "Abacus", "cores": "2", "python": "3.11"}
-    write_bench(folder, {entry.name: BenchReport(entry.name, host, {"batch": 1}, tuple(rows))})
+    BENCH.write(folder, {entry.name: BenchReport(entry.name, host, {"batch": 1}, tuple(rows))})

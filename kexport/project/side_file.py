@@ -1,0 +1,61 @@
+"""A JSON file beside the manifest that holds an entry for each model of the folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from kexport.errors import VerifyError
+from kexport.project.staging import publish, staging
+
+SCHEMA = 1
+
+
+class Entry(Protocol):
+    """What such a file holds of one model."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+@dataclass(frozen=True)
+class SideFile(Generic[E]):
+    """One kind of file: its name, what is in it, the command that makes it anew, and how an entry is read."""
+
+    name: str
+    content: str
+    command: str
+    entry: Callable[[Mapping[str, Any]], E]
+
+    def read(self, folder: Path) -> dict[str, E]:
+        """The entries of a folder, by model; empty if there is no file.
+
+        Raises:
+            VerifyError: the file is damaged.
+        """
+        path = folder / self.name
+        if not path.exists():
+            return {}
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["schema"] != SCHEMA:
+                raise ValueError(f"schema {data['schema']}")
+            return {name: self.entry(entry) for name, entry in data["models"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as e:
+            hint = f"remove it, and run {self.command} again"
+            raise VerifyError(f"the {self.content} are damaged: {e}", where=str(path), hint=hint) from e
+
+    def write(self, folder: Path, entries: Mapping[str, E]) -> None:
+        """Write the file atomically."""
+        data = {"schema": SCHEMA, "models": {name: entries[name].to_json() for name in sorted(entries)}}
+        with staging(folder) as stage:
+            path = stage / self.name
+            path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            publish(path, folder / self.name)
