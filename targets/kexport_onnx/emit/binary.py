@@ -38,7 +38,12 @@ def compare(e: Context, node: Node) -> Ref:
 
 @emits(ops.Select)
 def select(e: Context, node: Node) -> Ref:
-    return e.op("Where", *e.refs(node), main=1)
+    """ONNX Runtime chooses no booleans: bytes stand for them."""
+    condition, a, b = e.refs(node)
+    if a.dtype is not DType.BOOL:
+        return e.op("Where", condition, a, b, main=1)
+    chosen = e.op("Where", condition, e.cast(a, DType.U8), e.cast(b, DType.U8), main=1)
+    return e.cast(chosen, DType.BOOL)
 
 
 @emits(ops.Mod)
