@@ -49,6 +49,8 @@ def emit_size(context: Context, dim: SymDim) -> int:
     source = context.source(dim)
     if source is not None:
         return _read(context, *source)
+    if all(count < 0 for count in dim.terms.values()):
+        return context.step("MUL", [context.size(-dim), context.ints([-1])], _ONE)
     common = math.gcd(*dim.terms.values())
     if common > 1:
         return context.step("MUL", [context.size(dim // common), context.ints([common])], _ONE)
