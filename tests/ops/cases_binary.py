@@ -82,4 +82,5 @@ CASES = [
     Case(ops.Select(), (booleans(BATCH, 3, 4), _X, _Y), each(lambda c, a, b: a if c else b)),
     Case(ops.Select(), (booleans(BATCH, 1, 4), _X, constant(literal(-1e9))), tf_call("where"), "mask"),
     Case(ops.Select(), (booleans(3), integers(0, 9, BATCH, 1), literal(7, DType.I32)), tf_call("where"), "i32"),
+    Case(ops.Select(), (booleans(BATCH, 3, 4), booleans(4), booleans(BATCH, 3, 1)), tf_call("where"), "bool"),
 ]

@@ -65,6 +65,7 @@ CREATE = [
     Case(ops.Full((2,), True, DType.BOOL), (), lambda: np.array([True, True]), "bool"),
     Case(ops.Full((), 7, DType.I32), (), lambda: np.array(7), "scalar"),
     Case(ops.Dims((BATCH, 3, LENGTH + 1), DType.I32), (), lambda: np.array([2, 3, 6])),
+    Case(ops.Dims((-1 * LENGTH, -3 * BATCH + -1), DType.I32), (), lambda: np.array([-5, -7]), "negative"),
     Case(ops.Dims((), DType.I64), (), lambda: np.array([]), "none"),
 ]
 
