@@ -124,6 +124,8 @@ class Runtime(ABC):
 
     precision: ClassVar[str] = "float32"
     """What the engine computes in, whatever the artifact says: `float16` on GPUs that have nothing more."""
+    saturates: ClassVar[bool] = False
+    """Whether its arithmetic stops at the greatest finite number where it should become infinite."""
     on_request: ClassVar[bool] = False
     """Whether it runs only when the user asks for it, as browsers do with `--browser`."""
     starts_anew: ClassVar[bool] = False

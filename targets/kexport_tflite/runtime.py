@@ -109,6 +109,7 @@ class LitertReference(Runtime):
     name = "litert-reference"
     extra = "tflite"
     package = PACKAGE
+    saturates = True
 
     def version(self) -> str | None:
         return _installed()
