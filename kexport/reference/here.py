@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.capture.sources.copies import first_of_two
 from kexport.capture.sources.states import kept_states
 from kexport.ir.contract import Contract
 from kexport.ir.dim import is_symbol
@@ -77,7 +78,9 @@ def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
         single = sizes == {1} and all(p.type.rank and is_symbol(p.type.shape[0]) for p in plan.contract.outputs)
         if single and all(is_symbol(p.type.shape[0]) for p in plan.contract.inputs):
             # a batch of one can hit Keras' mistake in ops.add that capture.sources.run describes
-            return [o[:1] for o in predict(model, plan, [np.repeat(a, 2, axis=0) for a in arrays])]
+            found = first_of_two(lambda batch: predict(model, plan, batch), arrays)
+            if found is not None:
+                return found
         answered = model.predict(plan.pack(arrays), batch_size=sizes.pop(), verbose=0)
     else:
         nest = plan.pack([keras.ops.convert_to_tensor(a) for a in arrays])

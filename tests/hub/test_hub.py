@@ -13,7 +13,15 @@ from tests.hub.catalog import BACKBONES, Backbone
 from tests.hub.count import PROVEN, outcomes
 
 TOLERANCE = 1e-4
-VERIFIED = ("BertBackbone", "CLIPBackbone", "Gemma3Backbone", "SegFormerBackbone", "T5Backbone", "WhisperBackbone")
+VERIFIED = (
+    "BertBackbone",
+    "CLIPBackbone",
+    "Qwen3Backbone",
+    "SegFormerBackbone",
+    "T5Backbone",
+    "WhisperBackbone",
+    "XLNetBackbone",
+)
 
 
 @pytest.fixture(scope="module")

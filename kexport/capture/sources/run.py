@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.capture.sources.copies import first_of_two
 from kexport.capture.sources.states import kept_states
 from kexport.capture.sources.structure import flatten
 from kexport.capture.trace import Array
@@ -21,16 +22,14 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
     """
     import tensorflow as tf
 
-    apart: list[bool] = []
-
     def predict(arrays: Sequence[Array]) -> list[Array]:
         sizes = {a.shape[0] if a.ndim else 0 for a in arrays}
         if len(sizes) > 1 or sizes == {0} or any(a.dtype.kind in "OSUT" for a in arrays):
             return arrays_of(model.predict_on_batch(pack([_as_tensor(a) for a in arrays])))
-        if sizes == {1} and _any_batch(model) and not apart:
-            apart.append(_rows_apart(predict, arrays))
-        if sizes == {1} and apart and apart[0]:
-            return [o[:1] for o in predict([np.repeat(a, 2, axis=0) for a in arrays])]
+        if sizes == {1} and _any_batch(model):
+            found = first_of_two(predict, arrays)
+            if found is not None:
+                return found
         return arrays_of(model.predict(pack(arrays), batch_size=sizes.pop(), verbose=0))
 
     def run(arrays: Sequence[Array]) -> list[Array]:
@@ -51,18 +50,6 @@ def _any_batch(model: Any) -> bool:
     """
     tensors = [*(getattr(model, "inputs", None) or []), *(getattr(model, "outputs", None) or [])]
     return bool(tensors) and all(len(t.shape) and t.shape[0] is None for t in tensors)
-
-
-def _rows_apart(predict: Run, arrays: Sequence[Array]) -> bool:
-    """Whether the rows of a batch do not meet: next to another sample, the first has the results it has next to itself.
-
-    Where they do, as in a matrix of similarities, only a batch of one tells what becomes of a single sample.
-    """
-    others = [np.flip(a, axis=-1) if a.ndim > 1 else a for a in arrays]
-    alone = predict([np.repeat(a, 2, axis=0) for a in arrays])
-    beside = predict([np.concatenate([a, other]) for a, other in zip(arrays, others, strict=True)])
-    pairs = [(a[:1], b[:1]) for a, b in zip(alone, beside, strict=True) if a.dtype.kind == "f"]
-    return all(np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True) for a, b in pairs)
 
 
 def run_graph(call: Callable[[Sequence[Any]], Any]) -> Run:
