@@ -12,7 +12,7 @@ class Highway(tf_keras.layers.Layer):
 
     def __init__(self, activation: str = "linear", use_bias: bool = True, **options: Any):
         super().__init__(**options)
-        self.activation = tf_keras.activations.get(activation)
+        self.activation: Any = tf_keras.activations.get(activation)
         self.use_bias = use_bias
 
     def build(self, shape: Any) -> None:
