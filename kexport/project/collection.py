@@ -8,12 +8,15 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def paused_collection() -> Iterator[None]:
-    """No collection inside: a graph's cycles live on anyway, and scanning the heap of a framework takes seconds."""
+def collection(on: bool) -> Iterator[None]:
+    """Collection of cycles inside is on or off, and after it as it was before.
+
+    Off where graphs are made: their cycles live on anyway, and one scan of a framework's heap takes as long as writing
+    an artifact. On where models are run.
+    """
     enabled = gc.isenabled()
-    gc.disable()
+    (gc.enable if on else gc.disable)()
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        (gc.enable if enabled else gc.disable)()

@@ -14,7 +14,7 @@ from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
 from kexport.project import graph_file
 from kexport.project.choice import choose_targets, make_options, model_name
-from kexport.project.collection import paused_collection
+from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
 from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, read_manifest, write_manifest
 from kexport.project.progress import Progress, silent
@@ -50,6 +50,7 @@ class Build:
         return overall_status(self.verdicts) if self.verdicts else Status.VALID
 
 
+@collection(on=False)
 def export(
     model: Any,
     to: Sequence[str] | None = None,
@@ -124,7 +125,6 @@ def _refuse_unknown(options: Mapping[str, Any], chosen: Mapping[str, Options]) -
             raise ConfigError(f"options for {target!r}, which is not a target of this export")
 
 
-@paused_collection()
 def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
     from kexport.capture.capture import capture
     from kexport.capture.weights import check_weights
@@ -139,7 +139,6 @@ def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
     return captured, graph
 
 
-@paused_collection()
 def _legalize(targets: Sequence[Target], options: Mapping[str, Options], graph: Graph, tell: Progress) -> list[Build]:
     """A legalized copy per target. All unsupported nodes of all targets are reported at once."""
     builds, missing = [], []
@@ -158,7 +157,6 @@ def _legalize(targets: Sequence[Target], options: Mapping[str, Options], graph: 
     return builds
 
 
-@paused_collection()
 def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
     tell("emit", build.target.name, None)
     start = time.perf_counter()
@@ -173,6 +171,7 @@ def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
     build.seconds += time.perf_counter() - start
 
 
+@collection(on=True)
 def _reference(
     captured: Captured, recorded: str | Path | None, samples: str | Path | None, tell: Progress
 ) -> Reference:
@@ -181,6 +180,7 @@ def _reference(
     return adopt_reference(captured, Path(recorded)) if recorded else make_reference(captured, samples, tell)
 
 
+@collection(on=True)
 def _verify(
     builds: Sequence[Build],
     reference: Reference,

@@ -129,8 +129,11 @@ def test_an_artifact_that_fails_goes_to_quarantine(
 def test_collection_goes_on_after_a_pause() -> None:
     import gc
 
-    from kexport.project.collection import paused_collection
+    from kexport.project.collection import collection
 
-    with paused_collection():
+    with collection(on=False):
+        assert not gc.isenabled()
+        with collection(on=True):
+            assert gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
