@@ -17,14 +17,16 @@ class Maker(NamedTuple):
 
 def _kexport(*targets: str, imports: tuple[str, ...] = (), **options: Any) -> Maker:
     def prepare() -> None:
-        import kexport.capture.capture
-        import kexport.project  # noqa: F401
         from kexport.target import find_target
 
         for target in targets:
             find_target(target).missing()
-        for name in imports:
+        for name in (*CAPTURE, *imports):
             import_module(name)
+        if "coreml" in targets:
+            from kexport_coreml import proto
+
+            proto.model()
 
     def make(model: Any, folder: Path) -> Path:
         import kexport
@@ -103,6 +105,7 @@ def _coremltools(model: Any, folder: Path) -> Path:
     return path
 
 
+CAPTURE = ("kexport.project", "kexport.capture.capture", "kexport.capture.load", "kexport.capture.lower")
 TFLITE = ("ai_edge_litert.schema_py_generated", "flatbuffers")
 COREML = ("kexport_coreml.writer",)
 MAKERS: dict[str, Maker] = {
