@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kexport.errors import ConfigError, VerifyError
+from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
-from kexport.ir.dim import is_symbol
+from kexport.ir.dim import UndecidableDim, is_symbol
 
 Sizes = dict[str, int]
 Hint = int | Sequence[int]
@@ -66,20 +66,24 @@ def choose_sizes(
 
 
 def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], accepts: Accepts) -> SizePlan:
-    """The plan with large sizes for its last ones, where their `cost` is little and the model takes them."""
+    """The plan with large sizes for its last ones, where their `cost` is little and the model takes them; else the plan."""
     batch, last = batch_symbols(contract), plan.choices[-1]
     if not batch or any(last[s] != BATCH_SIZES[1] for s in batch):
         return plan
+    search = _Search(contract, accepts, {})
     longer = {s: n * LONGER for s, n in last.items() if s not in batch}
     for more in ([longer | dict.fromkeys(batch, MANY // LONGER)] if longer else []) + [dict.fromkeys(batch, MANY)]:
         sizes = last | more
-        try:
-            if cost(sizes) <= LITTLE:
-                accepts(dict(sizes))
-                return SizePlan((*plan.choices[:-1], sizes), plan.single)
-        except Exception:  # noqa: BLE001  whatever a model raises means that it does not take the size
-            continue
+        if _costs_little(sizes, cost) and search.takes(sizes):
+            return SizePlan((*plan.choices[:-1], sizes), plan.single)
     return plan
+
+
+def _costs_little(sizes: Sizes, cost: Callable[[Sizes], int]) -> bool:
+    try:
+        return cost(sizes) <= LITTLE
+    except (KexportError, UndecidableDim):  # the graph makes no sense at these sizes
+        return False
 
 
 def batch_symbols(contract: Contract) -> tuple[str, ...]:
@@ -112,7 +116,7 @@ class _Search:
 
     def first(self, candidates: Iterable[Sizes]) -> Sizes | None:
         """The first candidate that the model takes."""
-        return next((c for c in candidates if self._takes(c)), None)
+        return next((c for c in candidates if self.takes(c)), None)
 
     def others(self, first: Sizes) -> list[Sizes]:
         """Sizes that differ from the first in every symbol; where there are none, in as many as the model lets vary.
@@ -140,7 +144,7 @@ class _Search:
         hint = self.hints.get(symbol, 1)
         return isinstance(hint, int) or len(set(hint)) > 1
 
-    def _takes(self, sizes: Sizes) -> bool:
+    def takes(self, sizes: Sizes) -> bool:
         key = tuple(sizes.values())
         if key not in self.tried:
             try:

@@ -12,7 +12,7 @@ from kexport import ops
 from kexport.capture import lowering
 from kexport.capture.capture import capture
 from kexport.errors import CaptureError, UnsupportedError
-from tests.capture.agree import agree, normal
+from tests.capture.agree import agree, normal, op_counts
 from tests.capture.layer_of import layer_of
 
 
@@ -87,7 +87,8 @@ def test_constants_are_computed_by_tensorflow(keras: Any) -> None:
 def test_random_numbers_of_a_fixed_seed_are_constants(keras: Any) -> None:
     x = keras.Input((4,))
     fixed = layer_of(keras, lambda t: t + keras.random.normal((4,), seed=7), "fixed")
-    agree(keras.Model(x, fixed(x)), [normal(2, 4)])
+    captured = agree(keras.Model(x, fixed(x)), [normal(2, 4)])
+    assert op_counts(captured) == {"add": 1}
 
 
 def test_what_no_op_can_say_is_reported_too(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
