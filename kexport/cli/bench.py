@@ -8,6 +8,7 @@ import click
 
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.progress import progress
+from kexport.cli.shared import timeout_option
 from kexport.cli.values import read_dims, read_numbers, read_targets
 
 COLUMNS = ("target", "runtime", "threads", "median", "p95", "first", "load", "with start", "memory", "size")
@@ -39,14 +40,7 @@ COLUMNS = ("target", "runtime", "threads", "median", "p95", "first", "load", "wi
     help="After so long, and five runs, one has had enough.",
 )
 @click.option("--dim", multiple=True, metavar="DIM=SIZE", help="Size of a dynamic dimension. Default: batch=1.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=300,
-    show_default=True,
-    metavar="SECONDS",
-    help="For loading, and for each turn.",
-)
+@timeout_option("For loading, and for each turn.")
 @click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
 def command(
     state: State, dist: str, runtimes: tuple[str, ...], threads: str, dim: tuple[str, ...], **rest: Any

@@ -9,7 +9,7 @@ import click
 
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.progress import progress
-from kexport.cli.shared import arguments, model_options
+from kexport.cli.shared import arguments, model_options, timeout_option
 from kexport.errors import ConfigError
 
 
@@ -28,14 +28,7 @@ from kexport.errors import ConfigError
 @click.option("--name", help="Which model. Default: all that DIST holds.")
 @click.option("--locate", is_flag=True, help="Find the error of every layer first, as `kexport verify --locate` does.")
 @click.option("--model", help="With --locate: the model, where DIST does not hold its graph (export --layers).")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=300,
-    show_default=True,
-    metavar="SECONDS",
-    help="With --locate: for each runtime.",
-)
+@timeout_option("With --locate: for each runtime.")
 @model_options
 def command(state: State, dist: str, out: str, name: str | None, locate: bool, timeout: float, **rest: Any) -> int:
     """Write one HTML file, which loads nothing, about the artifacts in DIST.

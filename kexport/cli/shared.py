@@ -22,6 +22,12 @@ _MODEL = (
 signature_option = click.option("--signature", metavar="NAME", help="Which signature of a SavedModel.")
 
 
+def timeout_option(what: str) -> Decorator:
+    """Decorator: --timeout, with the words for what it is the time of."""
+    seconds = click.FloatRange(min=1)
+    return click.option("--timeout", type=seconds, default=300, show_default=True, metavar="SECONDS", help=what)
+
+
 def _keep_junit(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     state = ctx.find_object(State)
     if state is not None:
@@ -30,14 +36,7 @@ def _keep_junit(ctx: click.Context, _: click.Parameter, value: str | None) -> No
 
 _CHECK = (
     click.option("--tolerance", multiple=True, metavar="[OUTPUT=]ERROR", help="Allowed absolute error."),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=1),
-        default=300,
-        show_default=True,
-        metavar="SECONDS",
-        help="For each runtime.",
-    ),
+    timeout_option("For each runtime."),
     click.option(
         "--junit",
         metavar="FILE",

@@ -66,7 +66,7 @@ def choose_sizes(
 
 
 def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], accepts: Accepts) -> SizePlan:
-    """The plan with large sizes for its last ones, where their `cost` is little and the model takes them; else the plan."""
+    """The plan with large sizes for its last ones, if their `cost` is little and the model takes them; or as it is."""
     batch, last = batch_symbols(contract), plan.choices[-1]
     if not batch or any(last[s] != BATCH_SIZES[1] for s in batch):
         return plan
