@@ -48,8 +48,8 @@ def times(x: Array, matrix: Array) -> Array:
 
 
 def is_symbolic(*arrays: Array) -> bool:
-    """Whether an operand is an object array, which holds dims."""
-    return any(x.dtype == object for x in arrays)
+    """Whether an operand is an object array that holds dims, not text."""
+    return any(x.dtype == object and not (x.size and isinstance(x.flat[0], str)) for x in arrays)
 
 
 def indices(values: Array, size: int) -> Array:

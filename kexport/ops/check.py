@@ -14,6 +14,7 @@ KINDS: dict[str, Callable[[DType], bool]] = {
     "boolean": lambda d: d is DType.BOOL,
     "numeric": lambda d: d.is_float or d.is_int or d is DType.C64,
     "real": lambda d: d.is_float or d.is_int,
+    "text": lambda d: d is DType.STRING,
     "any": lambda d: True,
 }
 """Families of element types by the word used in messages."""

@@ -11,6 +11,7 @@ from tests.ops import (
     cases_layout,
     cases_recurrent,
     cases_reduce,
+    cases_text,
 )
 from tests.ops.case import Case
 
@@ -24,3 +25,6 @@ CASES: tuple[Case, ...] = (
     *cases_recurrent.CASES,
     *cases_control.CASES,
 )
+
+TEXT: tuple[Case, ...] = cases_text.CASES
+"""Cases of text, which only some targets have."""

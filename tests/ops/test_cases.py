@@ -17,8 +17,10 @@ from kexport.ir.text import constant_table, to_text
 from kexport.ir.types import DType, TensorType
 from kexport.ir.verifier import verify_graph
 from tests.ops.case import SIZES, Case
-from tests.ops.cases import CASES
+from tests.ops.cases import CASES as NUMBERS
+from tests.ops.cases import TEXT
 
+CASES = (*NUMBERS, *TEXT)
 RUNS = [(c, d) for c in CASES for d in (DType.F32, DType.F64) if c.has_floats or d is DType.F32]
 IDS = [f"{c.id}-{d}" for c, d in RUNS]
 HALVES = [c for c in CASES if c.has_floats and any(o.dtype is None for o in c.operands)]
@@ -37,7 +39,7 @@ def results(case: Case, dtype: DType, sizes: Mapping[str, int] | None = None) ->
 def assert_close(found: Any, expected: Any, tolerance: float) -> None:
     """Exact for integers and booleans; NaN and infinity at the same places."""
     assert found.shape == expected.shape
-    if found.dtype.kind in "iub":
+    if found.dtype.kind in "iubO":
         np.testing.assert_array_equal(found, expected)
         return
     wide = expected.astype(np.float64)
