@@ -23,7 +23,7 @@ from kexport.project.staging import publish, remove, staging
 from kexport.target import Options, Target
 from kexport.verify import graph_file as captured_file
 from kexport.verify.check import Check, check_artifact
-from kexport.verify.graph_file import is_savable, save_graph
+from kexport.verify.graph_file import save_graph
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
 from kexport.verify.status import Status, Verdict, overall_status
 
@@ -112,7 +112,7 @@ def export(
         if recorded is not None:
             save_reference(recorded, stage / f"{name}{SUFFIX}")
             _verify(builds, recorded, tolerance, timeout, tell)
-        if layers or (any(b.status is Status.FAILED for b in builds) and is_savable(captured.graph)):
+        if layers or any(b.status is Status.FAILED for b in builds):
             save_graph(captured.graph, stage / f"{name}{captured_file.SUFFIX}")
         return _publish(builds, captured, recorded, out, stage, name, tell)
 

@@ -13,6 +13,7 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.verify.ranges import Range, default_range
 from kexport.verify.sizes import SizePlan, Sizes, choose_sizes
+from kexport.verify.words import Words
 
 SEEDS = (0, 1, 2)
 EXTREMES = (0.0, 100.0, -100.0, 1.0, -1e-3)
@@ -35,7 +36,7 @@ class Batch:
 
 def make_batches(
     contract: Contract,
-    ranges: Mapping[str, Range] | None = None,
+    ranges: Mapping[str, Range | Words] | None = None,
     plan: SizePlan | None = None,
     seeds: Sequence[int] = SEEDS,
 ) -> list[Batch]:
@@ -64,7 +65,7 @@ def make_batch(
     contract: Contract,
     sizes: Sizes,
     seed: int,
-    ranges: Mapping[str, Range] | None = None,
+    ranges: Mapping[str, Range | Words] | None = None,
     *,
     name: str = "random",
     kind: str = "random",
@@ -75,16 +76,22 @@ def make_batch(
     for i, port in enumerate(contract.bind(sizes).inputs):
         rng = np.random.default_rng([seed, i])
         limits = (ranges or {}).get(port.name) or default_range(port.type)
-        limits = TURNS.get((turn, limits.kind), limits)
-        inputs[port.name] = _extreme(port, limits, rng) if kind == "extreme" else _random(port, limits, rng)
+        inputs[port.name] = _values(port, limits, rng, kind == "extreme", turn)
     return Batch(name, kind, dict(sizes), inputs, seed)
 
 
-def _shape(port: Port) -> tuple[int, ...]:
+def _values(port: Port, limits: Range | Words, rng: np.random.Generator, extreme: bool, turn: int) -> Array:
+    if isinstance(limits, Words):
+        return limits.draw(_shape(port), rng, extreme)
     if port.type.dtype is DType.STRING:
         raise ConfigError(
             f"random text for input {port.name!r} would mean nothing", hint="give samples of your own for this model"
         )
+    limits = TURNS.get((turn, limits.kind), limits)
+    return _extreme(port, limits, rng) if extreme else _random(port, limits, rng)
+
+
+def _shape(port: Port) -> tuple[int, ...]:
     return tuple(int(d) for d in port.type.shape)  # type: ignore[arg-type]  all symbols are bound
 
 

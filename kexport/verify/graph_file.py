@@ -24,11 +24,6 @@ def save_graph(graph: Graph, path: Path) -> None:
     save_tensors(path, constant_table(graph), {"format": FORMAT, "graph": to_text(graph)})
 
 
-def is_savable(graph: Graph) -> bool:
-    """Whether a graph can be written: its large constants are numbers."""
-    return all(array.dtype.kind not in "OSU" for array in constant_table(graph).values())
-
-
 def load_graph(path: Path) -> Graph:
     """Read a graph back.
 

@@ -19,6 +19,7 @@ from kexport.verify.ranges import input_ranges
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
 from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, enlarged
 from kexport.verify.tolerance import Noise, capture_problem, measure
+from kexport.verify.words import text_inputs
 
 PERTURBED_RUNS = 2
 """How many runs with random rounding join the plain float32 run."""
@@ -44,7 +45,7 @@ def plan_batches(
         ConfigError: hints for unknown dims, or text inputs.
         VerifyError: no sizes are accepted.
     """
-    ranges = input_ranges(graph)
+    ranges = {**input_ranges(graph), **text_inputs(graph)}
 
     def accepts(sizes: Sizes) -> None:
         check_sizes(graph, sizes)

@@ -13,6 +13,7 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import is_symbol
 from kexport.ir.evaluator import bind_inputs
 from kexport.ir.op import Array
+from kexport.ir.types import DType
 from kexport.verify.batches import Batch
 from kexport.verify.safetensors_file import read_file
 
@@ -74,7 +75,9 @@ def _fit(arrays: Mapping[str, Array], contract: Contract, file: Path) -> dict[st
 
 def _convert(array: Array, port: Port, file: Path) -> Array:
     wanted = port.type.dtype.numpy
-    if array.dtype != wanted and not np.can_cast(array.dtype, wanted, "same_kind"):
+    array = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    is_text = array.dtype.kind == "U", port.type.dtype is DType.STRING
+    if len(set(is_text)) > 1 or not (array.dtype == wanted or np.can_cast(array.dtype, wanted, "same_kind")):
         raise ConfigError(
             f"input {port.name!r} is {port.type}, the samples are {array.dtype}", where=str(file), hint="convert them"
         )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ def save_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str
     """Write arrays and a JSON object to `path`; an old file stays as it was until the new one is complete.
 
     Raises:
-        ConfigError: an array of text or objects.
+        ConfigError: an array of objects other than text.
         VerifyError: the disk refuses.
     """
     stored = {name: _stored(name, array) for name, array in sorted(tensors.items())}
     dtypes = {name: str(DType.of(tensors[name].dtype)) for name in stored}
-    header = canonical_json({"dtypes": dtypes, "sha256": _digest(stored), "metadata": metadata})
+    facts = {"dtypes": dtypes, "sha256": _digest(stored), "metadata": metadata}
+    shapes = {name: list(tensors[name].shape) for name in stored if dtypes[name] == str(DType.STRING)}
+    header = canonical_json(facts | ({"shapes": shapes} if shapes else {}))
     try:
         _write_whole(path, stored, header)
     except OSError as e:
@@ -58,7 +60,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         raise VerifyError(f"truncated or damaged: {e}", where=str(path), hint="record it again") from e
     if sorted(stored) != sorted(dtypes) or _digest(stored) != digest:
         raise VerifyError("the content does not fit its hash", where=str(path), hint="record it again")
-    return {name: array.astype(DType(dtypes[name]).numpy, copy=False) for name, array in stored.items()}, metadata
+    try:
+        shapes = header.get("shapes", {})
+        return {
+            name: _restored(array, DType(dtypes[name]), shapes.get(name)) for name, array in stored.items()
+        }, metadata
+    except (ValueError, TypeError) as e:
+        raise VerifyError(f"damaged: {e}", where=str(path), hint="record it again") from e
 
 
 def _stored(name: str, array: Array) -> Array:
@@ -67,8 +75,25 @@ def _stored(name: str, array: Array) -> Array:
     except GraphError as e:
         raise ConfigError(f"{name!r} cannot be stored: {e.what}") from e
     if dtype is DType.STRING:
-        raise ConfigError(f"{name!r} holds text, which a tensor file cannot store")
+        return _bytes_of_text(name, array)
     return np.ascontiguousarray(array.astype(_STORED.get(dtype, array.dtype), copy=False)).reshape(array.shape)
+
+
+def _bytes_of_text(name: str, array: Array) -> Array:
+    """Text as the bytes of a JSON list."""
+    texts = array.reshape(-1).tolist()
+    if not all(isinstance(t, str) for t in texts):
+        raise ConfigError(f"{name!r} holds objects that are no text")
+    return np.frombuffer(json.dumps(texts, ensure_ascii=False).encode(), np.uint8)
+
+
+def _restored(array: Array, dtype: DType, shape: Sequence[int] | None) -> Array:
+    if dtype is not DType.STRING:
+        return array.astype(dtype.numpy, copy=False)
+    texts: list[str] = json.loads(array.tobytes())
+    restored: Array = np.empty(len(texts), object)
+    restored[:] = texts
+    return restored.reshape(shape or ())
 
 
 def _digest(stored: Mapping[str, Array]) -> str:

@@ -154,12 +154,9 @@ def test_odd_element_types_survive(tmp_path: Path) -> None:
         assert np.array_equal(loaded[name], array)
 
 
-@pytest.mark.parametrize(
-    ("array", "message"), [(np.array(["a"], object), "holds text"), (np.array(["a"]), "cannot be stored")]
-)
-def test_text_cannot_be_stored(tmp_path: Path, array: np.ndarray, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        save_tensors(tmp_path / "t", {"s": array}, {})
+def test_text_of_a_fixed_width_cannot_be_stored(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be stored"):
+        save_tensors(tmp_path / "t", {"s": np.array(["a"])}, {})
 
 
 def test_header_holds_one_metadata_entry(saved: Path) -> None:

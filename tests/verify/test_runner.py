@@ -46,7 +46,7 @@ def test_good_runs_give_outputs_seconds_and_memory(artifact: Path) -> None:
         ("raise", "error", "RuntimeError: the engine refuses op 7 (phase: run 0)"),
         ("decline", "not applicable", "this engine is for smaller models (phase: run 0)"),
         ("list", "error", "TypeError: the runtime gave a list instead of outputs by name (phase: run 0)"),
-        ("text", "error", "ConfigError: 'probs' holds text, which a tensor file cannot store (phase: run 0)"),
+        ("objects", "error", "ConfigError: 'probs' holds objects that are no text (phase: run 0)"),
         ("junk", "garbage", "the outputs of batch 0 cannot be read: truncated or damaged"),
         ("absent", "missing", "absent is not installed: pip install 'kexport[toy]'"),
     ],

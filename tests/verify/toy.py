@@ -170,7 +170,7 @@ BEHAVIOURS: dict[str, Callable[[dict[str, Array]], Any]] = {
     "raise": _raise,
     "decline": _decline,
     "list": lambda outputs: list(outputs.values()),
-    "text": lambda outputs: outputs | {"probs": np.array("hello", object)},
+    "objects": lambda outputs: outputs | {"probs": np.array([b"hello"], object)},
     "partial": lambda outputs: {"probs": outputs["probs"]},
     "relative": lambda outputs: outputs | {"probs": outputs["probs"] * np.float32(1.001)},
     "swap": _swap,
