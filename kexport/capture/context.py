@@ -189,8 +189,8 @@ class Context:
 
 
 def scalar(value: Value) -> Any:
-    """The number in a constant of one element, or None."""
-    return value.data.reshape(-1)[0].item() if value.data is not None and value.data.size == 1 else None
+    """The number or text in a constant of one element, or None."""
+    return value.data.item() if value.data is not None and value.data.size == 1 else None
 
 
 def known_sizes(value: Value) -> Array | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from kexport.capture.context import NotLowered
+from kexport.capture.weights import as_text
 from kexport.ir.op import Array
 
 
@@ -27,7 +27,7 @@ def evaluate_op(op: Any, operands: Sequence[Any]) -> list[Array]:
     except (tf.errors.OpError, TypeError, ValueError) as e:
         raise NotLowered(f"TensorFlow cannot compute it: {e}") from e
     tensors = results if isinstance(results, (tuple, list)) else [results]
-    return [np.asarray(t) for t in tf.nest.flatten(list(tensors))]
+    return [as_text(t) for t in tf.nest.flatten(list(tensors))]
 
 
 def _operands(op: Any, arrays: Sequence[Any]) -> dict[str, Any]:

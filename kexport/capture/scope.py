@@ -14,6 +14,7 @@ from kexport.capture.evaluate import evaluate_op
 from kexport.capture.frames import Frame, local, path_of
 from kexport.capture.lowering.float8 import is_float8
 from kexport.capture.trace import Trace
+from kexport.capture.weights import as_text
 from kexport.errors import CaptureError, GraphError, KexportError, Unsupported, UnsupportedError
 from kexport.ir.dim import Dim, UndecidableDim, is_symbol, symbol
 from kexport.ir.graph import Graph, Value
@@ -109,7 +110,7 @@ class Scope:
         variable = getattr(x, "_value", x)
         if isinstance(variable, tf.Variable):
             return self._variable(variable.handle)
-        return self.into.constant(x._numpy() if hasattr(x, "_numpy") else x)
+        return self.into.constant(as_text(x._numpy() if hasattr(x, "_numpy") else x))
 
     def _variable(self, handle: Any) -> Value:
         value = self.run.variable(handle)

@@ -24,8 +24,7 @@ def read_tensor(tensor: Any, where: str = "") -> Array:
     if not hasattr(tensor, "_numpy"):
         raise CaptureError(f"the value of {tensor.name} is not known before the model runs", where=where or None)
     if tensor.dtype != tf.resource:
-        text = tensor.dtype == tf.string
-        return _read_only(np.asarray(tensor._numpy(), dtype=object) if text else tensor._numpy())
+        return _read_only(as_text(tensor._numpy()))
     known = tensor._handle_data
     if known is None or not known.is_set or not known.shape_and_type:
         raise CaptureError(
@@ -51,7 +50,24 @@ def read_table(tensor: Any, key: Any, value: Any) -> tuple[Array, Array] | None:
         found = tf.raw_ops.LookupTableExportV2(table_handle=tensor, Tkeys=key, Tvalues=value)
     except tf.errors.FailedPreconditionError:
         return None
-    return np.asarray(found.keys), np.asarray(found.values)
+    return as_text(found.keys), as_text(found.values)
+
+
+def as_text(array: Any) -> Array:
+    """Bytes, as TensorFlow has text, as `str`; other arrays as they are.
+
+    Raises:
+        CaptureError: bytes that are no UTF-8.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind not in "OS":
+        return array
+    result = np.empty(array.size, object)
+    try:
+        result[:] = [t.decode() if isinstance(t, bytes) else t for t in array.reshape(-1).tolist()]
+    except UnicodeDecodeError as e:
+        raise CaptureError(f"the model holds text that is no UTF-8: {e}") from e
+    return result.reshape(array.shape)
 
 
 def weights_of(model: Any) -> Iterator[tuple[str, Array]]:

@@ -1,4 +1,4 @@
-"""Lookup tables: exact for every key there is, and a clear word where a layer works on text."""
+"""Lookup tables of integers: exact for every key there is."""
 
 from __future__ import annotations
 
@@ -55,30 +55,6 @@ def test_a_table_of_a_layer_of_ones_own(keras: Any) -> None:
             return self.table.lookup(x) * 2.0
 
     agree(model_of(keras, Prices(), (3,), "int64"), [np.array([[3, 900, 4], [0, -3, 2**60]])])
-
-
-@pytest.mark.parametrize(
-    ("make", "dtype", "reason"),
-    [
-        (lambda k: k.Hashing(5, name="at"), "int64", "it hashes the decimal text of a number"),
-        (lambda k: k.StringLookup(vocabulary=["a"], name="at"), "string", "it looks up text.*`kexport vocabulary`"),
-        (lambda k: k.TextVectorization(vocabulary=["a"], name="at"), "string", "it works.*`kexport vocabulary`"),
-        (
-            lambda k: k.TextVectorization(vocabulary=["a"], output_mode="multi_hot", name="at"),
-            "string",
-            "it works on text",
-        ),
-        (
-            lambda k: k.IntegerLookup(vocabulary=[1], num_oov_indices=2, oov_method="farmhash", name="at"),
-            "int64",
-            "no exported format can hash text",
-        ),
-    ],
-)
-def test_what_works_on_text_is_refused_by_its_layer(keras: Any, make: Any, dtype: str, reason: str) -> None:
-    with pytest.raises(UnsupportedError, match=rf"at: \w+: {reason}") as error:
-        capture(model_of(keras, make(keras.layers), (1,), dtype))
-    assert {i.where for i in error.value.items} == {"at"}
 
 
 def test_a_crossing_is_refused(keras: Any) -> None:

@@ -30,6 +30,7 @@ from kexport.capture.lowering import (
     slicing,
     space,
     special,
+    text,
     warp,
 )
 from kexport.capture.lowering.complex_numbers import as_pair
@@ -38,7 +39,7 @@ from kexport.capture.lowering.table import LowerOp, Table, merge
 
 MODULES = (
     activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, linalg, lists,
-    lookup, losses, matmul, matrix, norm, pool, reduce, resize, slicing, space, special, warp,
+    lookup, losses, matmul, matrix, norm, pool, reduce, resize, slicing, space, special, text, warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kexport import ops
 from kexport.capture.context import Context, Found, NotLowered, Pair, decide, scalar
 from kexport.capture.lowering.table import Table
+from kexport.capture.weights import as_text
 from kexport.ir.dim import Dim, dim_max
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
@@ -21,7 +22,7 @@ table = Table()
 @table.op("Const")
 def const(ctx: Context, op: Any) -> Found:
     """A constant."""
-    data = tf.make_ndarray(op.get_attr("value"))
+    data = as_text(tf.make_ndarray(op.get_attr("value")))
     return Pair(ctx.constant(data.real), ctx.constant(data.imag)) if data.dtype.kind == "c" else ctx.constant(data)
 
 

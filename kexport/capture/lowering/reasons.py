@@ -7,10 +7,8 @@ from typing import Any
 
 REASONS: tuple[tuple[str, str], ...] = (
     (r"(Eager)?PyFunc.*", "a Python function runs inside the model; write it with keras.ops"),
-    (r"AsString|StringToHashBucket.*",
-     "no exported format can hash text; compute the bins before the model and make them an input"),
     (r".*String.*|Unicode.*|StaticRegex.*|RegexReplace|Substr|RaggedTensorToTensor",
-     "text has to be handled before the model"),
+     "this operation on text has no form in the exported formats; do it before the model"),
     (r".*Lookup.*|.*HashTable.*", "lookup tables have to be applied before the model"),
     (r"StatelessRandomGetKeyCounter", ""),
     (r"TensorList.*|EmptyTensorList", "lists of tensors need a fixed length and tensors of one shape"),
@@ -30,18 +28,17 @@ REASONS: tuple[tuple[str, str], ...] = (
 """(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
 
 _WORDS = (
-    "which no tensor of an exported model holds; cut it off the model and do its work in the program around it: "
-    "`kexport vocabulary` writes its words and settings"
-)
-_BINS = (
-    "which no exported format has an operation for; cut it off the model, compute its bins in the program around it, "
-    "and make them an input"
+    "or cut it off the model and do its work in the program around it: `kexport vocabulary` writes its words and "
+    "settings"
 )
 HOST_LAYERS = {
-    "TextVectorization": f"it works on text, {_WORDS}",
-    "StringLookup": f"it looks up text, {_WORDS}",
-    "Hashing": f"it hashes the decimal text of a number (FarmHash64, or SipHash64 with a salt), {_BINS}",
-    "HashedCrossing": f"it hashes pairs of values with FarmHash64, {_BINS}",
+    "TextVectorization": "exported are texts split at whitespace or into characters, without ragged or sparse "
+    f"results, and their n-grams with an output_sequence_length or counted; change its options, {_WORDS}",
+    "StringLookup": f"exported are lookups of dense tensors with dense results; change its options, {_WORDS}",
+    "Hashing": "exported are hashes of integers and text, dense and not crossed; change its options, or compute its "
+    "bins in the program around the model, and make them an input",
+    "HashedCrossing": "it hashes pairs of values with FarmHash64, which no exported format has an operation for; cut "
+    "it off the model, compute its bins in the program around it, and make them an input",
 }
 """Keras layers that work outside of an exported model, by class: the reason for all that cannot be lowered in them."""
 

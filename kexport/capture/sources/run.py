@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from kexport.capture.sources.copies import first_of_two
 from kexport.capture.sources.states import kept_states
 from kexport.capture.sources.structure import flatten
 from kexport.capture.trace import Array
+from kexport.capture.weights import as_text
 
 Run = Callable[[Sequence[Array]], list[Array]]
 
@@ -66,7 +65,7 @@ def run_graph(call: Callable[[Sequence[Any]], Any]) -> Run:
 
 def arrays_of(nest: Any) -> list[Array]:
     """The leaves of a nest of tensors or arrays as numpy arrays."""
-    return [np.asarray(leaf) for leaf in flatten(nest)[0]]
+    return [as_text(leaf) for leaf in flatten(nest)[0]]
 
 
 def _as_tensor(array: Array) -> Any:
