@@ -15,9 +15,16 @@ from kexport.errors import ConfigError, NotApplicable, Unsupported, UnsupportedE
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, Op
+from kexport.ir.types import DType
 
 GROUP = "kexport.targets"
 """The entry-point group; each entry loads to an instance of `Target`."""
+
+NO_TEXT = (
+    "it works on text, which this format has no operations for; cut it off the model and do its work in the program "
+    "around it: `kexport vocabulary` writes its words and settings"
+)
+"""Why a format without text refuses a node, an input or an output."""
 
 Emitter = Callable[[Any, Node], None]
 EmitterT = TypeVar("EmitterT", bound=Emitter)
@@ -65,6 +72,19 @@ def all_nodes(graph: Graph) -> Iterable[Node]:
         yield node
         for body in node.op.bodies():
             yield from all_nodes(body)
+
+
+def text_items(graph: Graph) -> list[Unsupported]:
+    """All nodes that hold text, or if there are none the inputs and outputs, for a format without."""
+    nodes = [(n.origin, n.op.name, (*n.inputs, *n.outputs)) for n in all_nodes(graph)]
+    ends = [*((v.name, "input", v) for v in graph.inputs), *((o.name, "output", o.value) for o in graph.outputs)]
+    found = [Unsupported(where, what, NO_TEXT) for where, what, values in nodes if _has_text(*values)]
+    found = found or [Unsupported(where, what, NO_TEXT) for where, what, value in ends if _has_text(value)]
+    return list(dict.fromkeys(found))
+
+
+def _has_text(*values: Value) -> bool:
+    return any(v.type.dtype is DType.STRING for v in values)
 
 
 class Session(ABC):

@@ -17,7 +17,7 @@ from kexport.passes.layout import move_of_full, reshape_of_reduction
 from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport.passes.sink_transposes import SETTLE, SinkTransposes
 from kexport.rewrite import RulePass
-from kexport.target import all_nodes
+from kexport.target import all_nodes, text_items
 from kexport_coreml.images import batch_of_images, read_images, take_images
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.rules import control, index, layout, norm, recurrent, window
@@ -39,7 +39,6 @@ CHANNELS_FIRST: tuple[type[Op], ...] = (
 
 _STRANGERS = {
     DType.C64: "Core ML knows no complex numbers",
-    DType.STRING: "strings cannot be computed with",
     DType.U32: "the widest integers of Core ML are int32",
     DType.U64: "the widest integers of Core ML are int32",
 }
@@ -106,7 +105,7 @@ def refuse_strangers(graph: Graph) -> None:
         for node in all_nodes(graph)
         if isinstance(node.op, ops.MaxPool) and node.output.type.dtype in (DType.I32, DType.I64)
     )
-    _refuse([*strange, *pools])
+    _refuse([*text_items(graph), *strange, *pools])
 
 
 def refuse_ranks(graph: Graph) -> None:

@@ -185,7 +185,8 @@ class Context:
     def const(self, data: Any, dtype: DType, name: str = "") -> Ref:
         """A small constant made here; equal ones are shared."""
         array = np.asarray(data, dtype.numpy)
-        key = (array.tobytes(), array.shape, dtype)
+        content = tuple(array.reshape(-1).tolist()) if dtype is DType.STRING else array.tobytes()
+        key = (content, array.shape, dtype)
         return self._use(self.shared.constant(key, array, array.shape, name or "constant", self.dialect.stored(dtype)))
 
     def ints(self, values: Sequence[int]) -> Ref:

@@ -25,6 +25,8 @@ class Emitted:
     """The tensors of the graph's values."""
     functions: list[Function] = field(default_factory=list["Function"])
     """What nodes call; each lists the constants that it reads, also those that others read too."""
+    on_load: str = ""
+    """The node to run once when the artifact is loaded, if there is anything to do then."""
 
     def all_consts(self) -> list[Const]:
         """The constants of the graph and of its functions, each once."""
@@ -52,7 +54,17 @@ def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> 
         ref = e.ref(output.value)
         e.nodes.append(NodeDef("Identity", name, [ref.name], {"T": ref.dtype}))
         outputs[port.name] = Ref(name, ref.dtype)
-    return Emitted(e.nodes, list(e.consts.values()), inputs, outputs, e.values, e.shared.functions)
+    on_load = _on_load(e)
+    return Emitted(e.nodes, list(e.consts.values()), inputs, outputs, e.values, e.shared.functions, on_load)
+
+
+def _on_load(e: Context) -> str:
+    """The node behind all that is to be done on loading."""
+    done = [f"^{make(e).name}" for make in e.shared.on_load.values()]
+    if not done:
+        return ""
+    e.nodes.append(NodeDef("NoOp", e.unique("on_load"), done))
+    return e.nodes[-1].name
 
 
 def static_shape(port: Port) -> Shape:

@@ -14,7 +14,7 @@ from kexport.passes import prune_loops
 from kexport.passes.decompose import DECOMPOSE, decompose
 from kexport.rewrite import Rewriter, Rule, RulePass, rule
 from kexport.rewrite.rule import Replacement
-from kexport.target import all_nodes
+from kexport.target import all_nodes, text_items
 from kexport_graphdef.rules import transpose, window
 
 DECOMPOSED: tuple[type[Op], ...] = (
@@ -53,11 +53,12 @@ def legalize(graph: Graph, strangers: Sequence[DType], lacking: Sequence[type[Op
 
 def refuse(graph: Graph, strangers: Sequence[DType]) -> None:
     """Raise one error for all nodes with an element type that cannot be computed with."""
-    items = [
+    items = text_items(graph) if DType.STRING in strangers else []
+    items += [
         Unsupported(node.origin, node.op.name, f"there is no arithmetic on {value.type.dtype} here")
         for node in all_nodes(graph)
         for value in (*node.inputs, *node.outputs)
-        if value.type.dtype in strangers
+        if value.type.dtype in strangers and value.type.dtype is not DType.STRING
     ]
     if items:
         raise UnsupportedError(list(dict.fromkeys(items)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from kexport.ir.types import DType
@@ -18,6 +18,8 @@ class Shared:
 
     def __init__(self) -> None:
         self.functions: list[Function] = []
+        self.on_load: dict[str, Callable[[Any], Ref]] = {}
+        """What makes, in the context of the main graph, the nodes that run once when the artifact is loaded."""
         self._consts: dict[Hashable, Const] = {}
         self._names: dict[str, int] = {}
         self._arguments: list[str] = []

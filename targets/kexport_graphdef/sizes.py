@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kexport.ir.dim import Dim, SymDim, is_symbol, symbol
+from kexport.ir.dim import Dim, SymDim, is_symbol, symbol, symbols
 from kexport.ir.types import DType
 from kexport_graphdef.nodes import Ref
 
@@ -63,15 +63,26 @@ class Sizes:
                 parts.append(self.dim(d))
         return parts
 
-    def _symbol(self, name: str) -> Ref:
-        for value in self._e.graph.inputs:
-            for axis, d in enumerate(value.type.shape):
-                if d == symbol(name):
-                    ends = (self._e.ints([axis]), self._e.ints([axis + 1]), self._e.ints([1]))
-                    return self._e.op("StridedSlice", self._shape(self._e.ref(value)), *ends)
-        return self._e.borrow(name)
+    def knows(self, dim: Dim) -> bool:
+        """Whether the size can be computed from the shapes of what was emitted before."""
+        return self._e.is_body or all(self._axis(name) for name in symbols(dim))
 
-    def _shape(self, x: Ref) -> Ref:
+    def _axis(self, size: str) -> tuple[Ref, int] | None:
+        """A tensor, and which of its axes has this size. Of a body's own tensors only the inputs count."""
+        values = self._e.graph.inputs if self._e.is_body else self._e.values
+        found = (v for v in values if symbol(size) in v.type.shape)
+        return next(((self._e.ref(v), v.type.shape.index(symbol(size))) for v in found), None)
+
+    def _symbol(self, name: str) -> Ref:
+        found = self._axis(name)
+        if found is None:
+            return self._e.borrow(name)
+        x, axis = found
+        ends = (self._e.ints([axis]), self._e.ints([axis + 1]), self._e.ints([1]))
+        return self._e.op("StridedSlice", self.shape(x), *ends)
+
+    def shape(self, x: Ref) -> Ref:
+        """The shape of a tensor."""
         if x not in self._made:
             self._made[x] = self._e.op("Shape", x, dtype=DType.I32, out_type=DType.I32)
         return self._made[x]

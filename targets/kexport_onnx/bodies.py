@@ -48,6 +48,9 @@ class Scope(Context):
     def dim(self, dim: Dim) -> Ref:
         return self._root.dim(dim)
 
+    def knows(self, dim: Dim) -> bool:
+        return self._root.knows(dim)
+
     def formal(self, name: str, type: TensorType) -> Ref:
         """The next input of the body."""
         ref = Ref(self.unique(f"{self._origin}/{name}" if self._origin else name), type.dtype)

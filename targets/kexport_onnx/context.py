@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim, bounds, is_symbol, symbol
+from kexport.ir.dim import Dim, SymDim, bounds, is_symbol, symbol, symbols
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
@@ -167,7 +167,8 @@ class Context:
     def const(self, data: Any, dtype: DType, name: str = "constant") -> Ref:
         """A small constant made here; equal ones are shared."""
         array = np.asarray(data, dtype.numpy)
-        key = (array.tobytes(), array.shape, dtype)
+        content = tuple(array.reshape(-1).tolist()) if dtype is DType.STRING else array.tobytes()
+        key = (content, array.shape, dtype)
         if key not in self._shared:
             self._shared[key] = self._store(array, array.shape, name)
         return self._shared[key]
@@ -204,11 +205,19 @@ class Context:
             self._sizes[dim] = self._symbol(str(dim)) if is_symbol(dim) else self._polynomial(dim)
         return self._sizes[dim]
 
+    def knows(self, dim: Dim) -> bool:
+        """Whether the size can be computed from the shapes of what was emitted before."""
+        return all(self._axis(name) for name in symbols(dim))
+
+    def _axis(self, size: str) -> tuple[Ref, int] | None:
+        """A tensor, and which of its axes has this size."""
+        found = ((ref, v.type.shape) for v, ref in self._refs.items())
+        return next(((ref, shape.index(symbol(size))) for ref, shape in found if symbol(size) in shape), None)
+
     def _symbol(self, name: str) -> Ref:
-        for value in self.graph.inputs:
-            for axis, d in enumerate(value.type.shape):
-                if d == symbol(name):
-                    return self.op("Shape", self.ref(value), dtype=DType.I64, start=axis, end=axis + 1)
+        found = self._axis(name)
+        if found:
+            return self.op("Shape", found[0], dtype=DType.I64, start=found[1], end=found[1] + 1)
         raise EmitError(f"the size {name!r} is not the size of an axis of an input")
 
     def _polynomial(self, dim: SymDim) -> Ref:

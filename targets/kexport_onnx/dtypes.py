@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kexport.errors import EmitError
 from kexport.ir.op import Array
 from kexport.ir.types import DType
 
@@ -23,19 +22,10 @@ CHUNK = 8 << 20
 """Bytes that are copied at a time while a tensor that isn't contiguous is written."""
 
 
-def code(dtype: DType) -> int:
-    """The ONNX number of an element type that an initializer may have.
-
-    Raises:
-        EmitError: strings, which have no raw bytes.
-    """
-    if dtype is DType.STRING:
-        raise EmitError("string constants cannot be stored in an ONNX file")
-    return CODES[dtype]
-
-
 def raw_size(dtype: DType, numel: int) -> int:
-    """The number of bytes that `numel` elements take in a file; 4-bit elements share a byte."""
+    """The number of bytes that `numel` elements take in a file; 4-bit elements share a byte, text has none."""
+    if dtype is DType.STRING:
+        return 0
     return (numel + 1) // 2 if _is_nibble(dtype) else numel * dtype.numpy.itemsize
 
 

@@ -20,6 +20,9 @@ from kexport_onnx.writer import Weight
 
 CONTRACT_KEY = "kexport.contract"
 VERSION_KEY = "kexport.version"
+ML, ML_OPSET = "ai.onnx.ml", 4
+DOMAINS = {"LabelEncoder": ML}
+"""Ops of other domains, and the only other domain: models import it if they have one of these."""
 
 
 def emit(
@@ -34,7 +37,7 @@ def emit(
     e, _ = _emitted(graph, contract, options, emitters)
     read = {name for call in all_calls(e.calls) for name in call.inputs}
     weights = [w for w in e.weights if w.name in read]
-    return _model_proto(options, contract), _graph_proto(graph, contract, e.calls), weights
+    return _model_proto(options, contract, e.calls), _graph_proto(graph, contract, e.calls), weights
 
 
 def tensor_names(graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable) -> dict[Value, str]:
@@ -89,13 +92,15 @@ def _name_outputs(e: Context, graph: Graph, contract: Contract) -> dict[str, str
     return rename
 
 
-def _model_proto(options: OnnxOptions, contract: Contract) -> Any:
+def _model_proto(options: OnnxOptions, contract: Contract, calls: Sequence[Call]) -> Any:
     from onnx import ModelProto
 
     model = ModelProto(
         ir_version=IR_VERSIONS[options.opset], producer_name="kexport", producer_version=kexport.__version__
     )
     model.opset_import.add(domain="", version=options.opset)
+    if any(call.kind in DOMAINS for call in all_calls(calls)):
+        model.opset_import.add(domain=ML, version=ML_OPSET)
     facts = {CONTRACT_KEY: json.dumps(contract.to_json(), sort_keys=True), VERSION_KEY: kexport.__version__}
     for key, value in facts.items():
         model.metadata_props.add(key=key, value=value)
@@ -113,7 +118,8 @@ def _subgraph_proto(graph: Subgraph) -> Any:
 
     proto = GraphProto(name=graph.name)
     for call in graph.calls:
-        node = proto.node.add(op_type=call.kind, name=call.name, input=call.inputs, output=call.outputs)
+        node = proto.node.add(op_type=call.kind, name=call.name, input=call.inputs, output=call.outputs,
+                              domain=DOMAINS.get(call.kind))  # fmt: skip
         for name, value in sorted(call.attributes.items()):
             attribute = _subgraph_proto(value) if isinstance(value, Subgraph) else value
             node.attribute.append(make_attribute(name, attribute))

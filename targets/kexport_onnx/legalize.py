@@ -20,9 +20,10 @@ from kexport.passes.sink_transposes import SinkTransposes, transpose_above
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.rule import Replacement
 from kexport.target import all_nodes
+from kexport_onnx.text import reason_against
 from kexport_onnx.time_first import time_first
 
-_STRANGERS = {DType.C64: "ONNX operators know no complex numbers", DType.STRING: "strings cannot be computed with"}
+_STRANGERS = {DType.C64: "ONNX operators know no complex numbers"}
 _WIDE_POOL = "ONNX pools no 64-bit integers"
 _REFUSED: dict[tuple[type[Op], DType], str] = {
     (ops.MaxPool, DType.I64): _WIDE_POOL,
@@ -60,7 +61,7 @@ def legalize(graph: Graph, opset: int) -> None:
     Raises:
         UnsupportedError: element types that ONNX operators don't take, ops that this opset lacks.
     """
-    refuse_strangers(graph)
+    refuse_strangers(graph, opset)
     lacking = [op for op, since in SINCE.items() if opset < since]
     shared = decompose(*DECOMPOSED, *lacking).rules
     expand = RulePass("onnx_decompose", (*shared, expand_norm, expand_double, time_first))
@@ -75,9 +76,10 @@ def legalize(graph: Graph, opset: int) -> None:
     cse.PASS.run(graph)
 
 
-def refuse_strangers(graph: Graph) -> None:
-    """Raise one error for all nodes with an element type that ONNX can't compute with."""
-    items = [
+def refuse_strangers(graph: Graph, opset: int) -> None:
+    """Raise one error for all nodes with an element type that ONNX can't compute with, or not with this op."""
+    items = [Unsupported(n.origin, n.op.name, why) for n in all_nodes(graph) if (why := reason_against(n, opset))]
+    items += [
         Unsupported(node.origin, node.op.name, reason)
         for node in all_nodes(graph)
         for value in (*node.inputs, *node.outputs)

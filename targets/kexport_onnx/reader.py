@@ -13,8 +13,8 @@ from typing import Any
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, parse_dim, symbol
-from kexport.ir.types import TensorType
-from kexport_onnx.dtypes import DTYPES, raw_size
+from kexport.ir.types import DType, TensorType
+from kexport_onnx.dtypes import CODES, DTYPES, raw_size
 from kexport_onnx.emission import CONTRACT_KEY
 from kexport_onnx.wire import Field, bytes_field, fields
 from kexport_onnx.writer import INLINE
@@ -124,10 +124,13 @@ def _check_bytes(path: Path, tensor: Any, size: int) -> None:
         beside = path.with_name(where["location"])
         if not beside.is_file() or beside.stat().st_size < int(where["offset"]) + found:
             raise EmitError(f"{where['location']} does not hold the bytes of {tensor.name!r}", where=str(path))
+    elif tensor.data_type == CODES[DType.STRING]:
+        found, needed = len(tensor.string_data), prod(tensor.dims)
     else:
         found = size or len(tensor.raw_data)
     if found != needed:
-        raise EmitError(f"initializer {tensor.name!r} has {found} bytes, its shape needs {needed}", where=str(path))
+        what = "texts" if tensor.data_type == CODES[DType.STRING] else "bytes"
+        raise EmitError(f"initializer {tensor.name!r} has {found} {what}, its shape needs {needed}", where=str(path))
 
 
 def _declare(graph: Any, tensor: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from kexport.errors import EmitError
 from kexport.ir.op import Array
 from kexport.ir.types import DType
-from kexport_onnx.dtypes import code, raw_chunks, raw_size
+from kexport_onnx.dtypes import CODES, raw_chunks, raw_size
 from kexport_onnx.wire import bytes_field, number_field, open_field
 
 MODEL_LIMIT = 2**31 - 1
@@ -29,7 +29,7 @@ ALIGN = 4096
 
 # Field numbers of onnx.proto.
 _MODEL_GRAPH, _GRAPH_INITIALIZER = 7, 5
-_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9, 13, 14
+_DIMS, _DATA_TYPE, _STRING_DATA, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 6, 8, 9, 13, 14
 _EXTERNAL = 1
 
 
@@ -47,7 +47,7 @@ class Weight:
 
     @property
     def nbytes(self) -> int:
-        """The number of bytes in the file."""
+        """The number of bytes that may lie in another file: text may not."""
         return raw_size(self.dtype, prod(self.shape))
 
 
@@ -105,7 +105,7 @@ def write_model(path: Path, model: Any, graph: Any, weights: Sequence[Weight], e
         file.write(body)
         for record in records:
             file.write(record.head)
-            if record.slot is None:
+            if record.slot is None and record.weight.nbytes:
                 _write_bytes(file, record.weight)
     if any(r.slot for r in records):
         _write_data(beside, records)
@@ -139,8 +139,11 @@ def _slots(file: str, weights: Sequence[Weight]) -> list[_Slot | None]:
 
 def _record(weight: Weight, slot: _Slot | None) -> _Record:
     dims = b"".join(number_field(_DIMS, d) for d in weight.shape)
-    fields = dims + number_field(_DATA_TYPE, code(weight.dtype)) + bytes_field(_NAME, weight.name.encode())
-    fields += slot.fields() if slot else open_field(_RAW_DATA, weight.nbytes)
+    fields = dims + number_field(_DATA_TYPE, CODES[weight.dtype]) + bytes_field(_NAME, weight.name.encode())
+    if weight.dtype is DType.STRING:
+        fields += b"".join(bytes_field(_STRING_DATA, t.encode()) for t in weight.data.reshape(-1).tolist())
+    else:
+        fields += slot.fields() if slot else open_field(_RAW_DATA, weight.nbytes)
     size = len(fields) + (0 if slot else weight.nbytes)
     return _Record(weight, open_field(_GRAPH_INITIALIZER, size) + fields, slot)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from kexport.ir.types import DType
 from kexport_graphdef.dialect import Dialect
 
-STRANGERS = (DType.STRING,)
-"""Element types that there is no arithmetic on."""
-
 _WIDER = {
     DType.I8: DType.I32, DType.I16: DType.I32, DType.U8: DType.I32, DType.U16: DType.I32, DType.U32: DType.I64,
 }  # fmt: skip

@@ -15,13 +15,15 @@ _NAMES = {
         Log1p LogicalNot Neg Reciprocal Round Rsqrt Sigmoid Sign Sin Sinh Sqrt Square Tan Tanh Transpose
     """,
     "z": """
-        AddV2 Atan2 BitwiseAnd BitwiseOr BitwiseXor Equal FloorDiv FloorMod Greater GreaterEqual LeftShift Less
+        Add AddV2 Atan2 BitwiseAnd BitwiseOr BitwiseXor Equal FloorDiv FloorMod Greater GreaterEqual LeftShift Less
         LessEqual LogicalAnd LogicalOr Maximum Minimum Mul NotEqual Pow RealDiv RightShift SquaredDifference Sub
     """,
     "activations": "Elu LeakyRelu Relu Relu6 Selu Softplus Softsign",
     "out": "Cumprod Cumsum",
     "resized_images": "ResizeBilinear ResizeNearestNeighbor",
     "logsoftmax": "LogSoftmax", "product": "MatMul", "softmax": "Softmax", "values indices": "TopKV2",
+    "indices values shape": "StringSplitV2", "result": "RaggedTensorToTensor", "table_handle": "HashTableV2",
+    "row_splits char_values": "UnicodeDecode", "values": "LookupTableFindV2",
 }  # fmt: skip
 RESULTS = {kind: names.split() for names, kinds in _NAMES.items() for kind in kinds.split()}
 """What the results of an op are called, if not `output`; an op with one name may have any number of results."""

@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 
 from kexport.errors import EmitError
+from kexport.ir.types import DType
 from kexport_graphdef.dtypes import BY_CODE
 from kexport_graphdef.wire import Field, fields
 from kexport_savedmodel.reader import last, meta_graph, read_contract, signature, sizes
@@ -62,7 +63,7 @@ def _node_problems(nodes: Sequence[memoryview], names: set[str], callable_: Coll
     for data in nodes:
         parts = list(fields(data))
         name = next(f.text for f in parts if f.number == 1)
-        lost = [f.text for f in parts if f.number == 3 and f.text.split(":")[0] not in names]
+        lost = [f.text for f in parts if f.number == 3 and f.text.removeprefix("^").split(":")[0] not in names]
         yield from (f"{name} reads {operand}, which is not made before it" for operand in lost)
         if name in names:
             yield f"two nodes are called {name}"
@@ -75,9 +76,13 @@ def _value_problems(name: str, value: Field, callable_: Collection[str]) -> Iter
     """Attributes that are constants hold their bytes; those that are functions exist."""
     if value.number == 8:
         parts = {f.number: f for f in fields(value.data)}
-        wanted = prod(sizes(parts[2].data)) * BY_CODE[parts[1].value].numpy.itemsize
-        if len(parts[4].data) != wanted:
-            yield f"{name} has {len(parts[4].data)} bytes, its shape needs {wanted}"
+        dtype, wanted = BY_CODE[parts[1].value], prod(sizes(parts[2].data))
+        if dtype is DType.STRING:
+            found, what = sum(f.number == 8 for f in fields(value.data)), "texts"
+        else:
+            found, wanted, what = len(parts[4].data), wanted * dtype.numpy.itemsize, "bytes"
+        if found != wanted:
+            yield f"{name} has {found} {what}, its shape needs {wanted}"
     if value.number == 10 and _text(value.data, 1) not in callable_:
         yield f"{name} calls {_text(value.data, 1)}, which does not exist"
 

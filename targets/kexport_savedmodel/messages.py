@@ -19,7 +19,12 @@ def node_message(node: NodeDef, inputs: Sequence[str] | None = None) -> Message:
 
 def const_message(const: Const) -> Message:
     """A constant with its elements."""
-    tensor = Message().int(1, CODES[const.dtype]).message(2, shape_message(Shape(const.shape))).const(4, const)
+    tensor = Message().int(1, CODES[const.dtype]).message(2, shape_message(Shape(const.shape)))
+    if const.dtype is DType.STRING:
+        for text in const.array().reshape(-1).tolist():
+            tensor.bytes(8, text)
+    else:
+        tensor.const(4, const)
     return _named(const.name, "Const", (), {"dtype": _attribute(const.dtype), "value": Message().message(8, tensor)})
 
 

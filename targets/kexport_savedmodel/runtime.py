@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
 from kexport.target import Runtime, Session
@@ -23,7 +25,16 @@ class TensorFlowSession(Session):
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self._signature(**{name: self._constant(array) for name, array in inputs.items()})
-        return {name: tensor.numpy() for name, tensor in found.items()}
+        return {name: _array(tensor) for name, tensor in found.items()}
+
+
+def _array(tensor: Any) -> Array:
+    """A result; text, of which TensorFlow gives the bytes, as `str`."""
+    found = np.asarray(tensor.numpy())
+    if found.dtype.kind not in "OS":
+        return found
+    text = [t.decode("utf-8", "replace") for t in found.reshape(-1).tolist()]
+    return np.array(text, object).reshape(found.shape)
 
 
 class TappedSession(Session):
@@ -35,7 +46,7 @@ class TappedSession(Session):
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self._cut(*(self._constant(inputs[name]) for name in self._inputs))
-        return {name: tensor.numpy() for name, tensor in zip(self._names, found, strict=True)}
+        return {name: _array(tensor) for name, tensor in zip(self._names, found, strict=True)}
 
 
 class TensorFlowCpu(Runtime):

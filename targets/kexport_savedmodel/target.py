@@ -13,11 +13,12 @@ from kexport.target import Options, Runtime, Target
 from kexport_graphdef.emission import emit
 from kexport_graphdef.legalize import legalize
 from kexport_graphdef.rules.window import padded_depthwise
-from kexport_savedmodel.dialect import STRANGERS, TENSORFLOW
+from kexport_savedmodel.dialect import TENSORFLOW
 from kexport_savedmodel.emit import EMITTERS
 from kexport_savedmodel.lint import validate
 from kexport_savedmodel.reader import read_contract
 from kexport_savedmodel.runtime import TensorFlowCpu
+from kexport_savedmodel.text import refuse_text
 from kexport_savedmodel.writer import write_model
 
 LACKING: tuple[type[Op], ...] = (ops.BatchNorm, ops.Prelu, ops.Scan)
@@ -37,7 +38,8 @@ class SavedModelTarget(Target):
         return []
 
     def legalize(self, graph: Graph, options: Options) -> None:
-        legalize(graph, STRANGERS, LACKING, (padded_depthwise,))
+        refuse_text(graph)
+        legalize(graph, (), LACKING, (padded_depthwise,))
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: Options) -> None:
         write_model(path, emit(graph, contract, TENSORFLOW, EMITTERS), contract)

@@ -24,6 +24,8 @@ MAX_BYTES = (1 << 31) - 1
 PRODUCER = 1882
 """The version of TensorFlow's graphs that this is made for."""
 _METHOD = "tensorflow/serving/predict"
+_ON_LOAD = "saved_model_main_op"
+"""The collection that names the node to run when the model is loaded. Source: MAIN_OP_KEY."""
 
 
 def write_model(path: Path, emitted: Emitted, contract: Contract) -> None:
@@ -54,7 +56,10 @@ def _meta_graph(emitted: Emitted, contract: Contract) -> Message:
     graph.message(4, Message().int(1, PRODUCER))
     info = Message().bytes(4, "serve").bytes(5, "2.21.0").int(7, 1)
     signature = entry(SIGNATURE, _signature(emitted, contract))
-    return Message().message(1, info).message(2, graph).message(5, signature)
+    meta = Message().message(1, info).message(2, graph)
+    if emitted.on_load:
+        meta.message(4, entry(_ON_LOAD, Message().message(1, Message().bytes(1, emitted.on_load))))
+    return meta.message(5, signature)
 
 
 def _signature(emitted: Emitted, contract: Contract) -> Message:

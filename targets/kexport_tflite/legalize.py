@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kexport import ops
+from kexport.errors import UnsupportedError
 from kexport.ir.graph import Graph
 from kexport.passes import layout
 from kexport.passes.decompose import DECOMPOSE
@@ -11,6 +12,7 @@ from kexport.passes.narrow_integers import four_bits
 from kexport.passes.pipeline import run_passes
 from kexport.rewrite import RulePass
 from kexport.rewrite.driver import Log
+from kexport.target import text_items
 from kexport_tflite.emit.activation import FUSED
 from kexport_tflite.rules.arithmetic import ARITHMETIC_RULES
 from kexport_tflite.rules.control import CONTROL_RULES, SIZE_RULES
@@ -55,7 +57,13 @@ _FUSE = fuse_activation([name for name in FUSED if name])
 
 
 def legalize(graph: Graph, log: Log | None = None) -> None:
-    """Edit `graph` in place."""
+    """Edit `graph` in place.
+
+    Raises:
+        UnsupportedError: it works on text.
+    """
+    if items := text_items(graph):
+        raise UnsupportedError(items)
     _FUSE.run(graph, log)
     _FORMS.run(graph, log)
     _FUSE.run(graph, log)

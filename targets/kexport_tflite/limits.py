@@ -8,6 +8,7 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
+from kexport.target import NO_TEXT
 from kexport_tflite.kernels import kernel_types
 from kexport_tflite.rules.resize import shrinks
 from kexport_tflite.rules.types import data_operands
@@ -18,7 +19,7 @@ Limit = Callable[[Node], str | None]
 _STRANGERS = {
     DType.F64: "TF Lite has no float64 arithmetic; set the layer's dtype to float32",
     DType.C64: "TF Lite knows no complex numbers here",
-    DType.STRING: "strings cannot be computed with",
+    DType.STRING: NO_TEXT,
     DType.U64: "TF Lite has no uint64 arithmetic; use int32",
     DType.I64: "TF Lite has no int64 kernel for it; cast to int32",
 }

@@ -7,14 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kexport.errors import UnsupportedError
 from kexport.ir.evaluator import evaluate
 from kexport_onnx.options import DEFAULT_OPSET, MAX_OPSET, MIN_OPSET
+from kexport_onnx.text import SINCE_TEXT
 from tests.onnx.helper import export, run
 from tests.ops.case import Case
-from tests.ops.cases import CASES
+from tests.ops.cases import CASES, TEXT
 
 ROUNDING = 2e-6
 """Of a float32 result, relative to its greatest magnitude: some units in the last place."""
+
+REFUSED = {
+    "split_text-characters": "split_text: ONNX has nothing that takes characters apart",
+    "hash_text": "hash_text: ONNX has no hash of text",
+    "hash_text-keyed": "hash_text: ONNX has no hash of text",
+}
+"""Cases of text that ONNX cannot say, and what the user reads."""
+WORDS = [c for c in TEXT if c.id not in REFUSED]
 
 
 def check(case: Case, folder: Path, static: bool, opset: int) -> None:
@@ -25,6 +35,7 @@ def check(case: Case, folder: Path, static: bool, opset: int) -> None:
     for output in graph.outputs:
         want, got = expected[output.name], found[output.name]
         assert got.dtype == output.value.type.dtype.numpy
+        assert got.dtype != object or all(type(t) is str for t in got.reshape(-1))
         assert got.shape == want.shape
         if got.dtype.kind == "f":
             finite = want[np.isfinite(want)]
@@ -45,3 +56,27 @@ def test_op(case: Case, static: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_op_in_the_oldest_and_the_newest_opset(case: Case, opset: int, tmp_path: Path) -> None:
     check(case, tmp_path, static=False, opset=opset)
+
+
+@pytest.mark.parametrize("case", WORDS, ids=lambda c: c.id)
+@pytest.mark.parametrize("static", [False, True], ids=["dynamic", "static"])
+def test_op_on_text(case: Case, static: bool, tmp_path: Path) -> None:
+    check(case, tmp_path, static, DEFAULT_OPSET)
+
+
+@pytest.mark.parametrize("opset", [SINCE_TEXT, MAX_OPSET])
+@pytest.mark.parametrize("case", WORDS, ids=lambda c: c.id)
+def test_op_on_text_in_the_oldest_and_the_newest_opset(case: Case, opset: int, tmp_path: Path) -> None:
+    check(case, tmp_path, static=False, opset=opset)
+
+
+@pytest.mark.parametrize("case", [c for c in TEXT if c.id in REFUSED], ids=lambda c: c.id)
+def test_op_on_text_that_is_refused(case: Case, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=f"{case.id}: {REFUSED[case.id]}"):
+        export(case.graph(), tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("case", TEXT, ids=lambda c: c.id)
+def test_older_opsets_have_no_text(case: Case, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=f"opset {SINCE_TEXT - 1} has no operations on text; choose opset 20"):
+        export(case.graph(), tmp_path / "model.onnx", opset=SINCE_TEXT - 1)

@@ -125,9 +125,13 @@ def test_a_graph_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest
         export(nets.plain(), tmp_path / "net.onnx")
 
 
-def test_strings_cannot_be_stored(tmp_path: Path) -> None:
-    with pytest.raises(EmitError, match="string constants"):
-        write_model(tmp_path / "m.onnx", *parts(), [Weight("w", np.array(["a"], object), (1,))])
+@pytest.mark.parametrize("external", [False, True])
+def test_text_is_stored_in_the_model(external: bool, tmp_path: Path) -> None:
+    words = np.array([["a", "", "日本"], ["\n", "x" * writer.INLINE, "z"]], object)
+    write_model(tmp_path / "m.onnx", *parts(), [Weight("w", words.T, (3, 2))], external)
+    (tensor,) = onnx.load(tmp_path / "m.onnx").graph.initializer
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(tensor), words.T)
+    assert not (tmp_path / "m.data").exists()
 
 
 def test_a_shared_constant_is_stored_once(tmp_path: Path) -> None:

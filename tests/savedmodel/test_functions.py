@@ -15,7 +15,7 @@ from kexport_savedmodel.dialect import TENSORFLOW
 from kexport_savedmodel.emit import EMITTERS
 from kexport_savedmodel.library import result_name
 from kexport_savedmodel.writer import MODEL
-from tests.ops.cases import CASES
+from tests.ops.cases import CASES, TEXT
 from tests.savedmodel.helper import contract_of, export, run
 from tests.tfjs.loops import branch_of_sizes, halved
 
@@ -23,7 +23,7 @@ from tests.tfjs.loops import branch_of_sizes, halved
 def _kinds() -> set[str]:
     """The ops that the cases of all ops are made of."""
     found: set[str] = set()
-    for case in CASES:
+    for case in (*CASES, *TEXT):
         graph = case.graph()
         contract = contract_of(graph)
         TARGET.legalize(graph, TARGET.options())

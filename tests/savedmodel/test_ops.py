@@ -9,7 +9,7 @@ import pytest
 
 from kexport.ir.evaluator import evaluate
 from tests.ops.case import Case
-from tests.ops.cases import CASES
+from tests.ops.cases import CASES, TEXT
 from tests.savedmodel.helper import export, run
 
 ROUNDING = 2e-6
@@ -24,6 +24,7 @@ def check(case: Case, folder: Path) -> None:
     for output in graph.outputs:
         want, got = expected[output.name], found[output.name]
         assert got.dtype == output.value.type.dtype.numpy
+        assert got.dtype != object or all(type(t) is str for t in got.reshape(-1))
         assert got.shape == want.shape
         if got.dtype.kind == "f":
             finite = want[np.isfinite(want)]
@@ -34,6 +35,6 @@ def check(case: Case, folder: Path) -> None:
             np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [*CASES, *TEXT], ids=lambda c: c.id)
 def test_op(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)

@@ -8,12 +8,14 @@ from typing import Any
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
-from kexport.target import EmitterTable
+from kexport.passes.text import TEXT
+from kexport.target import NO_TEXT, EmitterTable
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import NARROW
 from kexport_coreml.refs import Ref
 
 EMITTERS = EmitterTable()
+EMITTERS.unsupported(NO_TEXT, *TEXT)
 
 Make = Callable[[Context, Node], Ref | tuple[Ref, ...]]
 Apply = Callable[[Context, Any, Ref], Ref]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kexport.errors import NotApplicable
+from kexport.ir.types import DType
 from kexport.target import Session
 from kexport_js.browser import BrowserEngine
 from kexport_js.engine import EngineSession
@@ -27,9 +28,12 @@ class OnnxRuntimeWeb(PageRuntime):
     switches = ("--disable-gpu",)
 
     def decline(self, path: Path) -> None:
-        """Raise NotApplicable if the weights are in another file."""
+        """Raise NotApplicable if the weights are in another file, or inputs or outputs are text."""
         if path.with_suffix(".data").exists():
             raise NotApplicable("weights in a file beside the model are not read in a browser")
+        contract = read_contract(path)
+        if any(p.type.dtype is DType.STRING for p in (*contract.inputs, *contract.outputs)):
+            raise NotApplicable("text is not sent to a browser")
 
     def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
         contract = read_contract(path)

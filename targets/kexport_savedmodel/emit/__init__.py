@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kexport_savedmodel.emit import conv, native
+from kexport_savedmodel.emit import conv, native, text
 from kexport_savedmodel.emit.table import EMITTERS
 
-__all__ = ["EMITTERS", "conv", "native"]
+__all__ = ["EMITTERS", "conv", "native", "text"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from kexport import ops
+from kexport.passes.text import TEXT
+from kexport.target import NO_TEXT
 from kexport_graphdef.emit import COMMON
 from kexport_graphdef.table import OpTable
 
 EMITTERS = OpTable(COMMON)
+EMITTERS.unsupported(NO_TEXT, *TEXT)
 EMITTERS.withdraw("TensorFlow.js' executor loses the operands of its bitwise op", ops.BitAnd, ops.BitOr, ops.BitXor)
 EMITTERS.without(ops.OneHot)  # the wasm backend writes beyond the row for an index out of range
 

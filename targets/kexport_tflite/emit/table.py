@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
-from kexport.target import EmitterTable, all_nodes
+from kexport.passes.text import TEXT
+from kexport.target import NO_TEXT, EmitterTable, all_nodes
 from kexport_tflite.limits import reason_against
 
 
@@ -25,3 +26,4 @@ class TfliteEmitters(EmitterTable):
 
 
 EMIT = TfliteEmitters()
+EMIT.unsupported(NO_TEXT, *TEXT)

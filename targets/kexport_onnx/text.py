@@ -1,0 +1,39 @@
+"""What ONNX operators cannot do with text, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.types import DType
+from kexport.passes.text import takes_text
+
+SINCE_TEXT = 20
+"""The opset that brought what text is split and joined with."""
+
+
+def reason_against(node: Node, opset: int) -> str | None:
+    """Why a node with text cannot be emitted; None if it can, or has no text."""
+    if not any(v.type.dtype is DType.STRING for v in (*node.inputs, *node.outputs)):
+        return None
+    if not takes_text(node.op):
+        return "it computes with numbers, not with text"
+    if opset < SINCE_TEXT:
+        return f"opset {opset} has no operations on text; choose opset {SINCE_TEXT} or newer"
+    match node.op:
+        case ops.SplitText(unit="character"):
+            return "ONNX has nothing that takes characters apart"
+        case ops.ReplaceText(texts=texts, replacement=replacement) if not _in_turn(texts, replacement):
+            return (
+                f"ONNX replaces one text after the other: behind the first of {len(texts)} there may only be single "
+                f"characters that are not in {replacement!r}"
+            )
+        case ops.Lookup() if not node.inputs[1].is_constant:
+            return "ONNX looks up in a table that is written in the model; its keys must be constants"
+    return None
+
+
+def _in_turn(texts: Sequence[str], replacement: str) -> bool:
+    """Whether one text replaced after the other gives what all at once do."""
+    return all(len(t) == 1 and t not in replacement for t in texts[1:])
