@@ -22,6 +22,8 @@ from kexport.capture.recorder import Recorder
 from kexport.capture.recurrent import stand_for_cells, stand_for_steps
 from kexport.capture.recurrent2 import stand_for_keras2_layer
 from kexport.capture.sequences import stand_for_associative_scan, stand_for_map, stand_for_scan
+from kexport.capture.text import vectorize_densely
+from kexport.capture.whole import count_as_user, make_ops, stand_for_batch_norm, stand_for_conv, stand_for_depthwise
 from kexport.errors import CaptureError
 
 TESTED = {"keras": ("3.15",), "tensorflow": ("2.21",)}
@@ -143,8 +145,14 @@ PATCHES = (
     *TENSORFLOW_PATCHES,
     Patch("keras.src.ops.operation:Operation", "__call__", frame_operations),
     Patch("keras.src.layers.layer:Layer", "_set_mask_metadata", frame_masks),
+    Patch("keras.src.layers.normalization.batch_normalization:BatchNormalization", "call", stand_for_batch_norm),
+    Patch(f"{BACKEND}.nn", "conv", stand_for_conv),
+    Patch(f"{BACKEND}.nn", "depthwise_conv", stand_for_depthwise),
+    Patch("tensorflow.python.ops.gradients_util", "_GradientsHelper", count_as_user),
+    Patch("tensorflow.python.ops.parallel_for.control_flow_ops", "_pfor_impl", make_ops),
     Patch("keras.src.layers.rnn.time_distributed:TimeDistributed", "call", fold_time),
     Patch("keras.src.layers.preprocessing.index_lookup:IndexLookup", "_lookup_dense", mask_by_minus_two),
+    Patch("keras.src.layers.preprocessing.text_vectorization:TextVectorization", "call", vectorize_densely),
     Patch("keras.src.layers.rnn.rnn:RNN", "inner_loop", stand_for_cells),
     Patch("keras.src.layers.rnn.lstm:LSTM", "inner_loop", stand_for_cells),
     Patch("keras.src.layers.rnn.gru:GRU", "inner_loop", stand_for_cells),

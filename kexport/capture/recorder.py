@@ -23,15 +23,19 @@ HARMLESS = {
 
 
 class Recorder:
-    """Keeps the frame of every op made in the thread that made the recorder."""
+    """Keeps the frame of every op made in the thread that made the recorder.
 
-    def __init__(self, graph: FuncGraph, model: Any):
+    `whole` counts the calls that a stand-in was placed for; none is while `needs_ops`.
+    """
+
+    def __init__(self, graph: FuncGraph, model: Any, needs_ops: bool = False):
         self.root = Frame("model", 0, graph=graph, kinds=("model",))
         self.model, self.top, self.count = model, self.root, 1
         self.graphs: dict[int, FuncGraph] = {id(graph): graph}
         self.tags: dict[int, dict[str, Frame]] = {id(graph): {}}
         self.stand_ins: dict[str, Any] = {}
         self.failed: Frame | None = None
+        self.whole, self.needs_ops = 0, needs_ops
         self._thread = threading.get_ident()
 
     def is_recording(self) -> bool:

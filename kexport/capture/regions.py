@@ -10,19 +10,21 @@ from kexport.capture.branches import branch
 from kexport.capture.context import Context, Found, NotLowered
 from kexport.capture.loops import lower_cells
 from kexport.capture.scope import Scope
-from kexport.capture.standins import STAND_IN, CellLoop
+from kexport.capture.standins import STAND_IN, CellLoop, Whole
 from kexport.capture.steps import lower_steps
 from kexport.capture.whiles import while_loop
 from kexport.ir.graph import Value
 
 
 def stand_in(scope: Scope, ctx: Context, op: Any, inputs: Sequence[Found]) -> tuple[Value, ...]:
-    """A loop that a stand-in was placed for."""
+    """A loop or a call that a stand-in was placed for."""
     loop = scope.run.trace.stand_ins.get(op.get_attr("token").decode())
     if loop is None:
         raise NotLowered(lowering.reason(op))
     if isinstance(loop, CellLoop):
         return lower_cells(ctx, loop, [ctx.value(v) for v in inputs])
+    if isinstance(loop, Whole):
+        return (loop.lower(ctx),)
     return lower_steps(scope, ctx, op, loop, inputs)
 
 

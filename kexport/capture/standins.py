@@ -1,15 +1,15 @@
-"""Stand-ins: one op in the place of a loop while a model is traced, so that no list of tensors is ever made."""
+"""Stand-ins: one op in the place of a loop or a call while a model is traced; no list of tensors is ever made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 STAND_IN = "PyFuncStateless"
-"""The TensorFlow op that stands for a loop. Its token is the key of `Recorder.stand_ins`; it is never run."""
+"""The TensorFlow op that stands for a loop or a call. Its token is the key of `Recorder.stand_ins`; it is never run."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,15 @@ class StepLoop:
     captured: list[Any]
 
 
+@dataclass(frozen=True)
+class Whole:
+    """Any other call that gives one tensor: `lower(ctx)` is its value. Operands: the tensors that it is called with."""
+
+    lower: Callable[..., Any]
+
+
 def place_stand_in(recorder: Any, loop: Any, operands: Sequence[Any], specs: Sequence[Any]) -> list[Any]:
-    """An op for a loop in the graph being traced; its results have the given specs."""
+    """An op for a loop or a call in the graph being traced; its results have the given specs."""
     token = f"loop {len(recorder.stand_ins)}"
     recorder.stand_ins[token] = loop
     results = tf.raw_ops.PyFuncStateless(input=list(operands), token=token, Tout=[s.dtype for s in specs])

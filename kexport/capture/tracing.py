@@ -16,12 +16,15 @@ from kexport.capture.trace import Frame, Input, Output, Source, Trace
 from kexport.errors import CaptureError
 
 
-def trace_model(source: Source) -> Trace:
-    """Trace a Keras model. A layer that branches on a tensor's value in Python is converted by AutoGraph."""
+def trace_model(source: Source, needs_ops: bool = False) -> Trace:
+    """Trace a Keras model. A layer that branches on a tensor's value in Python is converted by AutoGraph.
+
+    What fails where stand-ins were placed for calls is tried once more with all of TensorFlow's ops (`needs_ops`).
+    """
     converted: list[type] = []
     while True:
         graph = FuncGraph("kexport")
-        recorder = Recorder(graph, source.model)
+        recorder = Recorder(graph, source.model, needs_ops)
         try:
             with converting(converted):
                 leaves, structure = _call(source, graph, recorder)
@@ -29,6 +32,9 @@ def trace_model(source: Source) -> Trace:
         except CaptureError:
             raise
         except Exception as e:
+            if recorder.whole and not is_python_branch(e):
+                needs_ops = True
+                continue
             layer = recorder.failed.layer_type if recorder.failed else None
             if not is_python_branch(e) or layer is None or layer in converted:
                 raise _explain(e, recorder) from e

@@ -10,9 +10,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from kexport.capture.capture import lower_trace
 from kexport.capture.fingerprint import fingerprint
 from kexport.capture.load import load
+from kexport.capture.symbols import Symbols
 from kexport.capture.trace import Trace, trace
+from kexport.capture.tracing import trace_model
 from kexport.capture.weights import check_weights, weights_of
 from kexport.errors import CaptureError
 
@@ -168,5 +171,6 @@ def test_every_layer_of_a_whole_model_has_a_frame(keras: Any) -> None:
     found = trace(load(model))
     paths = {f.path for tags in found.tags.values() for f in tags.values() for f in f.chain() if f.layer is not None}
     assert {layer.name for layer in model.layers if type(layer).__name__ != "InputLayer"} <= paths
-    assert len(constants(found)) == len(model.weights)
-    assert {id(c) for c in constants(found)} == {id(found.constant_of(v.value.handle)) for v in model.weights}
+    graph = lower_trace(found, Symbols(found.source.inputs))
+    assert {c.name for c in graph.constants if c.name} == {w.path for w in model.weights}
+    assert len(constants(trace_model(found.source, needs_ops=True))) == len(model.weights)

@@ -32,6 +32,15 @@ def batch_norm_call(
     return from_last(ctx, y, axis)
 
 
+def batch_norm_layer(ctx: Context, layer: Any, inputs: Any) -> Value:
+    """Keras' layer with its moving mean and variance, computed in float32 at least."""
+    offset, scale = layer.beta if layer.center else None, layer.gamma if layer.scale else None
+    mean, variance = layer.moving_mean, layer.moving_variance
+    wide, _ = _widened(ctx, inputs)
+    y = ctx.value(batch_norm_call(ctx, wide, mean, variance, layer.axis, offset, scale, layer.epsilon))
+    return ctx.cast(y, ctx.dtype)
+
+
 @table.frame("layer.LayerNormalization", "layer2.LayerNormalization")
 def layer_norm(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """Layer normalization over any axes, computed in float32 at least."""
