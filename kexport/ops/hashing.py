@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _BITS = (1 << 64) - 1
-_K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
+K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 _BLOCK = 64
 
 
@@ -14,9 +14,9 @@ def farm_hash(data: bytes) -> int:
     size = len(data)
     if size <= 16:
         return _up_to_16(data)
-    mul = _K2 + size * 2
+    mul = K2 + size * 2
     if size <= 32:
-        return _pair_hash(*_ends(data, _K1, mul), mul)
+        return _pair_hash(*_ends(data, K1, mul), mul)
     if size <= _BLOCK:
         return _up_to_64(data, mul)
     return _long(data)
@@ -49,46 +49,46 @@ def _sip_rounds(v: list[int], count: int) -> None:
 def _up_to_16(data: bytes) -> int:
     size = len(data)
     if size >= 8:
-        mul, a, b = _K2 + size * 2, _word(data, 0) + _K2, _word(data, size - 8)
+        mul, a, b = K2 + size * 2, _word(data, 0) + K2, _word(data, size - 8)
         return _pair_hash(_right(b, 37) * mul + a, (_right(a, 25) + b) * mul, mul)
     if size >= 4:
-        return _pair_hash(size + (_word(data, 0, 4) << 3), _word(data, size - 4, 4), _K2 + size * 2)
+        return _pair_hash(size + (_word(data, 0, 4) << 3), _word(data, size - 4, 4), K2 + size * 2)
     if size:
         y, z = data[0] + (data[size >> 1] << 8), size + (data[-1] << 2)
-        return _shift_mix(y * _K2 ^ z * _K0) * _K2 & _BITS
-    return _K2
+        return _shift_mix(y * K2 ^ z * K0) * K2 & _BITS
+    return K2
 
 
 def _ends(data: bytes, first: int, mul: int) -> tuple[int, int]:
     """Two numbers from the first and the last 16 bytes."""
     a, b = _word(data, 0) * first, _word(data, 8)
-    c, d = _word(data, len(data) - 8) * mul, _word(data, len(data) - 16) * _K2
-    return _right(a + b, 43) + _right(c, 30) + d, a + _right(b + _K2, 18) + c
+    c, d = _word(data, len(data) - 8) * mul, _word(data, len(data) - 16) * K2
+    return _right(a + b, 43) + _right(c, 30) + d, a + _right(b + K2, 18) + c
 
 
 def _up_to_64(data: bytes, mul: int) -> int:
     size = len(data)
-    y, other = _ends(data, _K2, mul)
+    y, other = _ends(data, K2, mul)
     z = _pair_hash(y, other, mul)
     e, f = _word(data, 16) * mul, _word(data, 24)
     g, h = (y + _word(data, size - 32)) * mul, (z + _word(data, size - 24)) * mul
-    a = _word(data, 0) * _K2
+    a = _word(data, 0) * K2
     return _pair_hash(_right(e + f, 43) + _right(g, 30) + h, e + _right(f + a, 18) + g, mul)
 
 
 def _long(data: bytes) -> int:
-    y = 81 * _K1 + 113
-    state = (81 * _K2 + _word(data, 0), y, _shift_mix(y * _K2 + 113) * _K2, (0, 0), (0, 0))
+    y = 81 * K1 + 113
+    state = (81 * K2 + _word(data, 0), y, _shift_mix(y * K2 + 113) * K2, (0, 0), (0, 0))
     last = (len(data) - 1) // _BLOCK * _BLOCK
     for start in range(0, last, _BLOCK):
-        state = _stir(data, start, state, _K1, 1)
+        state = _stir(data, start, state, K1, 1)
     x, y, z, v, w = state
     rest = (len(data) - 1) % _BLOCK
-    mul = _K1 + ((z & 0xFF) << 1)
+    mul = K1 + ((z & 0xFF) << 1)
     w0 = w[0] + rest
     v = v[0] + w0, v[1]
     x, y, z, v, w = _stir(data, last + rest - 63, (x, y, z, v, (w0 + v[0], w[1])), mul, 9)
-    first = _pair_hash(v[0], w[0], mul) + _shift_mix(y) * _K0 + z
+    first = _pair_hash(v[0], w[0], mul) + _shift_mix(y) * K0 + z
     return _pair_hash(first, _pair_hash(v[1], w[1], mul) + x, mul)
 
 

@@ -19,6 +19,8 @@ from kexport.ops.hashing import farm_hash, sip_hash
 
 SPACES = " \t\n\v\f\r"
 """What separates words. Source: isspace() in the C locale, which TensorFlow's `strings.split` asks."""
+MOST_BUCKETS = 1 << 20
+"""So many buckets can be computed in 24 bits, a digit of the hash at a time."""
 _UPPER = {c: c + 32 for c in range(ord("A"), ord("Z") + 1)}
 _LOWER = {lower: upper for upper, lower in _UPPER.items()}
 
@@ -127,6 +129,22 @@ class HashText(Op):
     def evaluate(self, x: Array) -> Array:
         hashed = [sip_hash(t.encode(), self.key) if self.key else farm_hash(t.encode()) for t in x.reshape(-1)]
         return np.array([h % self.buckets for h in hashed], np.int64).reshape(x.shape)
+
+
+@dataclass(frozen=True)
+class HashNumber(Op):
+    """What `HashText` gives without a key for the decimal text of an integer; `buckets` is 2**20 at most."""
+
+    buckets: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        check.kind("integer", x)
+        check.at_least(1, (self.buckets,), "buckets")
+        check.at_most(self.buckets, MOST_BUCKETS, "buckets")
+        return x.with_dtype(DType.I64)
+
+    def evaluate(self, x: Array) -> Array:
+        return HashText(self.buckets).evaluate(_each(str, x))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ CASES: tuple[Case, ...] = (
     *cases_layout.CASES,
     *cases_recurrent.CASES,
     *cases_control.CASES,
+    *cases_text.HASHED,
 )
 
 TEXT: tuple[Case, ...] = cases_text.CASES

@@ -72,6 +72,31 @@ HASHES = {"": 6, "a": 4, "hello": 0, "12345678": 7, "q" * 17: 1, "e" * 33: 11, "
 KEYED = {"": 1, "a": 1, "hello": 0, "12345678": 9, "q" * 17: 7, "e" * 33: 5, "t" * 65: 12, "u" * 129: 5}
 """`tf.strings.to_hash_bucket_strong(text, 13, [133, 137])`."""
 
+BUCKETS = dict(zip(
+    (0, 7, -1, 42, -100, 999, 1234, -12345, 1234567, -7654321, 12345678, 987654321, 2147483647, -2147483648),
+    (735, 88, 430, 736, 814, 466, 222, 310, 423, 734, 362, 3, 757, 469), strict=True,
+))  # fmt: skip
+"""`tf.strings.to_hash_bucket_fast(tf.as_string(number), 1000)`."""
+LARGE = dict(zip(
+    (10**9, -(10**11), 123456789012345, 10**15 - 1, 10**16, -(10**15), 123456789012345678, 2**63 - 1, -(2**63), 2**53),
+    (784, 210, 614, 925, 277, 925, 369, 319, 112, 175), strict=True,
+))  # fmt: skip
+"""The same for numbers that need more than 32 bits, or almost."""
+
+
+def _bucketed(table: dict[int, int], dtype: DType, label: str = "") -> Case:
+    return Case(ops.HashNumber(1000), (literal(list(table), dtype),),
+                lambda x: np.array([table[int(n)] for n in x], np.int64), label)  # fmt: skip
+
+
+HASHED = (
+    _bucketed(BUCKETS, DType.I32),
+    _bucketed({n: b for n, b in BUCKETS.items() if -128 <= n < 128}, DType.I8, "i8"),
+    _bucketed(BUCKETS, DType.I64, "i64"),
+)
+"""Hashes of numbers, which need no text."""
+LARGE_HASHES = _bucketed(LARGE, DType.I64, "large")
+"""For targets whose integers have 64 bits."""
 CASES: tuple[Case, ...] = (
     Case(ops.ChangeCase(), (words(BATCH, LENGTH),),
          _each(lambda t: "".join(c.lower() if c.isascii() else c for c in t))),

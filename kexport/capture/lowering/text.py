@@ -13,7 +13,8 @@ from kexport import ops
 from kexport.capture.context import Context, NotLowered, scalar
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim, symbol
-from kexport.ir.graph import Value
+from kexport.ir.graph import Node, Value
+from kexport.ops.text import MOST_BUCKETS
 
 table = Table()
 PARTS = "tokens"
@@ -94,8 +95,12 @@ def join(ctx: Context, op: Any, *values: Value) -> Value:
 
 @table.op("StringToHashBucketFast")
 def hash_fast(ctx: Context, op: Any, x: Value) -> Value:
-    """FarmHash64."""
-    return ctx.emit(ops.HashText(op.get_attr("num_buckets")), x)
+    """FarmHash64; of the text of a number it is computed without text."""
+    buckets = op.get_attr("num_buckets")
+    match x.producer:
+        case Node(op=ops.NumberText(), inputs=(number,)) if buckets <= MOST_BUCKETS:
+            return ctx.emit(ops.HashNumber(buckets), number)
+    return ctx.emit(ops.HashText(buckets), x)
 
 
 @table.op("StringToHashBucketStrong")
