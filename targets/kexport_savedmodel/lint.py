@@ -10,7 +10,7 @@ from kexport.errors import EmitError
 from kexport.ir.types import DType
 from kexport_graphdef.dtypes import BY_CODE
 from kexport_graphdef.wire import Field, fields
-from kexport_savedmodel.reader import last, meta_graph, read_contract, signature, sizes
+from kexport_savedmodel.reader import last, meta_graph, read_contract, run_on_load, signature, sizes
 
 _NODE, _LIBRARY = 1, 2
 """Fields of a GraphDef."""
@@ -46,6 +46,7 @@ def _problems(meta: memoryview) -> Iterator[str]:
     inputs, outputs = signature(meta)
     tensors = [i.tensor.split(":")[0] for i in (*inputs.values(), *outputs.values())]
     yield from (f"the signature names {t}, which does not exist" for t in tensors if t not in names)
+    yield from (f"{n}, to be run on loading, does not exist" for n in run_on_load(meta) if n not in names)
 
 
 def _function_problems(function: memoryview, callable_: Collection[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import DType, TensorType
 from kexport_graphdef.dtypes import BY_CODE
 from kexport_graphdef.wire import fields
-from kexport_savedmodel.writer import MODEL, NOTES, SIGNATURE
+from kexport_savedmodel.writer import MODEL, NOTES, ON_LOAD, SIGNATURE
 
 
 class Info(NamedTuple):
@@ -94,6 +94,12 @@ def signature(meta: memoryview) -> tuple[dict[str, Info], dict[str, Info]]:
             body = last(field.data, 2)
             return _infos(body, 1), _infos(body, 2)
     raise EmitError(f"there is no signature {SIGNATURE}")
+
+
+def run_on_load(meta: memoryview) -> list[str]:
+    """The nodes that are to be run when the model is loaded."""
+    listed = [last(f.data, 2) for f in fields(meta) if f.number == 4 and bytes(last(f.data, 1)).decode() == ON_LOAD]
+    return [f.text for found in listed for f in fields(last(found, 1))]
 
 
 def _infos(signature: memoryview, number: int) -> dict[str, Info]:

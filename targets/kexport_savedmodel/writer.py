@@ -24,7 +24,7 @@ MAX_BYTES = (1 << 31) - 1
 PRODUCER = 1882
 """The version of TensorFlow's graphs that this is made for."""
 _METHOD = "tensorflow/serving/predict"
-_ON_LOAD = "saved_model_main_op"
+ON_LOAD = "saved_model_main_op"
 """The collection that names the node to run when the model is loaded. Source: MAIN_OP_KEY."""
 
 
@@ -58,7 +58,7 @@ def _meta_graph(emitted: Emitted, contract: Contract) -> Message:
     signature = entry(SIGNATURE, _signature(emitted, contract))
     meta = Message().message(1, info).message(2, graph)
     if emitted.on_load:
-        meta.message(4, entry(_ON_LOAD, Message().message(1, Message().bytes(1, emitted.on_load))))
+        meta.message(4, entry(ON_LOAD, Message().message(1, Message().bytes(1, emitted.on_load))))
     return meta.message(5, signature)
 
 

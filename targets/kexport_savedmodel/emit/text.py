@@ -98,16 +98,29 @@ def hash_text(e: Context, node: Node) -> Ref:
 
 @EMITTERS.emits(ops.NumberText)
 def number_text(e: Context, node: Node) -> Ref:
+    return _decimal(e, *e.refs(node))
+
+
+def _decimal(e: Context, x: Ref) -> Ref:
     plain = {"precision": -1, "scientific": False, "shortest": False, "width": -1, "fill": ""}
-    return e.op("AsString", *e.refs(node), dtype=DType.STRING, **plain)
+    return e.op("AsString", x, dtype=DType.STRING, **plain)
+
+
+@EMITTERS.emits(ops.HashNumber)
+def hash_number(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.HashNumber)
+    return e.op("StringToHashBucketFast", _decimal(e, *e.refs(node)), dtype=DType.I64, num_buckets=op.buckets)
 
 
 @EMITTERS.emits(ops.Lookup)
 def lookup(e: Context, node: Node) -> Ref:
-    """Values of types that no table has are gathered at the place of their key."""
+    """Values of types that no table has are gathered at the place of their key. A table holds something."""
     x, keys, values, default = node.inputs
     dtype = e.dialect.stored(values.type.dtype)
     assert keys.data is not None
+    if not keys.data.size:
+        return e.op("BroadcastTo", e.ref(default), e.sizes.shape(e.ref(x)))
     if dtype in KINDS and values.data is not None:
         return find(e, Table(keys.data, values.data, dtype), e.ref(x), e.ref(default))
     places = np.arange(keys.data.size)
