@@ -13,6 +13,7 @@ from kexport.ir.types import DType
 from kexport.passes import cse, fold_sizes, fuse_pad, prune_loops
 from kexport.passes.channels_first import channels_first
 from kexport.passes.decompose import DECOMPOSE, decompose
+from kexport.passes.decompose.hashing import hash_narrow_number
 from kexport.passes.layout import move_of_full, reshape_of_reduction
 from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport.passes.sink_transposes import SETTLE, SinkTransposes
@@ -24,7 +25,7 @@ from kexport_coreml.rules import control, index, layout, norm, recurrent, window
 from kexport_coreml.sizes import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
-    ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.Gru, ops.HardSilu, ops.Log1p,
+    ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.Gru, ops.HardSilu, ops.HashNumber, ops.Log1p,
     ops.LogSoftmax, ops.Mish, ops.OneHot, ops.Prelu, ops.RmsNorm, ops.Scan, ops.Selu, ops.SquaredDifference,
     ops.Threshold,
 )  # fmt: skip
@@ -58,7 +59,7 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     batches = index.RULES if options.ios < 16 else ()
     forms = (*window.RULES, *layout.RULES, *batches, norm.other_layer_norm)
     fuse_pad.PASS.run(graph)
-    RulePass("coreml_forms", (*expand.rules, *forms)).run(graph)
+    RulePass("coreml_forms", (hash_narrow_number, *expand.rules, *forms)).run(graph)
     RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)
     cse.PASS.run(graph)
     SinkTransposes(norm.constant_batch_norm).run(graph)

@@ -31,7 +31,7 @@ _REFUSED: dict[tuple[type[Op], DType], str] = {
 }
 
 DECOMPOSED: tuple[type[Op], ...] = (
-    ops.Atan2, ops.Expm1, ops.IsFinite, ops.Log1p, ops.NotEqual, ops.Rsqrt, ops.Silu, ops.Square,
+    ops.Atan2, ops.Expm1, ops.HashNumber, ops.IsFinite, ops.Log1p, ops.NotEqual, ops.Rsqrt, ops.Silu, ops.Square,
     ops.SquaredDifference,
 )  # fmt: skip
 """Ops that ONNX lacks. Silu it has, as Swish, since opset 24; ONNX Runtime has no kernel, but fuses x * sigmoid(x)."""

@@ -11,6 +11,7 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
+from kexport.passes.decompose.hashing import hash_narrow_number
 from kexport.passes.fuse_activation import fuse_activation
 from kexport.rewrite import Rewriter, Rule, rule
 from kexport.rewrite.rule import Replacement
@@ -111,7 +112,7 @@ def _starts(rewriter: Rewriter, count: Dim, size: Dim, dtype: DType) -> Value:
 
 RULES: tuple[Rule, ...] = (
     large_batch_norm, prelu_of_positions, pool_of_volume, batches_that_repeat, gather_of_batches, volume_as_conv,
-    write_out, loop_in_rounds,
+    write_out, loop_in_rounds, hash_narrow_number,
 )  # fmt: skip
 
 

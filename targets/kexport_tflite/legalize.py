@@ -32,7 +32,7 @@ LACKING = (
     ops.Reciprocal, ops.Expm1, ops.Log1p, ops.Tan, ops.Asin, ops.Acos, ops.Atan, ops.Sinh, ops.Cosh, ops.Asinh,
     ops.Acosh, ops.Atanh, ops.Erf, ops.IsNan, ops.IsInf, ops.IsFinite, ops.Selu, ops.Celu, ops.Softplus, ops.Softsign,
     ops.Silu, ops.HardSigmoid, ops.Mish, ops.Threshold, ops.LogicalXor, ops.BatchNorm, ops.LayerNorm, ops.RmsNorm,
-    ops.GroupNorm, ops.LogSoftmax, ops.CumProd, ops.Scan, ops.SimpleRnn, ops.Gru, ops.Lstm,
+    ops.GroupNorm, ops.HashNumber, ops.LogSoftmax, ops.CumProd, ops.Scan, ops.SimpleRnn, ops.Gru, ops.Lstm,
 )  # fmt: skip
 """Ops that TF Lite has no operator for (or one that XNNPACK refuses), and that expand into others."""
 
