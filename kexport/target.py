@@ -75,12 +75,15 @@ def all_nodes(graph: Graph) -> Iterable[Node]:
 
 
 def text_items(graph: Graph) -> list[Unsupported]:
-    """All nodes that hold text, or if there are none the inputs and outputs, for a format without."""
+    """The first node with text of each layer, or if there is none the inputs and outputs, for a format without text."""
     nodes = [(n.origin, n.op.name, (*n.inputs, *n.outputs)) for n in all_nodes(graph)]
     ends = [*((v.name, "input", v) for v in graph.inputs), *((o.name, "output", o.value) for o in graph.outputs)]
     found = [Unsupported(where, what, NO_TEXT) for where, what, values in nodes if _has_text(*values)]
     found = found or [Unsupported(where, what, NO_TEXT) for where, what, value in ends if _has_text(value)]
-    return list(dict.fromkeys(found))
+    first: dict[str, Unsupported] = {}
+    for item in found:
+        first.setdefault(item.where, item)
+    return list(first.values())
 
 
 def _has_text(*values: Value) -> bool:

@@ -64,9 +64,9 @@ def shouting() -> Graph:
 def branches() -> Graph:
     """Capitals, or the translation by `TABLE`: there is a table in a body only."""
     then, orelse = Graph("then"), Graph("orelse")
-    then.output("y", then.add(ops.ChangeCase(upper=True), then.input("x", TEXT)).output)
+    then.output("y", then.add(ops.ChangeCase(upper=True), then.input("x", TEXT), origin="upper").output)
     x = orelse.input("x", TEXT)
-    orelse.output("y", orelse.add(ops.Lookup(), x, *table_of(orelse, DType.STRING)).output)
+    orelse.output("y", orelse.add(ops.Lookup(), x, *table_of(orelse, DType.STRING), origin="words").output)
     graph = Graph("branches")
     flag, x = graph.input("flag", TensorType(DType.BOOL, ())), graph.input("x", TEXT)
     graph.output("y", graph.add(ops.If(then, orelse), flag, x, origin="translate").output)
