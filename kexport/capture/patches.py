@@ -23,7 +23,17 @@ from kexport.capture.recurrent import stand_for_cells, stand_for_steps
 from kexport.capture.recurrent2 import stand_for_keras2_layer
 from kexport.capture.sequences import stand_for_associative_scan, stand_for_map, stand_for_scan
 from kexport.capture.text import vectorize_densely
-from kexport.capture.whole import count_as_user, make_ops, stand_for_batch_norm, stand_for_conv, stand_for_depthwise
+from kexport.capture.whole import count_as_user, make_ops
+from kexport.capture.whole_calls import (
+    UNARY,
+    stand_for_add,
+    stand_for_batch_norm,
+    stand_for_conv,
+    stand_for_depthwise,
+    stand_for_layer_norm,
+    stand_for_matmul,
+    stand_for_unary,
+)
 from kexport.errors import CaptureError
 
 TESTED = {"keras": ("3.15",), "tensorflow": ("2.21",)}
@@ -146,8 +156,12 @@ PATCHES = (
     Patch("keras.src.ops.operation:Operation", "__call__", frame_operations),
     Patch("keras.src.layers.layer:Layer", "_set_mask_metadata", frame_masks),
     Patch("keras.src.layers.normalization.batch_normalization:BatchNormalization", "call", stand_for_batch_norm),
+    Patch("keras.src.layers.normalization.layer_normalization:LayerNormalization", "call", stand_for_layer_norm),
     Patch(f"{BACKEND}.nn", "conv", stand_for_conv),
     Patch(f"{BACKEND}.nn", "depthwise_conv", stand_for_depthwise),
+    Patch(f"{BACKEND}.numpy", "matmul", stand_for_matmul),
+    Patch(f"{BACKEND}.numpy", "add", stand_for_add),
+    *(Patch(f"{BACKEND}.nn", name, stand_for_unary(f"nn.{name}")) for name in UNARY),
     Patch("tensorflow.python.ops.gradients_util", "_GradientsHelper", count_as_user),
     Patch("tensorflow.python.ops.parallel_for.control_flow_ops", "_pfor_impl", make_ops),
     Patch("keras.src.layers.rnn.time_distributed:TimeDistributed", "call", fold_time),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
 STAND_IN = "PyFuncStateless"
 """The TensorFlow op that stands for a loop or a call. Its token is the key of `Recorder.stand_ins`; it is never run."""
@@ -73,7 +74,18 @@ def place_stand_in(recorder: Any, loop: Any, operands: Sequence[Any], specs: Seq
     """An op for a loop or a call in the graph being traced; its results have the given specs."""
     token = f"loop {len(recorder.stand_ins)}"
     recorder.stand_ins[token] = loop
-    results = tf.raw_ops.PyFuncStateless(input=list(operands), token=token, Tout=[s.dtype for s in specs])
-    for tensor, spec in zip(results, specs, strict=True):
+    types = [tf.as_dtype(s.dtype) for s in specs]
+    tensors = [x if isinstance(x, tf.Tensor) else tf.convert_to_tensor(x) for x in operands]
+    attributes = {
+        "token": AttrValue(s=token.encode()),
+        "Tin": _types(t.dtype for t in tensors),
+        "Tout": _types(types),
+    }
+    op = tf.compat.v1.get_default_graph()._create_op_internal(STAND_IN, tensors, types, attrs=attributes)
+    for tensor, spec in zip(op.outputs, specs, strict=True):
         tensor.set_shape(spec.shape)
-    return list(results)
+    return list(op.outputs)
+
+
+def _types(types: Iterable[tf.DType]) -> Any:
+    return AttrValue(list=AttrValue.ListValue(type=[t.as_datatype_enum for t in types]))

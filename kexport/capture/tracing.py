@@ -13,6 +13,7 @@ from kexport.capture.patches import KERAS2_PATCHES, PATCHES, Patch, function_pat
 from kexport.capture.recorder import Recorder
 from kexport.capture.sources.structure import flatten, paths, unique
 from kexport.capture.trace import Frame, Input, Output, Source, Trace
+from kexport.capture.whole import NeedsOps
 from kexport.errors import CaptureError
 
 
@@ -31,6 +32,8 @@ def trace_model(source: Source, needs_ops: bool = False) -> Trace:
             return _finish(source, recorder, leaves, structure)
         except CaptureError:
             raise
+        except NeedsOps:
+            needs_ops = True
         except Exception as e:
             if recorder.whole and not is_python_branch(e):
                 needs_ops = True

@@ -9,6 +9,7 @@ import pytest
 
 from kexport.capture.frames import Frame, local, path_of
 from kexport.capture.load import load
+from kexport.capture.standins import STAND_IN
 from kexport.capture.trace import Trace, trace
 from kexport.errors import CaptureError
 
@@ -74,8 +75,8 @@ def test_paths_are_those_of_the_layers(nested: Trace) -> None:
 def test_every_op_of_a_layer_has_its_path(nested: Trace) -> None:
     paths = {op.type: nested.frame_of(op).path for op in nested.graph.get_operations()}
     assert paths["Softmax"] == "out"
-    assert paths["Rsqrt"] == "encoder/block/res/norm"
-    assert paths["Placeholder"] != ""
+    stand_ins = [nested.frame_of(op).path for op in nested.graph.get_operations() if op.type == STAND_IN]
+    assert "encoder/block/res/norm" in stand_ins
     assert nested.frame_of(nested.inputs[0].tensor.op) is nested.root
 
 
@@ -190,7 +191,7 @@ def test_a_function_that_was_called_before_is_traced_anew(keras: Any) -> None:
     source.run([np.zeros((1, 3), "float32")])
     found = trace(source)
     types = {op.type: found.frame_of(op).path for op in found.graph.get_operations()}
-    assert types["MatMul"] == "two/body"
+    assert types[STAND_IN] == "two/body"
     assert layer_paths(found) == ["one", "one/body", "two", "two/body"]
 
 

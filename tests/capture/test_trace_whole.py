@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from kexport.capture.symbols import Symbols
 from kexport.capture.tracing import trace_model
 from kexport.errors import CaptureError
 from kexport.ir.text import to_text
-from tests.capture.agree import agree, normal, randomize
+from tests.capture.agree import agree, normal, op_counts, randomize
 
 IMAGE, LINE = (9, 8, 4), (9, 4)
 BATCH_NORMS: dict[str, tuple[tuple[int | None, ...], dict[str, Any]]] = {
@@ -126,7 +127,9 @@ def by_gradients(inner: Any, x: Any) -> Any:
     import tensorflow as tf
 
     y = inner(x)
-    return y if not tf.is_symbolic_tensor(y) else tf.gradients(y, x, unconnected_gradients="zero")[0]
+    with suppress(Exception):
+        return tf.gradients(y, x, unconnected_gradients="zero")[0]
+    return y
 
 
 def by_tape(inner: Any, x: Any) -> Any:
@@ -181,3 +184,42 @@ def test_a_stand_in_is_tagged_with_its_layer(keras: Any) -> None:
     assert found.frame_of(op).path == "norm"
     assert op.outputs[0].shape.as_list() == [None, 9, 4]
     assert np.dtype(op.outputs[0].dtype.as_numpy_dtype) == np.float32
+
+
+LAYERS: dict[str, tuple[str, tuple[int | None, ...], dict[str, Any], int]] = {
+    "dense": ("Dense", (4,), {"units": 3}, 2),
+    "dense on lines": ("Dense", (None, 4), {"units": 3, "activation": "gelu"}, 3),
+    "dense in half": ("Dense", LINE, {"units": 3, "dtype": "mixed_float16"}, 2),
+    "layer norm": ("LayerNormalization", LINE, {}, 1),
+    "layer norm over two": ("LayerNormalization", LINE, {"axis": [1, 2], "center": False}, 1),
+    "layer norm in half": ("LayerNormalization", IMAGE, {"axis": 2, "scale": False, "dtype": "mixed_float16"}, 1),
+    "silu": ("Activation", LINE, {"activation": "silu"}, 1),
+    "hard silu": ("Activation", LINE, {"activation": "hard_silu", "dtype": "mixed_bfloat16"}, 1),
+    "hard sigmoid": ("Activation", (None,), {"activation": "hard_sigmoid"}, 1),
+    "einsum": (
+        "EinsumDense",
+        LINE,
+        {"equation": "abc,cd->abd", "output_shape": (None, 3), "bias_axes": "d", "name": "sum"},
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_other_layers_are_few_ops(name: str, keras: Any) -> None:
+    kind, shape, options, count = LAYERS[name]
+    assert stand_ins(one_layer(keras, shape, getattr(keras.layers, kind)(**options))) == count
+
+
+def test_layers_whose_call_is_made_by_a_subclass(keras: Any) -> None:
+    class Twice(keras.layers.LayerNormalization):
+        def call(self, x: Any) -> Any:
+            return super().call(super().call(x)) * 2
+
+    model = one_layer(keras, LINE, Twice())
+    assert op_counts(agree(model, [normal(2, 9, 4)]))["layer_norm"] == 2
+
+
+def test_the_bias_of_channels_first_stays_what_it_is(keras: Any) -> None:
+    model = one_layer(keras, (4, 9, 8), keras.layers.Conv2D(6, 3, data_format="channels_first"))
+    assert stand_ins(model) == 0

@@ -116,6 +116,12 @@ def add(ctx: Context, x1: Any, x2: Any) -> Value:
     return ctx.emit(ops.Add(), ctx.value(x1), ctx.reshape(bias, (bias.type.numel, *[1] * (ctx.output.shape.rank - 2))))
 
 
+def add_weight(ctx: Context, x: Any, weight: Any) -> Value:
+    """A weight added to what it is no larger than."""
+    value = ctx.value(x)
+    return ctx.emit(ops.Add(), value, ctx.value(weight, like=value))
+
+
 @table.op("SelectV2")
 def select_v2(ctx: Context, op: Any, cond: Value, a: Value, b: Value) -> Value:
     """a where cond, else b; not asked where the answer is known."""
