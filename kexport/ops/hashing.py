@@ -7,6 +7,8 @@ from collections.abc import Sequence
 _BITS = (1 << 64) - 1
 K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 _BLOCK = 64
+SIP_ROUND = ((0, 1, 13, True), (2, 3, 16, False), (0, 3, 21, False), (2, 1, 17, True))
+"""A round of SipHash: v[a] += v[b]; v[b] is rotated left and xored with v[a]; v[a] may be rotated by half its bits."""
 
 
 def farm_hash(data: bytes) -> int:
@@ -24,8 +26,7 @@ def farm_hash(data: bytes) -> int:
 
 def sip_hash(data: bytes, key: Sequence[int]) -> int:
     """SipHash-2-4 with a key of two 64-bit numbers. Source: Aumasson and Bernstein, SipHash, 2012."""
-    k0, k1 = (k & _BITS for k in key)
-    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+    v = sip_state(key)
     padded = data + bytes(-(len(data) + 1) % 8) + bytes([len(data) & 0xFF])
     for i in range(0, len(padded), 8):
         word = _word(padded, i)
@@ -37,9 +38,15 @@ def sip_hash(data: bytes, key: Sequence[int]) -> int:
     return v[0] ^ v[1] ^ v[2] ^ v[3]
 
 
+def sip_state(key: Sequence[int]) -> list[int]:
+    """The four numbers that SipHash begins with."""
+    k0, k1 = (k & _BITS for k in key)
+    return [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+
+
 def _sip_rounds(v: list[int], count: int) -> None:
     for _ in range(count):
-        for a, b, turn, half in ((0, 1, 13, True), (2, 3, 16, False), (0, 3, 21, False), (2, 1, 17, True)):
+        for a, b, turn, half in SIP_ROUND:
             v[a] = (v[a] + v[b]) & _BITS
             v[b] = _left(v[b], turn) ^ v[a]
             if half:

@@ -122,8 +122,7 @@ class HashText(Op):
     def infer(self, x: TensorType) -> TensorType:
         check.kind("text", x)
         check.at_least(1, (self.buckets,), "buckets")
-        if len(self.key) not in (0, 2):
-            raise GraphError(f"a key has two numbers, got {list(self.key)}")
+        _check_key(self.key)
         return x.with_dtype(DType.I64)
 
     def evaluate(self, x: Array) -> Array:
@@ -133,18 +132,20 @@ class HashText(Op):
 
 @dataclass(frozen=True)
 class HashNumber(Op):
-    """What `HashText` gives without a key for the decimal text of an integer; `buckets` is 2**20 at most."""
+    """What `HashText` gives for the decimal text of an integer; `buckets` is 2**20 at most."""
 
     buckets: int
+    key: tuple[int, ...] = ()
 
     def infer(self, x: TensorType) -> TensorType:
         check.kind("integer", x)
         check.at_least(1, (self.buckets,), "buckets")
         check.at_most(self.buckets, MOST_BUCKETS, "buckets")
+        _check_key(self.key)
         return x.with_dtype(DType.I64)
 
     def evaluate(self, x: Array) -> Array:
-        return HashText(self.buckets).evaluate(_each(str, x))
+        return HashText(self.buckets, self.key).evaluate(_each(str, x))
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,11 @@ _PARTS: dict[str, Callable[[str], list[str]]] = {
     "character": list,
 }
 """How text is taken apart, by unit."""
+
+
+def _check_key(key: tuple[int, ...]) -> None:
+    if len(key) not in (0, 2):
+        raise GraphError(f"a key has two numbers, got {list(key)}")
 
 
 def _each(function: Callable[[Any], str], x: Array) -> Array:

@@ -54,10 +54,12 @@ def tally(families: Mapping[str, Sequence[Tried]], targets: Sequence[str], show:
     """Show a line for each item that is not proven, and a table of counts by family and target; whether all are."""
     tried: Counter[tuple[str, str]] = Counter()
     proven: Counter[tuple[str, str]] = Counter()
+    unsupported: Counter[str] = Counter()
     for family, members in families.items():
         for outcome in outcomes(members, targets):
             tried[family, outcome.target] += 1
             proven[family, outcome.target] += outcome.proven
+            unsupported[outcome.target] += outcome.status == "unsupported"
             if not outcome.proven:
                 line = f"{outcome.target:11} {outcome.status:11} {outcome.item.name}: {outcome.reason[:160]}"
                 show(line)
@@ -66,6 +68,7 @@ def tally(families: Mapping[str, Sequence[Tried]], targets: Sequence[str], show:
         show(f"{family:16}" + "".join(f"{_share(proven[family, t], tried[family, t]):>14}" for t in targets))
     sums = [(sum(n for (_, at), n in c.items() if at == t)) for t in targets for c in (proven, tried)]
     show(f"{'all':16}" + "".join(f"{_share(*sums[i : i + 2]):>14}" for i in range(0, len(sums), 2)))
+    show(f"{'unsupported':16}" + "".join(f"{unsupported[t]:>14}" for t in targets))
     return proven == tried
 
 

@@ -12,22 +12,29 @@ from kexport.ir.op import Array
 from tests.capture.agree import randomize
 
 Options = Mapping[str, Any]
+SEPARATORS = (" ", "  ", "\t", ", ", "! ")
 
 
 @dataclass(frozen=True)
 class Feed:
-    """An input without its batch: random numbers around 0, or from `low` to `high` (integers below `high`)."""
+    """An input without its batch: random numbers around 0, or from `low` to `high` (integers below `high`); or text,
+    each element one of `words` or, with a `longest`, a sentence of up to so many.
+    """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     low: float = 0
     high: float | None = None
     open: tuple[int | None, ...] | None = None
+    words: tuple[str, ...] = ()
+    longest: int = 1
 
     def sample(self, batch: int, seed: int) -> Array:
         """One batch; dims that are open take the sizes of `shape`."""
         random = np.random.default_rng(seed)
         shape = (batch, *self.shape)
+        if self.words:
+            return self._text(random, shape)
         if self.dtype == "bool":
             return random.random(shape) < 0.7
         if self.high is None:
@@ -35,6 +42,12 @@ class Feed:
         if "int" in self.dtype:
             return random.integers(int(self.low), int(self.high), shape).astype(self.dtype)
         return random.uniform(self.low, self.high, shape).astype(self.dtype)
+
+    def _text(self, random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        counts = random.integers(1, self.longest, int(np.prod(shape)), endpoint=True)
+        result: Array = np.empty(len(counts), object)
+        result[:] = [random.choice(SEPARATORS).join(random.choice(self.words, n)) for n in counts]
+        return result.reshape(shape)
 
 
 @dataclass(frozen=True)

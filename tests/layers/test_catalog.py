@@ -14,7 +14,8 @@ FOR_TRAINING = ("_initializer", "_regularizer", "_constraint", "lora_rank", "lor
 UNTRIED = {
     "momentum": "training", "renorm_clipping": "training", "renorm_momentum": "training", "synchronized": "training",
     "quantization_config": "quantized layers have tests of their own", "gptq_unpacked_column_size": "the same",
-    "sparse": "sparse tensors are no input of a deployed model", "num_bins": "learned by adapt()",
+    "sparse": "sparse tensors are no part of a deployed model", "ragged": "nor are ragged ones",
+    "num_bins": "learned by adapt()",
     "epsilon": "a small number", "mask": "of Lambda",
 }  # fmt: skip
 """Options that are not varied, and why."""

@@ -14,6 +14,7 @@ from kexport_onnx.text import SINCE_TEXT
 from tests.onnx.helper import export, run
 from tests.ops.case import Case
 from tests.ops.cases import CASES, TEXT
+from tests.ops.cases_text import LARGE_HASHES
 
 ROUNDING = 2e-6
 """Of a float32 result, relative to its greatest magnitude: some units in the last place."""
@@ -46,7 +47,7 @@ def check(case: Case, folder: Path, static: bool, opset: int) -> None:
             np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [*CASES, *LARGE_HASHES], ids=lambda c: c.id)
 @pytest.mark.parametrize("static", [False, True], ids=["dynamic", "static"])
 def test_op(case: Case, static: bool, tmp_path: Path) -> None:
     check(case, tmp_path, static, DEFAULT_OPSET)

@@ -84,18 +84,29 @@ LARGE = dict(zip(
 """The same for numbers that need more than 32 bits, or almost."""
 
 
-def _bucketed(table: dict[int, int], dtype: DType, label: str = "") -> Case:
-    return Case(ops.HashNumber(1000), (literal(list(table), dtype),),
-                lambda x: np.array([table[int(n)] for n in x], np.int64), label)  # fmt: skip
+KEY = (133, -7)
+KEYED_BUCKETS = dict(zip([*BUCKETS, *LARGE], (
+    49, 744, 155, 229, 638, 386, 261, 835, 312, 326, 506, 438, 295, 819,
+    420, 959, 732, 521, 750, 686, 383, 734, 930, 57,
+), strict=True))  # fmt: skip
+"""`tf.strings.to_hash_bucket_strong(tf.as_string(number), 1000, KEY)`."""
+
+
+def _bucketed(table: dict[int, int], dtype: DType, label: str = "", key: tuple[int, ...] = ()) -> Case:
+    def expected(x: Any) -> Any:
+        return np.array([table[int(n)] for n in x], np.int64)
+
+    return Case(ops.HashNumber(1000, key), (literal(list(table), dtype),), expected, label)
 
 
 HASHED = (
     _bucketed(BUCKETS, DType.I32),
     _bucketed({n: b for n, b in BUCKETS.items() if -128 <= n < 128}, DType.I8, "i8"),
     _bucketed(BUCKETS, DType.I64, "i64"),
+    _bucketed({n: b for n, b in KEYED_BUCKETS.items() if n in BUCKETS}, DType.I32, "keyed", KEY),
 )
 """Hashes of numbers, which need no text."""
-LARGE_HASHES = _bucketed(LARGE, DType.I64, "large")
+LARGE_HASHES = (_bucketed(LARGE, DType.I64, "large"), _bucketed(KEYED_BUCKETS, DType.I64, "keyed_large", KEY))
 """For targets whose integers have 64 bits."""
 CASES: tuple[Case, ...] = (
     Case(ops.ChangeCase(), (words(BATCH, LENGTH),),

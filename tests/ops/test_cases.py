@@ -21,7 +21,7 @@ from tests.ops.cases import CASES as NUMBERS
 from tests.ops.cases import TEXT
 from tests.ops.cases_text import LARGE_HASHES
 
-CASES = (*NUMBERS, *TEXT, LARGE_HASHES)
+CASES = (*NUMBERS, *TEXT, *LARGE_HASHES)
 RUNS = [(c, d) for c in CASES for d in (DType.F32, DType.F64) if c.has_floats or d is DType.F32]
 IDS = [f"{c.id}-{d}" for c, d in RUNS]
 HALVES = [c for c in CASES if c.has_floats and any(o.dtype is None for o in c.operands)]

@@ -19,7 +19,7 @@ from tests.ops.case import Case, literal, normal
 from tests.ops.cases import CASES as NUMBERS
 from tests.ops.cases_text import LARGE_HASHES
 
-CASES = (*NUMBERS, LARGE_HASHES)
+CASES = (*NUMBERS, *LARGE_HASHES)
 WIDE = 1e-9
 """What float64 may differ, relative to the greatest magnitude."""
 NARROW = 2e-6

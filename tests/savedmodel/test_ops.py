@@ -10,6 +10,7 @@ import pytest
 from kexport.ir.evaluator import evaluate
 from tests.ops.case import Case
 from tests.ops.cases import CASES, TEXT
+from tests.ops.cases_text import LARGE_HASHES
 from tests.savedmodel.helper import export, run
 
 ROUNDING = 2e-6
@@ -35,6 +36,6 @@ def check(case: Case, folder: Path) -> None:
             np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("case", [*CASES, *TEXT], ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [*CASES, *TEXT, *LARGE_HASHES], ids=lambda c: c.id)
 def test_op(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)

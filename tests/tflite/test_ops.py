@@ -14,6 +14,7 @@ from kexport_tflite.emit import EMIT
 from kexport_tflite.legalize import DECOMPOSED
 from tests.ops.case import Case
 from tests.ops.cases import CASES
+from tests.ops.cases_text import LARGE_HASHES
 from tests.tflite.helper import RUNTIMES, assert_matches, export, run
 
 WRONG = {
@@ -32,7 +33,7 @@ DECLINED = {
 
 def _pairs() -> list[Any]:
     pairs: list[Any] = []
-    for case in CASES:
+    for case in (*CASES, *LARGE_HASHES):
         for runtime in RUNTIMES:
             if runtime == "litert-compiled" and case.id in DECLINED:
                 continue

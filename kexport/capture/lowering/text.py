@@ -95,18 +95,22 @@ def join(ctx: Context, op: Any, *values: Value) -> Value:
 
 @table.op("StringToHashBucketFast")
 def hash_fast(ctx: Context, op: Any, x: Value) -> Value:
-    """FarmHash64; of the text of a number it is computed without text."""
-    buckets = op.get_attr("num_buckets")
-    match x.producer:
-        case Node(op=ops.NumberText(), inputs=(number,)) if buckets <= MOST_BUCKETS:
-            return ctx.emit(ops.HashNumber(buckets), number)
-    return ctx.emit(ops.HashText(buckets), x)
+    """FarmHash64."""
+    return _hash(ctx, x, op.get_attr("num_buckets"))
 
 
 @table.op("StringToHashBucketStrong")
 def hash_strong(ctx: Context, op: Any, x: Value) -> Value:
     """SipHash64 with a key."""
-    return ctx.emit(ops.HashText(op.get_attr("num_buckets"), tuple(op.get_attr("key"))), x)
+    return _hash(ctx, x, op.get_attr("num_buckets"), tuple(op.get_attr("key")))
+
+
+def _hash(ctx: Context, x: Value, buckets: int, key: tuple[int, ...] = ()) -> Value:
+    """A hash of text; of the text of a number it is computed without text."""
+    match x.producer:
+        case Node(op=ops.NumberText(), inputs=(number,)) if buckets <= MOST_BUCKETS:
+            return ctx.emit(ops.HashNumber(buckets, key), number)
+    return ctx.emit(ops.HashText(buckets, key), x)
 
 
 @table.op("AsString")

@@ -1,4 +1,7 @@
-"""FarmHash64 of the decimal text of integers, in 32-bit arithmetic. Source: google/farmhash, farmhashna::Hash64."""
+"""FarmHash64 and SipHash64 of the decimal text of integers, in arithmetic that is exact in float32.
+
+Sources: google/farmhash, farmhashna::Hash64; Aumasson and Bernstein, SipHash, 2012.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,13 @@ from kexport import ops
 from kexport.ir.dim import product
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
-from kexport.ops.hashing import K0, K1, K2
+from kexport.ops.hashing import K0, K1, K2, SIP_ROUND, sip_state
 from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.decimal import DIGITS, Decimal
 from kexport.rewrite.term import Term
 from kexport.rewrite.wide import BYTES, Wide, product_matrix
 
-_DIGITS = {DType.I32: 10, DType.I64: 19, DType.U64: 20}
 _LONG = (DType.I64, DType.U64, DType.U32)
-_ZERO, _MINUS = ord("0"), ord("-")
 
 
 @rule(ops.HashNumber)
@@ -36,92 +38,17 @@ def hash_narrow_number(node: Node, rewriter: Rewriter) -> Value:
 def _hashed(node: Node, rewriter: Rewriter, x: Value) -> Value:
     op: Any = node.op
     flat = Term(rewriter, x).of(ops.Reshape((product(x.type.shape),)))
-    if flat.type.dtype not in _DIGITS:
+    if flat.type.dtype not in DIGITS:
         flat = flat.cast(DType.I64 if flat.type.dtype is DType.U32 else DType.I32)
-    text = _Text(flat)
-    found = _short(text) if text.width <= 16 else _by_length(text, 16, _middle(text), _short(text))
+    text = Decimal(flat)
+    if op.key:
+        found = _keyed(text, op.key)
+    else:
+        found = _short(text) if text.width <= 16 else _by_length(text, 16, _middle(text), _short(text))
     return found.modulo(op.buckets).cast(DType.I64).of(ops.Reshape(x.type.shape)).value
 
 
-class _Text:
-    """The decimal text of numbers [n]: `codes` i32[n, width] with the last character at the end, `length` i32[n, 1]."""
-
-    def __init__(self, x: Term):
-        digits, negative, count = _digits(x)
-        self.rewriter, self.width = x.rewriter, int(digits.type.shape[1]) + 1  # type: ignore[arg-type]
-        self.length = count + negative
-        places = self._constant(np.arange(self.width))
-        blank = Term(x.rewriter, x.rewriter.add(ops.Full((x.type.shape[0], 1), 0, DType.I32)))
-        right = blank.of(ops.Concat(1), digits) + _ZERO
-        is_digit = (self.width - 1 - count) < places
-        self.codes = is_digit.select(right, self._constant(_MINUS))
-
-    def first(self, at: int) -> Wide:
-        """Eight bytes from a place counted from the start; zeros after the end."""
-        return Wide(self._from_start(np.arange(BYTES) + at))
-
-    def last(self, back: int, size: int = BYTES) -> Wide:
-        """So many bytes from a place counted from the end."""
-        start = self.width - back
-        part = self.codes.of(ops.Slice((0, start), (self.codes.type.shape[0], start + size), (1, 1)))
-        if size == BYTES:
-            return Wide(part)
-        zeros = self.rewriter.add(ops.Full((self.codes.type.shape[0], BYTES - size), 0, DType.I32))
-        return Wide(part.of(ops.Concat(1), Term(self.rewriter, zeros)))
-
-    def byte(self, at: Term) -> Term:
-        """The byte, i32[n, 1], at a place i32[n, 1] counted from the start."""
-        return self._taken(at)
-
-    def _from_start(self, places: Any) -> Term:
-        return self._taken(self._constant(places.reshape(1, -1)))
-
-    def _taken(self, places: Term) -> Term:
-        """Bytes [n, k] at places [n, k] or [1, k] counted from the start."""
-        wanted = places - self.length + self.width
-        wanted = wanted.of(ops.Reshape((*wanted.type.shape, 1)))
-        here = wanted.of(ops.Equal(), self._constant(np.arange(self.width))).cast(DType.I32)
-        codes = self.codes.of(ops.Reshape((self.codes.type.shape[0], 1, self.width)))
-        return (here * codes).of(ops.ReduceSum((2,)))
-
-    def _constant(self, values: Any) -> Term:
-        return Term(self.rewriter, self.rewriter.constant(np.asarray(values, np.int32)))
-
-
-def _digits(x: Term) -> tuple[Term, Term, Term]:
-    """Digits i32[n, size], whether negative and how many digits count, i32[n, 1].
-
-    Not all engines divide large numbers right: each digit is how many multiples of a power of ten fit.
-    """
-    dtype, size = x.type.dtype, _DIGITS[x.type.dtype]
-    x = x.of(ops.Reshape((x.type.shape[0], 1)))
-    least, rest = np.iinfo(dtype.numpy).min, x
-    if least:
-        rest = x.max(least + 1)
-        rest = rest.max(0 - rest)
-    columns: list[Term] = []
-    for power in reversed(range(size)):
-        multiples = [d * 10**power for d in range(1, 10) if d * 10**power <= np.iinfo(dtype.numpy).max]
-        known = Term(x.rewriter, x.rewriter.constant(np.array(multiples, dtype.numpy)))
-        fits = rest.of(ops.GreaterEqual(), known).cast(DType.I32)
-        columns.append(fits.of(ops.ReduceSum((1,), keepdims=True)))
-        rest = rest - columns[-1].cast(dtype) * (10**power)
-    digits = columns[0].of(ops.Concat(1), *columns[1:])
-    if not least:
-        return digits, (digits * 0).of(ops.ReduceSum((1,), keepdims=True)), _count(digits)
-    is_least = x.of(ops.Equal(), least).cast(DType.I32)
-    digits = digits + is_least * Term(x.rewriter, x.rewriter.constant(np.eye(1, size, size - 1, dtype=np.int32)))
-    return digits, (x < 0).cast(DType.I32), _count(digits)
-
-
-def _count(digits: Term) -> Term:
-    """How many digits count: from the first that is not zero, at least one."""
-    size = int(digits.type.shape[1])  # type: ignore[arg-type]
-    lengths = Term(digits.rewriter, digits.rewriter.constant(np.arange(size, 0, -1, dtype=np.int32)))
-    return ((digits > 0).cast(DType.I32) * lengths).of(ops.ReduceMax((1,), keepdims=True)).max(1)
-
-
-def _short(text: _Text) -> Wide:
+def _short(text: Decimal) -> Wide:
     """The hash of text of up to 16 bytes."""
     matrix, constant = _multiplier(text), text.rewriter
     b = text.last(BYTES)
@@ -133,7 +60,7 @@ def _short(text: _Text) -> Wide:
     return _by_length(text, 3, _pair(u, v, matrix), _tiny(text))
 
 
-def _tiny(text: _Text) -> Wide:
+def _tiny(text: Decimal) -> Wide:
     """The hash of text of up to 3 bytes."""
     first, middle = text.byte(text.length * 0), text.byte(text.length.of(ops.FloorDiv(), 2))
     end = text.byte(text.length - 1)
@@ -144,12 +71,42 @@ def _tiny(text: _Text) -> Wide:
     return (mixed ^ mixed.right(47)).times(k2)
 
 
-def _middle(text: _Text) -> Wide:
+def _middle(text: Decimal) -> Wide:
     """The hash of text of 17 to 32 bytes."""
     matrix, k2 = _multiplier(text), Wide.constant(text.rewriter, K2)
     a, b = text.first(0).times(_matrix(text.rewriter, K1)), text.first(8)
     c, d = text.last(8).times(matrix), text.last(16).times(_matrix(text.rewriter, K2))
     return _pair((a + b).rotated(43) + c.rotated(30) + d, a + (b + k2).rotated(18) + c, matrix)
+
+
+def _keyed(text: Decimal, key: tuple[int, ...]) -> Wide:
+    """SipHash-2-4: eight bytes a turn, the last ones with the length on top; then four rounds more."""
+    nothing = Term(text.rewriter, text.rewriter.add(ops.Full((text.length.type.shape[0], BYTES), 0, DType.I32)))
+    state = [Wide(nothing + Wide.constant(text.rewriter, v).term) for v in sip_state(key)]
+    for turn in range(text.width // BYTES + 1):
+        is_last = text.length.of(ops.FloorDiv(), BYTES).of(ops.Equal(), turn).cast(DType.I32)
+        word = Wide(text.first(turn * BYTES).term + text.length * is_last * _mask(text, [0] * 7 + [1]))
+        after = _sip_rounds([*state[:3], state[3] ^ word], 2)
+        after[0] = after[0] ^ word
+        state = (
+            [_by_length(text, turn * BYTES - 1, new, old) for new, old in zip(after, state, strict=True)]
+            if turn
+            else after
+        )
+    state[2] = state[2] ^ Wide.constant(text.rewriter, 0xFF)
+    a, b, c, d = _sip_rounds(state, 4)
+    return (a ^ b) ^ (c ^ d)
+
+
+def _sip_rounds(state: list[Wide], count: int) -> list[Wide]:
+    v = list(state)
+    for _ in range(count):
+        for a, b, turn, half in SIP_ROUND:
+            v[a] = v[a] + v[b]
+            v[b] = v[b].rotated(64 - turn) ^ v[a]
+            if half:
+                v[a] = v[a].rotated(32)
+    return v
 
 
 def _pair(u: Wide, v: Wide, matrix: Term) -> Wide:
@@ -159,7 +116,7 @@ def _pair(u: Wide, v: Wide, matrix: Term) -> Wide:
     return (b ^ b.right(47)).times(matrix)
 
 
-def _multiplier(text: _Text) -> Term:
+def _multiplier(text: Decimal) -> Term:
     """What the hash multiplies by, k2 + 2 * length: a matrix for each."""
     table = np.stack([product_matrix(K2 + 2 * size) for size in range(text.width + 1)])
     rewriter = text.rewriter
@@ -171,13 +128,13 @@ def _matrix(rewriter: Rewriter, number: int) -> Term:
     return Term(rewriter, rewriter.constant(product_matrix(number)))
 
 
-def _mask(text: _Text, weights: list[int]) -> Term:
+def _mask(text: Decimal, weights: list[int]) -> Term:
     padded = np.zeros(BYTES, np.int32)
     padded[: len(weights)] = weights
     return Term(text.rewriter, text.rewriter.constant(padded))
 
 
-def _by_length(text: _Text, most: int, longer: Wide, shorter: Wide) -> Wide:
+def _by_length(text: Decimal, most: int, longer: Wide, shorter: Wide) -> Wide:
     """Where the text has more than so many bytes the one, else the other."""
     return Wide((text.length > most).select(longer.term, shorter.term))
 

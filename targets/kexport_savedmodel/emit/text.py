@@ -89,8 +89,12 @@ def join_text(e: Context, node: Node) -> Ref:
 
 @EMITTERS.emits(ops.HashText)
 def hash_text(e: Context, node: Node) -> Ref:
-    op, (x,) = node.op, e.refs(node)
+    op = node.op
     assert isinstance(op, ops.HashText)
+    return _hash(e, *e.refs(node), op)
+
+
+def _hash(e: Context, x: Ref, op: ops.HashText | ops.HashNumber) -> Ref:
     if op.key:
         return e.op("StringToHashBucketStrong", x, dtype=DType.I64, num_buckets=op.buckets, key=list(op.key))
     return e.op("StringToHashBucketFast", x, dtype=DType.I64, num_buckets=op.buckets)
@@ -110,7 +114,7 @@ def _decimal(e: Context, x: Ref) -> Ref:
 def hash_number(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.HashNumber)
-    return e.op("StringToHashBucketFast", _decimal(e, *e.refs(node)), dtype=DType.I64, num_buckets=op.buckets)
+    return _hash(e, _decimal(e, *e.refs(node)), op)
 
 
 @EMITTERS.emits(ops.Lookup)

@@ -13,11 +13,13 @@ from tests.layers.catalog.numeric import NUMERIC
 from tests.layers.catalog.pooling import POOLING
 from tests.layers.catalog.recurrent import RECURRENT
 from tests.layers.catalog.shape import SHAPE
+from tests.layers.catalog.text import TEXT
 from tests.layers.item import Entry
 
 FAMILIES: Mapping[str, Mapping[str, tuple[Entry, ...]]] = {
     "core": CORE, "convolution": CONVOLUTION, "pooling": POOLING, "normalization": NORMALIZATION, "shape": SHAPE,
     "recurrent": RECURRENT, "attention": ATTENTION, "image": IMAGE, "numeric": NUMERIC,
+    "text": TEXT,
 }  # fmt: skip
 CATALOG = {layer: entries for family in FAMILIES.values() for layer, entries in family.items()}
 
@@ -35,9 +37,6 @@ LEFT_OUT = {
     "TorchModuleWrapper": "holds a program of another framework",
     "TFSMLayer": "holds a SavedModel, which is exported itself",
     "Equalization": "at inference its result is its input, which Keras takes for a cycle",
-    "TextVectorization": "refused: text is brought to numbers before the model",
-    "StringLookup": "refused: text is brought to numbers before the model",
-    "Hashing": "refused: no format can hash the text of a number",
-    "HashedCrossing": "refused: no format can hash the text of a number",
+    "HashedCrossing": "refused: no format can hash pairs of values",
     "MaxNumBoundingBoxes": "works on dictionaries of boxes in an input pipeline",
 }
