@@ -34,7 +34,7 @@ def test_weights_share_the_variables_memory(keras: Any) -> None:
     import tensorflow as tf
 
     model = big(keras)
-    found = trace(load(model))
+    found = trace_model(load(model), needs_ops=True)
     tracemalloc.start()
     kernel, bias = constants(found)
     peak = tracemalloc.get_traced_memory()[1]
@@ -49,7 +49,7 @@ def test_weights_share_the_variables_memory(keras: Any) -> None:
 
 
 def test_a_variable_is_read_once(keras: Any) -> None:
-    found = trace(load(big(keras)))
+    found = trace_model(load(big(keras)), needs_ops=True)
     (outer, inner), _ = found.graph.captures
     assert found.constant_of(inner) is found.constant_of(outer)
     assert found.is_captured(inner)
@@ -58,7 +58,7 @@ def test_a_variable_is_read_once(keras: Any) -> None:
 
 def test_a_reading_outlives_an_assignment(keras: Any) -> None:
     model = big(keras)
-    found = trace(load(model))
+    found = trace_model(load(model), needs_ops=True)
     bias = constants(found)[1]
     model.get_layer("wide").bias.assign(np.ones(2000))
     assert not bias.any()
@@ -107,7 +107,7 @@ def test_an_absent_function_is_an_error(keras: Any) -> None:
 def test_weights_keep_their_dtype(policy: str, keras: Any) -> None:
     x = keras.Input((3,))
     layer = keras.layers.Dense(2, dtype=policy)
-    found = trace(load(keras.Model(x, layer(x))))
+    found = trace_model(load(keras.Model(x, layer(x))), needs_ops=True)
     dtypes = {"bfloat16": ml_dtypes.bfloat16, "mixed_float16": np.float32, "float64": np.float64}
     assert {c.dtype for c in constants(found)} == {np.dtype(dtypes[policy])}
 
