@@ -91,7 +91,7 @@ def join_text(e: Context, node: Node) -> Ref:
 def hash_text(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.HashText)
-    return _hash(e, *e.refs(node), op)
+    return _hash(e, e.ref(node.inputs[0]), op)
 
 
 def _hash(e: Context, x: Ref, op: ops.HashText | ops.HashNumber) -> Ref:
@@ -114,7 +114,7 @@ def _decimal(e: Context, x: Ref) -> Ref:
 def hash_number(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.HashNumber)
-    return _hash(e, _decimal(e, *e.refs(node)), op)
+    return _hash(e, _decimal(e, e.ref(node.inputs[0])), op)
 
 
 @EMITTERS.emits(ops.Lookup)
