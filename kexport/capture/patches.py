@@ -32,6 +32,7 @@ from kexport.capture.whole_calls import (
     stand_for_depthwise,
     stand_for_layer_norm,
     stand_for_matmul,
+    stand_for_reshape,
     stand_for_unary,
 )
 from kexport.errors import CaptureError
@@ -161,6 +162,7 @@ PATCHES = (
     Patch(f"{BACKEND}.nn", "depthwise_conv", stand_for_depthwise),
     Patch(f"{BACKEND}.numpy", "matmul", stand_for_matmul),
     Patch(f"{BACKEND}.numpy", "add", stand_for_add),
+    Patch(f"{BACKEND}.numpy", "reshape", stand_for_reshape),
     *(Patch(f"{BACKEND}.nn", name, stand_for_unary(f"nn.{name}")) for name in UNARY),
     Patch("tensorflow.python.ops.gradients_util", "_GradientsHelper", count_as_user),
     Patch("tensorflow.python.ops.parallel_for.control_flow_ops", "_pfor_impl", make_ops),

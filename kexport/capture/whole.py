@@ -32,11 +32,16 @@ def place(recorder: Recorder, lower: partial[Any], shape: Sizes, dtype: Any) -> 
 
 
 def may_stand(recorder: Recorder, x: Any) -> bool:
-    """Whether a stand-in may be placed for a call with `x`: nobody but the lowering will look at its ops."""
+    """Whether a stand-in may be placed for a call with `x`, a tensor of floats that is computed by the model."""
+    symbolic = isinstance(x, tf.Tensor) and not hasattr(x, "_numpy") and x.dtype.is_floating and x.shape.rank
+    return bool(symbolic) and may_place(recorder)
+
+
+def may_place(recorder: Recorder) -> bool:
+    """Whether a stand-in may be placed for a call made now: nobody but the lowering will look at its ops."""
     if recorder.needs_ops or not recorder.is_recording() or get_default_graph() is not recorder.root.graph:
         return False
-    symbolic = isinstance(x, tf.Tensor) and not hasattr(x, "_numpy") and x.dtype.is_floating and x.shape.rank
-    return bool(symbolic) and not could_possibly_record() and not in_stateless_scope()
+    return not could_possibly_record() and not in_stateless_scope()
 
 
 def is_weight(x: Any) -> bool:

@@ -6,19 +6,22 @@ import functools
 import inspect
 from collections.abc import Sequence
 from functools import partial
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
+import tensorflow as tf
 from keras.src.backend import get_autocast_scope, standardize_dtype
 
 from kexport.capture import lowering
 from kexport.capture.lowering.binary import add_weight
 from kexport.capture.lowering.conv import conv_call, depthwise_call
+from kexport.capture.lowering.float8 import is_float8
+from kexport.capture.lowering.layout import reshape_weight
 from kexport.capture.lowering.layouts import is_channels_first
 from kexport.capture.lowering.matmul import matmul_call
 from kexport.capture.lowering.norm import batch_norm_layer, layer_norm
 from kexport.capture.recorder import Recorder
-from kexport.capture.whole import Sizes, is_weight, may_stand, place
+from kexport.capture.whole import Sizes, is_weight, may_place, may_stand, place
 
 UNARY = ("gelu", "silu", "hard_sigmoid", "hard_silu")
 """Activations that are several ops, of which the result has shape and type of the operand."""
@@ -126,6 +129,23 @@ def stand_for_add(original: Any, recorder: Recorder) -> Any:
         return place(recorder, partial(add_weight, x=x1, weight=x2), x1.shape, x1.dtype)
 
     return add
+
+
+def stand_for_reshape(original: Any, recorder: Recorder) -> Any:
+    """`numpy.reshape` of a weight, as for the bias of a convolution: a stand-in, and the weight is not read."""
+
+    @functools.wraps(original)
+    def reshape(x: Any, newshape: Any) -> Any:
+        known = isinstance(newshape, (tuple, list)) and all(isinstance(d, int) and d > 0 for d in newshape)
+        if not known or not is_weight(x) or not may_place(recorder) or prod(newshape) != prod(x.shape):
+            return original(x, newshape)
+        dtype = tf.as_dtype(standardize_dtype(x.dtype))
+        if not dtype.is_floating or is_float8(dtype):
+            return original(x, newshape)
+        lower = partial(reshape_weight, weight=x, shape=tuple(newshape))
+        return place(recorder, lower, list(newshape), dtype)
+
+    return reshape
 
 
 def stand_for_layer_norm(original: Any, recorder: Recorder) -> Any:

@@ -20,6 +20,11 @@ def reshape(ctx: Context, op: Any, x: Value, shape: Value) -> Value:
     return ctx.reshape(x, ctx.resolve_shape(x, ctx.dims(shape)))
 
 
+def reshape_weight(ctx: Context, weight: Any, shape: tuple[int, ...]) -> Value:
+    """A weight in another shape, as the type that it is read in."""
+    return ctx.reshape(ctx.cast(ctx.value(weight), ctx.dtype), shape)
+
+
 @table.op("Squeeze")
 def squeeze(ctx: Context, op: Any, x: Value) -> Value:
     """Without axes of size 1."""
