@@ -143,8 +143,9 @@ def check_sizes(graph: Graph, sizes: Sizes) -> None:
 
 
 def count_elements(graph: Graph, sizes: Sizes) -> int:
-    """How many elements the values that a graph computes have together."""
-    shapes = [value.type.shape for node in graph.bind(sizes).nodes for value in node.outputs]
+    """How many elements the inputs of a graph and the values that it computes have together."""
+    bound = graph.bind(sizes)
+    shapes = [value.type.shape for values in (bound.inputs, *(n.outputs for n in bound.nodes)) for value in values]
     return sum(math.prod(d for d in shape if isinstance(d, int)) for shape in shapes)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from kexport.capture.load import load
 from kexport.capture.trace import Spec, trace
+from kexport.capture.tracing import trace_model
 from kexport.errors import CaptureError, ConfigError
 
 CUSTOM = """
@@ -205,7 +206,7 @@ def test_an_unbuilt_model_asks_for_an_example(keras: Any) -> None:
     assert "call it once" in str(error.value.hint)
     source = load(model, example=np.zeros((2, 3)))
     assert source.inputs == [Spec("x", "float32", (None, 3))]
-    found = trace(source)
+    found = trace_model(source, needs_ops=True)
     kernel, _ = (found.constant_of(inner) for _, inner in found.graph.captures)
     np.testing.assert_array_equal(kernel, model.dense.kernel.numpy())
     np.testing.assert_allclose(source.run([np.ones((1, 3), "float32")])[0][0], kernel.sum(0), rtol=1e-6)

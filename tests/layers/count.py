@@ -1,4 +1,4 @@
-"""Exports and verifies every item on targets: items of one group in one model, and apart where that fails."""
+"""Exports and verifies every item on targets: many in one model, and apart where that fails."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.capture.agree import randomize
 
 TARGETS = "onnx,tflite,coreml,tfjs,savedmodel"
 PROVEN = ("verified", "simulated")
+AT_ONCE = 24
+"""How many items are exported in one model, unless some of them fail."""
 
 
 class Tried(Protocol):
@@ -72,36 +74,55 @@ def tally(families: Mapping[str, Sequence[Tried]], targets: Sequence[str], show:
     return proven == tried
 
 
-def together(items: Sequence[Tried]) -> Any:
-    """One functional model of several items of one group."""
-    tensors = items[0].tensors(keras)
-    return randomize(keras.Model(tensors, [item.apply(keras, tensors) for item in items]))
+def together(groups: Sequence[Sequence[Tried]]) -> Any:
+    """One functional model of several groups of items; those of a group have the same inputs."""
+    tensors = [group[0].tensors(keras) for group in groups]
+    results = [item.apply(keras, own) for own, group in zip(tensors, groups, strict=True) for item in group]
+    return randomize(keras.Model([t for own in tensors for t in own], results))
 
 
-def outcomes(items: Sequence[Tried], targets: Sequence[str]) -> Iterator[Outcome]:
-    """The outcome of each item on each target."""
+def outcomes(items: Sequence[Tried], targets: Sequence[str], at_once: int = AT_ONCE) -> Iterator[Outcome]:
+    """The outcome of each item on each target: tried in models of about so many, and apart where one fails.
+
+    Groups with open sizes have models of their own: many open sizes in one would only be large together.
+    """
+    chunk: list[list[Tried]] = []
     for _, group in groupby(items, key=lambda i: i.group):
         members = list(group)
-        whole = _try(members, targets)
-        for target, (status, reason) in whole.items():
-            if status in PROVEN:
-                yield from (Outcome(item, target, status, reason) for item in members)
-        doubtful = [t for t, (status, _) in whole.items() if status not in PROVEN]
-        for item in members if doubtful else ():
-            single = whole if len(members) == 1 else _try([item], doubtful)
-            yield from (Outcome(item, target, *single[target]) for target in doubtful)
+        if any(None in t.shape[1:] for t in members[0].tensors(keras)):
+            yield from _outcomes([members], targets)
+            continue
+        chunk.append(members)
+        if sum(map(len, chunk)) >= at_once:
+            yield from _outcomes(chunk, targets)
+            chunk = []
+    yield from _outcomes(chunk, targets) if chunk else ()
 
 
-def _try(items: Sequence[Tried], targets: Sequence[str]) -> dict[str, tuple[str, str]]:
+def _outcomes(groups: Sequence[Sequence[Tried]], targets: Sequence[str]) -> Iterator[Outcome]:
+    """All groups in one model; on targets where that is not proven, each half, and in the end each item, alone."""
+    found = _try(groups, targets)
+    items = [item for group in groups for item in group]
+    proven = [t for t, (status, _) in found.items() if status in PROVEN or len(items) == 1]
+    yield from (Outcome(item, target, *found[target]) for target in proven for item in items)
+    doubtful = [t for t in targets if t not in proven]
+    if doubtful:
+        parts = list(groups) if len(groups) > 1 else [[item] for item in items]
+        middle = len(parts) // 2
+        for half in (parts[:middle], parts[middle:]):
+            yield from _outcomes(half, doubtful)
+
+
+def _try(groups: Sequence[Sequence[Tried]], targets: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Status and reason on each target."""
     try:
         with tempfile.TemporaryDirectory() as out:
-            example = items[0].batch(2)
-            report = kexport.export(together(items), list(targets), Path(out), name="m", trust=True, example=example)
+            example = [array for group in groups for array in group[0].batch(2)]
+            report = kexport.export(together(groups), list(targets), Path(out), name="m", trust=True, example=example)
             return {a.target: (a.status, a.reason) for a in report.artifacts}
     except KexportError as e:
         if len(targets) > 1:
-            return {t: found for target in targets for t, found in _try(items, [target]).items()}
+            return {t: found for target in targets for t, found in _try(groups, [target]).items()}
         if isinstance(e, UnsupportedError):
             return {targets[0]: ("unsupported", "; ".join(sorted({i.reason for i in e.items})))}
         return {targets[0]: ("error", str(e).replace("\n", " "))}
