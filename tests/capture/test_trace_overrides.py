@@ -36,8 +36,8 @@ def test_time_is_folded_into_the_batch(shape: Shape, batch: int | None, keras: A
     inner = keras.Sequential([keras.Input(shape[1:]), keras.layers.Conv1D(5, 3, name="conv")], name="inner")
     source = load(keras.Model(x, keras.layers.TimeDistributed(inner, name="time")(x)))
     found = trace(source)
-    convolutions = [op for op in found.graph.get_operations() if op.type == STAND_IN]
-    assert [found.frame_of(op).path for op in convolutions] == ["time/inner/conv"]
+    stand_ins = [op for op in found.graph.get_operations() if op.type == STAND_IN]
+    assert [found.frame_of(op).path for op in stand_ins] == ["time/inner/conv"] * 2, "a convolution, and its bias"
     assert found.outputs[0].tensor.shape.as_list()[:2] == [batch, shape[0]]
     data = np.random.default_rng(1).normal(size=(2, 4, 6, 3)).astype("float32")
     np.testing.assert_allclose(run_traced(source, data), source.run([data])[0], rtol=1e-5, atol=1e-6)
