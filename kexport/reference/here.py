@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kexport.capture.sources.copies import first_of_two
 from kexport.capture.sources.states import kept_states
+from kexport.capture.weights import as_text
 from kexport.ir.contract import Contract
 from kexport.ir.dim import is_symbol
 from kexport.ir.op import Array
@@ -74,7 +73,8 @@ def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
     import keras
 
     sizes = {a.shape[0] if a.ndim else 0 for a in arrays}
-    if not plan.by_name and len(sizes) == 1 and sizes != {0}:
+    text = any(a.dtype == object for a in arrays)
+    if not plan.by_name and not text and len(sizes) == 1 and sizes != {0}:
         single = sizes == {1} and all(p.type.rank and is_symbol(p.type.shape[0]) for p in plan.contract.outputs)
         if single and all(is_symbol(p.type.shape[0]) for p in plan.contract.inputs):
             # a batch of one can hit Keras' mistake in ops.add that capture.sources.run describes
@@ -83,9 +83,17 @@ def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
                 return found
         answered = model.predict(plan.pack(arrays), batch_size=sizes.pop(), verbose=0)
     else:
-        nest = plan.pack([keras.ops.convert_to_tensor(a) for a in arrays])
+        nest = plan.pack([_tensor(a) for a in arrays])
         answered = model(**nest, training=False) if plan.by_name else model.predict_on_batch(nest)
-    return [np.asarray(keras.ops.convert_to_numpy(t)) for t in keras.tree.flatten(answered)]
+    return [as_text(keras.ops.convert_to_numpy(t)) for t in keras.tree.flatten(answered)]
+
+
+def _tensor(array: Array) -> Any:
+    import keras
+
+    if array.dtype == object:
+        return keras.ops.convert_to_tensor(array.tolist(), dtype="string")
+    return keras.ops.convert_to_tensor(array)
 
 
 def _record(model: Any, plan: Plan, batch: Batch, run: Any, layers: bool) -> Recording:

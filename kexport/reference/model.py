@@ -23,6 +23,7 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import DType, TensorType
 from kexport.verify.ranges import PIXELS, Range
+from kexport.verify.words import Words
 
 SAVE_HINT = "load it in Keras 3 and save it with model.save('model.keras')"
 
@@ -105,18 +106,28 @@ def model_fingerprint(model: Any) -> str:
     )
 
 
-def guess_ranges(model: Any) -> dict[str, Range]:
-    """Ranges of the inputs that an Embedding or a Rescaling layer reads directly, by input name."""
-    found: dict[str, Range] = {}
+def guess_ranges(model: Any) -> dict[str, Range | Words]:
+    """What the inputs may hold that an Embedding, a Rescaling layer or one of text reads directly, by input name."""
+    found: dict[str, Range | Words] = {}
     for layer in getattr(model, "layers", ()):
-        kind = type(layer).__name__
-        limits = Range("integers", 0, layer.input_dim - 1) if kind == "Embedding" else PIXELS
-        if kind not in ("Embedding", "Rescaling"):
-            continue
-        for node in layer._inbound_nodes:
+        limits = _limits(layer)
+        for node in layer._inbound_nodes if limits else ():
             for tensor in node.input_tensors:
                 found[tensor._keras_history.operation.name] = limits
     return found
+
+
+def _limits(layer: Any) -> Any:
+    match type(layer).__name__:
+        case "Embedding":
+            return Range("integers", 0, layer.input_dim - 1)
+        case "Rescaling":
+            return PIXELS
+        case "TextVectorization" | "StringLookup" as kind if not getattr(layer, "invert", False):
+            known = tuple(t for t in layer.get_vocabulary(include_special_tokens=False) if t)
+            return Words(known, kind == "TextVectorization", closed=getattr(layer, "num_oov_indices", 1) == 0)
+        case _:
+            return None
 
 
 def _contract(functional: Any, types: Sequence[TensorType], names: Sequence[str], structure: Any) -> Contract:
@@ -133,4 +144,5 @@ def _output(name: str, tensor: Any, batch: Dim) -> Port:
         size if size is not None else batch if axis == 0 else symbol(f"{stem}_{axis}")
         for axis, size in enumerate(tensor.shape)
     ]
-    return Port(name, TensorType(DType.of(tensor.dtype), tuple(dims)))
+    element = DType.STRING if tensor.dtype == "string" else DType.of(tensor.dtype)
+    return Port(name, TensorType(element, tuple(dims)))

@@ -17,12 +17,13 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.types import TensorType
 from kexport.reference import backends
 from kexport.reference.backends import BACKENDS, Backend, child_environment, cpu_name, resolve_device
-from kexport.reference.here import Request, record_here
+from kexport.reference.here import Request, predict, record_here
 from kexport.reference.layers import layer_outputs
 from kexport.reference.model import guess_ranges, plan_model
 from kexport.verify.batches import Batch
 from kexport.verify.ranges import PIXELS, Range
 from kexport.verify.reference_file import Reference
+from kexport.verify.words import Words
 
 
 def test_the_contract_is_the_one_of_capture(recorded: Reference) -> None:
@@ -105,6 +106,16 @@ def test_ranges_are_guessed_from_the_first_layers(keras: Any) -> None:
     r = keras.layers.Rescaling(1 / 255)(image)
     model = keras.Model([ids, image], [e, r])
     assert guess_ranges(model) == {"ids": Range("integers", 0, 32), "image": PIXELS}
+
+
+def test_words_are_those_of_the_first_layers(keras: Any) -> None:
+    text, word = (keras.Input((1,), dtype="string", name=n) for n in ("text", "word"))
+    tokens = keras.layers.TextVectorization(vocabulary=["the", "cat"])(text)
+    places = keras.layers.StringLookup(vocabulary=["a"], num_oov_indices=0)(word)
+    assert guess_ranges(keras.Model([text, word], [tokens, places])) == {
+        "text": Words(("the", "cat"), sentences=True, closed=False),
+        "word": Words(("a",), sentences=False, closed=True),
+    }
 
 
 def test_samples_are_run_too(cnn: Any, tmp_path: Path) -> None:
@@ -190,3 +201,13 @@ def test_driver_version_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert backends.driver_version() == ""
     (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar\n")
     assert backends.driver_version() == "550.54.15"
+
+
+def test_text_goes_in_and_comes_out(keras: Any) -> None:
+    text, number = keras.Input((1,), dtype="string", name="text"), keras.Input((1,), dtype="int64", name="number")
+    lookups = keras.layers.StringLookup(vocabulary=["a", "é"]), keras.layers.StringLookup(vocabulary=["é"], invert=True)
+    model = keras.Model([text, number], [lookups[0](text), lookups[1](number)])
+    plan = plan_model(model, None)
+    assert [str(p.type) for p in plan.contract.outputs] == ["i64[batch,1]", "string[batch,1]"]
+    found = predict(model, plan, [np.array([["é"], ["?"]], object), np.array([[1], [0]])])
+    assert [a.tolist() for a in found] == [[[2], [0]], [["é"], ["[UNK]"]]]
