@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,14 +35,29 @@ def make_options(target: Target, given: Mapping[str, Any]) -> Options:
     """The target's options with the user's values.
 
     Raises:
-        ConfigError: no such option.
+        ConfigError: no such option, or a value of another kind.
     """
     fields = {f.name for f in dataclasses.fields(target.options)}
-    for name in given:
+    kinds = typing.get_type_hints(target.options)
+    for name, value in given.items():
         if name not in fields:
             known = ", ".join(sorted(fields)) or "none"
             raise ConfigError(f"target {target.name!r} has no option {name!r}", hint=f"its options: {known}")
+        if wanted := _unlike(value, kinds[name]):
+            raise ConfigError(f"option {name!r} of target {target.name!r} cannot be {value!r}", hint=f"give {wanted}")
     return target.options(**given)
+
+
+def _unlike(value: Any, kind: Any) -> str:
+    """What is wanted where a value is not of a kind: one of some choices, or an instance of plain types."""
+    if typing.get_origin(kind) is typing.Literal:
+        choices = typing.get_args(kind)
+        return "" if value in choices else f"one of {', '.join(map(repr, choices))}"
+    kinds = typing.get_args(kind) or (kind,)
+    plain = all(isinstance(k, type) for k in kinds)
+    fits = not plain or isinstance(value, (*kinds, int) if float in kinds else kinds)
+    fits = fits and (not isinstance(value, bool) or not plain or bool in kinds)
+    return "" if fits else " or ".join(getattr(k, "__name__", str(k)) for k in kinds)
 
 
 def model_name(wanted: str | None, found: str) -> str:

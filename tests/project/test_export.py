@@ -89,6 +89,8 @@ def test_two_models_share_a_folder(model: Any, tmp_path: Path) -> None:
         ({"to": ["onyx"]}, "there is no target 'onyx'"),
         ({"name": "a/b"}, "'a/b' cannot be the name of a file"),
         ({"options": {"onnx": {"opsett": 1}}}, "target 'onnx' has no option 'opsett'"),
+        ({"options": {"onnx": {"opset": "18"}}}, "option 'opset' of target 'onnx' cannot be '18'\n  hint: give int"),
+        ({"options": {"onnx": {"opset": True}}}, "option 'opset' of target 'onnx' cannot be True"),
         ({"options": {"tfjs": {}}}, "options for 'tfjs', which is not a target of this export"),
         ({"dims": {"bach": 1}}, "bach"),
         ({"tolerance": {"digits": 1e-3}}, "digits"),
