@@ -27,17 +27,18 @@ def resize(e: Context, node: Node) -> Ref:
     grows = None not in factors
     if op.method == "nearest" and grows and x.dtype.is_float:
         return e.op("upsample_nearest_neighbor", shape=shape, x=x, **_scales(factors))
+    plain = op.method == "bilinear" and not op.antialias
+    if plain and not any(isinstance(d, SymDim) for d in new):
+        return e.op("resize_bilinear", shape=shape, x=x, target_size_height=new[0], target_size_width=new[1],
+                    sampling_mode="UNALIGN_CORNERS")  # fmt: skip
     if any(isinstance(d, SymDim) for d in (*old, *new)):
         if op.method == "bilinear" and grows and e.ios >= 16:
             more: Any = _scales(factors)
             return e.op("upsample_bilinear", shape=shape, x=x, align_corners=False, half_pixel_centers=True, **more)
-        raise EmitError(f"Core ML cannot resize from {_show(old)} to {_show(new)} ({op.method})",
-                        hint="give the image a fixed size, or choose deployment ios16")  # fmt: skip
+        hint = "give the image a fixed size" + ", or choose deployment ios16" * (plain and grows)
+        raise EmitError(f"Core ML cannot resize from {_show(old)} to {_show(new)} ({op.method})", hint=hint)
     if op.method == "nearest":
         return _pick(e, x, old, new)
-    if op.method == "bilinear" and not op.antialias:
-        return e.op("resize_bilinear", shape=shape, x=x, target_size_height=new[0], target_size_width=new[1],
-                    sampling_mode="UNALIGN_CORNERS")  # fmt: skip
     return _mix(e, x, op, old, new)
 
 
