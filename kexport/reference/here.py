@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kexport.capture.sources.copies import first_of_two
+from kexport.capture.sources.quirks import loops_over_the_batch
 from kexport.capture.sources.states import kept_states
 from kexport.capture.weights import as_text
 from kexport.ir.contract import Contract
@@ -73,8 +74,8 @@ def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
     import keras
 
     sizes = {a.shape[0] if a.ndim else 0 for a in arrays}
-    text = any(a.dtype == object for a in arrays)
-    if not plan.by_name and not text and len(sizes) == 1 and sizes != {0}:
+    text, eager = any(a.dtype == object for a in arrays), loops_over_the_batch(model)
+    if not (plan.by_name or text or eager) and len(sizes) == 1 and sizes != {0}:
         single = sizes == {1} and all(p.type.rank and is_symbol(p.type.shape[0]) for p in plan.contract.outputs)
         if single and all(is_symbol(p.type.shape[0]) for p in plan.contract.inputs):
             # a batch of one can hit Keras' mistake in ops.add that capture.sources.run describes
@@ -84,7 +85,10 @@ def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
         answered = model.predict(plan.pack(arrays), batch_size=sizes.pop(), verbose=0)
     else:
         nest = plan.pack([_tensor(a) for a in arrays])
-        answered = model(**nest, training=False) if plan.by_name else model.predict_on_batch(nest)
+        if plan.by_name:
+            answered = model(**nest, training=False)
+        else:
+            answered = model(nest, training=False) if eager else model.predict_on_batch(nest)
     return [as_text(keras.ops.convert_to_numpy(t)) for t in keras.tree.flatten(answered)]
 
 

@@ -192,3 +192,10 @@ def test_saved_models(keras: Any, tf_keras: Any, tmp_path: Path, kind: str) -> N
 def test_the_same_model_gives_the_same_graph(keras: Any) -> None:
     model = small_cnn(keras)
     assert to_text(capture(model).graph) == to_text(capture(model).graph)
+
+
+def test_time_distributed_over_any_number_of_steps(keras: Any) -> None:
+    """In a graph Keras takes the batch for the steps: 3 of 7, and for 2 of a batch of 5 it fails."""
+    x = keras.Input((None, 4))
+    model = keras.Model(x, keras.layers.TimeDistributed(keras.layers.Dense(5))(x))
+    agree(randomize(model), [normal(3, 7, 4)], [normal(5, 2, 4)], [normal(1, 6, 4)])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kexport.capture.sources.copies import first_of_two
+from kexport.capture.sources.quirks import loops_over_the_batch
 from kexport.capture.sources.states import kept_states
 from kexport.capture.sources.structure import flatten
 from kexport.capture.trace import Array
@@ -15,7 +16,8 @@ Run = Callable[[Sequence[Array]], list[Array]]
 
 
 def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
-    """Run by `model.predict` in one batch (Keras 2 and 3), or eagerly where a layer branches on tensors in Python.
+    """Run by `model.predict` in one batch (Keras 2 and 3), or eagerly where a layer branches on tensors in Python, or
+    where Keras loops over the wrong axis.
 
     Text, and inputs that are not batches of one size, go through `predict_on_batch`.
     """
@@ -31,12 +33,16 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
                 return found
         return arrays_of(model.predict(pack(arrays), batch_size=sizes.pop(), verbose=0))
 
+    wrong = loops_over_the_batch(model)
+
     def run(arrays: Sequence[Array]) -> list[Array]:
         with kept_states(model):
             try:
-                return predict(arrays)
+                if not wrong:
+                    return predict(arrays)
             except tf.errors.OperatorNotAllowedInGraphError:
-                return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
+                pass
+            return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
 
     return run
 
