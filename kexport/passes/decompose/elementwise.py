@@ -99,16 +99,19 @@ def acos(node: Node, rewriter: Rewriter) -> Value:
 
 @rule(ops.Sinh)
 def sinh(node: Node, rewriter: Rewriter) -> Value:
-    """expm1(x) / 2 - expm1(-x) / 2."""
+    """tanh(x/2) * (cosh(x) + 1), which keeps its digits near 0, and stops at the greatest number where cosh does."""
     x = Term(rewriter, node.inputs[0])
-    return (x.of(ops.Expm1()) * 0.5 - (-x).of(ops.Expm1()) * 0.5).value
+    return ((x * 0.5).of(ops.Tanh()) * (_cosh(x) + 1)).value
 
 
 @rule(ops.Cosh)
 def cosh(node: Node, rewriter: Rewriter) -> Value:
     """e**x / 2 + e**-x / 2: halved before the sum, so that an engine which stops at the greatest number stops there."""
-    x = Term(rewriter, node.inputs[0])
-    return (x.of(ops.Exp()) * 0.5 + (-x).of(ops.Exp()) * 0.5).value
+    return _cosh(Term(rewriter, node.inputs[0])).value
+
+
+def _cosh(x: Term) -> Term:
+    return x.of(ops.Exp()) * 0.5 + (-x).of(ops.Exp()) * 0.5
 
 
 @rule(ops.Asinh)
