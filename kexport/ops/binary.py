@@ -72,6 +72,10 @@ def _not_equal(a: Array, b: Array) -> Any:
     return np.logical_not(equal(a, b))
 
 
+def _floor_div(a: Array, b: Array) -> Any:
+    return np.floor(np.true_divide(a, b)) if a.dtype.kind == "f" else np.floor_divide(a, b)
+
+
 def _pow(a: Array, b: Array) -> Any:
     if b.dtype.kind == "i" and (b < 0).any():
         raise GraphError(f"an integer to the power {b.min()} is not an integer")
@@ -107,9 +111,9 @@ class Div(Binary):
 
 
 class FloorDiv(Binary):
-    """floor(a / b)."""
+    """floor(a / b); of floats the quotient is rounded first, as TensorFlow does."""
 
-    accepts, fn = "real", np.floor_divide
+    accepts, fn = "real", _floor_div
 
 
 class Mod(Binary):

@@ -59,7 +59,7 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     batches = index.RULES if options.ios < 16 else ()
     forms = (*window.RULES, *layout.RULES, *batches, norm.other_layer_norm)
     fuse_pad.PASS.run(graph)
-    RulePass("coreml_forms", (hash_narrow_number, *expand.rules, *forms)).run(graph)
+    RulePass("coreml_forms", (hash_narrow_number, DECOMPOSE[ops.FloorDiv], *expand.rules, *forms)).run(graph)
     RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)
     cse.PASS.run(graph)
     SinkTransposes(norm.constant_batch_norm).run(graph)

@@ -112,8 +112,9 @@ def _starts(rewriter: Rewriter, count: Dim, size: Dim, dtype: DType) -> Value:
 
 RULES: tuple[Rule, ...] = (
     large_batch_norm, prelu_of_positions, pool_of_volume, batches_that_repeat, gather_of_batches, volume_as_conv,
-    write_out, loop_in_rounds, hash_narrow_number,
+    write_out, loop_in_rounds, hash_narrow_number, DECOMPOSE[ops.FloorDiv],
 )  # fmt: skip
+"""Floats are divided and then rounded down: the plain JavaScript backend's FloorDiv gives 0 for infinities."""
 
 
 def legalize(graph: Graph) -> None:

@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from kexport import ops
 from kexport.ir.op import Op
 from kexport.ir.types import DType
@@ -48,6 +50,11 @@ _LOGIC: dict[Op, Callable[..., Any]] = {
     ops.LogicalXor(): operator.ne,
 }
 
+
+def _floored(a: Any, b: Any) -> Any:
+    return np.floor(a / b)
+
+
 CASES = [
     *(Case(op, (_X, _Y), each(fn)) for op, fn in _ARITHMETIC.items()),
     *(Case(op, (_X, weight(4)), each(fn), "constant") for op, fn in _ARITHMETIC.items()),
@@ -61,6 +68,7 @@ CASES = [
     Case(ops.Div(), (weight(1), _AWAY), each(operator.truediv), "constant_first"),
     Case(ops.FloorDiv(), (_X, _AWAY), each(operator.floordiv)),
     Case(ops.FloorDiv(), (_SIGNED, _SIGNS), each(operator.floordiv), "i32"),
+    Case(ops.FloorDiv(), (literal([1.0, -1.0, 6.5]), literal([np.inf, np.inf, 0.5])), _floored, "infinite"),
     Case(ops.Mod(), (_X, _AWAY), each(operator.mod)),
     Case(ops.Mod(), (_SIGNED, _SIGNS), each(operator.mod), "i32"),
     Case(ops.Mod(), (normal(BATCH, 5, scale=5), constant(literal(-1.5))), each(operator.mod), "negative"),
