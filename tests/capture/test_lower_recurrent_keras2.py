@@ -60,3 +60,11 @@ def test_a_savedmodel_has_loops_over_dense_tensors(keras: Any, tmp_path: Path) -
     batches = [normal(3, 5, 3) * HOLES[..., None]], [normal(1, 2, 3)]
     captured = agree(str(tmp_path / "model"), *batches)
     assert op_counts(captured)["while"] == 3
+
+
+@pytest.mark.parametrize("steps", [None, 6])
+def test_time_distributed_over_any_number_of_steps(tf_keras: Any, steps: int | None) -> None:
+    """Here predict() is right, unlike in Keras 3."""
+    x = tf_keras.Input((steps, 4))
+    model = tf_keras.Model(x, tf_keras.layers.TimeDistributed(tf_keras.layers.Dense(5))(x))
+    agree(randomize(model), [normal(3, steps or 7, 4)], [normal(5, steps or 2, 4)])

@@ -20,7 +20,7 @@ def _layers(model: Any) -> Iterator[Any]:
 
 
 def _has_open_time(layer: Any) -> bool:
-    if type(layer).__name__ != "TimeDistributed":
-        return False
+    if not any(c.__name__ == "TimeDistributed" and c.__module__.split(".")[0] == "keras" for c in type(layer).__mro__):
+        return False  # Keras 2, whose module is tf_keras, does it right
     shapes = [t.shape for node in getattr(layer, "_inbound_nodes", ()) for t in node.input_tensors]
     return not shapes or any(len(s) > 1 and s[1] is None for s in shapes)
