@@ -1,8 +1,9 @@
 """Runs Apple's own tests of the MIL operations, which ship inside coremltools, against our evaluator.
 
 `python -m tests.mil.apple --all` runs all of them, `--sample` at least three of every test function, and
-`-k WORD` those whose name contains a word. The models are converted by coremltools, saved as packages, read back and
-executed by kexport_mil; Apple's comparison with Apple's tolerances judges.
+`-k WORD` those whose name contains a word. With `--log FILE` a run that was cut goes on where it stopped. The models
+are converted by coremltools, saved as packages, read back and executed by kexport_mil; Apple's comparison with Apple's
+tolerances judges.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Plugin:
     def __init__(self, sample: bool, word: str, mode: str, share: tuple[int, int], log: Path | None):
         self.watch = Watch(mode)
         self._log = log
-        self.results: list[dict[str, Any]] = []
+        self.results: list[dict[str, Any]] = logged(log)
         self._sample = sample
         self._word = word
         self._share = share
@@ -68,7 +69,8 @@ class Plugin:
                 self._note(exclusion.pattern, "failed", "no test needs this exclusion any more")
         kept = sampled(items) if self._sample else list(items)
         part, parts = self._share
-        kept = kept[part::parts]
+        known = {r["test"] for r in self.results}
+        kept = [i for i in kept[part::parts] if _name(i.nodeid) not in known]
         for item in kept:
             reason = excluded(item.nodeid)
             if reason:
@@ -106,13 +108,26 @@ class Plugin:
             self._note(report.nodeid, kind, "")
 
     def _note(self, test: str, kind: str, reason: str) -> None:
-        name = test.split("ops/tests/")[-1]
         used = sorted(self.watch.operations) if kind == "passed" else []
-        record = {"test": name, "kind": kind, "reason": reason, "operations": used}
+        record = {"test": _name(test), "kind": kind, "reason": reason, "operations": used}
         self.results.append(record)
         if self._log:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
+
+
+def logged(log: Path | None) -> list[dict[str, Any]]:
+    """What earlier runs wrote to a log; a line that was cut is taken out of it, and its test runs again."""
+    if log is None or not log.exists():
+        return []
+    whole, newline, cut = log.read_text(encoding="utf-8").rpartition("\n")
+    if cut:
+        log.write_text(whole + newline, encoding="utf-8")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def _name(test: str) -> str:
+    return test.split("ops/tests/")[-1]
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -150,7 +165,10 @@ def spread(group: list[pytest.Item], count: int) -> list[pytest.Item]:
 def run(
     sample: bool, word: str = "", mode: str = "", share: tuple[int, int] = (0, 1), log: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Runs the tests in this process and returns one record for each, which is also appended to the log at once."""
+    """Runs the tests in this process and returns one record for each, which is also appended to the log at once.
+
+    Records that the log has already are returned too, and their tests not run again.
+    """
     os.environ.update(SETTINGS)
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
@@ -181,7 +199,7 @@ def main() -> int:
     parser.add_argument("-k", default="", dest="word", help="only tests whose name contains this")
     parser.add_argument("--mode", default="", help="float64, float32 or float16; else what the program computes in")
     parser.add_argument("--share", default="0/1", help="the part of the tests to run, as 0/2 and 1/2")
-    parser.add_argument("--log", type=Path, help="append one line of JSON for every test to this file")
+    parser.add_argument("--log", type=Path, help="a line of JSON for every test; those it has are not run again")
     options = parser.parse_args()
     part, parts = (int(n) for n in options.share.split("/"))
     results = run(options.sample, options.word, options.mode, (part, parts), options.log)

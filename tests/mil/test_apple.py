@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import kexport_mil.table
-from tests.mil.apple import KINDS, sampled, summary
+from tests.mil.apple import KINDS, logged, sampled, summary
 from tests.mil.exclusions import EXCLUSIONS, excluded, unused
 
 ROOT = Path(__file__).parents[2]
@@ -96,3 +96,11 @@ def test_an_exclusion_names_its_reason() -> None:
     assert excluded("iOS15/test_image_resizing.py::TestResample::t[precision='fp32']") is not None
     assert excluded("iOS14/test_conv.py::TestConv::t") is None
     assert all(e.reason for e in EXCLUSIONS)
+
+
+def test_a_run_that_was_cut_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "all.jsonl"
+    assert logged(None) == logged(log) == []
+    log.write_text('{"test": "a"}\n{"test": "b"}\n{"te')
+    assert logged(log) == [{"test": "a"}, {"test": "b"}]
+    assert log.read_text() == '{"test": "a"}\n{"test": "b"}\n'
