@@ -107,6 +107,10 @@ PRODUCTS: Calls = {
     "all_summed": lambda k, x, y: k.einsum("bij,bij->b", x, y),
     "ellipsis": lambda k, x, y: k.einsum("...i,ij->...j", x, W),
     "permuted": lambda k, x, y: k.einsum("bij->jbi", x) + k.einsum("bij->jb", y)[..., None],
+    "diagonals": lambda k, x, y: k.einsum("bii->bi", x[..., :4]) + k.einsum("ibi->bi", k.swapaxes(y[..., :4], 0, 1)),
+    "trace": lambda k, x, y: k.einsum("bii,bij->bj", x[:, :, :4], y),
+    "ellipsis_of_two_lengths": lambda k, x, y: k.einsum("...ij,...jk->...ik", x, W),
+    "ellipsis_broadcast": lambda k, x, y: k.einsum("...ij,...kj->...ik", x[:, None], y[None]),
     "three": lambda k, x, y: k.einsum("bij,bkj,kl->bil", x, y, W[:4]),
 }
 W = np.random.default_rng(5).standard_normal((6, 5)).astype("float32")
@@ -178,6 +182,10 @@ SIZES: Calls = {
     "broadcast": lambda k, x, y: k.broadcast_to(x[:, :1], k.shape(x)),
     "halves": lambda k, x, y: k.concatenate([x, x], axis=1)[:, : k.shape(x)[1]],
     "triangle": lambda k, x, y: k.sort(x, axis=-1) + k.cumsum(x, axis=1),
+    "diagonal": lambda k, x, y: k.diagonal(k.matmul(x, k.transpose(y, (0, 2, 1))), axis1=1, axis2=2),
+    "shifted": lambda k, x, y: k.sum(k.diagonal(x, 2, axis1=1, axis2=2), 1) + k.sum(k.diagonal(y, -1, 0, 2), 1)[0],
+    "asked": lambda k, x, y: k.diagonal(x > y, axis1=1, axis2=2),
+    "traced": lambda k, x, y: k.trace(k.matmul(x, k.transpose(y, (0, 2, 1))), axis1=1, axis2=2),
 }
 TABLE = np.random.default_rng(7).standard_normal((20, 6)).astype("float32")
 

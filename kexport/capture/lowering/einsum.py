@@ -8,6 +8,7 @@ from typing import Any
 
 from kexport import ops
 from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.matrix import diagonal
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Value
@@ -45,10 +46,10 @@ def tensordot_call(ctx: Context, x1: Any, x2: Any, axes: Any) -> Value:
 
 
 def einsum(ctx: Context, equation: str, operands: Sequence[Value]) -> Value:
-    """A sum of products; an operand's letter that stands there twice (a diagonal) is not lowered."""
-    inputs, out = _parse(equation, [v.type.rank for v in operands])
-    if any(len(set(labels)) != len(labels) for labels in inputs):
-        raise NotLowered("an einsum over a diagonal")
+    """A sum of products; of an operand's letter that stands there twice only the diagonal is read."""
+    labelled, out = _parse(equation, [v.type.rank for v in operands])
+    pairs = _spread(ctx, [_plain(ctx, labels, x) for labels, x in zip(labelled, operands, strict=True)])
+    inputs, operands = [labels for labels, _ in pairs], [x for _, x in pairs]
     if len(operands) == 1:
         return _single(ctx, inputs[0], out, operands[0])
     if len(operands) != 2:
@@ -136,26 +137,45 @@ def _sum_out(ctx: Context, labels: str, x: Value, keep: set[str]) -> tuple[str, 
     return "".join(c for c in labels if c in keep), ctx.emit(ops.ReduceSum(axes), x)
 
 
+def _plain(ctx: Context, labels: str, x: Value) -> tuple[str, Value]:
+    """x without letters that stand there twice: of such axes the diagonal is taken."""
+    while twice := next((c for c in labels if labels.count(c) > 1), None):
+        first, second = labels.index(twice), labels.index(twice, labels.index(twice) + 1)
+        others = [i for i in range(len(labels)) if i not in (first, second)]
+        x = diagonal(ctx, ctx.transpose(x, [*others, first, second]))
+        labels = "".join(labels[i] for i in others) + twice
+    return labels, x
+
+
+def _spread(ctx: Context, pairs: Sequence[tuple[str, Value]]) -> list[tuple[str, Value]]:
+    """The operands without axes of size 1 that another one has in another size: such axes are broadcast."""
+    wide = {c for labels, x in pairs for c, size in zip(labels, x.type.shape, strict=True) if size != 1}
+    result = []
+    for labels, x in pairs:
+        kept = [(c, size) for c, size in zip(labels, x.type.shape, strict=True) if size != 1 or c not in wide]
+        result.append(("".join(c for c, _ in kept), ctx.reshape(x, [size for _, size in kept])))
+    return result
+
+
 def _single(ctx: Context, labels: str, out: str, x: Value) -> Value:
     labels, x = _sum_out(ctx, labels, x, keep=set(out))
     return ctx.transpose(x, [labels.index(c) for c in out])
 
 
 def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The labels of each operand and of the result; an ellipsis becomes letters of its own."""
+    """The labels of each operand and of the result; an ellipsis becomes letters, the last ones for fewer axes."""
     left, arrow, out = equation.replace(" ", "").partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ranks):
         raise NotLowered(f"the equation {equation} has {len(inputs)} operands, {len(ranks)} are given")
     free = [c for c in string.ascii_letters if c not in equation]
-    widths = [r - len(labels.replace("...", "")) for labels, r in zip(inputs, ranks, strict=True) if "..." in labels]
-    dots = "".join(free[: max(widths, default=0)])
-    if len(set(widths)) > 1:
-        raise NotLowered("an einsum that broadcasts an ellipsis")
+    widths = [r - len(labels.replace("...", "")) for labels, r in zip(inputs, ranks, strict=True)]
+    dots = "".join(free[: max((w for w, labels in zip(widths, inputs, strict=True) if "..." in labels), default=0)])
     if not arrow:
         letters = [c for c in left if c.isalpha()]
         out = ("..." if dots else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    return [labels.replace("...", dots) for labels in inputs], out.replace("...", dots)
+    own = [dots[len(dots) - w :] for w in widths]
+    return [x.replace("...", d) for x, d in zip(inputs, own, strict=True)], out.replace("...", dots)
 
 
 def _summed_axes(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:

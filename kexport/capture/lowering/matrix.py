@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
+from kexport.capture.context import Context, NotLowered, scalar
 from kexport.capture.lowering.table import Table
-from kexport.ir.dim import Dim, UndecidableDim
+from kexport.ir.dim import Dim, UndecidableDim, dim_max, dim_min
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.rewrite.fold import dims_of
@@ -58,10 +58,27 @@ def diag(ctx: Context, op: Any, x: Value, k: Value, rows: Value, columns: Value,
 @table.op("MatrixDiagPartV3")
 def diag_part(ctx: Context, op: Any, x: Value, k: Value, padding: Value) -> Value:
     """One diagonal of a matrix."""
+    if len(ctx.ints(k)) != 1:
+        raise NotLowered("several diagonals")
+    return diagonal(ctx, x, ctx.int(k))
+
+
+@table.frame("numpy.diagonal")
+def diagonal_call(ctx: Context, x: Any, offset: Any, axis1: Any, axis2: Any) -> Value:
+    """One diagonal of two axes, as the last axis."""
+    value, shift = ctx.value(x), scalar(ctx.value(offset))
+    if shift is None:
+        raise NotLowered("a diagonal whose place is computed")
+    pair = [a % value.type.rank for a in (axis1, axis2)]
+    others = [i for i in range(value.type.rank) if i not in pair]
+    return diagonal(ctx, ctx.transpose(value, [*others, *pair]), int(shift))
+
+
+def diagonal(ctx: Context, x: Value, shift: int = 0) -> Value:
+    """One diagonal of the last two axes, as the last axis."""
     height, width = x.type.shape[-2:]
-    if len(ctx.ints(k)) != 1 or not isinstance(height, int) or not isinstance(width, int):
-        raise NotLowered("several diagonals, or of a matrix of any size")
-    shift = ctx.int(k)
+    if not isinstance(height, int) or not isinstance(width, int):
+        return _open_diagonal(ctx, x, shift)
     first_row, first_column = max(0, -shift), max(0, shift)
     count = max(0, min(height - first_row, width - first_column))
     flat = ctx.reshape(x, (*x.type.shape[:-2], height * width))
@@ -70,6 +87,23 @@ def diag_part(ctx: Context, op: Any, x: Value, k: Value, padding: Value) -> Valu
     lead = x.type.shape[:-2]
     op_ = ops.Slice((0,) * len(lead) + (begin,), (*lead, end), (1,) * len(lead) + (width + 1,))
     return ctx.emit(op_, flat)
+
+
+def _open_diagonal(ctx: Context, x: Value, shift: int) -> Value:
+    """One diagonal of matrices of any size: all else is cleared and each row is summed."""
+    (height, width), rank = x.type.shape[-2:], x.type.rank
+    first_row, first_column = max(0, -shift), max(0, shift)
+    hit = _is_diagonal(ctx, height, width, shift)
+    if x.type.dtype is DType.BOOL:
+        found = ctx.emit(ops.ReduceAny((rank - 1,)), ctx.emit(ops.LogicalAnd(), x, hit))
+    else:
+        found = ctx.emit(ops.ReduceSum((rank - 1,)), ctx.emit(ops.Select(), hit, x, ctx.number(0, x)))
+    count = height if height == width and not shift else dim_min(height - first_row, width - first_column)
+    if not shift and count == height:
+        return found
+    lead, begin = x.type.shape[:-2], dim_min(first_row, height)
+    end = begin + dim_max(0, count)
+    return ctx.emit(ops.Slice((0,) * len(lead) + (begin,), (*lead, end), (1,) * (rank - 1)), found)
 
 
 @table.op("MatrixSetDiagV3")
