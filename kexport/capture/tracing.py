@@ -53,9 +53,11 @@ def trace_signature(source: Source) -> Trace:
     by_name = _placeholders(function)
     inputs = [Input(s.name, by_name[s.name], s.dtype, s.shape) for s in source.inputs]
     made = dict(zip(sorted(function.structured_outputs), graph.outputs, strict=True))
-    outputs = [Output(n, made[n]) for n in source.output_names or ()]
+    own = source.output_names or []
+    names = unique(own, [i.name for i in inputs])
+    outputs = [Output(name, made[n]) for name, n in zip(names, own, strict=True)]
     root = Frame("model", 0, graph=graph, kinds=("model",))
-    structure = {o.name: i for i, o in enumerate(outputs)}
+    structure = {n: i for i, n in enumerate(own)}
     return Trace(graph, inputs, outputs, source.input_structure, structure, source, root)
 
 
@@ -88,7 +90,7 @@ def _finish(source: Source, recorder: Recorder, tensors: Sequence[Any], structur
     graph = recorder.root.graph
     placeholders = graph.inputs[: len(source.inputs)]
     inputs = [Input(s.name, t, s.dtype, s.shape) for s, t in zip(source.inputs, placeholders, strict=True)]
-    names = source.output_names or output_names(structure)
+    names = unique(source.output_names or output_names(structure), [i.name for i in inputs])
     outputs = [Output(n, t) for n, t in zip(names, tensors, strict=True)]
     tags, graphs, loops = recorder.tags, dict(recorder.graphs), recorder.stand_ins
     return Trace(graph, inputs, outputs, source.input_structure, structure, source, recorder.root, tags, graphs, loops)

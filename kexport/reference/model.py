@@ -133,7 +133,7 @@ def _limits(layer: Any) -> Any:
 def _contract(functional: Any, types: Sequence[TensorType], names: Sequence[str], structure: Any) -> Contract:
     inputs = tuple(Port(n, t) for n, t in zip(names, types, strict=True))
     batch = next((t.shape[0] for t in types if t.rank), 1)
-    wanted = unique(output_names(functional))
+    wanted = unique(output_names(functional), names)
     outputs = tuple(_output(n, t, batch) for n, t in zip(wanted, functional.outputs, strict=True))
     return Contract(inputs, outputs, structure, flatten(functional._outputs_struct)[1])
 

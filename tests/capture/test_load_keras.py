@@ -74,6 +74,21 @@ def test_outputs_are_named_by_their_layers_and_unique(keras: Any) -> None:
     assert source.input_structure == [0]
 
 
+def test_an_output_is_never_called_as_an_input_is(keras: Any) -> None:
+    class Pass(keras.Model):
+        def call(self, inputs: Any) -> Any:
+            return {"x": inputs["x"] + 1, "y": inputs["x"]}
+
+    x = keras.Input((3,), name="x")
+    passing = Pass()
+    passing({"x": np.zeros((2, 3), "float32")})
+    for model in (keras.Model([x], [x, keras.layers.ReLU(name="y")(x)]), passing):
+        found = trace(load(model))
+        assert [i.name for i in found.inputs] == ["x"]
+        assert [o.name for o in found.outputs] == ["x_1", "y"]
+    assert found.output_structure == {"x": 0, "y": 1}
+
+
 def test_a_sequential_without_input_does_not_keep_the_first_batch_size(keras: Any) -> None:
     model = keras.Sequential([keras.layers.Dense(2)])
     model(np.zeros((32, 3), "float32"))

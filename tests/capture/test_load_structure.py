@@ -53,3 +53,7 @@ def test_paths() -> None:
 )
 def test_unique(names: list[str], result: list[str]) -> None:
     assert unique(names) == result
+
+
+def test_unique_among_others() -> None:
+    assert unique(["a", "b", "b_1"], ["b", "x"]) == ["a", "b_2", "b_1"]

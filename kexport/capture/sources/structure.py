@@ -53,12 +53,12 @@ def paths(tree: Any) -> list[Path]:
     return [found[i] for i in sorted(found)]
 
 
-def unique(names: Iterable[str]) -> list[str]:
-    """The names, later repetitions with `_1`, `_2` … appended so that none stands there twice."""
+def unique(names: Iterable[str], others: Iterable[str] = ()) -> list[str]:
+    """The names, repetitions with `_1`, `_2` … appended so that none stands there twice or among the `others`."""
     wanted = list(names)
-    taken = set(wanted)
+    seen = set(others)
+    taken = seen.union(wanted)
     result: list[str] = []
-    seen: set[str] = set()
     for name in wanted:
         fresh, count = name, 0
         while fresh in seen or (count and fresh in taken):
