@@ -22,7 +22,11 @@ def read_tensor(tensor: Any, where: str = "") -> Array:
     import tensorflow as tf
 
     if not hasattr(tensor, "_numpy"):
-        raise CaptureError(f"the value of {tensor.name} is not known before the model runs", where=where or None)
+        raise CaptureError(
+            f"a tensor is kept from another graph, in which a layer was built, and cannot be read: {tensor.name}",
+            where=where or None,
+            hint="Keras cannot run such a model either: save it, and export the file or what it loads as",
+        )
     if tensor.dtype != tf.resource:
         return _read_only(as_text(tensor._numpy()))
     known = tensor._handle_data
