@@ -10,11 +10,13 @@ import ast
 import keyword
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, TypeVar, Union
 
 from kexport.errors import GraphError
+
+T = TypeVar("T")
 
 
 class UndecidableDim(Exception):
@@ -133,10 +135,29 @@ def symbol(name: str) -> SymDim:
 
 def is_symbol(dim: Dim) -> bool:
     """Whether `dim` is one bare symbol, such as `batch`."""
+    found = times(dim)
+    return found is not None and found[1] == 1
+
+
+def times(dim: Dim) -> tuple[str, int] | None:
+    """The symbol and the number that `dim` is the product of: `length` and 1 for `length`, and 4 for `4*length`."""
     if isinstance(dim, int) or len(dim.terms) != 1:
-        return False
+        return None
     ((mono, coef),) = dim.terms.items()
-    return coef == 1 and len(mono) == 1 and isinstance(mono[0], str)
+    return (mono[0], coef) if coef > 0 and len(mono) == 1 and isinstance(mono[0], str) else None
+
+
+def find_size(shapes: Iterable[tuple[T, Sequence[Dim]]], name: str) -> tuple[T, int, int] | None:
+    """Where a size can be read: whose shape, which axis of it, and how many times it is there; once, if it can be."""
+    found: tuple[T, int, int] | None = None
+    for owner, shape in shapes:
+        for axis, dim in enumerate(shape):
+            known = times(dim)
+            if known == (name, 1):
+                return owner, axis, 1
+            if known and known[0] == name and found is None:
+                found = owner, axis, known[1]
+    return found
 
 
 def symbols(dim: Dim) -> set[str]:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from kexport.errors import GraphError
-from kexport.ir.dim import Dim, is_symbol, substitute
+from kexport.ir.dim import Dim, is_symbol, substitute, times
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, RegionOp
 from kexport.ir.types import DType, TensorType
@@ -50,8 +50,8 @@ def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]
         if len(array.shape) != type.rank:
             raise GraphError(f"input {name!r} is {type}, got an array of shape {list(array.shape)}")
         for dim, size in zip(type.shape, array.shape, strict=True):
-            if is_symbol(dim):
-                sizes.setdefault(str(dim), size)
+            if found := times(dim):
+                sizes.setdefault(found[0], size // found[1])
     for (name, type), array in zip(types, arrays, strict=True):
         dtype = DType.of(array.dtype)
         if dtype != type.dtype and not (dtype.is_float and type.dtype.is_float):

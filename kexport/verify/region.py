@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from kexport.ir.dim import is_symbol
+from kexport.ir.dim import times
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
@@ -40,8 +40,8 @@ def cut(graph: Graph, ends: Sequence[Value], stops: Collection[Value], name: str
 
 def is_bindable(graph: Graph) -> bool:
     """Whether the inputs of a graph tell the size of every symbol in it."""
-    plain = {str(d) for v in graph.inputs for d in v.type.shape if is_symbol(d)}
-    return graph.symbols() <= plain
+    told = {found[0] for v in graph.inputs for d in v.type.shape if (found := times(d))}
+    return graph.symbols() <= told
 
 
 def all_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[Value, Array]:

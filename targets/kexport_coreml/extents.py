@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim, is_symbol, symbol
+from kexport.ir.dim import Dim, SymDim, find_size, is_symbol, symbol
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 from kexport_coreml.refs import Ref
@@ -51,11 +51,12 @@ class Extents:
         return self._made[dim]
 
     def _symbol(self, name: str) -> Ref:
-        for value in self.e.graph.inputs:
-            for axis, d in enumerate(value.type.shape):
-                if d == symbol(name):
-                    return self.e.op("slice_by_size", shape=(1,), x=self._shape(value), begin=[axis], size=[1])
-        raise EmitError(f"the size {name!r} is not the size of an axis of an input")
+        found = find_size(((v, v.type.shape) for v in self.e.graph.inputs), name)
+        if found is None:
+            raise EmitError(f"the size {name!r} is not the size of an axis of an input")
+        value, axis, times = found
+        size = self.e.op("slice_by_size", shape=(1,), x=self._shape(value), begin=[axis], size=[1])
+        return size if times == 1 else self.e.elementwise("floor_div", size, self.one(times))
 
     def _shape(self, value: Value) -> Ref:
         if value not in self._made:

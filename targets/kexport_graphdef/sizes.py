@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kexport.ir.dim import Dim, SymDim, is_symbol, symbol, symbols
+from kexport.ir.dim import Dim, SymDim, find_size, is_symbol, symbol, symbols
+from kexport.ir.graph import Value
 from kexport.ir.types import DType
 from kexport_graphdef.nodes import Ref
 
@@ -67,19 +68,19 @@ class Sizes:
         """Whether the size can be computed from the shapes of what was emitted before."""
         return self._e.is_body or all(self._axis(name) for name in symbols(dim))
 
-    def _axis(self, size: str) -> tuple[Ref, int] | None:
-        """A tensor, and which of its axes has this size. Of a body's own tensors only the inputs count."""
+    def _axis(self, size: str) -> tuple[Value, int, int] | None:
+        """A tensor, which of its axes has this size, and how many times. Of a body's own only the inputs count."""
         values = self._e.graph.inputs if self._e.is_body else self._e.values
-        found = (v for v in values if symbol(size) in v.type.shape)
-        return next(((self._e.ref(v), v.type.shape.index(symbol(size))) for v in found), None)
+        return find_size(((v, v.type.shape) for v in values), size)
 
     def _symbol(self, name: str) -> Ref:
         found = self._axis(name)
         if found is None:
             return self._e.borrow(name)
-        x, axis = found
+        x, axis, times = found
         ends = (self._e.ints([axis]), self._e.ints([axis + 1]), self._e.ints([1]))
-        return self._e.op("StridedSlice", self.shape(x), *ends)
+        size = self._e.op("StridedSlice", self.shape(self._e.ref(x)), *ends)
+        return size if times == 1 else self._e.op("FloorDiv", size, self._e.ints([times]))
 
     def shape(self, x: Ref) -> Ref:
         """The shape of a tensor."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim, bounds, is_symbol, symbol, symbols
+from kexport.ir.dim import Dim, SymDim, bounds, find_size, is_symbol, symbol, symbols
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
@@ -209,15 +209,15 @@ class Context:
         """Whether the size can be computed from the shapes of what was emitted before."""
         return all(self._axis(name) for name in symbols(dim))
 
-    def _axis(self, size: str) -> tuple[Ref, int] | None:
-        """A tensor, and which of its axes has this size."""
-        found = ((ref, v.type.shape) for v, ref in self._refs.items())
-        return next(((ref, shape.index(symbol(size))) for ref, shape in found if symbol(size) in shape), None)
+    def _axis(self, size: str) -> tuple[Ref, int, int] | None:
+        """A tensor, which of its axes has this size, and how many times."""
+        return find_size(((ref, v.type.shape) for v, ref in self._refs.items()), size)
 
     def _symbol(self, name: str) -> Ref:
-        found = self._axis(name)
-        if found:
-            return self.op("Shape", found[0], dtype=DType.I64, start=found[1], end=found[1] + 1)
+        if found := self._axis(name):
+            ref, axis, times = found
+            size = self.op("Shape", ref, dtype=DType.I64, start=axis, end=axis + 1)
+            return size if times == 1 else self.op("Div", size, self.ints([times]))
         raise EmitError(f"the size {name!r} is not the size of an axis of an input")
 
     def _polynomial(self, dim: SymDim) -> Ref:

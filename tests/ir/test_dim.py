@@ -16,12 +16,14 @@ from kexport.ir.dim import (
     bounds,
     dim_max,
     dim_min,
+    find_size,
     is_symbol,
     parse_dim,
     product,
     substitute,
     symbol,
     symbols,
+    times,
 )
 
 N, M = symbol("n"), symbol("m")
@@ -203,3 +205,19 @@ def test_comparisons_agree_with_integers(a, b, values):
 def test_dims_of_the_same_terms_are_one_key():
     assert len({parse_dim("n+m"), parse_dim("m+n"), M + N}) == 1
     assert isinstance(dim_min(N, M), SymDim)
+
+
+@pytest.mark.parametrize(
+    ("dim", "expected"),
+    [("n", ("n", 1)), ("4*n", ("n", 4)), ("-4*n", None), ("4*n+1", None), ("n*m", None), ("n//2", None), ("7", None)],
+)
+def test_a_number_times_a_symbol(dim: str, expected: object) -> None:
+    assert times(parse_dim(dim)) == expected
+
+
+def test_a_size_is_read_where_it_stands_alone() -> None:
+    shapes = [("a", (3, parse_dim("4*n"))), ("b", (parse_dim("n+1"), parse_dim("2*n"))), ("c", (parse_dim("n"),))]
+    assert find_size(shapes, "n") == ("c", 0, 1)
+    assert find_size(shapes[:2], "n") == ("a", 1, 4)
+    assert find_size(shapes[1:2], "n") == ("b", 1, 2)
+    assert find_size(shapes, "m") is None

@@ -38,6 +38,8 @@ LAYOUT = [
     Case(ops.Slice((0, 1, 0, 1), (BATCH, 3, 4, 5), (1, 1, 2, 3)), (_X,), _slice),
     Case(ops.Slice((0, LENGTH - 2, 0), (BATCH, LENGTH, 4), (1, 1, 1)), (_SEQUENCE,), lambda x: x[:, -2:], "end"),
     Case(ops.Slice((0, 0, 0), (BATCH, LENGTH, 4), (1, 2, 1)), (_SEQUENCE,), lambda x: x[:, ::2], "every_other"),
+    Case(ops.Slice((0, LENGTH, 0), (BATCH, 3 * LENGTH, 2), (1, 1, 1)), (normal(BATCH, 4 * LENGTH, 2),),
+         lambda x: x[:, 5:15], "quarters"),
     Case(ops.Slice((0, 1, 0), (BATCH, 1, 4), (1, 1, 1)), (normal(BATCH, 3, 4),), lambda x: x[:, 1:1], "empty"),
     Case(ops.Reverse((1,)), (_SEQUENCE,), tf_call("reverse", axis=(1,))),
     Case(ops.Reverse((-1, 1)), (_X,), tf_call("reverse", axis=(-1, 1)), "two"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kexport.ir.dim import Dim, SymDim
+from kexport.ir.dim import Dim, SymDim, times
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
@@ -228,6 +228,10 @@ class Context:
     def source(self, dim: SymDim) -> tuple[int, int] | None:
         """A tensor that is there already, and the axis along which it has this size; None if there is none."""
         return self._sources.get(dim)
+
+    def multiple(self, name: str) -> SymDim | None:
+        """A size that some tensor has and that is several times the symbol `name`."""
+        return next((d for d in self._sources if isinstance(d, SymDim) and (t := times(d)) and t[0] == name), None)
 
     def cached(self, key: Any, make: Callable[[], int]) -> int:
         """The tensor that `make` adds, made once."""

@@ -60,10 +60,19 @@ def emit_size(context: Context, dim: SymDim) -> int:
         case [((Call(fn, args),), 1)]:
             return context.step(_CALLS[fn], [context.size(d) for d in args], _ONE)
         case [((str(name),), 1)]:
-            raise EmitError(f"no input has a dimension {name}", where=context.origin)
+            return _part(context, dim, context.multiple(name))
         case [(factors, 1)]:
             return _product(context, factors)
     return _length(context, dim)
+
+
+def _part(context: Context, dim: SymDim, multiple: SymDim | None) -> int:
+    """A symbol of which inputs have a multiple only."""
+    if multiple is None:
+        raise EmitError(f"no input has a dimension {dim}", where=context.origin)
+    count = int(multiple // dim)  # type: ignore[arg-type]
+    vector = _sliced(context, _vector(context, multiple), context.ints([count - 1]), count, dim)
+    return context.step("SHAPE", [vector], _ONE, out_type=DType.I32)
 
 
 def _read(context: Context, tensor: int, axis: int) -> int:

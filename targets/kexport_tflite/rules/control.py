@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from kexport import ops
-from kexport.ir.dim import symbol
+from kexport.ir.dim import symbol, times
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport.passes import prune_loops
@@ -95,7 +95,7 @@ def size_for_branch(node: Node, rewriter: Rewriter) -> Replacement:
 
 def _missing(body: Graph) -> set[str]:
     """The symbols that a body computes with, and that it cannot read off one of its inputs."""
-    return body.symbols() - {str(d) for v in body.inputs for d in v.type.shape}
+    return body.symbols() - {found[0] for v in body.inputs for d in v.type.shape if (found := times(d))}
 
 
 def _sized(rewriter: Rewriter, name: str) -> Value:
