@@ -25,6 +25,8 @@ EXACT = {
 """Ops whose results are copies or whole numbers: no arithmetic rounds them."""
 JUMPS = {"arg_max", "arg_min", "top_k", "floor", "ceil", "round", "floor_div", "mod", "sign", "threshold"}
 """Ops that turn rounding into a visible step."""
+CANCELLING = {"gelu": 3.0, "elu": 1.0, "celu": 1.0, "selu": 2.0, "expm1": 1.0}
+"""Ops that kernels compute as a difference of numbers near 1, so that results below 0 have the rounding of these."""
 COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 
 
@@ -48,7 +50,13 @@ def rounding_noise(seed: int) -> Observer:
         with np.errstate(all="ignore"):
             if coarse:
                 return (array + noise * np.float32(coarse * np.abs(array).max())).astype(array.dtype)
-            moved = (array * (1 + noise * np.float32(EPSILONS[str(dtype)]))).astype(array.dtype)
+            epsilon = np.float32(EPSILONS[str(dtype)])
+            moved = (array * (1 + noise * epsilon)).astype(array.dtype)
+            if least := CANCELLING.get(node.op.name):
+                moved = np.where(
+                    (array < 0) & (np.abs(array) < least), array + noise * epsilon * np.float32(least), moved
+                )
+                moved = moved.astype(array.dtype)
             return np.where(array == np.round(array), array, moved)
 
     def observe(node: Node, results: Sequence[Array]) -> list[Array] | None:
