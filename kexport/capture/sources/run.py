@@ -21,7 +21,7 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
 
     Text, and inputs that are not batches of one size, go through `predict_on_batch`.
     """
-    import tensorflow as tf
+    from kexport.capture.autograph import is_python_branch
 
     def predict(arrays: Sequence[Array]) -> list[Array]:
         sizes = {a.shape[0] if a.ndim else 0 for a in arrays}
@@ -40,8 +40,9 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
             try:
                 if not wrong:
                     return predict(arrays)
-            except tf.errors.OperatorNotAllowedInGraphError:
-                pass
+            except TypeError as e:
+                if not is_python_branch(e):
+                    raise
             return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
 
     return run
