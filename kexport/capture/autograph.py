@@ -1,4 +1,4 @@
-"""Layers whose `call` branches on a tensor's value in Python: AutoGraph turns the branch into graph control flow."""
+"""Layers that branch on a tensor in Python, or loop up to its value: AutoGraph turns that into graph ops."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from tensorflow.python.autograph.impl.api import tf_convert
 
 
 def is_python_branch(error: BaseException) -> bool:
-    """Whether tracing failed because Python asked a symbolic tensor for its value."""
-    return isinstance(error, tf.errors.OperatorNotAllowedInGraphError)
+    """Whether tracing failed because Python asked a symbolic tensor for its value, as `if` and `range` do."""
+    if isinstance(error, tf.errors.OperatorNotAllowedInGraphError):
+        return True
+    return isinstance(error, TypeError) and "'SymbolicTensor' object cannot be interpreted as an int" in str(error)
 
 
 @contextmanager

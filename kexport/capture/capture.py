@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kexport.capture.symbols import Symbols
 from kexport.capture.trace import Source, Trace
-from kexport.errors import CaptureError
+from kexport.errors import CaptureError, UnsupportedError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 
@@ -44,14 +44,31 @@ def capture(
         ConfigError: there is no such model, or no such size.
     """
     from kexport.capture.load import load
-    from kexport.capture.trace import trace
 
     if not isinstance(source, Source):
         source = load(source, trust=trust, custom=custom, signature=signature, example=example)
     symbols = Symbols(source.inputs, dims)
-    traced = trace(source)
-    graph = lower_trace(traced, symbols)
+    graph, traced = _traced(source, symbols)
     return Captured(graph, contract_of(graph, traced), source)
+
+
+def _traced(source: Source, symbols: Symbols) -> tuple[Graph, Trace]:
+    """Trace with open sizes and lower; what fails is traced once more with the sizes that the user fixed.
+
+    Python code of a layer may need a number for a size, as in `for step in range(x.shape[1])`.
+    """
+    from kexport.capture.trace import trace
+
+    try:
+        traced = trace(source)
+        return lower_trace(traced, symbols), traced
+    except (CaptureError, UnsupportedError):
+        shapes = symbols.fixed()
+        if source.kind == "savedmodel" or all(s.shape == shape for s, shape in zip(source.inputs, shapes, strict=True)):
+            raise
+    inputs = [s._replace(shape=shape) for s, shape in zip(source.inputs, shapes, strict=True)]
+    traced = trace(replace(source, inputs=inputs))
+    return lower_trace(traced, symbols), traced
 
 
 def lower_trace(trace: Trace, symbols: Symbols) -> Graph:

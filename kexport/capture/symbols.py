@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from collections.abc import Mapping, Sequence
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 from kexport.errors import ConfigError
-from kexport.ir.dim import Dim, symbol
+from kexport.ir.dim import Dim, substitute, symbol, symbols, times
 from kexport.ir.types import DType, TensorType
 
 BATCH = "batch"
+LARGEST_STEP = 256
+"""What a size may have to be a multiple of."""
 _RESERVED = {"max", "min"}
 
 
@@ -29,7 +33,9 @@ class Symbols:
 
     Axis 0 is `batch` for all inputs. Others are called by their role: `height` and `width` in an image, `length` where
     the input has one, else `<input>_<axis>`; with the name of the input in front where several sizes have one role.
-    `merge` notes that two names mean one size: when all sizes of a role are one, the name of the role is enough.
+    `merge` notes that two names mean one size: when all sizes of a role are one, the name of the role is enough. It may
+    also find that a size has to be a multiple of a number, as in nets that halve an image and double it again: such a
+    size is `4*height_by_4`.
 
     Args:
         inputs: name, numpy-style element type and shape of each input; None is an open size.
@@ -45,6 +51,7 @@ class Symbols:
         self.inputs = inputs
         self.axes = _open_axes(inputs)
         self.same: dict[str, str | int] = {}
+        self.steps: dict[str, int] = {}
         self.chosen: set[str] = set()
         for key, value in (dims or {}).items():
             self._wish(key, value)
@@ -59,12 +66,44 @@ class Symbols:
         return types
 
     def merge(self, left: Dim, right: Dim) -> bool:
-        """Note that two dims of `types` are one, if they are symbols, or a symbol and a number; whether they are."""
+        """Note that two dims made of those of `types` are one, where that follows from what two symbols, or a symbol
+        and a number, have to be: `a` and `b`, `length` and 8, `2*a+1` and `2*b+1`, `min(a,b)` and `b`; or from a symbol
+        being a multiple of a number: `height` and `height//2*2`. Whether it does.
+        """
         names = [self._own_name(d) for d in (left, right)]
         if names[0] is None or names[1] is None or not any(isinstance(n, str) for n in names):
-            return False
-        self._unite(names[0], names[1])
+            names = self._alike(left, right)
+        if names is None:
+            return self._divide(left, right)
+        self._unite(names[0], names[1])  # type: ignore[arg-type]
         return True
+
+    def fixed(self) -> list[tuple[int | None, ...]]:
+        """The shapes of the inputs with the sizes that are wished for; None is an open size."""
+        return [tuple(d if isinstance(d, int) else None for d in t.shape) for t in self.types()]
+
+    def _alike(self, left: Dim, right: Dim) -> list[str | int | None] | None:
+        """The own names of two symbols, batches aside, that make the dims equal where they are one."""
+        used = sorted((symbols(left) | symbols(right)) - {BATCH})
+        for a, b in combinations(used, 2):
+            if substitute(left, {a: symbol(b)}) == substitute(right, {a: symbol(b)}):
+                return [self._named(a), self._named(b)]
+        return None
+
+    def _divide(self, left: Dim, right: Dim) -> bool:
+        """Note that an axis, or all of these dims alike, is a multiple of a number, if that makes the dims equal."""
+        used = sorted(n for n in (symbols(left) | symbols(right)) - {BATCH} if self._named(n))
+        for count, names in product(range(2, LARGEST_STEP + 1), [*([n] for n in used), used]):
+            wider: dict[str, Dim] = {n: count * symbol(n) for n in names}
+            if substitute(left, wider) == substitute(right, wider):
+                owners = [str(self._named(n)) for n in names]
+                self.steps |= {own: self.steps.get(own, 1) * count for own in owners}
+                return True
+        return False
+
+    def _named(self, name: str) -> str | None:
+        """The own name of the axis whose size is made of a symbol."""
+        return next((a.name for a in self.axes if (t := times(self._dim(a))) and t[0] == name), None)
 
     def _wish(self, key: str, value: Any) -> None:
         if not isinstance(value, str) and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -113,7 +152,9 @@ class Symbols:
         if isinstance(root, int):
             return root
         alike = {self._root(a.name) for a in self.axes if a.role == axis.role}
-        return symbol(axis.role if alike == {root} and root not in self.chosen else root)
+        name = axis.role if alike == {root} and root not in self.chosen else root
+        step = math.lcm(*(n for own, n in self.steps.items() if self._root(own) == root))
+        return symbol(name) if step == 1 else step * symbol(f"{name}_by_{step}")
 
     def _own_name(self, dim: Dim) -> str | int | None:
         if isinstance(dim, int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,11 @@ from kexport.capture.autograph import converting, is_python_branch
 from kexport.capture.patches import KERAS2_PATCHES, PATCHES, Patch, function_patches, patched
 from kexport.capture.recorder import Recorder
 from kexport.capture.sources.structure import flatten, paths, unique
+from kexport.capture.symbols import BATCH, Symbols
 from kexport.capture.trace import Frame, Input, Output, Source, Trace
 from kexport.capture.whole import NeedsOps
 from kexport.errors import CaptureError
+from kexport.ir.dim import symbols
 
 
 def trace_model(source: Source, needs_ops: bool = False) -> Trace:
@@ -40,7 +43,7 @@ def trace_model(source: Source, needs_ops: bool = False) -> Trace:
                 continue
             layer = recorder.failed.layer_type if recorder.failed else None
             if not is_python_branch(e) or layer is None or layer in converted:
-                raise _explain(e, recorder) from e
+                raise _explain(e, recorder, source) from e
             converted.append(layer)
         finally:
             _forget_losses(source.model)
@@ -114,15 +117,22 @@ def _dense(leaf: Any) -> Any:
     return tf.convert_to_tensor(leaf)
 
 
-def _explain(error: Exception, recorder: Recorder) -> CaptureError:
+def _explain(error: Exception, recorder: Recorder, source: Source) -> CaptureError:
     where = recorder.failed.path if recorder.failed else ""
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    text = lines[0].strip() if lines else type(error).__name__
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        lines.pop(0)  # Keras says what failed after it
+    text = lines[0] if lines else type(error).__name__
+    hint = f"the layer's call must work inside a tf.function{_open_sizes(source)}; run the model there to see the error"
     return CaptureError(
-        f"tracing the model failed: {type(error).__name__}: {text}",
-        where=where or "<model>",
-        hint="the layer's call must work inside a tf.function; run the model there to see the whole error",
+        f"tracing the model failed: {type(error).__name__}: {text}", where=where or "<model>", hint=hint
     )
+
+
+def _open_sizes(source: Source) -> str:
+    """What to try where a layer's Python code may want an open size, other than the batch, as a number."""
+    names = sorted({n for t in Symbols(source.inputs).types() for d in t.shape for n in symbols(d)} - {BATCH})
+    return " on open sizes: fix them with dims, as in " + " ".join(f"--dim {n}=128" for n in names) if names else ""
 
 
 def _forget_losses(model: Any) -> None:

@@ -11,6 +11,7 @@ from kexport.capture.symbols import Symbols
 from kexport.errors import CaptureError, ConfigError
 from kexport.ir.dim import parse_dim
 from tests.capture.agree import agree, integers, normal
+from tests.capture.layer_of import layer_of
 
 IDS = ("ids", "int32", (None, None))
 MASK = ("mask", "bool", (None, None))
@@ -18,7 +19,11 @@ IMAGE = ("image", "float32", (None, None, None, 3))
 
 
 def types(*inputs: Any, **dims: Any) -> list[str]:
-    return [str(t) for t in Symbols(list(inputs), dims or None).types()]
+    return types_of(Symbols(list(inputs), dims or None))
+
+
+def types_of(symbols: Symbols) -> list[str]:
+    return [str(t) for t in symbols.types()]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +101,25 @@ def test_merging_keeps_the_first_name_and_the_role_for_all() -> None:
     assert not symbols.merge(3, 4)
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "merged"),
+    [
+        ("min(ids_length,mask_length)", "ids_length", True),
+        ("max(ids_length,mask_length)", "mask_length", True),
+        ("2*ids_length+1", "2*mask_length+1", True),
+        ("(ids_length+1)//2", "(mask_length+1)//2", True),
+        ("batch*ids_length", "batch*mask_length", True),
+        ("ids_length+1", "mask_length", False),
+        ("min(ids_length,batch)", "ids_length", False),
+    ],
+)
+def test_merging_what_is_made_of_sizes(left: str, right: str, merged: bool) -> None:
+    symbols = Symbols([IDS, MASK])
+    assert symbols.merge(parse_dim(left), parse_dim(right)) == merged
+    expected = ["length", "length"] if merged else ["ids_length", "mask_length"]
+    assert [str(t.shape[1]) for t in symbols.types()] == expected
+
+
 def test_inputs_that_are_added_have_one_length(keras: Any) -> None:
     layers = keras.layers
     words, kinds = (keras.Input((None,), dtype="int32", name=n) for n in ("words", "kinds"))
@@ -103,6 +127,14 @@ def test_inputs_that_are_added_have_one_length(keras: Any) -> None:
     model = keras.Model([words, kinds], layers.Dense(2)(x))
     batches = [[integers(2, n, high=20), integers(2, n, high=3)] for n in (5, 9)]
     captured = agree(model, *batches)
+    assert captured.contract.symbols == ("batch", "length")
+
+
+def test_a_mask_that_is_cut_to_the_words_is_as_long(keras: Any) -> None:
+    ops = keras.ops
+    words, mask = keras.Input((None, 4), name="words"), keras.Input((None,), name="mask")
+    cut = layer_of(keras, lambda w, m: w * m[:, : ops.shape(w)[1], None])
+    captured = agree(keras.Model([words, mask], cut(words, mask)), [normal(2, 5, 4), normal(2, 5)])
     assert captured.contract.symbols == ("batch", "length")
 
 
@@ -127,12 +159,68 @@ def test_fixed_sizes(keras: Any) -> None:
     assert captured.graph.symbols() == set()
 
 
+def test_python_that_needs_a_size_gets_the_fixed_one(keras: Any) -> None:
+    ops = keras.ops
+
+    class Steps(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            found: list[Any] = []
+            for i in range(ops.shape(x)[1]):
+                found.append(x[:, i] if not found else x[:, i] + found[-1])
+            return ops.stack(found, axis=1)
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return shape
+
+    x = keras.Input((None, 4), name="x")
+    model = keras.Model(x, Steps(name="steps")(x))
+    with pytest.raises(CaptureError, match="tracing the model failed") as e:
+        capture(model)
+    assert e.value.where == "steps"
+    assert "Exception encountered" not in str(e.value)
+    assert "--dim length=128" in str(e.value.hint)
+    captured = agree(model, [normal(2, 5, 4)], dims={"length": 5})
+    assert str(captured.contract.inputs[0].type) == "f32[batch,5,4]"
+
+
 def test_sizes_that_only_fit_sometimes(keras: Any) -> None:
     layers = keras.layers
     x = keras.Input((None, 8, 3), name="x")
     model = keras.Model(x, layers.Add()([layers.UpSampling2D(2)(layers.MaxPooling2D(2)(x)), x]))
-    with pytest.raises(CaptureError, match=r"2\*\(\(width\)//2\)|height") as e:
+    captured = agree(model, [normal(2, 12, 8, 3)], [normal(1, 2, 8, 3)])
+    assert str(captured.contract.inputs[0].type) == "f32[batch,2*height_by_2,8,3]"
+    agree(model, [normal(2, 12, 8, 3)], dims={"x:1": 12})
+
+
+def test_sizes_that_never_fit(keras: Any) -> None:
+    layers = keras.layers
+    x = keras.Input((None, 8, 3), name="x")
+    model = keras.Model(x, layers.Add()([layers.Cropping2D(((1, 0), (0, 0)))(x), x]))
+    with pytest.raises(CaptureError, match="must be equal, got height-1 and height") as e:
         capture(model)
     assert "add" in str(e.value.where)
     assert "--dim" in str(e.value.hint)
-    agree(model, [normal(2, 12, 8, 3)], dims={"x:1": 12})
+
+
+def test_a_net_that_halves_twice_takes_multiples_of_four(keras: Any) -> None:
+    layers = keras.layers
+    x = keras.Input((None, None, 3), name="image")
+    half = layers.Conv2D(4, 3, padding="same", strides=2)(x)
+    low = layers.MaxPooling2D()(half)
+    up = layers.Concatenate()([layers.Conv2DTranspose(4, 2, strides=2)(low), half])
+    out = layers.Concatenate()([layers.UpSampling2D()(up), x])
+    captured = agree(keras.Model(x, [out, layers.Flatten()(low)]), [normal(2, 8, 12, 3)], [normal(1, 4, 4, 3)])
+    assert str(captured.contract.inputs[0].type) == "f32[batch,4*height_by_4,4*width_by_4,3]"
+    assert captured.contract.symbols == ("batch", "height_by_4", "width_by_4")
+
+
+def test_multiples_of_one_size_are_multiples_of_another() -> None:
+    symbols = Symbols([IDS, MASK])
+    assert symbols.merge(parse_dim("ids_length"), parse_dim("ids_length//4*4"))
+    assert symbols.merge(parse_dim("mask_length//6*3"), parse_dim("mask_length//2"))
+    assert types_of(symbols) == ["i32[batch,4*ids_length_by_4]", "bool[batch,6*mask_length_by_6]"]
+    assert symbols.merge(parse_dim("4*ids_length_by_4"), parse_dim("6*mask_length_by_6"))
+    assert types_of(symbols) == ["i32[batch,12*length_by_12]", "bool[batch,12*length_by_12]"]
+    assert symbols.merge(parse_dim("12*length_by_12"), 24)
+    assert types_of(symbols) == ["i32[batch,24]", "bool[batch,24]"]
+    assert not symbols.merge(parse_dim("batch//2*2"), parse_dim("batch"))

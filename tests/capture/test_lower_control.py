@@ -203,6 +203,28 @@ def test_python_loops_under_autograph(keras: Any) -> None:
     agree(model_of(keras, running, None), [normal(2, 5)], [normal(3, 2)])
 
 
+def test_python_counts_to_a_size_that_is_open(keras: Any) -> None:
+    import tensorflow as tf
+
+    ops = keras.ops
+
+    class Running(keras.layers.Layer):
+        def call(self, t: Any) -> Any:
+            steps, total = ops.shape(t)[1], ops.zeros_like(t[:, 0])
+            rows = tf.TensorArray(tf.float32, size=steps)
+            for i in range(steps):
+                total = total * 0.5 + t[:, i]
+                rows = rows.write(i, total)
+            return ops.transpose(rows.stack())
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return shape
+
+    x = keras.Input((None,))
+    captured = agree(keras.Model(x, Running()(x)), [normal(2, 5)], [normal(3, 2)], [normal(2, 4)])
+    assert op_counts(captured)["while"] == 1
+
+
 def test_a_list_that_grows_in_python(keras: Any) -> None:
     import tensorflow as tf
 
