@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kexport.capture.capture import capture
@@ -35,3 +36,22 @@ def test_a_band_whose_width_may_be_negative_is_refused(keras: Any) -> None:
     square = layer_of(keras, lambda a: tf.linalg.band_part(tf.matmul(a, a, transpose_b=True), tf.shape(a)[1] - 3, 0))
     with pytest.raises(UnsupportedError, match="may be negative"):
         capture(keras.Model(x, square(x)))
+
+
+def test_rows_of_lengths_of_their_own(keras: Any) -> None:
+    import tensorflow as tf
+
+    def rows(x: Any, n: Any) -> Any:
+        steps = tf.shape(x)[1]
+        return [
+            tf.reverse_sequence(x, n, seq_axis=1),
+            tf.reverse_sequence(tf.transpose(x, [2, 0, 1]), n, seq_axis=2, batch_axis=1),
+            tf.sequence_mask(n, steps, dtype=x.dtype),
+            keras.ops.one_hot(n, steps),
+            tf.one_hot(tf.cast(x * 3, "int32"), steps, on_value=2.0, off_value=-1.0, axis=1),
+            tf.one_hot(n, steps, on_value=True, off_value=False),
+        ]
+
+    x, n = keras.Input((None, 4)), keras.Input((), dtype="int32")
+    model = keras.Model([x, n], layer_of(keras, rows)(x, n))
+    agree(model, [normal(3, 5, 4), np.array([0, 5, 3], "int32")], [normal(2, 9, 4, seed=1), np.array([2, 9], "int32")])

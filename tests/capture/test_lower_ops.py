@@ -234,7 +234,32 @@ RAW: Calls = {
     "transform": lambda tf, x, y: tf.math.real(tf.signal.fft(tf.complex(x, y))),
     "plane_transform": lambda tf, x, y: tf.math.imag(tf.signal.ifft2d(tf.signal.fft2d(tf.complex(x, y)))),
     "half_transform": lambda tf, x, y: tf.signal.irfft(tf.signal.rfft(x, [8]), [8]) + tf.abs(tf.signal.rfft(y, [14])),
+    "half_planes": lambda tf, x, y: tf.signal.irfft2d(tf.signal.rfft2d(x) * tf.signal.rfft2d(y), [4, 6]),
+    "half_planes_filled": lambda tf, x, y: tf.signal.irfft2d(tf.signal.rfft2d(x, [5, 3]) * 2, [3, 8]),
+    "complex_quotient": lambda tf, x, y: _parts(tf, _wave(tf, x) / (_wave(tf, y) + 9) - _wave(tf, y) / (2 + 0j)),
+    "complex_power": lambda tf, x, y: _parts(tf, tf.exp(tf.complex(-tf.abs(x), y))),
+    "complex_matmul": lambda tf, x, y: _parts(tf, tf.matmul(_wave(tf, x), _wave(tf, y), adjoint_b=True)),
+    "complex_einsum": lambda tf, x, y: _parts(tf, tf.einsum("bij,bkj->ki", _wave(tf, x), _wave(tf, y))),
+    "complex_moves": lambda tf, x, y: _parts(tf, tf.roll(tf.pad(_wave(tf, x), [[0, 0], [1, 0], [0, 2]]), 2, 1)),
+    "complex_sums": lambda tf, x, y: _parts(tf, tf.cumsum(_wave(tf, x), 1) + tf.reduce_mean(_wave(tf, y), 0)),
+    "length": lambda tf, x, y: tf.math.reduce_euclidean_norm(x, [1, 2]) + tf.math.reduce_euclidean_norm(y[..., 0], -1),
+    "cut_to_zero": lambda tf, x, y: tf.truncatediv(_whole(tf, x), _whole(tf, y) * 2 + 1),
+    "left_by_the_cut": lambda tf, x, y: tf.truncatemod(_whole(tf, x), _whole(tf, y) * 2 + 1),
+    "unraveled": lambda tf, x, y: tf.unravel_index(tf.argmax(tf.reshape(x, [2, -1]), -1), [2, 3, 4]),
+    "inverted": lambda tf, x, y: tf.math.invert_permutation(tf.argsort(x[0, 0])),
 }
+
+
+def _wave(tf: Any, x: Any) -> Any:
+    return tf.complex(x, x[:, ::-1] - 1)
+
+
+def _parts(tf: Any, x: Any) -> Any:
+    return tf.stack([tf.math.real(x), tf.math.imag(x)])
+
+
+def _whole(tf: Any, x: Any) -> Any:
+    return tf.cast(x * 9, "int32")
 
 
 def test_raw_tensorflow(keras: Any) -> None:

@@ -43,7 +43,21 @@ def div(ctx: Context, op: Any, a: Value, b: Value) -> Value:
         return ctx.emit(ops.Div(), a, b)
     if is_nonnegative(a) and is_nonnegative(b):
         return ctx.emit(ops.FloorDiv(), a, b)
-    raise NotLowered("integer division of numbers that may be negative")
+    return _truncated(ctx, a, b)
+
+
+@table.op("TruncateDiv")
+def truncate_div(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """Integers divided and cut towards zero."""
+    return _truncated(ctx, a, b)
+
+
+@table.op("TruncateMod")
+def truncate_mod(ctx: Context, op: Any, a: Value, b: Value) -> Value:
+    """What a division that is cut towards zero leaves: it has the sign of a."""
+    rest = ctx.emit(ops.Mod(), _size(ctx, a), _size(ctx, b))
+    negative = ctx.emit(ops.Less(), a, ctx.number(0, a))
+    return ctx.emit(ops.Select(), negative, ctx.emit(ops.Sub(), ctx.number(0, rest), rest), rest)
 
 
 @table.op("DivNoNan")
@@ -138,6 +152,19 @@ def select(ctx: Context, op: Any, cond: Value, a: Value, b: Value) -> Value:
     if cond.type.rank == 1 and a.type.rank > 1:
         cond = ctx.reshape(cond, (*cond.type.shape, *[1] * (a.type.rank - 1)))
     return ctx.emit(ops.Select(), cond, a, b)
+
+
+def _truncated(ctx: Context, a: Value, b: Value) -> Value:
+    """The quotient of the sizes, with the sign that it should have."""
+    sizes = [_size(ctx, x) for x in (a, b)]
+    quotient = ctx.emit(ops.FloorDiv(), *sizes)
+    for x, size in zip((a, b), sizes, strict=True):
+        quotient = quotient if size is x else ctx.emit(ops.Mul(), quotient, ctx.emit(ops.Sign(), x))
+    return quotient
+
+
+def _size(ctx: Context, x: Value) -> Value:
+    return x if is_nonnegative(x) or x.type.dtype.numpy.kind == "u" else ctx.emit(ops.Abs(), x)
 
 
 def _is_zero(ctx: Context, x: Value) -> Value:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from kexport import ops
-from kexport.capture.context import Context, Found, Pair
+from kexport.capture.context import Context, Found, NotLowered, Pair
+from kexport.capture.lowering.einsum import einsum
 from kexport.capture.lowering.table import LowerOp, Result, Table
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
@@ -16,7 +19,7 @@ table = Table()
 PARTWISE = (
     "AddV2", "Sub", "Neg", "AddN", "Sum", "Identity", "Reshape", "Transpose", "StridedSlice", "Slice", "Pack", "Unpack",
     "ConcatV2", "Split", "SplitV", "ExpandDims", "Squeeze", "GatherV2", "ReverseV2", "Tile", "BroadcastTo", "SelectV2",
-    "EnsureShape", "StopGradient", "IdentityN",
+    "EnsureShape", "StopGradient", "IdentityN", "Pad", "PadV2", "MirrorPad", "Roll", "Mean", "Cumsum", "ZerosLike",
 )  # fmt: skip
 """Ops that do the same to the real and to the imaginary part."""
 
@@ -48,6 +51,47 @@ def multiply(ctx: Context, op: Any, a: Pair, b: Pair) -> Pair:
     return _product(ctx, a, b)
 
 
+@table.op("RealDiv")
+def divide(ctx: Context, op: Any, a: Pair, b: Pair) -> Pair:
+    """The quotient; by a number without an imaginary part that of each part."""
+    if b.imaginary.data is not None and not np.any(b.imaginary.data):
+        return Pair(*(ctx.emit(ops.Div(), part, b.real) for part in (a.real, a.imaginary)))
+    product = _product(ctx, a, _conjugate(ctx, b))
+    squares = [ctx.emit(ops.Square(), part) for part in (b.real, b.imaginary)]
+    size = ctx.emit(ops.Add(), *squares)
+    return Pair(*(ctx.emit(ops.Div(), part, size) for part in (product.real, product.imaginary)))
+
+
+@table.op("Exp")
+def exp(ctx: Context, op: Any, x: Pair) -> Pair:
+    """e to a complex power."""
+    length, turns = ctx.emit(ops.Exp(), x.real), [ctx.emit(f, x.imaginary) for f in (ops.Cos(), ops.Sin())]
+    return Pair(*(ctx.emit(ops.Mul(), length, turn) for turn in turns))
+
+
+@table.op("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+def matmul(ctx: Context, op: Any, a: Pair, b: Pair) -> Pair:
+    """The products of matrices; one that is adjoint is conjugated too."""
+    if op.type == "MatMul":
+        flips = op.get_attr("transpose_a"), op.get_attr("transpose_b")
+    else:
+        flips = op.get_attr("adj_x"), op.get_attr("adj_y")
+        a, b = (_conjugate(ctx, x) if flip else x for x, flip in zip((a, b), flips, strict=True))
+    return _product(ctx, a, b, lambda x, y: ctx.emit(ops.MatMul(*flips), x, y))
+
+
+@table.op("Einsum")
+def einsum_op(ctx: Context, op: Any, *operands: Pair) -> Pair:
+    """A sum of products of one or two operands."""
+    equation = op.get_attr("equation").decode()
+    match operands:
+        case (x,):
+            return Pair(*(einsum(ctx, equation, [part]) for part in (x.real, x.imaginary)))
+        case (a, b):
+            return _product(ctx, a, b, lambda x, y: einsum(ctx, equation, [x, y]))
+    raise NotLowered("an einsum of more than two operands")
+
+
 @table.op("Square")
 def square(ctx: Context, op: Any, x: Pair) -> Pair:
     """x times itself."""
@@ -57,7 +101,7 @@ def square(ctx: Context, op: Any, x: Pair) -> Pair:
 @table.op("Conj")
 def conjugate(ctx: Context, op: Any, x: Pair) -> Pair:
     """The complex conjugate."""
-    return Pair(x.real, ctx.emit(ops.Neg(), x.imaginary))
+    return _conjugate(ctx, x)
 
 
 @table.op("Real")
@@ -92,11 +136,15 @@ def cast(ctx: Context, op: Any, x: Pair) -> Found:
     return x if dtype.is_complex else ctx.cast(x.real, DType.of(dtype.as_numpy_dtype))
 
 
-def _product(ctx: Context, a: Pair, b: Pair) -> Pair:
-    """(a + bi)(c + di)."""
+def _conjugate(ctx: Context, x: Pair) -> Pair:
+    return Pair(x.real, ctx.emit(ops.Neg(), x.imaginary))
+
+
+def _product(ctx: Context, a: Pair, b: Pair, multiply: Callable[[Value, Value], Value] | None = None) -> Pair:
+    """(a + bi)(c + di), for any product that is linear in both operands."""
 
     def mul(x: Value, y: Value) -> Value:
-        return ctx.emit(ops.Mul(), x, y)
+        return multiply(x, y) if multiply else ctx.emit(ops.Mul(), x, y)
 
     real = ctx.emit(ops.Sub(), mul(a.real, b.real), mul(a.imaginary, b.imaginary))
     return Pair(real, ctx.emit(ops.Add(), mul(a.real, b.imaginary), mul(a.imaginary, b.real)))

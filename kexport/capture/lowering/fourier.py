@@ -28,7 +28,11 @@ def complex_(ctx: Context, op: Any, real: Value, imaginary: Value) -> Pair:
 @table.op("RFFT")
 def rfft(ctx: Context, op: Any, x: Value, length: Value) -> Pair:
     """The transform of real rows, cut or filled up to a length: its first half."""
-    n = _length(ctx.int(length))
+    return _half(ctx, x, ctx.int(length))
+
+
+def _half(ctx: Context, x: Value, length: int) -> Pair:
+    n = _length(length)
     angle = _angles(n, n // 2 + 1)
     return _halves(ctx, ctx.emit(ops.MatMul(), _fit(ctx, x, n), _matrix(ctx, [[np.cos(angle), -np.sin(angle)]], x)))
 
@@ -36,7 +40,11 @@ def rfft(ctx: Context, op: Any, x: Value, length: Value) -> Pair:
 @table.op("IRFFT")
 def irfft(ctx: Context, op: Any, x: Pair, length: Value) -> Value:
     """The real rows of which this is the first half of the transform."""
-    n = _length(ctx.int(length))
+    return _from_half(ctx, x, ctx.int(length))
+
+
+def _from_half(ctx: Context, x: Pair, length: int) -> Value:
+    n = _length(length)
     bins = n // 2 + 1
     angle = _angles(n, bins).T
     weight = np.where((np.arange(bins) == 0) | (np.arange(bins) * 2 == n), 1.0, 2.0)[:, None] / n
@@ -54,12 +62,36 @@ def fft(ctx: Context, op: Any, x: Pair) -> Pair:
 @table.op("FFT2D", "IFFT2D")
 def fft2d(ctx: Context, op: Any, x: Pair) -> Pair:
     """The transform over the last two axes, or its inverse."""
-    rank = x.real.type.rank
-    swap = (*range(rank - 2), rank - 1, rank - 2)
     for _ in range(2):
-        x = _transform(ctx, x, op.type == "IFFT2D")
-        x = Pair(ctx.transpose(x.real, swap), ctx.transpose(x.imaginary, swap))
+        x = _turned(ctx, _transform(ctx, x, op.type == "IFFT2D"))
     return x
+
+
+@table.op("RFFT2D")
+def rfft2d(ctx: Context, op: Any, x: Value, lengths: Value) -> Pair:
+    """The transform of real planes, cut or filled up to a size: its first half along the last axis."""
+    rows, columns = ctx.ints(lengths)
+    swap = _swapped(x.type.rank)
+    x = ctx.transpose(_fit(ctx, ctx.transpose(x, swap), rows), swap)
+    return _turned(ctx, _transform(ctx, _turned(ctx, _half(ctx, x, columns)), False))
+
+
+@table.op("IRFFT2D")
+def irfft2d(ctx: Context, op: Any, x: Pair, lengths: Value) -> Value:
+    """The real planes of which this is the first half of the transform."""
+    rows, columns = ctx.ints(lengths)
+    turned = _turned(ctx, x)
+    turned = Pair(*(_fit(ctx, part, rows) for part in (turned.real, turned.imaginary)))
+    return _from_half(ctx, _turned(ctx, _transform(ctx, turned, True)), columns)
+
+
+def _swapped(rank: int) -> tuple[int, ...]:
+    return (*range(rank - 2), rank - 1, rank - 2)
+
+
+def _turned(ctx: Context, x: Pair) -> Pair:
+    swap = _swapped(x.real.type.rank)
+    return Pair(ctx.transpose(x.real, swap), ctx.transpose(x.imaginary, swap))
 
 
 def _transform(ctx: Context, x: Pair, inverse: bool) -> Pair:

@@ -9,6 +9,7 @@ import numpy as np
 from kexport import ops
 from kexport.capture.context import Context, NotLowered, scalar
 from kexport.capture.lowering.table import Table
+from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 
@@ -85,16 +86,47 @@ def segment_product(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -
     return ctx.emit(ops.ReduceProd((1,)), ctx.emit(ops.Select(), own, x, ctx.number(1, x)))
 
 
+@table.op("UnravelIndex")
+def unravel_index(ctx: Context, op: Any, indices: Value, shape: Value) -> Value:
+    """The places in a shape that positions in its elements in a row stand for, an axis a row."""
+    sizes, rows = ctx.dims(shape), list[Value]()
+    for i in range(len(sizes)):
+        below, size = (ctx.sizes((n,), indices.type.dtype, rank=0) for n in (product(sizes[i + 1 :]), sizes[i]))
+        row = indices if i == len(sizes) - 1 else ctx.emit(ops.FloorDiv(), indices, below)
+        row = ctx.emit(ops.Mod(), row, size) if i else row
+        rows.append(ctx.reshape(row, (1, *indices.type.shape)))
+    return ctx.emit(ops.Concat(0), *rows)
+
+
+@table.op("InvertPermutation")
+def invert_permutation(ctx: Context, op: Any, x: Value) -> Value:
+    """Where each position went."""
+    (size,) = x.type.shape
+    places = ctx.emit(ops.Iota(size, x.type.dtype))
+    return ctx.emit(ops.ScatterNd("update"), ctx.full((size,), 0, x.type.dtype), ctx.reshape(x, (size, 1)), places)
+
+
 @table.op("OneHot")
 def one_hot(ctx: Context, op: Any, indices: Value, depth: Value, on: Value, off: Value) -> Value:
-    """One value at the index, another elsewhere, along a new axis."""
-    axis, size, dtype = op.get_attr("axis"), ctx.int(depth), on.type.dtype
+    """One value at the index, another elsewhere, along a new axis, which may be as long as an input is."""
+    axis, dtype = op.get_attr("axis"), on.type.dtype
+    (size,) = ctx.dims(depth)
     axis = axis if axis >= 0 else indices.type.rank
     indices = ctx.cast(indices, DType.I32) if indices.type.dtype is DType.U8 else indices
-    if (scalar(on), scalar(off)) == (1, 0):
+    plain = (scalar(on), scalar(off)) == (1, 0)
+    if isinstance(size, int) and plain:
         return ctx.emit(ops.OneHot(size, axis, dtype), indices)
-    hot = ctx.emit(ops.OneHot(size, axis, DType.BOOL), indices)
-    return ctx.emit(ops.Select(), hot, on, off)
+    hot = _hot(ctx, indices, size, axis)
+    return ctx.cast(hot, dtype) if plain else ctx.emit(ops.Select(), hot, on, off)
+
+
+def _hot(ctx: Context, indices: Value, size: Dim, axis: int) -> Value:
+    if isinstance(size, int):
+        return ctx.emit(ops.OneHot(size, axis, DType.BOOL), indices)
+    shape = indices.type.shape
+    classes = ctx.emit(ops.Iota(size, indices.type.dtype))
+    classes = ctx.reshape(classes, (size, *[1] * (len(shape) - axis)))
+    return ctx.emit(ops.Equal(), ctx.reshape(indices, (*shape[:axis], 1, *shape[axis:])), classes)
 
 
 @table.frame("layer.Embedding", "layer2.Embedding", "layer.ReversibleEmbedding")

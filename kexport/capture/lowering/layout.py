@@ -135,6 +135,19 @@ def reverse(ctx: Context, op: Any, x: Value, axes: Value) -> Value:
     return ctx.emit(ops.Reverse(where), x) if where else x
 
 
+@table.op("ReverseSequence")
+def reverse_sequence(ctx: Context, op: Any, x: Value, lengths: Value) -> Value:
+    """The first so many steps of each row in opposite order, the others as they are."""
+    rows, steps = op.get_attr("batch_dim"), op.get_attr("seq_dim")
+    order = [rows, steps, *(i for i in range(x.type.rank) if i not in (rows, steps))]
+    moved = ctx.transpose(x, order)
+    places = ctx.emit(ops.Iota(moved.type.shape[1], lengths.type.dtype))
+    ends = ctx.reshape(lengths, (*lengths.type.shape, 1))
+    mirrored = ctx.emit(ops.Sub(), ctx.emit(ops.Sub(), ends, ctx.number(1, ends)), places)
+    sources = ctx.emit(ops.Select(), ctx.emit(ops.Less(), places, ends), mirrored, places)
+    return ctx.transpose(ctx.emit(ops.Gather(1, 1), moved, sources), [order.index(i) for i in range(x.type.rank)])
+
+
 @table.op("Roll")
 def roll(ctx: Context, op: Any, x: Value, shift: Value, axes: Value) -> Value:
     """Shifted along axes, the end coming in at the front."""

@@ -35,6 +35,16 @@ for _type, _cls in REDUCTIONS.items():
     _enter_reduction(_type, _cls)
 
 
+@table.op("EuclideanNorm")
+def euclidean_norm(ctx: Context, op: Any, x: Value, axes: Value) -> Value:
+    """The root of the sum of squares."""
+    over = tuple(sorted({a % x.type.rank for a in ctx.ints(axes)}))
+    squares = ctx.emit(ops.Square(), x)
+    return ctx.emit(
+        ops.Sqrt(), ctx.emit(ops.ReduceSum(over, bool(op.get_attr("keep_dims"))), squares) if over else squares
+    )
+
+
 @table.op("ArgMax")
 def argmax(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
     """The position of the greatest element."""
