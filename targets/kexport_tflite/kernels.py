@@ -73,9 +73,10 @@ _FAMILIES: tuple[tuple[type[Op], frozenset[DType]], ...] = (
 
 WIDER = {
     DType.F16: DType.F32, DType.BF16: DType.F32, DType.I8: DType.I32, DType.U8: DType.I32, DType.I16: DType.I32,
-    DType.U16: DType.I32, DType.BOOL: DType.I32, DType.U32: DType.I64,
+    DType.U16: DType.I32, DType.BOOL: DType.I32, DType.U32: DType.I64, DType.F64: DType.F32,
 }  # fmt: skip
-"""Types that hold all values of smaller ones; results are cast back, which wraps around as the small type does."""
+"""Types that hold all values of smaller ones; results are cast back, which wraps around as the small type does.
+There is no arithmetic in float64: it is computed in float32."""
 
 
 def kernel_types(op: Op) -> frozenset[DType]:
@@ -88,7 +89,7 @@ def kernel_types(op: Op) -> frozenset[DType]:
 def compute_type(op: Op, dtype: DType) -> DType | None:
     """The type to compute in: `dtype` itself, a wider one, or None if there is none."""
     taken = kernel_types(op)
-    if dtype in taken and dtype not in (DType.F16, DType.BF16):
+    if dtype in taken and dtype not in (DType.F16, DType.BF16, DType.F64):
         return dtype
     wider = WIDER.get(dtype)
     while wider is not None and wider not in taken:

@@ -18,7 +18,6 @@ from tests.tflite.helper import export, operators, partitions, run
 
 MOVES = ("reshape", "transpose", "split", "slice", "tile", "broadcast_to")
 """Ops that move elements of any type."""
-FLOAT64 = "TF Lite has no float64 arithmetic"
 UINT64 = "TF Lite has no uint64 arithmetic"
 INT64 = "TF Lite has no int64 kernel for it"
 UINT32 = "TF Lite has no u32 kernel for it"
@@ -29,7 +28,6 @@ REASONS = {
     **{(form, DType.U32): UINT32 for form in (
         "bit_not", "floor_div", "pow", "bit_and", "shift_left", "shift_right", "arg_max", "arg_min", "resize",
     )},
-    **{(form, DType.F64): FLOAT64 for form in FORMS if form not in MOVES},
     **{(form, DType.U64): UINT64 for form in FORMS if form not in MOVES},
 }  # fmt: skip
 ROUNDING = {DType.F16: 2**-9, DType.BF16: 2**-6}

@@ -81,9 +81,20 @@ def test_no_more_bytes_and_operators_than_the_stock_converter(model: Any, images
     assert ours.stat().st_size < 1.2 * theirs.stat().st_size
 
 
-def test_what_cannot_be_exported_is_said_by_layer(tmp_path: Path) -> None:
+def test_float64_is_computed_in_float32(tmp_path: Path) -> None:
+    """As in Core ML and TensorFlow.js; what goes in and out has the model's types."""
     inputs = keras.Input((4,), dtype="float64", name="x")
-    layer = keras.layers.Dense(3, dtype="float64", name="precise")
-    with pytest.raises(UnsupportedError, match="precise: dense on tflite: TF Lite has no float64 arithmetic"):
+    h = keras.layers.Dense(3, dtype="float64", activation="tanh")(inputs)
+    model = keras.Model(inputs, keras.layers.LayerNormalization(dtype="float64", name="y")(h - 0.5))
+    report = kexport.export(model, to=["tflite"], out=tmp_path)
+    assert report.artifacts[0].status == "verified", report.artifacts[0].reason
+    assert [str(p.type.dtype) for p in (*report.contract.inputs, *report.contract.outputs)] == ["f64", "f64"]
+    assert operators(Path(report.artifacts[0].path))["CAST"] == 2
+
+
+def test_what_cannot_be_exported_is_said_by_layer(tmp_path: Path) -> None:
+    inputs = keras.Input((4,), dtype="int64", name="x")
+    layer = keras.layers.Lambda(lambda x: x // 3, name="whole")
+    with pytest.raises(UnsupportedError, match="whole: floor_div on tflite: TF Lite has no int64 kernel for it"):
         kexport.export(keras.Model(inputs, layer(inputs)), to=["tflite"], out=tmp_path, verify=False)
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from kexport_tflite.kernels import compute_type
 from kexport_tflite.scatter import ScatterZeros, UpdateRow
 from kexport_tflite.weights import HALF_MIN
 
-_HALF = (DType.F16, DType.BF16)
+_OTHER_FLOATS = (DType.F16, DType.BF16, DType.F64)
 _WITHOUT_DATA = (ops.Iota, ops.Full, ops.Dims, ops.OneHot, ops.Cast, RegionOp)
 _RECURRENT = (ops.SimpleRnn, ops.Gru, ops.Lstm)
 _DATA_OPERANDS: dict[type[Op], tuple[int, ...]] = {
@@ -36,7 +36,7 @@ def data_operands(node: Node) -> tuple[int, ...]:
 
 @rule()
 def widen_types(node: Node, rewriter: Rewriter) -> Replacement:
-    """Half precision computes in float32, small integers in int32, both cast back after the op."""
+    """Half and double precision compute in float32, small integers in int32, both cast back after the op."""
     which = data_operands(node)
     if not which:
         return None
@@ -53,7 +53,7 @@ def widen_types(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 def _with_types(op: Op) -> Op:
-    wide = {k: DType.F32 for k, v in op.attributes().items() if v in _HALF}
+    wide = {k: DType.F32 for k, v in op.attributes().items() if v in _OTHER_FLOATS}
     return dataclasses.replace(op, **wide) if wide else op
 
 
@@ -68,9 +68,10 @@ def cast_value(rewriter: Rewriter, value: Value, dtype: DType) -> Value:
 
 @rule(ops.Full, ops.Iota, ops.OneHot)
 def create_wide(node: Node, rewriter: Rewriter) -> Replacement:
-    """Half precision and small integers are cast from what kernels can make."""
+    """Other floats than float32 and small integers are cast from what kernels can make."""
     dtype = node.output.type.dtype
-    wide = DType.F32 if dtype in _HALF else DType.I32 if dtype in (DType.I8, DType.I16, DType.U8, DType.U16) else None
+    small = dtype in (DType.I8, DType.I16, DType.U8, DType.U16)
+    wide = DType.F32 if dtype in _OTHER_FLOATS else DType.I32 if small else None
     if wide is None:
         return None
     op = dataclasses.replace(node.op, dtype=wide)  # type: ignore[call-arg]  all three have a dtype
@@ -79,12 +80,12 @@ def create_wide(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Cast)
 def drop_rounding(node: Node, rewriter: Rewriter) -> Replacement:
-    """float32 to half precision and back: mixed-precision models are computed in float32 throughout."""
+    """float32 to another float and back: models of any precision are computed in float32 throughout."""
     (x,) = node.inputs
     if x.type == node.output.type:
         return x
     above = x.producer
-    if above is None or not isinstance(above.op, ops.Cast) or x.type.dtype not in _HALF:
+    if above is None or not isinstance(above.op, ops.Cast) or x.type.dtype not in _OTHER_FLOATS:
         return None
     (source,) = above.inputs
     return source if source.type == node.output.type and source.type.dtype is DType.F32 else None
