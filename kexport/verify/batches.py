@@ -75,7 +75,7 @@ def make_batch(
     inputs: dict[str, Array] = {}
     for i, port in enumerate(contract.bind(sizes).inputs):
         rng = np.random.default_rng([seed, i])
-        limits = (ranges or {}).get(port.name) or default_range(port.type)
+        limits = (ranges or {}).get(port.name) or default_range(port.type, port.name)
         inputs[port.name] = _values(port, limits, rng, kind == "extreme", turn)
     return Batch(name, kind, dict(sizes), inputs, seed)
 
@@ -88,6 +88,8 @@ def _values(port: Port, limits: Range | Words, rng: np.random.Generator, extreme
             f"random text for input {port.name!r} would mean nothing", hint="give samples of your own for this model"
         )
     limits = TURNS.get((turn, limits.kind), limits)
+    if limits.kind == "mask" and not extreme:
+        return _mask(_shape(port), rng, turn).astype(port.type.dtype.numpy)
     return _extreme(port, limits, rng) if extreme else _random(port, limits, rng)
 
 
@@ -104,6 +106,20 @@ def _random(port: Port, limits: Range, rng: np.random.Generator) -> Array:
     else:
         values = rng.standard_normal(shape)
     return np.asarray(values).astype(port.type.dtype.numpy)
+
+
+def _mask(shape: tuple[int, ...], rng: np.random.Generator, turn: int) -> Array:
+    """Ones up to a length, of which the first sample has all; on the second turn ones anywhere behind the first element.
+
+    On the third there is nothing but ones: rows of scores that are masked throughout, as by a causal mask besides, are
+    alike in float32 and not in float64, so that nothing could be judged by them.
+    """
+    places = np.arange(shape[-1])
+    if turn % 3 == 1:
+        return (rng.random(shape) < 0.5) | (places == 0)
+    ends = rng.integers(1, max(shape[-1], 1), (*shape[:-1], 1), endpoint=True)
+    ends[: len(ends) if turn % 3 == 2 else 1] = shape[-1]
+    return places < ends
 
 
 def _extreme(port: Port, limits: Range, rng: np.random.Generator) -> Array:

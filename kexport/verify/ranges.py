@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,10 @@ DEFAULT_INT = (0, 9)
 
 @dataclass(frozen=True)
 class Range:
-    """The values of one input: `integers` and `uniform` lie in [low, high], `normal` has mean 0 and deviation 1."""
+    """The values of one input: `integers` and `uniform` lie in [low, high], `normal` has mean 0 and deviation 1.
+
+    A `mask` is 1 and then 0 along its last axis.
+    """
 
     kind: str
     low: float = -1.0
@@ -29,19 +34,23 @@ class Range:
 
 
 PIXELS = Range("uniform", 0.0, 255.0)
+MASK = Range("mask", 0.0, 1.0)
 
 
 def input_ranges(graph: Graph) -> dict[str, Range]:
     """The range of every input by name.
 
     An input that ends as an index gets [0, size of the indexed axis - 1], a float input that is rescaled like an image
-    gets [0, 255], other integers `DEFAULT_INT`, other floats the standard normal distribution.
+    gets [0, 255], what is called a mask, or an integer that is taken from 1, is a mask, other integers get
+    `DEFAULT_INT`, other floats the standard normal distribution.
     """
     return {v.name: _range(v) for v in graph.inputs}
 
 
-def default_range(type: TensorType) -> Range:
-    """The range of an input about which only the type is known."""
+def default_range(type: TensorType, name: str = "") -> Range:
+    """The range of an input about which only the type, and maybe the name, is known."""
+    if type.rank >= 2 and re.split(r"[\W_]+", name.lower().rstrip("_0123456789"))[-1] == "mask":
+        return MASK
     if type.dtype.is_int:
         return Range("integers", *_fit(*DEFAULT_INT, type.dtype))
     return Range("integers", 0, 1) if type.dtype is DType.BOOL else Range("normal")
@@ -53,7 +62,9 @@ def _range(value: Value) -> Range:
         return Range("integers", *_fit(*bounds, value.type.dtype))
     if value.type.dtype.is_float and any(_is_rescaling(use) for use in value.uses):
         return PIXELS
-    return default_range(value.type)
+    if value.type.rank >= 2 and not value.type.dtype.is_float and any(map(_is_inverting, _uses(value))):
+        return MASK
+    return default_range(value.type, value.name)
 
 
 def _fit(low: int, high: int, dtype: DType) -> tuple[int, int]:
@@ -135,6 +146,24 @@ def _static(dim: Any) -> int | None:
 def _scalar(value: Value) -> int | None:
     constant = _constant(value)
     return None if constant is None or constant.size != 1 else int(constant.flat[0])
+
+
+# --- masks
+
+
+def _uses(value: Value) -> Iterator[Use]:
+    """The uses of a value, and of what holds the same numbers."""
+    for use in value.uses:
+        if use.node.op.name in ("cast", "reshape", "broadcast_to"):
+            yield from _uses(use.node.outputs[0])
+        else:
+            yield use
+
+
+def _is_inverting(use: Use) -> bool:
+    """Whether this is `1 - x`, as in `scores + (1 - mask) * -1e9`."""
+    constant = _constant(use.node.inputs[0]) if use.node.op.name == "sub" and use.index == 1 else None
+    return constant is not None and bool(constant.size) and bool((constant == 1).all())
 
 
 # --- images

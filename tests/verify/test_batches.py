@@ -70,6 +70,21 @@ def test_extreme_floats_are_large_on_both_sides_with_a_zero_sample() -> None:
     assert make_batches(TWO)[-1].inputs["x"].any(), "a single sample is not all zero"
 
 
+def test_masks_have_rows_of_ones_first() -> None:
+    types = {"attention_mask": "i32[batch,7]", "Mask_1": "bool[batch,1,7]", "pad.mask": "f32[batch,7]"}
+    others = {"masks": "i32[batch,7]", "mask_positions": "i32[batch,7]", "mask": "i32[batch]"}
+    ports = tuple(Port(n, TensorType.parse(t)) for n, t in (types | others).items())
+    batches = [make_batch(Contract(ports, ()), {"batch": 9}, seed=turn, turn=turn) for turn in range(3)]
+    for name in types:
+        ends, anywhere, ones = (b.inputs[name].astype(int).reshape(9, 7) for b in batches)
+        assert (np.diff(ends) <= 0).all()
+        assert (np.diff(anywhere) > 0).any()
+        for full in (ends[0], ends[:, 0], anywhere[:, 0], ones):
+            assert full.all()
+        assert not ends.all()
+    assert all(b.inputs[name].max() > 1 for b in batches for name in others)
+
+
 def test_no_seed_is_refused() -> None:
     with pytest.raises(ConfigError, match="no seed"):
         make_batches(TWO, seeds=[])

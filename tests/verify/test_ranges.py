@@ -28,7 +28,7 @@ from kexport.ops import (
     Transpose,
 )
 from kexport.verify import ranges
-from kexport.verify.ranges import PIXELS, Range, input_ranges
+from kexport.verify.ranges import MASK, PIXELS, Range, input_ranges
 
 BATCH = symbol("batch")
 
@@ -133,3 +133,16 @@ def test_transposed_image_is_still_normal() -> None:
 def test_op_names_exist() -> None:
     named = ranges._SAME | {"gather", "gather_nd", "scatter_nd", "one_hot", "select", "add", "sub", "mul", "div"}
     assert named <= OPS.keys()
+
+
+def inverted(graph: Graph, x: Value) -> Value:
+    one = graph.constant(np.ones((1, 1), np.float32))
+    return graph.add(Sub(), one, graph.add(Cast(dtype=DType.F32), x).output).output
+
+
+def test_what_is_taken_from_one_is_a_mask() -> None:
+    assert build(ids(), inverted) == MASK
+    assert build(ids(DType.BOOL), inverted) == MASK
+    assert build(TensorType(DType.F32, (BATCH, 6)), inverted).kind == "normal"
+    assert build(TensorType(DType.I32, (BATCH,)), inverted).kind == "integers"
+    assert build(ids(), lambda g, x: g.add(Sub(), x, g.constant(np.ones(1, np.int32))).output).kind == "integers"
