@@ -27,6 +27,8 @@ JUMPS = {"arg_max", "arg_min", "top_k", "floor", "ceil", "round", "floor_div", "
 """Ops that turn rounding into a visible step."""
 CANCELLING = {"gelu": 3.0, "elu": 1.0, "celu": 1.0, "selu": 2.0, "expm1": 1.0}
 """Ops that kernels compute as a difference of numbers near 1, so that results below 0 have the rounding of these."""
+SATURATING = {"tanh", "erf", "sigmoid"}
+"""Ops that some kernels let end at the last number before 1 or -1, and others at 1 or -1."""
 COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 
 
@@ -53,10 +55,10 @@ def rounding_noise(seed: int) -> Observer:
             epsilon = np.float32(EPSILONS[str(dtype)])
             moved = (array * (1 + noise * epsilon)).astype(array.dtype)
             if least := CANCELLING.get(node.op.name):
-                moved = np.where(
-                    (array < 0) & (np.abs(array) < least), array + noise * epsilon * np.float32(least), moved
-                )
-                moved = moved.astype(array.dtype)
+                small = (array < 0) & (array > -least)
+                moved = np.where(small, array + noise * epsilon * np.float32(least), moved).astype(array.dtype)
+            if node.op.name in SATURATING:
+                return np.where(np.abs(array) == 1, array * (1 - np.abs(noise) * epsilon), moved).astype(array.dtype)
             return np.where(array == np.round(array), array, moved)
 
     def observe(node: Node, results: Sequence[Array]) -> list[Array] | None:

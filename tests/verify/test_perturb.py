@@ -10,7 +10,24 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import OPS, Op
 from kexport.ir.types import DType, TensorType
-from kexport.ops import Add, ArgMax, Cast, Dense, Elu, Gelu, Greater, Less, Mul, Relu, Reshape, Resize, Round
+from kexport.ops import (
+    Add,
+    ArgMax,
+    Cast,
+    Dense,
+    Elu,
+    Erf,
+    Gelu,
+    Greater,
+    Less,
+    Mul,
+    Relu,
+    Reshape,
+    Resize,
+    Round,
+    Sigmoid,
+    Tanh,
+)
 from kexport.verify import perturb
 from kexport.verify.batches import Batch, make_batches
 from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
@@ -31,9 +48,9 @@ def graph_of(op: Op, type: TensorType = IMAGE, *constants: object) -> Graph:
     return graph
 
 
-def moved(graph: Graph, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    plain = evaluate(graph, {"x": X})["y"]
-    return plain, evaluate(graph, {"x": X}, observe=rounding_noise(seed))["y"]
+def moved(graph: Graph, seed: int = 0, factor: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    plain = evaluate(graph, {"x": factor * X})["y"]
+    return plain, evaluate(graph, {"x": factor * X}, observe=rounding_noise(seed))["y"]
 
 
 def test_results_move_by_their_last_place() -> None:
@@ -55,6 +72,15 @@ def test_what_is_a_difference_is_rounded_as_one(op: Op) -> None:
     x = np.full((1, 8, 8, 2), -4.5 if op.name == "gelu" else -1e-5, np.float32)
     plain, other = (evaluate(graph, {"x": x}, observe=o)["y"] for o in (None, rounding_noise(0)))
     assert 4 * EPS * np.abs(plain).max() < np.abs(plain - other).max() <= 3 * EPS
+
+
+@pytest.mark.parametrize("op", [Tanh(), Sigmoid(), Erf()])
+def test_what_saturates_may_end_before_1(op: Op) -> None:
+    plain, other = moved(graph_of(op), factor=100)
+    last = np.abs(plain) == 1
+    assert last.any()
+    assert set(np.abs(other[last]).tolist()) == {1, 1 - EPS / 2}
+    assert np.array_equal(plain == 0, other == 0)
 
 
 @pytest.mark.parametrize("op", [Relu(), Reshape(shape=(symbol("batch") * 128,)), Round()])
