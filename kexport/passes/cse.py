@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from kexport.ir.graph import Graph, Node, Value
+from kexport.ir.op import Array
 from kexport.rewrite import Log
 
 _SMALL = 1 << 12
-"""Constants of up to so many bytes are compared by content, larger ones by the memory they hold."""
+"""Constants of up to so many bytes are told apart by all of them, larger ones by some first."""
+_SAMPLE = 64
 
 
 class CommonSubexpressions:
@@ -36,22 +38,41 @@ class CommonSubexpressions:
 
 
 def _merge_constants(graph: Graph) -> bool:
-    first: dict[Hashable, Value] = {}
+    known: dict[Hashable, list[Value]] = {}
     changed = False
     for value in graph.constants:
-        same = first.setdefault(_content(value), value)
-        if same is not value:
+        alike = known.setdefault(_content(value), [])
+        same = next((v for v in alike if _is_same(v, value)), None)
+        if same is None:
+            alike.append(value)
+        else:
             graph.replace(value, same)
             changed = True
     return changed
 
 
 def _content(value: Value) -> Hashable:
+    """What equal constants have in common, and others hardly ever: some of their elements."""
     data = value.data
     assert data is not None
-    if data.nbytes <= _SMALL and data.dtype != object:
+    if data.dtype == object:
+        return _place(data)
+    if data.nbytes <= _SMALL:
         return value.type, data.tobytes()
-    return value.type, data.__array_interface__["data"], data.strides
+    return value.type, data.flat[:: max(data.size // _SAMPLE, 1)].tobytes()
+
+
+def _is_same(a: Value, b: Value) -> bool:
+    assert a.data is not None
+    assert b.data is not None
+    if a.data.nbytes <= _SMALL or a.data.dtype == object or _place(a.data) == _place(b.data):
+        return True
+    return a.data.tobytes() == b.data.tobytes()
+
+
+def _place(data: Array) -> Hashable:
+    """The memory that an array holds."""
+    return data.dtype.str, data.shape, data.__array_interface__["data"], data.strides
 
 
 PASS = CommonSubexpressions()

@@ -170,3 +170,18 @@ def test_the_same_graph_becomes_the_same_text():
     run_passes(first, OPTIMIZE)
     run_passes(second, OPTIMIZE)
     assert to_text(first) == to_text(second)
+
+
+def test_large_constants_are_merged_by_what_they_hold() -> None:
+    data = np.random.default_rng(0).normal(size=(40, 60)).astype(np.float32)
+    other = data.copy()
+    other[7, 7] += 1
+    graph = Graph("g")
+    x = graph.input("x", TensorType.parse("f32[n,40]"))
+    for i, array in enumerate((data, data.copy(), np.asfortranarray(data), other)):
+        graph.output(f"y{i}", graph.add(ops.MatMul(), x, graph.constant(array)).output)
+    assert run_passes(graph, ["cse"])
+    first, second, third, last = (o.value for o in graph.outputs)
+    assert first is second is third
+    assert last is not first
+    assert sum(v.data is not None for v in graph.constants) == 2
