@@ -21,6 +21,7 @@ from kexport.passes import (
     fuse_pad,
     layout,
     narrow_integers,
+    patches,
     prune_loops,
     recognize,
     recognize_norms,
@@ -32,7 +33,8 @@ PASSES: dict[str, Pass] = {
     module.PASS.name: module.PASS
     for module in (
         dead_code, fold_sizes, fold_constants, narrow_integers, cse, choices, prune_loops, layout, absorb_moves,
-        sink_transposes, recognize, recognize_norms, algebra, fuse_pad, fold_batch_norm, fuse_bias, fuse_activation,
+        sink_transposes, patches, recognize, recognize_norms, algebra, fuse_pad, fold_batch_norm, fuse_bias,
+        fuse_activation,
     )
 }  # fmt: skip
 """Every pass by its name, which is the name of its file."""
