@@ -109,7 +109,7 @@ def _random(port: Port, limits: Range, rng: np.random.Generator) -> Array:
 
 
 def _mask(shape: tuple[int, ...], rng: np.random.Generator, turn: int) -> Array:
-    """Ones up to a length, of which the first sample has all; on the second turn ones anywhere behind the first element.
+    """Ones up to a length, of which the first sample has all; on the second turn ones anywhere after the first element.
 
     On the third there is nothing but ones: rows of scores that are masked throughout, as by a causal mask besides, are
     alike in float32 and not in float64, so that nothing could be judged by them.
