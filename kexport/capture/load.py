@@ -8,7 +8,7 @@ from typing import Any
 
 from kexport.capture.sources.custom import Custom, import_user_module
 from kexport.capture.sources.frameworks import fresh_names, import_keras
-from kexport.capture.sources.live import is_keras2_model, is_keras_model, live_source
+from kexport.capture.sources.live import is_keras2_model, is_keras_model, live_source, model_of_function
 from kexport.capture.trace import Source
 from kexport.errors import CaptureError, ConfigError
 
@@ -32,6 +32,7 @@ def load(
         CaptureError: the model is damaged, unsafe, incomplete or cannot be loaded.
         ConfigError: there is no such file, module, function or signature.
     """
+    source = model_of_function(source)
     if is_keras_model(source):
         return live_source(source, example=example)
     if is_keras2_model(source):
@@ -78,7 +79,7 @@ def _from_function(name: str, example: Any) -> Source:
         raise ConfigError(f"{match[1]} has no function {match[2]!r}")
     try:
         with fresh_names():
-            model = function()
+            model = model_of_function(function())
     except Exception as e:
         raise CaptureError(f"{name} raised {type(e).__name__}: {e}", where=name) from e
     if is_keras_model(model):

@@ -100,6 +100,16 @@ def test_a_given_batch_size_is_kept(keras: Any) -> None:
     assert load(model).inputs == [Spec("x", "float32", (4, 3))]
 
 
+def test_a_function_of_keras_is_a_model(keras: Any) -> None:
+    a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    function = keras.Function({"b": b, "a": a}, [a - b, {"sum": keras.layers.Add(name="added")([a, b])}], name="both")
+    source = load(function)
+    assert (source.name, source.input_structure) == ("both", {"a": 0, "b": 1})
+    assert [i.name for i in source.inputs] == ["a", "b"]
+    first, second = source.run([np.float32([[1, 2, 3]]), np.float32([[3, 3, 3]])])
+    assert (first.tolist(), second.tolist()) == ([[-2, -1, 0]], [[4, 5, 6]])
+
+
 def test_text_inputs_are_kept(keras: Any) -> None:
     text = keras.Input((1,), dtype="string", name="text")
     model = keras.Model(text, keras.layers.StringLookup(vocabulary=["a", "b"])(text))

@@ -21,6 +21,14 @@ def is_keras_model(model: Any) -> bool:
     return keras is not None and hasattr(keras, "Model") and isinstance(model, keras.Model)
 
 
+def model_of_function(source: Any) -> Any:
+    """A `keras.Function`, which is a functional model's graph without the model, as a model; anything else as it is."""
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(source, getattr(keras, "Function", ())) or is_keras_model(source):
+        return source
+    return keras.Model(source._inputs_struct, source._outputs_struct, name=source.name)
+
+
 def is_keras2_model(model: Any) -> bool:
     """Whether this is a tf_keras model, told without importing it."""
     tf_keras = sys.modules.get("tf_keras")
