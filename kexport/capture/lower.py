@@ -11,6 +11,7 @@ from kexport.capture.trace import Trace
 from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
 from kexport.ir.types import TensorType
+from kexport.ops import Draw
 from kexport.rewrite.driver import erase_dead
 
 
@@ -40,7 +41,21 @@ def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | 
         run.graph.output(output.name, scope.data(output.tensor))
     erase_dead(run.graph, list(run.graph.nodes))
     report_foreign(run)
+    if trace.source.kind == "savedmodel":
+        refuse_draws(run.graph)
     return run.graph
+
+
+def refuse_draws(graph: Graph) -> None:
+    """Refuse random numbers in a SavedModel: which ones it draws cannot be seen, so that nothing could be compared.
+
+    Raises:
+        UnsupportedError: names all draws.
+    """
+    reason = "it draws random numbers inside a SavedModel, where they cannot be seen; export the Keras model"
+    found = [Unsupported(n.origin, n.op.name, reason) for n in graph.nodes if isinstance(n.op, Draw)]
+    if found:
+        raise UnsupportedError(found)
 
 
 def report_foreign(run: Run) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from kexport.capture import lowering
+from kexport.capture.ancestors import ancestors
 from kexport.capture.body import Body
 from kexport.capture.context import Context, Found, Handle, Items, NotLowered, Pair
 from kexport.capture.evaluate import evaluate_op
@@ -82,7 +83,7 @@ class Scope:
 
     def lower(self, outputs: Sequence[Any]) -> None:
         """Lower all that `outputs` need."""
-        needed = {id(op) for op in _ancestors(outputs)}
+        needed = {id(op) for op in ancestors(outputs)}
         for op in self.graph.get_operations():
             if id(op) in needed and not self._is_covered(self.run.trace.frame_of(op)):
                 self._lower_op(op)
@@ -283,18 +284,6 @@ class Scope:
             self.env.setdefault(id(tensor), found)
 
 
-def _ancestors(tensors: Sequence[Any]) -> list[Any]:
-    """The ops that tensors depend on, each once."""
-    stack = [t.op for t in tensors]
-    found = {id(op): op for op in stack}
-    while stack:
-        for tensor in stack.pop().inputs:
-            if id(tensor.op) not in found:
-                found[id(tensor.op)] = tensor.op
-                stack.append(tensor.op)
-    return list(found.values())
-
-
 def _is_unknown_complex(found: Found) -> bool:
     """Whether it is complex and not known by its parts: an input, or what an op without a lowering made."""
     return isinstance(found, Value) and found.type.dtype is DType.C64
@@ -309,7 +298,7 @@ def _known(op: Any, inputs: Sequence[Found]) -> list[Any]:
     """The operands of an op whose results can be computed here and now, else none."""
     if any(t.dtype in OPAQUE for t in op.outputs) or op.op_def.is_stateful:
         return []
-    if "Random" in op.type and any(o.type in ("ReadVariableOp", "Placeholder") for o in _ancestors(op.inputs)):
+    if "Random" in op.type and any(o.type in ("ReadVariableOp", "Placeholder") for o in ancestors(op.inputs)):
         return []  # the state of a seed generator, which moves on at every call
     data = [v.data for v in inputs if isinstance(v, Value) and v.data is not None]
     return data if len(data) == len(inputs) else []

@@ -138,6 +138,11 @@ from kexport.ops.pool import (
     AvgPool,
     MaxPool,
 )
+from kexport.ops.random import (
+    Draw,
+    RandomNormal,
+    RandomUniform,
+)
 from kexport.ops.recurrent import (
     Gru,
     Lstm,
@@ -177,15 +182,15 @@ __all__ = [
     "ACTIVATIONS", "GATE_ACTIVATIONS", "Abs", "Acos", "Acosh", "Add", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan",
     "Atan2", "Atanh", "AvgPool", "BatchNorm", "BitAnd", "BitNot", "BitOr", "BitXor", "BroadcastTo", "Cast", "Ceil",
     "Celu", "ChangeCase", "Clip", "Concat", "Conv", "ConvTranspose", "Cos", "Cosh", "CumProd", "CumSum", "Dense",
-    "DepthToSpace", "DepthwiseConv", "DimConflict", "Dims", "Div", "Elu", "Equal", "Erf", "Exp", "Expm1", "Floor",
-    "FloorDiv", "Full", "Gather", "GatherNd", "Gelu", "Greater", "GreaterEqual", "GroupNorm", "Gru", "HardSigmoid",
-    "HardSilu", "HashNumber", "HashText", "If", "Iota", "IsFinite", "IsInf", "IsNan", "JoinText", "LayerNorm",
-    "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogSoftmax", "LogicalAnd", "LogicalNot", "LogicalOr",
-    "LogicalXor", "Lookup", "Lstm", "MatMul", "MaxPool", "Maximum", "Minimum", "Mish", "Mod", "Mul", "Neg", "NotEqual",
-    "NumberText", "OneHot", "Pad", "Pow", "Prelu", "Reciprocal", "ReduceAll", "ReduceAny", "ReduceMax", "ReduceMean",
-    "ReduceMin", "ReduceProd", "ReduceSum", "Relu", "Relu6", "ReplaceText", "Reshape", "Resize", "Reverse", "RmsNorm",
-    "Round", "Rsqrt", "Scan", "ScatterNd", "Select", "Selu", "ShiftLeft", "ShiftRight", "Sigmoid", "Sign", "Silu",
-    "SimpleRnn", "Sin", "Sinh", "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Split", "SplitText",
-    "Sqrt", "Square", "SquaredDifference", "Sub", "Tan", "Tanh", "Threshold", "Tile", "TopK", "Transpose", "While",
-    "apply_activation",
+    "DepthToSpace", "DepthwiseConv", "DimConflict", "Dims", "Div", "Draw", "Elu", "Equal", "Erf", "Exp", "Expm1",
+    "Floor", "FloorDiv", "Full", "Gather", "GatherNd", "Gelu", "Greater", "GreaterEqual", "GroupNorm", "Gru",
+    "HardSigmoid", "HardSilu", "HashNumber", "HashText", "If", "Iota", "IsFinite", "IsInf", "IsNan", "JoinText",
+    "LayerNorm", "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogSoftmax", "LogicalAnd", "LogicalNot",
+    "LogicalOr", "LogicalXor", "Lookup", "Lstm", "MatMul", "MaxPool", "Maximum", "Minimum", "Mish", "Mod", "Mul", "Neg",
+    "NotEqual", "NumberText", "OneHot", "Pad", "Pow", "Prelu", "RandomNormal", "RandomUniform", "Reciprocal",
+    "ReduceAll", "ReduceAny", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Relu", "Relu6",
+    "ReplaceText", "Reshape", "Resize", "Reverse", "RmsNorm", "Round", "Rsqrt", "Scan", "ScatterNd", "Select", "Selu",
+    "ShiftLeft", "ShiftRight", "Sigmoid", "Sign", "Silu", "SimpleRnn", "Sin", "Sinh", "Slice", "Softmax", "Softplus",
+    "Softsign", "SpaceToDepth", "Split", "SplitText", "Sqrt", "Square", "SquaredDifference", "Sub", "Tan", "Tanh",
+    "Threshold", "Tile", "TopK", "Transpose", "While", "apply_activation",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from kexport.target import Options, Target
 from kexport.verify import graph_file as captured_file
 from kexport.verify.check import Check, check_artifact
 from kexport.verify.graph_file import save_graph
+from kexport.verify.locate import Subject
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
 from kexport.verify.status import Status, Verdict, overall_status
 
@@ -85,7 +86,7 @@ def export(
         example: a batch for a subclassed model that was never called.
         verify: run the artifacts; without it they are `valid` at best.
         layers: leave the captured graph and its weights beside the artifacts, so that `locate` can look inside them
-            anywhere. A failing artifact has it anyway.
+            anywhere. A failing artifact has it anyway, and a model that draws random numbers.
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
         reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
@@ -111,8 +112,8 @@ def export(
         recorded = _reference(captured, reference, samples, tell) if verify else None
         if recorded is not None:
             save_reference(recorded, stage / f"{name}{SUFFIX}")
-            _verify(builds, recorded, tolerance, timeout, tell)
-        if layers or any(b.status is Status.FAILED for b in builds):
+            _verify(builds, recorded, captured, tolerance, timeout, tell)
+        if layers or (recorded and recorded.random) or any(b.status is Status.FAILED for b in builds):
             save_graph(captured.graph, stage / f"{name}{captured_file.SUFFIX}")
         return _publish(builds, captured, recorded, out, stage, name, tell)
 
@@ -184,6 +185,7 @@ def _reference(
 def _verify(
     builds: Sequence[Build],
     reference: Reference,
+    captured: Captured,
     tolerance: Mapping[str, float] | None,
     timeout: float,
     tell: Progress,
@@ -191,7 +193,8 @@ def _verify(
     for i, build in enumerate(builds):
         tell("verify", build.target.name, i / len(builds))
         precision = getattr(build.options, "precision", "float32")
-        check = Check(precision=precision, tolerances=tolerance, timeout=timeout)
+        subject = Subject(build.path, build.target, build.options, captured.contract, captured.graph)
+        check = Check(precision=precision, tolerances=tolerance, timeout=timeout, subject=subject)
         build.verdicts = check_artifact(build.path, build.target, reference, check)
 
 
@@ -216,6 +219,7 @@ def _publish(
         folder.mkdir(exist_ok=True)
         for path in paths:
             remove(out / path.name)
+            remove(out / QUARANTINE / path.name)
             publish(path, folder / path.name)
         relative = (folder / build.path.name).relative_to(out).as_posix()
         entry.artifacts[build.target.name] = ArtifactEntry(
@@ -229,6 +233,7 @@ def _publish(
                 build.target.name, str(out / relative), size, build.status.value, build.seconds, tuple(build.verdicts)
             )
         )
+    _remove_if_empty(out / QUARANTINE)
     entry.graph = _publish_file(stage / f"{name}{graph_file.SUFFIX}", out)
     if reference is not None:
         entry.reference = _publish_file(stage / f"{name}{SUFFIX}", out)
@@ -238,6 +243,11 @@ def _publish(
     models[name] = entry
     write_manifest(out, models, stage)
     return ExportReport(name, captured.contract, tuple(reports))
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _publish_file(file: Path, out: Path) -> FileEntry:

@@ -10,18 +10,16 @@ from typing import Any
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
-from kexport.project.choice import make_options
 from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import ArtifactEntry, damage
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
-from kexport.project.verify import Job, check_job, read_job
-from kexport.target import find_target
+from kexport.project.verify import Job, check_job, read_job, subject_of
 from kexport.verify.check import Check, fitting
 from kexport.verify.checkpoints import checkpoints
 from kexport.verify.graph_file import load_graph
 from kexport.verify.layers import keras_problems, layer_reference
-from kexport.verify.locate import Location, Subject, check_layers
+from kexport.verify.locate import Location, check_layers
 from kexport.verify.plain import plain
 from kexport.verify.reference_file import Reference
 from kexport.verify.status import Status, Verdict
@@ -136,12 +134,6 @@ def captured_graph(job: Job, model: Any = None, **how: Any) -> Graph:
     if problem := damage(job.folder, [entry]):
         raise VerifyError(problem, where=str(job.shown), hint="export the model again with --layers")
     return load_graph(job.folder / entry.path)
-
-
-def subject_of(job: Job, artifact: ArtifactEntry, graph: Graph) -> Subject:
-    """An artifact as something to look into."""
-    target = find_target(artifact.target)
-    return Subject(job.place(artifact), target, make_options(target, artifact.options), job.model.contract, graph)
 
 
 def _captured_again(job: Job, model: Any, how: Mapping[str, Any]) -> Graph:

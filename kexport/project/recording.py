@@ -103,13 +103,15 @@ def make_reference(captured: Captured, samples: str | Path | None, tell: Progres
         VerifyError: the model runs on none of the sizes tried, or answers otherwise than its graph.
     """
     from kexport.capture.fingerprint import fingerprint
+    from kexport.capture.sources.run import run_drawing
 
     tell("reference", captured.source.name, None)
     batches, _ = plan_batches(captured.contract, captured.graph, captured.source.run)
     if samples is not None:
         batches += load_samples(Path(samples), captured.contract)
     environment = Environment("tensorflow", versions=_versions(), model=fingerprint(captured.source))
-    return record(captured.contract, captured.graph, batches, captured.source.run, environment)
+    source = captured.source
+    return record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source))
 
 
 def _versions() -> dict[str, str]:

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kexport.errors import ConfigError, VerifyError
+from kexport.ir.graph import Graph
 from kexport.project.bundle import is_bundle, opened
+from kexport.project.choice import make_options
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.target import find_target
 from kexport.verify.check import Check, RunArtifact, check_artifact
+from kexport.verify.graph_file import load_graph
+from kexport.verify.locate import Subject
 from kexport.verify.reference_file import Recording, Reference, load_reference, with_recordings
 from kexport.verify.runner import can_start_processes, run_here
 from kexport.verify.status import Status, Verdict, overall_status
@@ -206,8 +210,23 @@ def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
     if problem := damage(job.folder, artifact.files):
         return [_damaged(artifact, problem)]
     precision = artifact.options.get("precision", "float32")
-    check = dataclasses.replace(check, precision=precision, unchanged=True)
+    subject = _subject(artifact, job) if job.reference.random else None
+    check = dataclasses.replace(check, precision=precision, unchanged=True, subject=subject)
     return check_artifact(job.place(artifact), target, job.reference, check)
+
+
+def _subject(artifact: ArtifactEntry, job: Job) -> Subject | None:
+    """What an artifact was made from, where it can be said here: with the target's packages and the captured graph."""
+    target, entry = find_target(artifact.target), job.model.captured
+    if entry is None or target.missing() or damage(job.folder, [entry]):
+        return None
+    return subject_of(job, artifact, load_graph(job.folder / entry.path))
+
+
+def subject_of(job: Job, artifact: ArtifactEntry, graph: Graph) -> Subject:
+    """An artifact as something to look into."""
+    target = find_target(artifact.target)
+    return Subject(job.place(artifact), target, make_options(target, artifact.options), job.model.contract, graph)
 
 
 def _damaged(artifact: ArtifactEntry, problem: str) -> Verdict:

@@ -46,7 +46,7 @@ def dims_of(value: Value) -> tuple[Dim, ...] | None:
 
 def fold_constants(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -> list[Array] | None:
     """The results of `op` if all operands are constants and the results don't bloat the model; else None."""
-    if isinstance(op, RegionOp) or op.symbols() or not all(t.is_static for t in types):
+    if isinstance(op, (RegionOp, ops.Draw)) or op.symbols() or not all(t.is_static for t in types):
         return None
     if grows(op, operands):
         return None

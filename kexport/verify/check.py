@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from kexport.ir.op import Array
 from kexport.target import Runtime, Target
 from kexport.verify.agreement import contract_problems
 from kexport.verify.compare import is_float
+from kexport.verify.drawn import Drawn, judge_drawn, settled
 from kexport.verify.host import host
 from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
+from kexport.verify.locate import Subject
 from kexport.verify.record import capture_problems
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
@@ -57,6 +60,8 @@ class Check:
     one is run where the packages that check its format are missing."""
     run: RunArtifact | None = None
     """How artifacts are run; None for in a process of their own."""
+    subject: Subject | None = None
+    """What the artifact was made from, by which outputs are judged that depend on random numbers."""
 
 
 def check_artifact(path: Path, target: Target, reference: Reference, check: Check = Check()) -> list[Verdict]:
@@ -119,7 +124,7 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
         reference, precision=coarser(check.precision, runtime.precision), runtime_budget=runtime.budget,
         overrides=check.tolerances,
     )  # fmt: skip
-    pairs = list(zip(recordings, result.outputs, strict=False))
+    pairs = [(settled(r, reference.random), outputs) for r, outputs in zip(recordings, result.outputs, strict=False)]
     stopped = 0
     if runtime.saturates:
         mended = [(r, *unsaturated(r.outputs, outputs)) for r, outputs in pairs]
@@ -128,12 +133,44 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
     if not result.ok:
         reason = f"{result.status}: {result.message}"
         return _verdict(path, target, runtime, Status.FAILED, reason, result, checks, [r for r, _ in pairs])
-    passed, reason = overall(checks, reference.contract)
+    drawn = _drawn(path, runtime, reference, check, recordings) if reference.random else Drawn()
+    checks += drawn.checks
+    passed, reason = overall(checks, _judged(reference, drawn))
+    if drawn.fault:
+        passed, reason = False, drawn.fault
     good = Status.SIMULATED if runtime.simulated else Status.VERIFIED
+    if passed and drawn.missing:
+        random = ", ".join(reference.random)
+        good, reason = (
+            Status.VALID,
+            f"{reason}; not judged is what depends on random numbers ({random}): {drawn.missing}",
+        )
     notes = [*_unread(target, check), *([result.note] if result.note else [])]
     notes += [f"{stopped} infinities came as the greatest finite number, as always in this engine"] if stopped else []
     reason = "; ".join([reason, *notes, *_weaknesses(contract, recordings)]) if passed else reason
     return _verdict(path, target, runtime, good if passed else Status.FAILED, reason, result, checks, recordings)
+
+
+def _drawn(path: Path, runtime: Runtime, reference: Reference, check: Check, recordings: Sequence[Recording]) -> Drawn:
+    """The judgement of the outputs that depend on random numbers."""
+    subject = check.subject
+    if subject is None or check.run is not None:
+        return Drawn(missing="there is no captured graph here" if subject is None else "it ran on another machine")
+
+    def tap(tensors: Sequence[str]) -> RunResult:
+        batches = [r.batch.inputs for r in recordings]
+        target = check.target or subject.target.name
+        how: dict[str, Any] = {"timeout": check.timeout, "threads": check.threads, "taps": tensors}
+        return run_artifact(path, target, runtime, batches, **how)
+
+    return judge_drawn(subject, runtime, reference, recordings, tap, check.tolerances)
+
+
+def _judged(reference: Reference, drawn: Drawn) -> Contract:
+    """The contract with the outputs that there is a judgement of."""
+    contract = reference.contract
+    kept = tuple(p for p in contract.outputs if p.name not in reference.random)
+    return dataclasses.replace(contract, outputs=kept) if drawn.missing else contract
 
 
 def _verdict(

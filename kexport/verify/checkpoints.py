@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kexport.ir.evaluator import Observer, evaluate
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
+from kexport.verify.draws import random_values
 from kexport.verify.perturb import farther, rounding_noise
 
 PERTURBED_RUNS = 2
@@ -47,12 +48,18 @@ class Activations:
 
 
 def checkpoints(graph: Graph) -> list[Checkpoint]:
-    """Every value that a layer gives to another layer or to the outside, in the order of computation."""
+    """Every value that a layer gives to another layer or to the outside, in the order of computation.
+
+    What depends on random numbers is left out: it is another in every run.
+    """
     found: list[Checkpoint] = []
+    random = random_values(graph)
     seen: dict[str, int] = {}
     for i, node in enumerate(graph.nodes):
         layer = _layer(node, graph)
         for j, value in enumerate(node.outputs):
+            if value in random:
+                continue
             if graph.is_output(value) or any(_layer(user, graph) != layer for user in value.users):
                 count = seen[layer] = seen.get(layer, 0) + 1
                 found.append(Checkpoint(layer if count == 1 else f"{layer}#{count - 1}", layer, i, j))

@@ -153,7 +153,7 @@ def check_layers(
     judged: dict[str, list[OutputCheck]] = {t.checkpoint: [] for t in shown}
     for recording, outputs in zip(layers.recordings, result.outputs, strict=True):
         actual = {
-            t.checkpoint: _as(t.restore(outputs[t.tensor], s), d) for t in shown for s, d in [_like(recording, t)]
+            t.checkpoint: as_kind(t.restore(outputs[t.tensor], s), d) for t in shown for s, d in [_like(recording, t)]
         }
         asked = Recording(
             recording.batch, {n: recording.outputs[n] for n in actual}, recording.oracle, recording.eval32
@@ -179,7 +179,7 @@ def _like(recording: Recording, tap: Any) -> tuple[tuple[int, ...], Any]:
     return expected.shape, expected.dtype
 
 
-def _as(array: Array, dtype: Any) -> Array:
+def as_kind(array: Array, dtype: Any) -> Array:
     """The array in another width of the same kind of number; engines keep flags and counts in what they like."""
     wanted = np.zeros(0, dtype)
     same_kind = is_float(array) == is_float(wanted) and array.dtype.kind not in "OSU"

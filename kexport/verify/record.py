@@ -14,6 +14,7 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.compare import is_discrete, is_float
+from kexport.verify.draws import draws_of, given, random_outputs
 from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
 from kexport.verify.ranges import input_ranges
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
@@ -29,6 +30,8 @@ EVERY = "*"
 """Stands for every output in tolerances given by the user."""
 Run = Callable[[list[Array]], Sequence[Array]]
 """Keras' predict: arrays in the order of the contract's inputs -> arrays in the order of its outputs."""
+Drawing = Callable[[list[Array]], tuple[Sequence[Array], Mapping[int, Array]]]
+"""The same, with the random numbers that were drawn, by the number of the draw."""
 
 
 def plan_batches(
@@ -64,13 +67,17 @@ def record(
     batches: Sequence[Batch],
     run: Run,
     environment: Environment = Environment(),  # noqa: B008  frozen
+    drawing: Drawing | None = None,
 ) -> Reference:
-    """Run Keras and the graph on every batch.
+    """Run Keras and the graph on every batch; by `drawing`, where the graph draws random numbers.
 
     Raises:
         VerifyError: Keras fails on a batch, or answers with other shapes than the graph.
     """
-    recordings = [Recording(b, answer(contract, b, run)) for b in batches]
+    if drawing is not None and draws_of(graph):
+        recordings = [_recorded_with_draws(contract, b, graph, drawing) for b in batches]
+    else:
+        recordings = [Recording(b, answer(contract, b, run)) for b in batches]
     return with_oracles(Reference(contract, tuple(recordings), environment), graph)
 
 
@@ -111,7 +118,7 @@ def with_oracles(reference: Reference, graph: Graph) -> Reference:
     Raises:
         VerifyError: the graph's outputs have other names or shapes than Keras'.
     """
-    reference = dataclasses.replace(reference, compute=coarsest_float(graph))
+    reference = dataclasses.replace(reference, compute=coarsest_float(graph), random=random_outputs(graph))
     reference = with_recordings(reference, [_evaluated(r, graph) for r in reference.recordings])
     every = needs_perturbing(graph) or bool(capture_problems(reference))
     return with_recordings(
@@ -130,6 +137,9 @@ def complete(reference: Reference, contract: Contract, graph: Graph) -> Referenc
         if ours != theirs:
             what = f"the reference has the {part} {', '.join(theirs)}, the model {', '.join(ours)}"
             raise VerifyError(what, hint="record it again from this model")
+    if draws_of(graph):
+        what = "the reference does not tell which random numbers the model drew"
+        raise VerifyError(what, hint="leave out --reference: the model is then run here, and its numbers are seen")
     recordings = [_fitted(r, contract) for r in reference.recordings]
     return with_oracles(dataclasses.replace(reference, contract=contract, recordings=tuple(recordings)), graph)
 
@@ -194,13 +204,33 @@ def require_capture(reference: Reference, overrides: Mapping[str, float] | None 
         )
 
 
+def _recorded_with_draws(contract: Contract, batch: Batch, graph: Graph, drawing: Drawing) -> Recording:
+    drawn: dict[int, Array] = {}
+
+    def run(arrays: list[Array]) -> Sequence[Array]:
+        outputs, draws = drawing(arrays)
+        drawn.update(draws)
+        return outputs
+
+    outputs = answer(contract, batch, run)
+    draws: dict[str, Array] = {}
+    for key, node in draws_of(graph.bind(batch.sizes)).items():
+        array = drawn.get(int(key))
+        if array is None or math.prod(array.shape) != node.output.type.numel:
+            what = "Keras draws other random numbers when the model is called than when it is traced"
+            raise VerifyError(what, where=node.origin, hint="make them an input of the model")
+        draws[key] = array
+    return Recording(batch, outputs, draws=draws)
+
+
 def _tells_little(recording: Recording) -> bool:
     return any(0 < a.size < FEW_ELEMENTS and is_float(a) for a in recording.outputs.values())
 
 
 def _evaluated(recording: Recording, graph: Graph) -> Recording:
-    oracle = evaluate(graph, recording.batch.inputs, wide=True)
-    eval32 = evaluate(graph, recording.batch.inputs)
+    observe = given(recording.draws)
+    oracle = evaluate(graph, recording.batch.inputs, wide=True, observe=observe)
+    eval32 = evaluate(graph, recording.batch.inputs, observe=observe)
     for name, array in recording.outputs.items():
         shapes = [list(a[name].shape) if name in a else None for a in (oracle, eval32)]
         if shapes != [list(array.shape)] * 2:
@@ -216,7 +246,7 @@ def _perturbed(recording: Recording, graph: Graph) -> Recording:
     """The recording with, element by element, the float32 result of several that is farthest from the oracle."""
     oracle, eval32 = recording.oracle or {}, dict(recording.eval32 or {})
     for seed in range(PERTURBED_RUNS):
-        other = evaluate(graph, recording.batch.inputs, observe=rounding_noise(seed))
+        other = evaluate(graph, recording.batch.inputs, observe=given(recording.draws, rounding_noise(seed)))
         eval32 |= {n: farther(a, other[n], oracle[n]) for n, a in eval32.items() if a.shape == other[n].shape}
     return dataclasses.replace(recording, eval32=eval32)
 

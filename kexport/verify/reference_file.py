@@ -22,7 +22,7 @@ SUFFIX = ".reference.safetensors"
 FORMAT = 1
 """The version of the file's layout."""
 Arrays = Mapping[str, Array]
-_PARTS = ("input", "output", "oracle", "eval32", "layer")
+_PARTS = ("input", "output", "oracle", "eval32", "layer", "draw")
 """The first step of a tensor's name: `output/random-0/probabilities`."""
 
 
@@ -51,16 +51,22 @@ class Recording:
     eval32: Arrays | None = None
     layers: Arrays = field(default_factory=dict[str, Array])
     """Keras' activations by layer path, if asked for."""
+    draws: Arrays = field(default_factory=dict[str, Array])
+    """The random numbers that Keras drew, by the number of the draw in the captured graph."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What Keras computes, recorded once. `compute` is the coarsest float type used inside the model."""
+    """What Keras computes, recorded once.
+
+    `compute` is the coarsest float type used inside the model, `random` the outputs that depend on random numbers.
+    """
 
     contract: Contract
     recordings: tuple[Recording, ...]
     environment: Environment = Environment()
     compute: str = "f32"
+    random: tuple[str, ...] = ()
 
     @property
     def has_oracle(self) -> bool:
@@ -76,7 +82,7 @@ def save_reference(reference: Reference, path: Path) -> None:
     _check(reference, str(path))
     tensors: dict[str, Array] = {}
     for r in reference.recordings:
-        groups = (r.batch.inputs, r.outputs, r.oracle or {}, r.eval32 or {}, r.layers)
+        groups = (r.batch.inputs, r.outputs, r.oracle or {}, r.eval32 or {}, r.layers, r.draws)
         for part, arrays in zip(_PARTS, groups, strict=True):
             tensors |= {f"{part}/{r.batch.name}/{name}": array for name, array in arrays.items()}
     batches = [
@@ -85,7 +91,7 @@ def save_reference(reference: Reference, path: Path) -> None:
     ]
     metadata = {
         "format": FORMAT, "contract": reference.contract.to_json(), "compute": reference.compute,
-        "environment": reference.environment, "batches": batches,
+        "environment": reference.environment, "batches": batches, "random": reference.random,
     }  # fmt: skip
     save_tensors(path, tensors, metadata)
 
@@ -106,7 +112,8 @@ def load_reference(path: Path) -> Reference:
     try:
         contract = Contract.from_json(data["contract"])
         recordings = tuple(_recording(tensors, b, contract, str(path)) for b in data["batches"])
-        reference = Reference(contract, recordings, Environment(**data["environment"]), data["compute"])
+        environment, random = Environment(**data["environment"]), tuple(data.get("random", ()))
+        reference = Reference(contract, recordings, environment, data["compute"], random)
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise VerifyError(f"the description of the tensors is damaged: {e}", where=str(path)) from e
     except KexportError as e:
@@ -136,7 +143,7 @@ def _recording(tensors: Arrays, data: Mapping[str, Any], contract: Contract, whe
     batch = Batch(data["name"], data["kind"], sizes, ordered("input", contract.inputs), data["seed"])
     oracle, eval32 = (ordered(p, contract.outputs) if parts[p] else None for p in ("oracle", "eval32"))
     layers = {path: parts["layer"][path] for path in data["layers"]}
-    return Recording(batch, ordered("output", contract.outputs), oracle, eval32, layers)
+    return Recording(batch, ordered("output", contract.outputs), oracle, eval32, layers, parts["draw"])
 
 
 def _check(reference: Reference, where: str) -> None:

@@ -95,9 +95,15 @@ class EvaluatorSession(Session):
 
     def __init__(self, program: Any, border: Border, mode: str):
         self._program, self._border, self._mode = program, border, mode
+        self._runs = 0
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        return self._border.leave(self._program.run(self._border.enter(inputs), mode=self._mode))
+        return self._border.leave(self._run(inputs))
+
+    def _run(self, inputs: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Any]:
+        """The program's own outputs; random numbers are others in every run."""
+        self._runs += 1
+        return self._program.run(self._border.enter(inputs), mode=self._mode, seed=self._runs, keep=keep)
 
     @property
     def overflows(self) -> list[Any]:
@@ -113,7 +119,7 @@ class TappedSession(EvaluatorSession):
         self._tensors = tuple(tensors)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        self._program.run(self._border.enter(inputs), mode=self._mode, keep=self._tensors)
+        self._run(inputs, self._tensors)
         return dict(self._program.kept)
 
 

@@ -42,14 +42,14 @@ class OnnxTarget(Target):
         return [] if find_spec("onnx") else ["onnx"]
 
     def legalize(self, graph: Graph, options: OnnxOptions) -> None:
-        legalize(graph, options.opset)
+        legalize(graph, options.fitted(graph).opset)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: OnnxOptions) -> None:
-        model, body, weights = emit(graph, contract, options, EMITTERS)
+        model, body, weights = emit(graph, contract, options.fitted(graph), EMITTERS)
         write_model(path, model, body, weights, options.external_data)
 
     def tensors(self, graph: Graph, contract: Contract, options: OnnxOptions) -> dict[Value, str]:
-        return tensor_names(graph, contract, options, EMITTERS)
+        return tensor_names(graph, contract, options.fitted(graph), EMITTERS)
 
     def validate(self, path: Path) -> None:
         validate(path)

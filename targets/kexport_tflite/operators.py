@@ -166,6 +166,8 @@ OPERATORS: dict[str, Builtin] = {
     "PADV2": Builtin("PadV2Options", (("bool", 5), ("rank above 4", 4), *_INT8_16)),
     "POW": Builtin("PowOptions"),
     "PRELU": Builtin(),
+    "RANDOM_STANDARD_NORMAL": Builtin("RandomOptions"),
+    "RANDOM_UNIFORM": Builtin("RandomOptions"),
     "RANGE": Builtin("RangeOptions", (("i64", 2),)),
     "REDUCE_ALL": Builtin("ReducerOptions"),
     "REDUCE_ANY": Builtin("ReducerOptions"),

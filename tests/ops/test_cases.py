@@ -84,7 +84,7 @@ def test_half_precision_is_kept_and_rounded_once(case: Case, dtype: DType) -> No
 def test_every_op_has_a_case() -> None:
     covered = {c.op.name for c in CASES}
     own = {name for name, op in OPS.items() if op.__module__.startswith("kexport.ops.")}
-    assert own - covered == set()
+    assert own - covered == {"random_normal", "random_uniform"}  # test_random.py
 
 
 def test_ids_are_unique() -> None:

@@ -25,6 +25,7 @@ from kexport.capture.lowering import (
     matrix,
     norm,
     pool,
+    random,
     reduce,
     resize,
     slicing,
@@ -39,7 +40,7 @@ from kexport.capture.lowering.table import LowerOp, Table, merge
 
 MODULES = (
     activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, linalg, lists,
-    lookup, losses, matmul, matrix, norm, pool, reduce, resize, slicing, space, special, text, warp,
+    lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, slicing, space, special, text, warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""
@@ -47,7 +48,7 @@ TABLE: Table = merge(m.table for m in MODULES)
 COMPLEX: Mapping[str, LowerOp] = complex_numbers.with_parts(TABLE.ops) | fourier.table.ops
 """Lowerings of TensorFlow ops that are given complex tensors."""
 COMPLEX_REASON = (
-    "complex numbers are followed through sums, products, moves and Fourier transforms alone; "
+    "complex numbers are followed through sums, products, quotients, moves, powers of e and Fourier transforms alone; "
     "write it with real and imaginary parts"
 )
 

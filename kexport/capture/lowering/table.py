@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from kexport.capture.context import Context, Found
 from kexport.ir.graph import Value
@@ -14,6 +14,7 @@ LowerOp = Callable[..., Result]
 """`(ctx, op, *operands) -> results`; `op` is the TensorFlow op, for its attributes."""
 LowerFrame = Callable[..., Result]
 """`(ctx, **arguments) -> results`; for a layer `(ctx, layer, *args, **kwargs)`. Raises NotLowered to pass."""
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Table:
@@ -23,11 +24,11 @@ class Table:
         self.ops: dict[str, LowerOp] = {}
         self.frames: dict[str, LowerFrame] = {}
 
-    def op(self, *types: str) -> Callable[[LowerOp], LowerOp]:
+    def op(self, *types: str) -> Callable[[F], F]:
         """Decorator: enter a function for TensorFlow op types."""
         return self._decorator(self.ops, types)
 
-    def frame(self, *labels: str) -> Callable[[LowerFrame], LowerFrame]:
+    def frame(self, *labels: str) -> Callable[[F], F]:
         """Decorator: enter a function for frame labels."""
         return self._decorator(self.frames, labels)
 

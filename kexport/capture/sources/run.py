@@ -9,7 +9,7 @@ from kexport.capture.sources.copies import first_of_two
 from kexport.capture.sources.quirks import loops_over_the_batch
 from kexport.capture.sources.states import kept_states
 from kexport.capture.sources.structure import flatten
-from kexport.capture.trace import Array
+from kexport.capture.trace import Array, Source
 from kexport.capture.weights import as_text
 
 Run = Callable[[Sequence[Array]], list[Array]]
@@ -66,6 +66,18 @@ def run_graph(call: Callable[[Sequence[Any]], Any]) -> Run:
 
     def run(arrays: Sequence[Array]) -> list[Array]:
         return arrays_of(function([_as_tensor(a) for a in arrays]))
+
+    return run
+
+
+def run_drawing(source: Source) -> Callable[[Sequence[Array]], tuple[list[Array], dict[int, Array]]]:
+    """Run eagerly, where it shows which random numbers are drawn: they come too, by the number of the draw."""
+    from kexport.capture.draws import watched
+
+    def run(arrays: Sequence[Array]) -> tuple[list[Array], dict[int, Array]]:
+        with kept_states(source.model):
+            answer, draws = watched(lambda: source.call([_as_tensor(a) for a in arrays]))
+        return arrays_of(answer), draws
 
     return run
 

@@ -1,4 +1,4 @@
-"""The states of stateful recurrent layers, which move on with every call of a model."""
+"""The states of stateful recurrent layers and of seed generators, which move on with every call of a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kexport.capture.sources.structure import flatten
 
 @contextmanager
 def kept_states(model: Any) -> Iterator[None]:
-    """Give the layers their states back afterwards: an artifact keeps no state, so that each run starts from them."""
+    """Give a model its states back afterwards: an artifact keeps no state, so that each run starts from them."""
     variables = states_of(model)
     before = [np.array(v.numpy()) for v in variables]
     try:
@@ -24,9 +24,10 @@ def kept_states(model: Any) -> Iterator[None]:
 
 
 def states_of(model: Any) -> list[Any]:
-    """The variables that hold the states of stateful layers, of Keras 2 and 3, each once."""
-    layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()
+    """The variables that hold the states of stateful layers and seed generators, of Keras 2 and 3, each once."""
+    layers = list(model._flatten_layers()) if hasattr(model, "_flatten_layers") else []
     found = [v for layer in layers if getattr(layer, "stateful", False) for v in flatten(_states(layer))[0]]
+    found += [g.state for layer in layers for g in getattr(layer, "_seed_generators", ())]
     return list({id(v): v for v in found if hasattr(v, "assign")}.values())
 
 

@@ -48,3 +48,24 @@ def dims(e: Context, node: Node) -> Ref:
     assert isinstance(op, ops.Dims)
     made = e.dims(op.dims)
     return made if isinstance(made, Ref) else e.const(made, DType.I32)
+
+
+@emits(ops.RandomNormal)
+def random_normal(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.RandomNormal)
+    return _drawn(e, op, "random_normal", mean=0.0, stddev=1.0)
+
+
+@emits(ops.RandomUniform)
+def random_uniform(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.RandomUniform)
+    return _drawn(e, op, "random_uniform", low=0.0, high=1.0)
+
+
+def _drawn(e: Context, op: ops.Draw, kind: str, **settings: float) -> Ref:
+    """Numbers of a random operation; a seed of -1 makes them new in every run."""
+    dtype = e.computed(DType.F32)
+    given = {k: e.const(v, dtype) for k, v in settings.items()}
+    return e.op(kind, shape=op.shape, dtype=dtype, shape_=e.dims(op.shape), seed=e.const(-1, DType.I32), **given)

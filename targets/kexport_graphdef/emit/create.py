@@ -7,6 +7,7 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import SymDim, product
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
@@ -50,3 +51,14 @@ def dims(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.Dims)
     return e.cast(e.dims(op.dims), e.dialect.stored(op.dtype))
+
+
+DRAWS: dict[type[Op], str] = {ops.RandomNormal: "RandomStandardNormal", ops.RandomUniform: "RandomUniform"}
+
+
+@COMMON.emits(*DRAWS)
+def draw(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Draw)
+    kind = DRAWS[type(op)]
+    return e.op_all(kind, e.dims(op.shape), dtypes=(DType.F32,), dtype=DType.F32, seed=0, seed2=0)[0]

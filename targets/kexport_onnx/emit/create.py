@@ -7,6 +7,7 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import emits
@@ -44,3 +45,14 @@ def dims(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.Dims)
     return e.cast(e.dims(op.dims), op.dtype)
+
+
+DRAWS: dict[type[Op], str] = {ops.RandomNormal: "RandomNormalLike", ops.RandomUniform: "RandomUniformLike"}
+
+
+@emits(*DRAWS)
+def draw(e: Context, node: Node) -> Ref:
+    op = node.op
+    assert isinstance(op, ops.Draw)
+    like = e.op("Expand", e.const(np.array(0), DType.F32), e.dims(op.shape))
+    return e.op(DRAWS[type(op)], like)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType, TensorType
 from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
@@ -34,3 +35,13 @@ def dims(context: Context, node: Node) -> None:
         context.copy_constant(sizes, context.tensor(node.output))
     else:
         context.emit("CAST", node, sizes, in_data_type=DType.I32, out_data_type=node.op.dtype)
+
+
+DRAWS: dict[type[Op], str] = {ops.RandomNormal: "RANDOM_STANDARD_NORMAL", ops.RandomUniform: "RANDOM_UNIFORM"}
+
+
+@EMIT(*DRAWS)
+def draw(context: Context, node: Node) -> None:
+    """RANDOM_STANDARD_NORMAL, RANDOM_UNIFORM; seeds of 0 make their numbers new in every run."""
+    assert isinstance(node.op, ops.Draw)
+    context.emit(DRAWS[type(node.op)], node, context.dims(node.op.shape), seed=0, seed2=0)

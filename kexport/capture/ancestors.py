@@ -1,0 +1,18 @@
+"""What the tensors of a trace are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def ancestors(tensors: Sequence[Any]) -> list[Any]:
+    """The ops that tensors depend on, each once."""
+    stack = [t.op for t in tensors]
+    found = {id(op): op for op in stack}
+    while stack:
+        for tensor in stack.pop().inputs:
+            if id(tensor.op) not in found:
+                found[id(tensor.op)] = tensor.op
+                stack.append(tensor.op)
+    return list(found.values())
