@@ -289,7 +289,9 @@ def _choose(fn: str, a: Dim, b: Dim) -> Dim:
     if low >= 0 or high <= 0:
         small, large = (a, b) if low >= 0 else (b, a)
         return large if fn == "max" else small
-    return SymDim({(Call(fn, tuple(sorted((a, b), key=str))),): 1})
+    least = min(_terms(a).get((), 0), _terms(b).get((), 0))
+    call = Call(fn, tuple(sorted((a - least, b - least), key=str)))
+    return _make({(call,): 1, (): least})
 
 
 def _floordiv(a: Dim, b: Dim) -> Dim:

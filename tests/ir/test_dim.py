@@ -58,6 +58,9 @@ N, M = symbol("n"), symbol("m")
         ("min(1,n)", "1"),
         ("max(n+1,n)", "n+1"),
         ("min(4,2)", "2"),
+        ("max(n-1,1)-1", "max(2,n)-2"),
+        ("max(n-2,0)", "max(2,n)-2"),
+        ("min(n+3,m+5)", "min(m+2,n)+3"),
     ],
 )
 def test_equal_sizes_have_one_form(text: str, canonical: str):

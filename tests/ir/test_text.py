@@ -15,7 +15,7 @@ from kexport.ir.types import DType, TensorType
 from kexport.ir.verifier import verify_graph
 
 ZOO = """graph "main" (%x: f32[n,2]) {
-  %y: i32[n,2] = zoo(%x) {size=max(2*n+1,9), dtype=i32, pairs=[[0, n], [(n)//2, 3]], text="a \\"b\\"\\n", \
+  %y: i32[n,2] = zoo(%x) {size=max(2*n,8)+1, dtype=i32, pairs=[[0, n], [(n)//2, 3]], text="a \\"b\\"\\n", \
 ratio=-1e-05, flag=true, nothing=none, window=[3, 3]} @"block/a b"
   %z: f32[n,2] = zoo(%y) {size=0, dtype=f32, pairs=[], text="", ratio=inf, flag=false, nothing=0.5, window="same", \
 count=-4, alpha=1.0, maybe=bf16}
@@ -46,7 +46,7 @@ def test_text_comes_back(text: str):
 def test_parsed_attributes_are_the_values_meant():
     first, second = (n.op.attributes() for n in parse_graph(ZOO).nodes)
     assert first["dtype"] is DType.I32
-    assert str(first["size"]) == "max(2*n+1,9)"
+    assert str(first["size"]) == "max(2*n,8)+1"
     assert (first["flag"], first["nothing"], first["window"], first["ratio"]) == (True, None, (3, 3), -1e-05)
     assert first["text"] == 'a "b"\n'
     assert (second["pairs"], second["maybe"], second["ratio"]) == ((), DType.BF16, float("inf"))
