@@ -29,6 +29,19 @@ def test_transforms_and_bands_of_any_length(keras: Any) -> None:
     agree(model, [normal(2, 6, 4)], [normal(1, 1, 4, seed=1)], [normal(3, 9, 4, seed=2)])
 
 
+def test_orders_along_an_axis_of_any_length(keras: Any) -> None:
+    ops = keras.ops
+
+    def orders(x: Any) -> Any:
+        values, places = ops.top_k(ops.swapaxes(x, 1, 2), ops.shape(x)[1] // 2 + 1)
+        middle = [ops.median(x, axis=1), ops.quantile(x, 0.3, axis=1)]
+        return [ops.sort(x, axis=1), ops.argsort(x, axis=1), *middle, values, places]
+
+    x = keras.Input((None, 4))
+    model = keras.Model(x, layer_of(keras, orders)(x))
+    agree(model, [normal(2, 6, 4)], [normal(1, 1, 4, seed=1)], [normal(3, 9, 4, seed=2)])
+
+
 def test_a_band_whose_width_may_be_negative_is_refused(keras: Any) -> None:
     import tensorflow as tf
 
@@ -55,3 +68,27 @@ def test_rows_of_lengths_of_their_own(keras: Any) -> None:
     x, n = keras.Input((None, 4)), keras.Input((), dtype="int32")
     model = keras.Model([x, n], layer_of(keras, rows)(x, n))
     agree(model, [normal(3, 5, 4), np.array([0, 5, 3], "int32")], [normal(2, 9, 4, seed=1), np.array([2, 9], "int32")])
+
+
+def test_a_series_moved_by_one_keeps_an_open_length(keras: Any) -> None:
+    ops = keras.ops
+
+    def moved(x: Any) -> Any:
+        before = ops.concatenate([ops.zeros_like(x[:, :1]), x[:, :-1]], axis=1)
+        return ops.where(x > before, x, -before)
+
+    x = keras.Input((None, 4))
+    half = keras.layers.MaxPooling1D()(x)
+    captured = agree(keras.Model(x, layer_of(keras, moved)(half)), [normal(2, 7, 4)], [normal(1, 2, 4, seed=1)])
+    assert str(captured.contract.inputs[0].type) == "f32[batch,length,4]"
+
+
+def test_as_many_numbers_between_two_as_an_axis_is_long(keras: Any) -> None:
+    import tensorflow as tf
+
+    def placed(x: Any) -> Any:
+        return x * tf.linspace(0.0, 1.0, tf.shape(x)[1])[None, :, None]
+
+    x = keras.Input((None, 4))
+    half = keras.layers.Conv1D(3, 3, strides=2, padding="same")(x)
+    agree(keras.Model(x, layer_of(keras, placed)(half)), [normal(2, 7, 4)], [normal(1, 12, 4, seed=1)])

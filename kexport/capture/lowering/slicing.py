@@ -129,8 +129,8 @@ def span(first: Dim | None, last: Dim | None, step: int, size: Dim) -> tuple[Dim
     the size of a fixed axis, as in `positions[:length]`.
     """
     if step > 0:
-        begin = 0 if first is None else _clamp(_position(first, size), size)
-        end = size if last is None else _clamp(_position(last, size), size)
+        begin = 0 if first is None else _inside(_position(first, size), size)
+        end = size if last is None else _inside(_position(last, size), size)
         return begin, _not_before(begin, end), step
     begin = 0 if first is None else size - 1 - _clamp(_position(first, size), size - 1)
     end = size if last is None else size - 1 - _clamp(_position(last, size), size - 1, low=-1)
@@ -178,6 +178,13 @@ def _wrapped(ctx: Context, index: Value, size: Dim) -> Value:
 def _position(index: Dim, size: Dim) -> Dim:
     """An index counted from the front."""
     return index + size if decide(lambda: index < 0, default=False) else index
+
+
+def _inside(index: Dim, size: Dim) -> Dim:
+    """An index that is at most the size; an axis of open size is taken to have an element, as in `x[:, :1]`."""
+    if isinstance(size, SymDim) and isinstance(index, int) and 0 <= index <= 1:
+        return index
+    return _clamp(index, size)
 
 
 def _clamp(index: Dim, size: Dim, low: int = 0) -> Dim:
