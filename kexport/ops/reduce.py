@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kexport.ir.dim import dim_max, dim_min
+from kexport.ir.dim import Dim, dim_max, dim_min
 from kexport.ir.op import Array, Op
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
@@ -174,7 +174,7 @@ class CumProd(Cumulative):
 class TopK(Op):
     """The k greatest elements along the last axis, in descending order, and their positions (i32; first of equals)."""
 
-    k: int
+    k: Dim
 
     def infer(self, x: TensorType) -> tuple[TensorType, TensorType]:
         check.kind("real", x)

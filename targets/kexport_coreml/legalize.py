@@ -57,7 +57,7 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     expand_loops(graph)
     expand = decompose(*DECOMPOSED)
     batches = index.RULES if options.ios < 16 else ()
-    forms = (*window.RULES, *layout.RULES, *batches, norm.other_layer_norm)
+    forms = (*window.RULES, *layout.RULES, index.top_of_open_number, *batches, norm.other_layer_norm)
     fuse_pad.PASS.run(graph)
     RulePass("coreml_forms", (hash_narrow_number, DECOMPOSE[ops.FloorDiv], *expand.rules, *forms)).run(graph)
     RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)

@@ -106,7 +106,7 @@ def test_a_function_of_keras_is_a_model(keras: Any) -> None:
     source = load(function)
     assert (source.name, source.input_structure) == ("both", {"a": 0, "b": 1})
     assert [i.name for i in source.inputs] == ["a", "b"]
-    first, second = source.run([np.float32([[1, 2, 3]]), np.float32([[3, 3, 3]])])
+    first, second = source.run([np.array([[1, 2, 3]], np.float32), np.array([[3, 3, 3]], np.float32)])
     assert (first.tolist(), second.tolist()) == ([[-2, -1, 0]], [[4, 5, 6]])
 
 

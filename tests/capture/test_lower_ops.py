@@ -185,6 +185,7 @@ SIZES: Calls = {
     "diagonal": lambda k, x, y: k.diagonal(k.matmul(x, k.transpose(y, (0, 2, 1))), axis1=1, axis2=2),
     "shifted": lambda k, x, y: k.sum(k.diagonal(x, 2, axis1=1, axis2=2), 1) + k.sum(k.diagonal(y, -1, 0, 2), 1)[0],
     "asked": lambda k, x, y: k.diagonal(x > y, axis1=1, axis2=2),
+    "ordered": lambda k, x, y: k.sort(x, axis=1) + k.cast(k.argsort(y, axis=1), "float32"),
     "traced": lambda k, x, y: k.trace(k.matmul(x, k.transpose(y, (0, 2, 1))), axis1=1, axis2=2),
 }
 TABLE = np.random.default_rng(7).standard_normal((20, 6)).astype("float32")

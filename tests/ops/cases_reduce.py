@@ -61,6 +61,8 @@ REDUCE = [
     *(Case(ops.CumProd(2, e, r), (_X,), tf_call("math.cumprod", axis=2, exclusive=e, reverse=r), f"{'e' * e}{'r' * r}")
       for e in (False, True) for r in (False, True)),
     Case(ops.TopK(3), (normal(BATCH, 4, 6),), tf_call("math.top_k", k=3)),
+    Case(ops.TopK(LENGTH), (normal(BATCH, 3, LENGTH),), tf_call("math.top_k", k=5), "all"),
+    Case(ops.TopK(LENGTH - 2), (normal(BATCH, LENGTH),), tf_call("math.top_k", k=3), "all_but_two"),
     Case(ops.TopK(4), (_TIES,), tf_call("math.top_k", k=4), "ties"),
     Case(ops.TopK(2), (integers(-3, 3, BATCH, 6),), tf_call("math.top_k", k=2), "i32"),
     Case(ops.Softmax(), (_X,), tf_call("nn.softmax")),

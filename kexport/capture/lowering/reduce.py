@@ -84,7 +84,8 @@ def cumprod(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
 @table.op("TopKV2")
 def top_k(ctx: Context, op: Any, x: Value, k: Value) -> tuple[Value, ...]:
     """The k greatest elements of each row and their positions."""
-    values, indices = ctx.emit_all(ops.TopK(ctx.int(k)), x)
+    (count,) = ctx.dims(k)
+    values, indices = ctx.emit_all(ops.TopK(count), x)
     return values, ctx.cast(indices, DType.of(op.outputs[1].dtype.as_numpy_dtype))
 
 

@@ -48,15 +48,16 @@ def cum_sum(e: Context, node: Node) -> Ref:
 
 @emits(ops.TopK)
 def top_k(e: Context, node: Node) -> tuple[Ref, ...]:
-    """Since iOS 16 there are parameters that say what older systems always do."""
+    """Since iOS 16 there are parameters that say what older systems always do. An open k is the whole axis."""
     op = node.op
     assert isinstance(op, ops.TopK)
     (x,) = e.refs(node)
+    k = op.k if isinstance(op.k, int) else -1
     shape = node.output.type.shape if len(node.outputs) == 1 else node.outputs[0].type.shape
     more: dict[str, Any] = {"sort": True, "return_indices": True} if e.ios >= 16 else {}
     more |= {"output_indices_dtype": "int32"} if e.ios >= 17 else {}
     results = ((None, shape), (DType.I32, shape))
-    return e.op_all("topk", results, x=x, k=op.k, axis=x.rank - 1, ascending=False, **more)
+    return e.op_all("topk", results, x=x, k=k, axis=x.rank - 1, ascending=False, **more)
 
 
 @emits(ops.Softmax)

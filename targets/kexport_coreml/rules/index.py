@@ -54,6 +54,19 @@ def _gather_next_to_batch(node: Node, rewriter: Rewriter, axis: int) -> Replacem
     return rewriter.add(ops.Transpose((*front, *range(len(front), found.type.rank))), found)
 
 
+@rule(ops.TopK)
+def top_of_open_number(node: Node, rewriter: Rewriter) -> Replacement:
+    """How many is a number in the file, or all: of another open number, the first of all."""
+    op: Any = node.op
+    (x,) = node.inputs
+    size = x.type.shape[-1]
+    if isinstance(op.k, int) or op.k == size:
+        return None
+    begin, end = (0,) * x.type.rank, (*x.type.shape[:-1], op.k)
+    part = ops.Slice(begin, end, (1,) * x.type.rank)
+    return tuple(rewriter.add(part, found) for found in rewriter.add_all(ops.TopK(size), x))
+
+
 @rule(ops.GatherNd)
 def gather_nd_in_batches(node: Node, rewriter: Rewriter) -> Replacement:
     """The positions in the batch become the first numbers of each index."""

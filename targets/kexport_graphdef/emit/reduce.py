@@ -57,7 +57,8 @@ def cumulative(e: Context, node: Node) -> Ref:
 def top_k(e: Context, node: Node) -> tuple[Ref, ...]:
     op = node.op
     assert isinstance(op, ops.TopK)
-    return e.op_all("TopKV2", *e.refs(node), e.scalar(op.k), dtypes=(None, DType.I32), sorted=True)
+    k = e.scalar(op.k) if isinstance(op.k, int) else e.op("Reshape", e.sizes.dim(op.k), e.ints([]))
+    return e.op_all("TopKV2", *e.refs(node), k, dtypes=(None, DType.I32), sorted=True)
 
 
 @COMMON.emits(ops.Softmax, ops.LogSoftmax)

@@ -52,7 +52,7 @@ def cumulative(e: Context, node: Node) -> Ref:
 def top_k(e: Context, node: Node) -> tuple[Ref, Ref]:
     op = node.op
     assert isinstance(op, ops.TopK)
-    values, indices = e.op_all("TopK", *e.refs(node), e.ints([op.k]), dtypes=(None, DType.I64))
+    values, indices = e.op_all("TopK", *e.refs(node), e.dims([op.k]), dtypes=(None, DType.I64))
     return values, e.cast(indices, DType.I32)
 
 

@@ -52,7 +52,7 @@ def top_k(context: Context, node: Node) -> None:
         source, x = x, context.temporary(type)
         context.type(x).signature = None
         context.reshape(source, x, type.shape)
-    context.emit("TOPK_V2", node, x, context.ints(node.op.k))
+    context.emit("TOPK_V2", node, x, context.size(node.op.k))
 
 
 @EMIT(ops.Softmax)
