@@ -29,7 +29,7 @@ class BatchNorm(Op):
 
     def evaluate(self, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
         def run(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
-            return (x - mean) * (gamma / np.sqrt(variance + self.epsilon)) + beta
+            return _affine(x, mean, gamma / np.sqrt(variance + self.epsilon), beta)
 
         return compute(run, x, gamma, beta, mean, variance)
 
@@ -50,7 +50,8 @@ class LayerNorm(Op):
 
     def evaluate(self, x: Array, gamma: Array, beta: Array) -> Array:
         def run(x: Array, gamma: Array, beta: Array) -> Array:
-            return _standardize(x, self.axes, self.epsilon) * _along(gamma, x, self.axes) + _along(beta, x, self.axes)
+            mean, scale = _moments(x, self.axes, self.epsilon)
+            return _affine(x, mean, scale * _along(gamma, x, self.axes), _along(beta, x, self.axes))
 
         return compute(run, x, gamma, beta)
 
@@ -95,7 +96,9 @@ class GroupNorm(Op):
         def run(x: Array, gamma: Array, beta: Array) -> Array:
             grouped = x.reshape(*x.shape[:-1], self.groups, -1)
             axes = (*range(1, x.ndim - 1), x.ndim)
-            return _standardize(grouped, axes, self.epsilon).reshape(x.shape) * gamma + beta
+            mean, scale = _moments(grouped, axes, self.epsilon)
+            gamma, beta = (parameter.reshape(self.groups, -1) for parameter in (gamma, beta))
+            return _affine(grouped, mean, scale * gamma, beta).reshape(x.shape)
 
         return compute(run, x, gamma, beta)
 
@@ -108,9 +111,19 @@ def _check_parameters(x: TensorType, axes: Sequence[int], **parameters: TensorTy
         same_shape(parameter.shape, wanted, f"the shape of {name} and of the normalized axes")
 
 
-def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
-    centered = x - np.mean(x, axis=axes, keepdims=True)
-    return centered / np.sqrt(np.mean(centered * centered, axis=axes, keepdims=True) + epsilon)
+def _moments(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array]:
+    """The mean, and 1 / sqrt(variance + epsilon)."""
+    mean = np.mean(x, axis=axes, keepdims=True)
+    centered = x - mean
+    return mean, 1 / np.sqrt(np.mean(centered * centered, axis=axes, keepdims=True) + epsilon)
+
+
+def _affine(x: Array, mean: Array, scale: Array, beta: Array) -> Array:
+    """(x - mean) * scale + beta, rounded as Keras does: the mean is not taken off x, but off what is added.
+
+    That is much where x hardly varies, and all of the result where a single number is normalized.
+    """
+    return x * scale + (beta - mean * scale)
 
 
 def _along(parameter: Array, x: Array, axes: tuple[int, ...]) -> Array:

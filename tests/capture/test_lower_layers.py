@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kexport.capture.capture import capture
+from kexport.ir.evaluator import evaluate
 from tests.capture.agree import agree, integers, normal, op_counts, randomize
 
 ACTIVATIONS = (
@@ -85,6 +87,18 @@ def test_normalizations(keras: Any) -> None:
     captured = agree(randomize(keras.Model(x, outputs)), [normal(2, 6, 5, 8) + 3])
     counts = op_counts(captured)
     assert (counts["layer_norm"], counts["rms_norm"], counts["group_norm"], counts["batch_norm"]) == (4, 2, 3, 3)
+
+
+def test_one_number_is_normalized_with_the_rounding_of_keras(keras: Any) -> None:
+    """All of it is rounding but for what is added, which verification is to know of."""
+    x = keras.Input((40, 1))
+    model = randomize(keras.Model(x, keras.layers.LayerNormalization(epsilon=1e-6)(x)))
+    captured, batch = capture(model), normal(4, 40, 1)
+    (theirs,) = captured.source.run([batch])
+    (ours,) = evaluate(captured.graph, {captured.contract.inputs[0].name: batch}).values()
+    ours, theirs = (np.abs(y - np.array(model.layers[-1].beta)).max() for y in (ours, theirs))
+    assert theirs > 1e-6
+    assert theirs / 4 < ours < theirs * 4
 
 
 def test_a_subclass_that_overrides_call_is_not_taken_for_its_parent(keras: Any) -> None:
