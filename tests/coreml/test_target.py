@@ -111,6 +111,23 @@ def test_inputs_as_outputs_and_one_result_twice(tmp_path: Path) -> None:
     assert {k: v.tolist() for k, v in found.items()} == wanted
 
 
+@pytest.mark.parametrize(("begin", "end"), [(1, 0), (3, 0), (3, 1)])
+def test_steps_before_the_end_of_an_open_axis_are_counted(begin: int, end: int, tmp_path: Path) -> None:
+    """Core ML is to know how many there are, since an axis that is dropped has to be 1."""
+    length = symbol("length")
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (2, length)))
+    width = begin - end
+    last = graph.add(ops.Slice((0, length - begin), (2, length - end), (1, 1)), x).output
+    flat = graph.add(ops.Reshape((2,) if width == 1 else (2 * width,)), last).output
+    graph.output("y", graph.add(ops.Exp(), flat).output)
+    data = np.linspace(-1, 1, 10, dtype=np.float32).reshape(2, 5)
+    path = export(graph, tmp_path / "m.mlpackage")
+    load_with_coremltools(path)
+    found = run(path, {"x": data})["y"]
+    np.testing.assert_allclose(found, np.exp(data[:, 5 - begin : 5 - end].reshape(-1)), rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [DType.BOOL, DType.I64, DType.U8, DType.F64, DType.F16, DType.BF16], ids=str)
 def test_types_that_core_ml_lacks_at_the_border(dtype: DType, tmp_path: Path) -> None:
     graph = Graph()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kexport import ops
@@ -70,18 +71,48 @@ def split(e: Context, node: Node) -> Ref | tuple[Ref, ...]:
 
 @emits(ops.Slice)
 def slice_(e: Context, node: Node) -> Ref:
-    """An axis taken whole is masked, so that its size need not be known."""
+    """An axis taken whole is masked, so that its size need not be known; so many elements from a place that depends on
+    the size of an input are asked for by their number, without which Core ML would not know it."""
     op = node.op
     assert isinstance(op, ops.Slice)
     (x,) = e.refs(node)
-    whole = [(b, n, s) == (0, d, 1) for b, n, s, d in zip(op.begin, op.end, op.strides, x.shape, strict=True)]
+    begin, end = list(op.begin), list(op.end)
+    counted = {} if _is_last(op, x.shape) else _counted(op)
+    if counted:
+        shape = [counted.get(i, d) for i, d in enumerate(x.shape)]
+        first = e.dims([b if i in counted else 0 for i, b in enumerate(begin)])
+        x = e.op("slice_by_size", shape=shape, x=x, begin=first, size=[counted.get(i, -1) for i in range(x.rank)])
+        begin = [0 if i in counted else b for i, b in enumerate(begin)]
+        end = [counted.get(i, n) for i, n in enumerate(end)]
+    return _by_index(e, x, begin, end, op.strides, node.output.type.shape)
+
+
+def _counted(op: ops.Slice) -> dict[int, int]:
+    """The axes of which so many elements are taken from a place that depends on the size of an input."""
+    spans = {i: (b, n - b) for i, (b, n) in enumerate(zip(op.begin, op.end, strict=True)) if op.strides[i] == 1}
+    return {i: width for i, (b, width) in spans.items() if isinstance(b, SymDim) and isinstance(width, int)}
+
+
+def _is_last(op: ops.Slice, shape: Sequence[Dim]) -> bool:
+    """Whether all places that depend on sizes are the last of their axes, which has a name in Core ML."""
+    places = zip(op.begin, op.end, shape, strict=True)
+    return all(n - b == 1 and n == d for b, n, d in places if isinstance(b, SymDim))
+
+
+def _by_index(
+    e: Context, x: Ref, begin: Sequence[Dim], end: Sequence[Dim], strides: Sequence[int], shape: Sequence[Dim]
+) -> Ref:
+    whole = [(b, n, s) == (0, d, 1) for b, n, s, d in zip(begin, end, strides, x.shape, strict=True)]
     if all(whole):
         return x
-    to_end = [w or n == d for w, n, d in zip(whole, op.end, x.shape, strict=True)]
-    end = [0 if t and isinstance(n, SymDim) else n for t, n in zip(to_end, op.end, strict=True)]
+    to_end = [w or n == d for w, n, d in zip(whole, end, x.shape, strict=True)]
+    first = [
+        -1 if t and isinstance(b, SymDim) and n - b == 1 else b for t, b, n in zip(to_end, begin, end, strict=True)
+    ]
+    last = [0 if t and isinstance(n, SymDim) else n for t, n in zip(to_end, end, strict=True)]
     return e.op(
-        "slice_by_index", shape=node.output.type.shape, x=x, begin=e.dims(op.begin), end=e.dims(end),
-        stride=list(op.strides), begin_mask=whole, end_mask=to_end, squeeze_mask=[False] * x.rank,
+        "slice_by_index", shape=shape, x=x, begin=e.dims(first), end=e.dims(last), stride=list(strides),
+        begin_mask=whole, end_mask=to_end, squeeze_mask=[False] * x.rank,
     )  # fmt: skip
 
 
