@@ -238,6 +238,7 @@ RAW: Calls = {
     "half_planes": lambda tf, x, y: tf.signal.irfft2d(tf.signal.rfft2d(x) * tf.signal.rfft2d(y), [4, 6]),
     "half_planes_filled": lambda tf, x, y: tf.signal.irfft2d(tf.signal.rfft2d(x, [5, 3]) * 2, [3, 8]),
     "complex_quotient": lambda tf, x, y: _parts(tf, _wave(tf, x) / (_wave(tf, y) + 9) - _wave(tf, y) / (2 + 0j)),
+    "complex_turns": lambda tf, x, y: _parts(tf, tf.exp(tf.complex(0.0, x)) * tf.complex(y[:1], 2.0)),
     "complex_power": lambda tf, x, y: _parts(tf, tf.exp(tf.complex(-tf.abs(x), y))),
     "complex_matmul": lambda tf, x, y: _parts(tf, tf.matmul(_wave(tf, x), _wave(tf, y), adjoint_b=True)),
     "complex_einsum": lambda tf, x, y: _parts(tf, tf.einsum("bij,bkj->ki", _wave(tf, x), _wave(tf, y))),

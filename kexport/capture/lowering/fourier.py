@@ -13,6 +13,7 @@ from kexport.ir.dim import SymDim
 from kexport.ir.graph import Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
+from kexport.ops.broadcast import broadcast_shapes
 
 table = Table()
 LONGEST = 4096
@@ -22,7 +23,8 @@ LONGEST = 4096
 @table.op("Complex")
 def complex_(ctx: Context, op: Any, real: Value, imaginary: Value) -> Pair:
     """A complex tensor of its parts."""
-    return Pair(real, imaginary)
+    shape = broadcast_shapes(real.type.shape, imaginary.type.shape)
+    return Pair(ctx.broadcast(real, shape), ctx.broadcast(imaginary, shape))
 
 
 @table.op("RFFT")
