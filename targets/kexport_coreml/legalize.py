@@ -21,7 +21,7 @@ from kexport.rewrite import RulePass
 from kexport.target import all_nodes, text_items
 from kexport_coreml.images import batch_of_images, read_images, take_images
 from kexport_coreml.options import CoremlOptions
-from kexport_coreml.rules import control, index, layout, norm, recurrent, window
+from kexport_coreml.rules import control, index, layout, norm, rank, recurrent, window
 from kexport_coreml.sizes import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
@@ -57,14 +57,14 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     expand_loops(graph)
     expand = decompose(*DECOMPOSED)
     batches = index.RULES if options.ios < 16 else ()
-    forms = (*window.RULES, *layout.RULES, index.top_of_open_number, *batches, norm.other_layer_norm)
+    forms = (*window.RULES, *layout.RULES, index.top_of_open_number, *batches, *rank.RULES, norm.other_layer_norm)
     fuse_pad.PASS.run(graph)
     RulePass("coreml_forms", (hash_narrow_number, DECOMPOSE[ops.FloorDiv], *expand.rules, *forms)).run(graph)
     RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)
     cse.PASS.run(graph)
     SinkTransposes(norm.constant_batch_norm).run(graph)
-    rest = (DECOMPOSE[ops.BatchNorm], reshape_of_reduction, move_of_full, *layout.RULES, *SETTLE, *expand.rules)
-    RulePass("coreml_rest", rest).run(graph)
+    moves = (reshape_of_reduction, move_of_full, *layout.RULES, *rank.RULES, *SETTLE)
+    RulePass("coreml_rest", (DECOMPOSE[ops.BatchNorm], *moves, *expand.rules)).run(graph)
     refuse_ranks(graph)
 
 
