@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kexport import ops
+from kexport.ir.dim import dim_max, dim_min
 from kexport.ir.types import DType
 from tests.ops.case import BATCH, LENGTH, Case, Operand, booleans, constant, integers, literal, normal, weight
 from tests.ops.expected import Array, tf_call
@@ -40,6 +41,9 @@ LAYOUT = [
     Case(ops.Slice((0, 0, 0), (BATCH, LENGTH, 4), (1, 2, 1)), (_SEQUENCE,), lambda x: x[:, ::2], "every_other"),
     Case(ops.Slice((0, LENGTH, 0), (BATCH, 3 * LENGTH, 2), (1, 1, 1)), (normal(BATCH, 4 * LENGTH, 2),),
          lambda x: x[:, 5:15], "quarters"),
+    Case(ops.Slice((0, 0, 0), (BATCH, dim_min(LENGTH, 3), 4), (1, 1, 1)), (_SEQUENCE,), lambda x: x[:, :3], "at_most"),
+    Case(ops.Pad(((0, 0), (0, dim_max(LENGTH, 8) - LENGTH), (0, 0))), (_SEQUENCE,),
+         lambda x: np.pad(x, ((0, 0), (0, 3), (0, 0))), "at_least"),
     Case(ops.Slice((0, 1, 0), (BATCH, 1, 4), (1, 1, 1)), (normal(BATCH, 3, 4),), lambda x: x[:, 1:1], "empty"),
     Case(ops.Reverse((1,)), (_SEQUENCE,), tf_call("reverse", axis=(1,))),
     Case(ops.Reverse((-1, 1)), (_X,), tf_call("reverse", axis=(-1, 1)), "two"),

@@ -2,7 +2,7 @@
 
 LiteRT evaluates SHAPE, MUL, RESHAPE, CONCATENATION and slices when memory is planned, so that what depends on them
 still gets a fixed size before the model runs. Other arithmetic runs with the model, and all that depends on it is then
-of a size unknown to XNNPACK and to CompiledModel: sums and quotients are lengths of vectors instead.
+of a size unknown to XNNPACK and to CompiledModel: sums, quotients and extremes are lengths of vectors instead.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Call, Dim, SymDim
+from kexport.ir.dim import Call, Dim, SymDim, dim_min
 from kexport.ir.types import DType, TensorType
 
 if TYPE_CHECKING:
     from kexport_tflite.emit.context import Context
 
-_CALLS = {"floordiv": "FLOOR_DIV", "max": "MAXIMUM", "min": "MINIMUM"}
+_CALLS = {"floordiv": "FLOOR_DIV"}
 _ONE = TensorType(DType.I32, (1,))
 
 
@@ -55,7 +55,7 @@ def emit_size(context: Context, dim: SymDim) -> int:
     if common > 1:
         return context.step("MUL", [context.size(dim // common), context.ints([common])], _ONE)
     match list(dim.terms.items()):
-        case [((Call("floordiv", (_, int())),), 1)]:
+        case [((Call("floordiv", (_, int())) | Call("min" | "max"),), 1)]:
             return _length(context, dim)
         case [((Call(fn, args),), 1)]:
             return context.step(_CALLS[fn], [context.size(d) for d in args], _ONE)
@@ -104,6 +104,11 @@ def _make_vector(context: Context, dim: Dim) -> int:
         match list(dim.terms.items()):
             case [((Call("floordiv", (dividend, int(divisor))),), 1)]:
                 return _sliced(context, _vector(context, dividend), context.ints([divisor - 1]), divisor, dim)
+            case [((Call("min", (a, b)),), 1)]:
+                return _sliced(context, _vector(context, a), context.ints([0]), 1, dim, context.size(b))
+            case [((Call("max", (a, b)),), 1)]:
+                least = context.size(dim_min(a, b))
+                return _sliced(context, _joined(context, [a, b]), least, 1, dim)
             case [_, _, *_]:
                 return _sum(context, dim)
             case _:
@@ -114,15 +119,19 @@ def _make_vector(context: Context, dim: Dim) -> int:
 def _sum(context: Context, dim: SymDim) -> int:
     more = [SymDim({m: c}) if m else c for m, c in dim.terms.items() if c > 0]
     less: Dim = sum((SymDim({m: -c}) if m else -c for m, c in dim.terms.items() if c < 0), 0)
-    parts = [_vector(context, d) for d in more]
-    total: Dim = sum(more, 0)
-    vector = context.step("CONCATENATION", parts, _flags(total), axis=0) if len(parts) > 1 else parts[0]
+    vector = _joined(context, more)
     return vector if less == 0 else _sliced(context, vector, context.size(less), 1, dim)
 
 
-def _sliced(context: Context, vector: int, begin: int, stride: int, dim: Dim) -> int:
-    bounds = [begin, context.ints([0]), context.ints([stride])]
-    return context.step("STRIDED_SLICE", [vector, *bounds], _flags(dim), end_mask=1)
+def _joined(context: Context, dims: Sequence[Dim]) -> int:
+    parts = [_vector(context, d) for d in dims]
+    return context.step("CONCATENATION", parts, _flags(sum(dims)), axis=0) if len(parts) > 1 else parts[0]
+
+
+def _sliced(context: Context, vector: int, begin: int, stride: int, dim: Dim, end: int | None = None) -> int:
+    """A part of a vector, to the end of it or to a place that may lie behind it."""
+    bounds = [begin, context.ints([0]) if end is None else end, context.ints([stride])]
+    return context.step("STRIDED_SLICE", [vector, *bounds], _flags(dim), end_mask=int(end is None))
 
 
 def _flags(dim: Dim) -> TensorType:
