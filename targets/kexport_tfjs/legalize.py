@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kexport import ops
@@ -10,6 +11,7 @@ from kexport.ir.dim import Dim, SymDim, product
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Op
 from kexport.ir.types import DType
+from kexport.ops.window import explicit_pads, extent
 from kexport.passes.decompose import DECOMPOSE
 from kexport.passes.decompose.hashing import hash_narrow_number
 from kexport.passes.fuse_activation import fuse_activation
@@ -45,6 +47,21 @@ def prelu_of_positions(node: Node, rewriter: Rewriter) -> Replacement:
     if alpha.type.numel == alpha.type.shape[-1:][0] == x.type.shape[-1]:
         return None
     return DECOMPOSE[ops.Prelu].function(node, rewriter)
+
+
+@rule(ops.Conv, ops.DepthwiseConv)
+def windows_with_gaps(node: Node, rewriter: Rewriter) -> Replacement:
+    """Padding in numbers where windows are less than a stride: with `SAME` the wasm backend is wrong there."""
+    op: Any = node.op
+    sizes, window = node.inputs[0].type.shape[1:-1], node.inputs[1].type.shape[:-2]
+    if op.padding != "same" or all(map(_reaches, window, op.strides, op.dilation)):
+        return None
+    pads = explicit_pads(sizes, window, op.strides, op.dilation, op.padding)
+    return rewriter.add(replace(op, padding=pads), *node.inputs)
+
+
+def _reaches(window: Dim, stride: int, dilation: int) -> bool:
+    return isinstance(window, int) and extent(window, dilation) >= stride
 
 
 @rule(ops.MaxPool)
@@ -111,8 +128,8 @@ def _starts(rewriter: Rewriter, count: Dim, size: Dim, dtype: DType) -> Value:
 
 
 RULES: tuple[Rule, ...] = (
-    large_batch_norm, prelu_of_positions, pool_of_volume, batches_that_repeat, gather_of_batches, volume_as_conv,
-    write_out, loop_in_rounds, hash_narrow_number, DECOMPOSE[ops.FloorDiv],
+    large_batch_norm, prelu_of_positions, windows_with_gaps, pool_of_volume, batches_that_repeat, gather_of_batches,
+    volume_as_conv, write_out, loop_in_rounds, hash_narrow_number, DECOMPOSE[ops.FloorDiv],
 )  # fmt: skip
 """Floats are divided and then rounded down: the plain JavaScript backend's FloorDiv gives 0 for infinities."""
 
