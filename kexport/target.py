@@ -93,6 +93,11 @@ def _has_text(*values: Value) -> bool:
 class Session(ABC):
     """An artifact loaded in a runtime."""
 
+    @property
+    def note(self) -> str:
+        """What there is to say of the runs so far, beside their results."""
+        return ""
+
     @abstractmethod
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by public name for inputs by public name."""
@@ -226,6 +231,18 @@ class Target(ABC):
     @abstractmethod
     def legalize(self, graph: Graph, options: Any) -> None:
         """Bring an optimized graph, in place, to ops and forms this target emits."""
+
+    def adapt(self, graph: Graph, options: Any, measure: Callable[[], Mapping[Value, float]]) -> Any:
+        """Options that suit a legalized graph and the data it is verified on.
+
+        `measure` runs the graph on the reference's batches and gives the greatest finite magnitude of each value
+        outside of bodies. It is not called for formats that hold whatever float32 does.
+        """
+        return options
+
+    def remarks(self, graph: Graph, options: Any) -> Sequence[str]:
+        """What a user should know of the artifact of a legalized graph beside its verdict, a sentence each."""
+        return ()
 
     @abstractmethod
     def write(self, graph: Graph, contract: Contract, path: Path, options: Any) -> None:

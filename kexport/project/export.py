@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from kexport.verify import graph_file as captured_file
 from kexport.verify.check import Check, check_artifact
 from kexport.verify.graph_file import save_graph
 from kexport.verify.locate import Subject
+from kexport.verify.peaks import find_peaks
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
 from kexport.verify.status import Status, Verdict, overall_status
 
@@ -107,9 +109,12 @@ def export(
     out = Path(out)
     with staging(out) as stage:
         write_graph(graph, stage / f"{name}{graph_file.SUFFIX}")
+        recording = cache(lambda: _reference(captured, reference, samples, tell))
         for build in builds:
+            if verify:
+                _adapt(build, recording)
             _emit(build, captured, stage / build.target.name / f"{name}{build.target.suffix}", tell)
-        recorded = _reference(captured, reference, samples, tell) if verify else None
+        recorded = recording() if verify else None
         if recorded is not None:
             save_reference(recorded, stage / f"{name}{SUFFIX}")
             _verify(builds, recorded, captured, tolerance, timeout, tell)
@@ -156,6 +161,12 @@ def _legalize(targets: Sequence[Target], options: Mapping[str, Options], graph: 
     if missing:
         raise UnsupportedError(missing, hint="change these layers, or leave the target out with --to")
     return builds
+
+
+def _adapt(build: Build, recording: Callable[[], Reference]) -> None:
+    """Let the target fit its options to the data, which is recorded only if it asks for that."""
+    measure = cache(lambda: find_peaks(build.graph, recording()))
+    build.options = build.target.adapt(build.graph, build.options, measure)
 
 
 def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
@@ -242,7 +253,8 @@ def _publish(
     entry.captured = _publish_file(inner, out) if inner.exists() else None
     models[name] = entry
     write_manifest(out, models, stage)
-    return ExportReport(name, captured.contract, tuple(reports))
+    notes = tuple(f"{b.target.name}: {remark}" for b in builds for remark in b.target.remarks(b.graph, b.options))
+    return ExportReport(name, captured.contract, tuple(reports), notes)
 
 
 def _remove_if_empty(folder: Path) -> None:

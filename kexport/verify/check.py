@@ -127,7 +127,7 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
     pairs = [(settled(r, reference.random), outputs) for r, outputs in zip(recordings, result.outputs, strict=False)]
     stopped = 0
     if runtime.saturates:
-        mended = [(r, *unsaturated(r.outputs, outputs)) for r, outputs in pairs]
+        mended = [(r, *unsaturated(r.outputs, outputs, r.oracle)) for r, outputs in pairs]
         pairs, stopped = [(r, outputs) for r, outputs, _ in mended], sum(count for *_, count in mended)
     checks = [c for recording, outputs in pairs for c in judge_batch(recording, outputs, allowed)]
     if not result.ok:
@@ -147,7 +147,7 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
         )
     notes = [*_unread(target, check), *([result.note] if result.note else [])]
     notes += [f"{stopped} infinities came as the greatest finite number, as always in this engine"] if stopped else []
-    reason = "; ".join([reason, *notes, *_weaknesses(contract, recordings)]) if passed else reason
+    reason = "; ".join([reason, *notes, *(_weaknesses(contract, recordings) if passed else [])])
     return _verdict(path, target, runtime, good if passed else Status.FAILED, reason, result, checks, recordings)
 
 

@@ -93,7 +93,7 @@ def run_here(
     engine ends us.
     """
     result = _run(worker.main, path, target, runtime, batches, timeout, threads, repeats, tuple(taps))
-    return dataclasses.replace(result, note=IN_PROCESS)
+    return dataclasses.replace(result, note="; ".join(filter(None, (IN_PROCESS, result.note))))
 
 
 def can_start_processes() -> bool:
@@ -133,9 +133,9 @@ def _result(folder: Path, code: int | None, batches: int, timeout: float) -> Run
         report: dict[str, Any] = json.loads((folder / "result.json").read_text())
         phase, runs = report["phase"], [float(s) for s in report["runs"]]
         seconds = {"load": float(report["seconds"]["load"])} if "load" in report["seconds"] else {}
-        peak, error = int(report["peak_bytes"]), report["error"]
+        peak, error, note = int(report["peak_bytes"]), report["error"], str(report.get("note", ""))
     except (OSError, ValueError, KeyError, TypeError):
-        phase, runs, seconds, peak, error = "start", [], {}, 0, None
+        phase, runs, seconds, peak, error, note = "start", [], {}, 0, None, ""
     if runs:
         seconds |= {"first": runs[0], "best": min(runs)}
     facts: dict[str, Any] = {"seconds": seconds, "peak_bytes": peak}
@@ -154,7 +154,7 @@ def _result(folder: Path, code: int | None, batches: int, timeout: float) -> Run
         return RunResult("crashed", f"exit code {code} (phase: {phase}){last_words(folder)}", outputs, **facts)
     if broken or len(outputs) != batches:
         return RunResult("garbage", broken or f"{len(outputs)} results for {batches} batches", outputs, **facts)
-    return RunResult("ok", "", outputs, **facts)
+    return RunResult("ok", "", outputs, **facts, note=note)
 
 
 def _outputs(folder: Path, batches: int) -> tuple[tuple[Mapping[str, Array], ...], str]:

@@ -114,6 +114,7 @@ def _work(job: Job, folder: Path, progress: Progress) -> None:
     for i in range(job.repeats):
         progress.update(f"repeat {i}")
         progress.data["runs"].append(_run(session, inputs)[1])
+    progress.data["note"] = session.note
 
 
 def _run(session: Session, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], float]:

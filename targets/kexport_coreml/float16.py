@@ -8,7 +8,7 @@ scaled. What these reach is computed in float32, up to an op that brings the num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from kexport_coreml.rules.recurrent import HALF_SINCE, TimeMajor
 GREATEST = float(np.finfo(np.float16).max)
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal) / 2
 """What is not above this is rounded to zero."""
+HEADROOM = 2.0
+"""How much larger than on the reference's data values may become on a device."""
 EXACT = 2048
 """Up to here every whole number is a float16."""
 
@@ -47,21 +49,35 @@ _NARROW = (DType.BOOL, DType.I4, DType.I8, DType.I16, DType.U4, DType.U8)
 _DEPTH = 16
 
 
-def keep_float32(graph: Graph, peaks: Mapping[Value, float] | None = None, ios: int = HALF_SINCE) -> list[Node]:
+def keep_float32(graph: Graph, ios: int = HALF_SINCE, layers: Collection[str] = ()) -> list[Node]:
     """The nodes of a legalized graph that must be computed in float32, in order; those in bodies too.
 
     Args:
         graph: after `legalize`.
-        peaks: the greatest magnitude of values on reference data, where it is known.
         ios: the oldest system that is to run it.
+        layers: paths of layers that are computed in float32 anyhow.
     """
-    plan = _Plan(peaks or {})
+    plan = _Plan()
     kept = {node for node in graph.nodes if plan.visit(node)} | plan.inside
+    kept.update(node for node in all_nodes(graph) if node.origin in layers)
     for value in plan.scales:
         _keep_scale(value, kept)
     if ios < HALF_SINCE:
         kept.update(node for node in all_nodes(graph) if isinstance(node.op, TimeMajor))
     return [node for node in all_nodes(graph) if node in kept]
+
+
+def overflowing_layers(graph: Graph, peaks: Mapping[Value, float], kept: Collection[Node]) -> list[str]:
+    """The layers, beside the nodes that are `kept` already, that make or take values beyond float16, in order.
+
+    Args:
+        graph: after `legalize`.
+        peaks: the greatest magnitude of values on reference data.
+        kept: the nodes that are computed in float32.
+    """
+    high = {value for value, peak in peaks.items() if peak * HEADROOM > GREATEST}
+    found = (n for n in graph.nodes if n not in kept and not high.isdisjoint((*n.inputs, *n.outputs)))
+    return [path for path in dict.fromkeys(n.origin for n in found) if path]
 
 
 def _keep_scale(value: Value, kept: set[Node]) -> None:
@@ -79,8 +95,8 @@ class _Plan:
     Values are `large`, or hold what goes with the next scaling (`passing`): an epsilon, a sum of integers.
     """
 
-    def __init__(self, peaks: Mapping[Value, float]):
-        self.large: set[Value] = {v for v, peak in peaks.items() if peak > GREATEST}
+    def __init__(self) -> None:
+        self.large: set[Value] = set()
         self.passing: set[Value] = set()
         self.scaled: set[Value] = set()
         self.scales: list[Value] = []

@@ -25,6 +25,12 @@ class CoremlOptions(Options):
 
     deployment: Deployment = field(default="ios16", metadata={"help": "the oldest system that is to run it"})
     precision: Precision = field(default="float32", metadata={"help": "compute in float32 or float16"})
+    float32: str = field(
+        default="",
+        metadata={
+            "help": "layers computed in float32 whatever the precision: `block/norm|scale`; an export adds others"
+        },
+    )
     sizes: str = field(
         default="",
         metadata={"help": "dynamic dims: `batch=1,length=1..512` (range) or `length=64|128` (these alone)"},
@@ -39,6 +45,11 @@ class CoremlOptions(Options):
     def __post_init__(self) -> None:
         read_sizes(self.sizes, self.limit)
         read_images(self.images, self.scale, self.bias)
+
+    @property
+    def wide(self) -> tuple[str, ...]:
+        """The layers in `float32`."""
+        return tuple(filter(None, self.float32.split("|")))
 
     @property
     def ios(self) -> int:

@@ -19,6 +19,8 @@ from kexport_coreml.description import PRECISION_KEY
 from kexport_coreml.reader import read_contract, read_model
 
 LOADER_HINT = "this is a bug in kexport: please report it"
+SHOWN = 8
+"""How many operations a note names."""
 _UNWANTED = ("torch", "tensorflow", "sklearn", "transformers")
 """What coremltools imports if it is there, in seconds, and what loading a package does not need."""
 
@@ -96,6 +98,7 @@ class EvaluatorSession(Session):
     def __init__(self, program: Any, border: Border, mode: str):
         self._program, self._border, self._mode = program, border, mode
         self._runs = 0
+        self._overflows: dict[str, float] = {}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         return self._border.leave(self._run(inputs))
@@ -103,7 +106,17 @@ class EvaluatorSession(Session):
     def _run(self, inputs: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Any]:
         """The program's own outputs; random numbers are others in every run."""
         self._runs += 1
-        return self._program.run(self._border.enter(inputs), mode=self._mode, seed=self._runs, keep=keep)
+        results = self._program.run(self._border.enter(inputs), mode=self._mode, seed=self._runs, keep=keep)
+        for overflow in self._program.overflows:
+            self._overflows[overflow.op] = max(overflow.peak, self._overflows.get(overflow.op, 0.0))
+        return results
+
+    @property
+    def note(self) -> str:
+        """Where float16 could not hold a result."""
+        names = [f"{op} ({peak:.3g})" for op, peak in list(self._overflows.items())[:SHOWN]]
+        more = f" and {len(self._overflows) - SHOWN} more" if len(self._overflows) > SHOWN else ""
+        return f"float16 overflowed in {', '.join(names)}{more}" if names else ""
 
     @property
     def overflows(self) -> list[Any]:

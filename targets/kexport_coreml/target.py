@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kexport_coreml.context import Context
 from kexport_coreml.description import FLOAT32_KEY, IMAGES_KEY, PRECISION_KEY, add_metadata, build_model
 from kexport_coreml.emission import Emission, emit
 from kexport_coreml.emit import EMITTERS
-from kexport_coreml.float16 import keep_float32
+from kexport_coreml.float16 import keep_float32, overflowing_layers
 from kexport_coreml.images import bound_contract, read_images
 from kexport_coreml.legalize import legalize
 from kexport_coreml.lint import validate
@@ -28,6 +29,9 @@ from kexport_coreml.rules.recurrent import TimeMajor
 from kexport_coreml.runtime import CoremlCpu, CoremlGpu, CoremlNeuralEngine, CoremlRuntime, MilEvaluator
 from kexport_coreml.sizes import plan_sizes, read_sizes
 from kexport_coreml.writer import add_program, main_block, write_package
+
+SHOWN = 8
+"""How many layers a remark names."""
 
 
 @EMITTERS(ChannelsFirst, TimeMajor)
@@ -53,6 +57,20 @@ class CoremlTarget(Target):
     def legalize(self, graph: Graph, options: CoremlOptions) -> None:
         legalize(graph, options)
 
+    def adapt(
+        self, graph: Graph, options: CoremlOptions, measure: Callable[[], Mapping[Value, float]]
+    ) -> CoremlOptions:
+        """Layers whose values leave the range of float16 on the data are computed in float32."""
+        if options.precision != "float16":
+            return options
+        layers = overflowing_layers(graph, measure(), set(_kept(graph, options)))
+        return replace(options, float32="|".join((*options.wide, *layers)))
+
+    def remarks(self, graph: Graph, options: CoremlOptions) -> Sequence[str]:
+        layers = _layers(_kept(graph, options))
+        shown = ", ".join(layers[:SHOWN]) + (f" and {len(layers) - SHOWN} more" if len(layers) > SHOWN else "")
+        return [f"computed in float32, being beyond the range of float16: {shown}"] if layers else []
+
     def write(self, graph: Graph, contract: Contract, path: Path, options: CoremlOptions) -> None:
         images = read_images(options.images, options.scale, options.bias)
         contract = bound_contract(contract, graph, images)
@@ -68,7 +86,7 @@ class CoremlTarget(Target):
             add_classifier(main_block(model), model.description, classifier)
         add_metadata(model.description, contract, emission.names, {
             PRECISION_KEY: options.precision,
-            FLOAT32_KEY: list(dict.fromkeys(n.origin for n in kept)),
+            FLOAT32_KEY: _layers(kept),
             IMAGES_KEY: {name: image.to_json() for name, image in images.items()},
         })  # fmt: skip
         write_package(path, model, weights)
@@ -91,9 +109,17 @@ class CoremlTarget(Target):
 
 def _emitted(graph: Graph, contract: Contract, options: CoremlOptions) -> tuple[Emission, list[Node]]:
     """The program, and the nodes that float32 is kept for."""
-    half = options.precision == "float16"
-    kept = keep_float32(graph, ios=options.ios) if half else []
+    kept, half = _kept(graph, options), options.precision == "float16"
     return emit(graph, contract, EMITTERS, options.ios, DType.F16 if half else DType.F32, kept), kept
+
+
+def _kept(graph: Graph, options: CoremlOptions) -> list[Node]:
+    """The nodes that are computed in float32 although the rest is in float16."""
+    return keep_float32(graph, options.ios, options.wide) if options.precision == "float16" else []
+
+
+def _layers(nodes: Sequence[Node]) -> list[str]:
+    return list(dict.fromkeys(node.origin for node in nodes))
 
 
 def _named(contract: Contract, emission: Emission) -> list[tuple[str, Ref]]:

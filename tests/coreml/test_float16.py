@@ -14,7 +14,7 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType
 from kexport_coreml.dtypes import CODES
-from kexport_coreml.float16 import keep_float32
+from kexport_coreml.float16 import keep_float32, overflowing_layers
 from kexport_coreml.reader import read_model
 from tests.coreml.helper import export, kinds, operations, run
 from tests.onnx.nets import plain
@@ -119,7 +119,11 @@ def test_positions_beyond_the_exact_integers() -> None:
 def test_peaks_on_reference_data() -> None:
     graph = chain(ops.Neg(), ops.Exp(), ops.Tanh(), ops.Relu())
     (exp,) = (n for n in graph.nodes if n.origin == "exp")
-    assert [n.origin for n in keep_float32(graph, {exp.output: 1e5})] == ["exp", "tanh"]
+    assert overflowing_layers(graph, {exp.output: 1e5}, ()) == ["exp", "tanh"]
+    assert overflowing_layers(graph, {exp.output: 4e4}, ()) == ["exp", "tanh"]
+    assert overflowing_layers(graph, {exp.output: 3e4}, ()) == []
+    assert overflowing_layers(graph, {exp.output: 1e5}, {exp}) == ["tanh"]
+    assert [n.origin for n in keep_float32(graph, layers=["exp", "tanh"])] == ["exp", "tanh"]
 
 
 def test_infinities_fit() -> None:
