@@ -92,3 +92,38 @@ def test_as_many_numbers_between_two_as_an_axis_is_long(keras: Any) -> None:
     x = keras.Input((None, 4))
     half = keras.layers.Conv1D(3, 3, strides=2, padding="same")(x)
     agree(keras.Model(x, layer_of(keras, placed)(half)), [normal(2, 7, 4)], [normal(1, 12, 4, seed=1)])
+
+
+def test_blocks_at_computed_places(keras: Any) -> None:
+    """As of a cache of keys and values, or of the window that a decoder looks at."""
+    import tensorflow as tf
+
+    k = keras.ops
+
+    def blocks(x: Any, block: Any, i: Any, places: Any) -> Any:
+        return [
+            k.slice_update(x, [0, i, 0], block),
+            k.slice_update(x, places, block[:, :, :2]),
+            k.slice_update(x, (0, i, 1), block[:, :1, :2]),
+            k.slice(x, [0, i, 1], [1, 3, 2]),
+            tf.slice(x, [0, i, 0], [-1, 2, -1]),
+            x[:, i],
+            x[:, i : i + 2],
+            x[:, i + 1 : i + 3, 1:],
+            x[:, i : i + 4 : 2],
+            x[:, 2 * i : 2 * (i + 1) - 1],
+            x[:, i - 2 : i - 1],
+            x[..., tf.newaxis, i - i : i - i + 1],
+        ]
+
+    x, block = keras.Input((7, 4)), keras.Input((2, 4))
+    i, places = (keras.Input(batch_shape=shape, dtype="int32") for shape in ((), (3,)))
+    model = keras.Model([x, block, i, places], layer_of(keras, blocks)(x, block, i, places))
+    for at, where in ((2, [0, 1, 2]), (0, [0, 3, 0]), (3, [0, 9, -9])):
+        agree(model, [normal(2, 7, 4), normal(2, 2, 4, seed=1), np.array(at, "int32"), np.array(where, "int32")])
+
+
+def test_a_slice_as_long_as_a_number_says_is_refused(keras: Any) -> None:
+    x, i = keras.Input((7, 4)), keras.Input(batch_shape=(), dtype="int32")
+    with pytest.raises(UnsupportedError, match="the shape depends on the values of a tensor"):
+        capture(keras.Model([x, i], layer_of(keras, lambda x, i: x[:, :i])(x, i)))

@@ -8,12 +8,11 @@ from typing import Any
 
 from kexport import ops
 from kexport.capture.context import ON_DATA, Context, NotLowered, decide
-from kexport.capture.lowering.range import is_nonnegative
+from kexport.capture.lowering.blocks import Element, elements, from_front, read, width, write
 from kexport.capture.lowering.table import Table
 from kexport.ir.dim import Dim, SymDim, dim_max, dim_min
-from kexport.ir.graph import Node, Value
+from kexport.ir.graph import Value
 from kexport.ir.types import DType
-from kexport.rewrite.fold import dims_of
 
 table = Table()
 
@@ -28,8 +27,8 @@ class _Plan:
     shape: list[Dim | None] = field(default_factory=list)
     """None stands for the size of the next axis that is kept; 1 is a new axis."""
     dropped: set[int] = field(default_factory=set)
-    computed: dict[int, Value] = field(default_factory=dict)
-    """The position in a dropped axis where it is only known when the model runs."""
+    computed: dict[int, tuple[Value, Dim, int]] = field(default_factory=dict)
+    """The first position, the number and the step of what is taken of axes where these are only known at run time."""
 
     def whole(self, size: Dim) -> None:
         """Take an axis as it is."""
@@ -50,10 +49,14 @@ class _Plan:
 
     def drop_computed(self, index: Value, size: Dim) -> None:
         """Take one slice of an axis, without the axis, at a computed position."""
-        self.computed[len(self.begin)] = index
         self.dropped.add(len(self.begin))
-        self.whole(size)
+        self.span_computed(index, 1, 1, size)
         self.shape.pop()
+
+    def span_computed(self, first: Value, count: Dim, step: int, size: Dim) -> None:
+        """Take so many slices of an axis from a computed position on."""
+        self.computed[len(self.begin)] = first, count, step
+        self.whole(size)
 
 
 class _Masks:
@@ -67,28 +70,30 @@ class _Masks:
 
 @table.op("Slice")
 def slice_(ctx: Context, op: Any, x: Value, begin: Value, size: Value) -> Value:
-    """`size` elements of each axis from `begin`; -1 is all that follow."""
-    starts = ctx.dims(begin)
-    sizes = zip(starts, ctx.dims(size), x.type.shape, strict=True)
-    ends = [d if isinstance(s, int) and s == -1 else b + s for b, s, d in sizes]
-    return cut(ctx, x, starts, ends, [1] * len(starts))
+    """`size` elements of each axis from `begin`, which may be computed; -1 is all that follow."""
+    starts, counts = elements(ctx, begin), ctx.dims(size)
+    computed = {i: (b, counts[i], 1) for i, b in enumerate(starts) if isinstance(b, Value)}
+    if any(isinstance(n, int) and n == -1 for _, n, _ in computed.values()):
+        raise NotLowered(ON_DATA)
+    known = [0 if isinstance(b, Value) else b for b in starts]
+    whole = [i in computed or (isinstance(n, int) and n == -1) for i, n in enumerate(counts)]
+    ends = [d if w else b + n for b, n, d, w in zip(known, counts, x.type.shape, whole, strict=True)]
+    return read(ctx, cut(ctx, x, known, ends, [1] * len(known)), computed)
 
 
 @table.op("StridedSlice")
 def strided_slice(ctx: Context, op: Any, x: Value, begin: Value, end: Value, strides: Value) -> Value:
-    """x[…] as in Python; a position of which one slice is taken may be computed."""
+    """x[…] as in Python; a position of which one slice, or a number of them, is taken may be computed."""
     masks = _Masks(op)
-    plan = _plan(x, masks, _elements(ctx, begin), _elements(ctx, end), ctx.ints(strides))
+    plan = _plan(x, masks, elements(ctx, begin), elements(ctx, end), ctx.ints(strides))
     y = cut(ctx, x, plan.begin, plan.end, plan.strides)
-    for axis, index in plan.computed.items():
-        y = ctx.emit(ops.Gather(axis), y, _wrapped(ctx, index, x.type.shape[axis]))
+    computed = plan.computed.items()
+    y = read(ctx, y, {i: (from_front(ctx, p, x.type.shape[i]), n, step) for i, (p, n, step) in computed})
     sizes = iter([d for i, d in enumerate(y.type.shape) if i not in plan.dropped])
     return ctx.reshape(y, [next(sizes) if d is None else d for d in plan.shape])
 
 
-def _plan(
-    x: Value, masks: _Masks, starts: Sequence[Dim | Value], stops: Sequence[Dim | Value], steps: Sequence[int]
-) -> _Plan:
+def _plan(x: Value, masks: _Masks, starts: Sequence[Element], stops: Sequence[Element], steps: Sequence[int]) -> _Plan:
     plan = _Plan()
     kept = sum(not masks.new >> i & 1 and not masks.ellipsis >> i & 1 for i in range(len(steps)))
     for i, step in enumerate(steps):
@@ -102,9 +107,13 @@ def _plan(
             start, size = starts[i], x.type.shape[axis]
             plan.drop_computed(start, size) if isinstance(start, Value) else plan.drop(_position(start, size))
         else:
-            first = None if masks.begin >> i & 1 else _known(starts[i])
-            last = None if masks.end >> i & 1 else _known(stops[i])
-            plan.span(*span(first, last, step, x.type.shape[axis]))
+            first = None if masks.begin >> i & 1 else starts[i]
+            last = None if masks.end >> i & 1 else stops[i]
+            reach = width(first, last) if isinstance(first, Value) and last is not None and step > 0 else None
+            if isinstance(first, Value) and reach is not None:
+                plan.span_computed(first, (reach + step - 1) // step, step, x.type.shape[axis])
+            else:
+                plan.span(*span(_known(first), _known(last), step, x.type.shape[axis]))
     for size in x.type.shape[len(plan.begin) :]:
         plan.whole(size)
     return plan
@@ -112,12 +121,15 @@ def _plan(
 
 @table.op("XlaDynamicUpdateSlice")
 def update_slice(ctx: Context, op: Any, x: Value, update: Value, begin: Value) -> Value:
-    """x with a block replaced that begins at a known place; the place is moved so that the block fits."""
+    """x with a block replaced; the place where it begins is moved so that the block fits."""
+    places = elements(ctx, begin)
+    if any(isinstance(place, Value) for place in places):
+        return write(ctx, x, update, places)
     starts = [
-        dim_max(0, dim_min(b, size - width))
-        for b, size, width in zip(ctx.dims(begin), x.type.shape, update.type.shape, strict=True)
+        dim_max(0, dim_min(b, size - wide))
+        for b, size, wide in zip(ctx.dims(begin), x.type.shape, update.type.shape, strict=True)
     ]
-    pads = tuple((b, size - width - b) for b, size, width in zip(starts, x.type.shape, update.type.shape, strict=True))
+    pads = tuple((b, size - wide - b) for b, size, wide in zip(starts, x.type.shape, update.type.shape, strict=True))
     inside = ctx.cast(ctx.emit(ops.Pad(pads), ctx.full(update.type.shape, 1, DType.I32)), DType.BOOL)
     return ctx.emit(ops.Select(), inside, ctx.emit(ops.Pad(pads), update), x)
 
@@ -148,31 +160,10 @@ def cut(ctx: Context, x: Value, begin: Sequence[Dim], end: Sequence[Dim], stride
     return ctx.emit(ops.Slice(tuple(begin), tuple(end), steps), x)
 
 
-def _elements(ctx: Context, value: Value) -> list[Dim | Value]:
-    """The elements of a vector: numbers and sizes, and values of one element where they are only known at run time."""
-    known = dims_of(value)
-    if known is not None:
-        return list(known)
-    match value.producer:
-        case Node(op=ops.Concat(), inputs=parts) if all(p.type.shape == (1,) for p in parts):
-            return [d[0] if (d := dims_of(p)) else p for p in parts]
-    if value.type.shape == (1,):
-        return [value]
-    raise NotLowered(ON_DATA)
-
-
-def _known(element: Dim | Value) -> Dim:
+def _known(element: Element | None) -> Dim | None:
     if isinstance(element, Value):
         raise NotLowered(ON_DATA)
     return element
-
-
-def _wrapped(ctx: Context, index: Value, size: Dim) -> Value:
-    """An index counted from the front, of one that may count from the back."""
-    if is_nonnegative(index):
-        return index
-    back = ctx.emit(ops.Add(), index, ctx.cast(ctx.sizes([size], rank=0), index.type.dtype))
-    return ctx.emit(ops.Select(), ctx.emit(ops.Less(), index, ctx.number(0, index)), back, index)
 
 
 def _position(index: Dim, size: Dim) -> Dim:
