@@ -57,7 +57,15 @@ def windows_with_gaps(node: Node, rewriter: Rewriter) -> Replacement:
     if op.padding != "same" or all(map(_reaches, window, op.strides, op.dilation)):
         return None
     pads = explicit_pads(sizes, window, op.strides, op.dilation, op.padding)
-    return rewriter.add(replace(op, padding=pads), *node.inputs)
+    if not any(isinstance(d, SymDim) for d in sizes):
+        return rewriter.add(replace(op, padding=pads), *node.inputs)
+    spans = tuple(map(extent, window, op.dilation))
+    wide = ((0, 0), *((low, n - 1) for (low, _), n in zip(pads, spans, strict=True)), (0, 0))
+    x = rewriter.add(ops.Pad(wide), node.inputs[0])
+    reached = ((out - 1) * s + n for out, s, n in zip(node.output.type.shape[1:-1], op.strides, spans, strict=True))
+    end = (x.type.shape[0], *reached, x.type.shape[-1])
+    x = rewriter.add(ops.Slice((0,) * len(end), end, (1,) * len(end)), x)
+    return rewriter.add(replace(op, padding="valid"), x, *node.inputs[1:])
 
 
 def _reaches(window: Dim, stride: int, dilation: int) -> bool:
