@@ -42,9 +42,22 @@ class CoremlOptions(Options):
     labels: str = field(default="", metadata={"help": "class labels: a file with one on each line, or `cat|dog`"})
     scores: str = field(default="", metadata={"help": "the output with the probabilities of the classes"})
 
+    about: str = field(default="", metadata={"help": "what the model does, as Xcode shows it"})
+    author: str = field(default="", metadata={"help": "who made the model"})
+    license: str = field(default="", metadata={"help": "the license of the model"})
+    version: str = field(default="", metadata={"help": "the version of the model"})
+
     def __post_init__(self) -> None:
         read_sizes(self.sizes, self.limit)
         read_images(self.images, self.scale, self.bias)
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What Xcode shows of the model, by the name of the field."""
+        return {
+            "shortDescription": self.about, "author": self.author, "license": self.license,
+            "versionString": self.version,
+        }  # fmt: skip
 
     @property
     def wide(self) -> tuple[str, ...]:

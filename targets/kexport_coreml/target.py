@@ -89,6 +89,8 @@ class CoremlTarget(Target):
             FLOAT32_KEY: _layers(kept),
             IMAGES_KEY: {name: image.to_json() for name, image in images.items()},
         })  # fmt: skip
+        for name, text in options.shown.items():
+            setattr(model.description.metadata, name, text)
         write_package(path, model, weights)
 
     def tensors(self, graph: Graph, contract: Contract, options: CoremlOptions) -> dict[Value, str]:

@@ -205,3 +205,11 @@ def test_of_two_outputs_one_must_be_named(tmp_path: Path) -> None:
 
 def test_the_defaults() -> None:
     assert (CoremlOptions().deployment, CoremlOptions().precision) == ("ios16", "float32")
+
+
+def test_what_xcode_shows(tmp_path: Path) -> None:
+    words = {"about": "counts cats", "author": "Ada", "license": "Apache-2.0", "version": "1.2"}
+    metadata = read_model(export(line(), tmp_path / "m.mlpackage", **words)).description.metadata
+    found = (metadata.shortDescription, metadata.author, metadata.license, metadata.versionString)
+    assert found == tuple(words.values())
+    assert not read_model(export(line(), tmp_path / "bare.mlpackage")).description.metadata.author
