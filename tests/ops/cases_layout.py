@@ -35,6 +35,7 @@ LAYOUT = [
     Case(ops.Concat(0), (normal(3),), lambda x: x, "one"),
     Case(ops.Split(-1, (2, 3)), (_X,), tf_call("split", num_or_size_splits=(2, 3), axis=-1)),
     Case(ops.Split(1, (1, 1, 1)), (_X,), tf_call("split", num_or_size_splits=3, axis=1), "even"),
+    Case(ops.Split(1, (LENGTH - 2, 2)), (_SEQUENCE,), lambda x: (x[:, :3], x[:, 3:]), "length_first"),
     Case(ops.Split(1, (1, LENGTH - 1)), (_SEQUENCE,), lambda x: (x[:, :1], x[:, 1:]), "length"),
     Case(ops.Slice((0, 1, 0, 1), (BATCH, 3, 4, 5), (1, 1, 2, 3)), (_X,), _slice),
     Case(ops.Slice((0, LENGTH - 2, 0), (BATCH, LENGTH, 4), (1, 1, 1)), (_SEQUENCE,), lambda x: x[:, -2:], "end"),

@@ -57,6 +57,7 @@ def concat(e: Context, node: Node) -> Ref:
 
 @COMMON.emits(ops.Split)
 def split(e: Context, node: Node) -> Any:
+    """The one open size is -1, but for the first: TensorFlow.js counts a -1 that comes first."""
     op = node.op
     assert isinstance(op, ops.Split)
     axis = e.scalar(op.axis % node.inputs[0].type.rank)
@@ -67,7 +68,7 @@ def split(e: Context, node: Node) -> Any:
     if len(set(op.sizes)) == 1:
         return e.op_all("Split", axis, x, dtypes=(None,) * count, main=1, num_split=count)
     open_sizes = [i for i, d in enumerate(op.sizes) if isinstance(d, SymDim)]
-    sizes = [-1 if open_sizes == [i] else d for i, d in enumerate(op.sizes)]
+    sizes = [-1 if i and open_sizes == [i] else d for i, d in enumerate(op.sizes)]
     return e.op_all("SplitV", x, e.dims(sizes), axis, dtypes=(None,) * count, num_split=count)
 
 
