@@ -23,10 +23,11 @@ LITTLE = 1 << 20
 """Elements of all values of a graph together up to which a batch costs little."""
 LADDER = (
     (5, 2), (8, 3), (16, 4), (32, 32), (64, 32),
-    (12, 0), (18, 0), (32, 0), (64, 0), (96, 0), (128, 0), (224, 0), (256, 0),
+    (12, 0), (18, 0), (32, 0), (64, 0), (96, 0), (128, 0), (224, 0), (256, 0), (512, 0), (1024, 0), (1536, 0),
 )  # fmt: skip
 """Sizes to try, in order, as (first symbol's, step from symbol to symbol). Distinct sizes find swapped symbols,
-multiples of 32 suit nets that halve five times, equal sizes suit inputs that must agree under different symbols."""
+multiples of 32 suit nets that halve five times, equal sizes inputs that must agree under different symbols, and long
+ones what begins with a wide window over sound."""
 
 
 @dataclass(frozen=True)
