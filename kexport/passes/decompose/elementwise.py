@@ -9,6 +9,9 @@ from kexport.ir.graph import Node, Value
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.term import Term
 
+QUARTER = (1.5703125, 4.837512969970703125e-4, 7.54978995489188216e-8)
+"""A quarter turn in parts, of which the first two are short: their products with small whole numbers are exact."""
+
 
 @rule(ops.Square)
 def square(node: Node, rewriter: Rewriter) -> Value:
@@ -72,9 +75,18 @@ def round_half_even(node: Node, rewriter: Rewriter) -> Value:
 
 @rule(ops.Tan)
 def tan(node: Node, rewriter: Rewriter) -> Value:
-    """sin / cos."""
+    """sin / cos of what is left of x by multiples of a quarter turn; -cos / sin if they are an odd number of them.
+
+    Near a pole the sine of that rest has all its digits; the cosine of x has none.
+    """
     x = Term(rewriter, node.inputs[0])
-    return (x.of(ops.Sin()) / x.of(ops.Cos())).value
+    quarters = (x * (2 / math.pi)).of(ops.Round())
+    rest = x
+    for part in QUARTER:
+        rest = rest - quarters * part
+    odd = (quarters - (quarters * 0.5).of(ops.Floor()) * 2) > 0.5
+    sine, cosine = rest.of(ops.Sin()), rest.of(ops.Cos())
+    return (odd.select(-cosine, sine) / odd.select(sine, cosine)).value
 
 
 @rule(ops.Atan)
