@@ -64,7 +64,7 @@ def legalize(graph: Graph, opset: int) -> None:
     refuse_strangers(graph, opset)
     lacking = [op for op, since in SINCE.items() if opset < since]
     shared = decompose(*DECOMPOSED, *lacking).rules
-    expand = RulePass("onnx_decompose", (*shared, expand_norm, expand_double, time_first))
+    expand = RulePass("onnx_decompose", (*shared, expand_norm, pool_of_points, expand_double, time_first))
     expand.run(graph)
     refuse_older(graph, lacking, opset)
     RulePass("onnx_channels", (channels_first(*CHANNELS_FIRST), merge_into_transpose)).run(graph)
@@ -109,6 +109,21 @@ def expand_norm(node: Node, rewriter: Rewriter) -> Replacement:
     if sorted(a % rank for a in axes) == list(range(rank - len(axes), rank)):
         return None
     return DECOMPOSE[type(node.op)].function(node, rewriter)
+
+
+@rule(ops.MaxPool, ops.AvgPool)
+def pool_of_points(node: Node, rewriter: Rewriter) -> Replacement:
+    """Along an axis with windows of one element, a slice: ONNX Runtime finds negative padding in one of open size."""
+    op: Any = node.op
+    (x,) = node.inputs
+    points = [n == 1 < s for n, s in zip(op.window, op.strides, strict=True)]
+    if not any(points) or not isinstance(op.padding, str):
+        return None
+    steps = tuple(s if point else 1 for s, point in zip(op.strides, points, strict=True))
+    thin = rewriter.add(ops.Slice((0,) * x.type.rank, x.type.shape, (1, *steps, 1)), x)
+    rest = tuple(1 if point else s for s, point in zip(op.strides, points, strict=True))
+    found = thin if set(op.window) == {1} else rewriter.add(replace(op, strides=rest), thin)
+    return found if found.type == node.output.type else None
 
 
 @rule(*SINGLE)

@@ -193,6 +193,9 @@ POOL = [
       for p, n in _POOLS.items()),
     *(Case(p((3, 3), (2, 2), "same"), (_ANY,), _pool(n, (3, 3), (2, 2), "same"), "any_size")
       for p, n in _POOLS.items()),
+    *(Case(p((1, 1), (2, 2), w), (_ANY,), _pool(n, (1, 1), (2, 2), w), f"points_{w}")
+      for p, n in _POOLS.items() for w in ("same", "valid")),
+    *(Case(p((2, 1), (1, 2), "same"), (_ANY,), _pool(n, (2, 1), (1, 2), "same"), "lines") for p, n in _POOLS.items()),
     Case(ops.MaxPool((3, 3), (2, 2), ((1, 1), (0, 2))), (_IMAGE,), _padded_max, "explicit"),
     Case(ops.AvgPool((3, 3), (2, 2), ((1, 1), (0, 2))), (_IMAGE,), _padded_mean, "explicit"),
     Case(ops.MaxPool((2, 2), (1, 1), "same"), (integers(-9, 9, BATCH, 4, 5, 2),),
