@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from kexport.errors import UnsupportedError
 from tests.capture.agree import agree, normal, op_counts, randomize
+from tests.capture.layer_of import layer_of
 
 LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("Conv2D", {"filters": 5, "kernel_size": 3}),
@@ -160,6 +162,22 @@ def test_resizing(keras: Any) -> None:
     ]
     captured = agree(keras.Model(x, outputs), [normal(2, 10, 12, 3)])
     assert op_counts(captured)["resize"] == 6
+
+
+def test_resizing_as_older_programs_do(keras: Any) -> None:
+    import tensorflow as tf
+
+    def resized(x: Any) -> list[Any]:
+        v1, sizes = tf.compat.v1.image, [(17, 9), (4, 25), (1, 1), (20, 24), (10, 12)]
+        ways = [(s, m, a) for s in sizes for m in ("bilinear", "nearest") for a in (False, True)]
+        return [v1.resize(x, s, m, align_corners=a) for s, m, a in ways]
+
+    x = keras.Input((10, 12, 3))
+    agree(keras.Model(x, layer_of(keras, resized)(x)), [normal(2, 10, 12, 3)])
+    x = keras.Input((None, 12, 3))
+    open_height = layer_of(keras, lambda x: tf.compat.v1.image.resize(x, (4, 25), align_corners=True))
+    with pytest.raises(UnsupportedError, match="whose size is not fixed"):
+        agree(keras.Model(x, open_height(x)))
 
 
 def test_bicubic_is_as_close_as_tensorflows_table(keras: Any) -> None:

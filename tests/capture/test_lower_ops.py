@@ -35,6 +35,7 @@ LAYOUT: Calls = {
     "flat": lambda k, x, y: k.reshape(x, (-1, 24)),
     "stacked": lambda k, x, y: k.stack([x, y], axis=2),
     "joined": lambda k, x, y: k.concatenate([x, y, x[:, :, :2]], axis=-1),
+    "empty_parts": lambda k, x, y: k.concatenate(k.split(x, [2, 2], axis=-1)[::-1], axis=-1),
     "parts": lambda k, x, y: k.split(x, [1, 4], axis=-1)[1] + k.split(y, 2, axis=-1)[1],
     "sliced": lambda k, x, y: x[:, 1:3, ::2] + y[:, -2:, 3:0:-1][:, ::-1][:, :, :3],
     "picked": lambda k, x, y: x[:, 1, ..., None] + y[:, -1][..., None],

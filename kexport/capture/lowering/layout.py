@@ -183,7 +183,15 @@ def repeat(ctx: Context, x: Any, repeats: Any, axis: Any) -> Value:
 
 
 def _split(ctx: Context, x: Value, axis: int, sizes: tuple[Dim, ...]) -> tuple[Value, ...]:
-    return (x,) if len(sizes) == 1 else ctx.emit_all(ops.Split(axis, sizes), x)
+    """The pieces; empty ones, which formats do not split off, are cut out, and left out where they are joined again."""
+    some = tuple(s for s in sizes if s != 0)
+    parts = iter((x,) if len(some) == 1 else ctx.emit_all(ops.Split(axis, some), x) if some else ())
+    return tuple(_empty(ctx, x, axis) if s == 0 else next(parts) for s in sizes)
+
+
+def _empty(ctx: Context, x: Value, axis: int) -> Value:
+    before, rank = x.type.shape[:axis], axis + 1
+    return ctx.emit(ops.Slice((0,) * rank, (*before, 0), (1,) * rank), x)
 
 
 def _roll(ctx: Context, x: Value, axis: int, by: int) -> Value:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kexport import ops
 from kexport.capture.context import Context, NotLowered
 from kexport.capture.lowering.layouts import channels_last, is_channels_first
 from kexport.capture.lowering.table import Table
+from kexport.ir.dim import Dim
 from kexport.ir.graph import Value
+from kexport.ir.op import Array
 from kexport.ir.types import DType
 
 table = Table()
@@ -20,14 +24,38 @@ METHODS = {"ResizeNearestNeighbor": "nearest", "ResizeBilinear": "bilinear", "Re
 def resize(ctx: Context, op: Any, x: Value, size: Value) -> Value:
     """An image resized with half-pixel centres; a whole factor of nearest needs no such centres."""
     height, width = ctx.dims(size)
-    method = METHODS[op.type]
-    if op.get_attr("align_corners"):
-        raise NotLowered("resizing with aligned corners")
-    if not op.get_attr("half_pixel_centers") and not (method == "nearest" and _is_upsampling(x, (height, width))):
-        raise NotLowered("resizing without half-pixel centres")
+    method, aligned = METHODS[op.type], op.get_attr("align_corners")
+    upsampling = method == "nearest" and not aligned and _is_upsampling(x, (height, width))
+    if not op.get_attr("half_pixel_centers") and not upsampling:
+        return _by_corners(ctx, x, (height, width), method, aligned)
     if method == "nearest":
         return ctx.emit(ops.Resize((height, width), method), x)
     return ctx.emit(ops.Resize((height, width), method), ctx.cast(x, DType.F32))
+
+
+def _by_corners(ctx: Context, x: Value, size: tuple[Dim, Dim], method: str, aligned: bool) -> Value:
+    """The older ways, which place output i at i times a factor: in/out, or with aligned corners (in-1)/(out-1)."""
+    if method == "bicubic" or not all(isinstance(d, int) for d in (*size, *x.type.shape[1:3])):
+        raise NotLowered("resizing without half-pixel centres, bicubic or of images whose size is not fixed")
+    x = x if method == "nearest" else ctx.cast(x, DType.F32)
+    for axis, out in zip((1, 2), ctx.ints(size), strict=True):
+        have = ctx.int(x.type.shape[axis])
+        ends = (have - 1, out - 1) if aligned and out > 1 else (have, out)
+        places = np.arange(out, dtype=np.float32) * (np.float32(ends[0]) / np.float32(ends[1]))
+        if method == "nearest":
+            x = _pick(ctx, x, axis, np.floor(places + 0.5) if aligned else np.floor(places))
+            continue
+        low, share = np.floor(places), (places - np.floor(places)).reshape((out,) + (1,) * (3 - axis))
+        before, after = _pick(ctx, x, axis, low), _pick(ctx, x, axis, low + 1)
+        change = ctx.emit(ops.Mul(), ctx.emit(ops.Sub(), after, before), ctx.constant(share))
+        x = ctx.emit(ops.Add(), before, change)
+    return x
+
+
+def _pick(ctx: Context, x: Value, axis: int, places: Array) -> Value:
+    """Rows or columns, the last one for those behind it."""
+    last = ctx.int(x.type.shape[axis]) - 1
+    return ctx.emit(ops.Gather(axis), x, ctx.constant(np.minimum(places, last).astype(np.int32)))
 
 
 @table.op("ScaleAndTranslate")
