@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
+from kexport.capture.capture import capture
 from tests.capture.agree import agree, normal
 from tests.capture.layer_of import layer_of
 
@@ -26,3 +28,18 @@ def test_rows_that_stay_apart_are_asked_about_twice(keras: Any) -> None:
     x = keras.Input((3, 3))
     moved = layer_of(keras, lambda a: keras.ops.add(a, keras.ops.sum(a, axis=2, keepdims=True)))(x)
     agree(keras.Model(x, moved), [normal(1, 3, 3)], [normal(4, 3, 3, seed=1)])
+
+
+def test_many_sizes_are_no_reason_to_warn(keras: Any, caplog: pytest.LogCaptureFixture) -> None:
+    import tensorflow as tf
+
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, keras.layers.GlobalAveragePooling2D()(x))
+    run = capture(model).source.run
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        for n in range(2, 12):
+            run([normal(2, n, n + 1, 3)])
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
+    assert not caplog.records

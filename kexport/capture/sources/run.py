@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from logging import LogRecord
 from typing import Any
 
 from kexport.capture.sources.copies import first_of_two
@@ -36,7 +38,7 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
     wrong = loops_over_the_batch(model)
 
     def run(arrays: Sequence[Array]) -> list[Array]:
-        with kept_states(model):
+        with kept_states(model), _unwarned():
             try:
                 if not wrong:
                     return predict(arrays)
@@ -46,6 +48,22 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
             return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
 
     return run
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Without TensorFlow's advice not to trace a function so often: a model is asked about batches of many sizes."""
+    import tensorflow as tf
+
+    def keep(record: LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = tf.get_logger()
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 def _any_batch(model: Any) -> bool:
