@@ -122,7 +122,7 @@ def replayed(report: ExportReport) -> ExportReport:
         ConfigError: no engine ran anything, so that it proves nothing.
     """
     verdicts = [v for a in report.artifacts for v in a.verdicts]
-    if all(v.status is Status.VALID for v in verdicts):
+    if all(v.status is Status.VALID and v.seconds is None for v in verdicts):
         reasons = {v.artifact: v.reason for v in reversed(verdicts)}
         what = "; ".join(f"{artifact}: {reasons[artifact]}" for artifact in sorted(reasons))
         raise ConfigError(f"nothing was run: {what}", where=verdicts[0].host, hint=_engines(report))

@@ -15,7 +15,7 @@ from kexport import ops
 from kexport.errors import VerifyError
 from kexport.project.locate import locate
 from kexport.project.recording import record_reference
-from kexport.project.verify import verify
+from kexport.project.verify import replayed, verify
 from kexport.target import find_target, targets
 from kexport.verify.runner import run_artifact
 from tests.drawing import sampling_model
@@ -72,6 +72,7 @@ def test_without_the_captured_graph_they_are_not_judged(exported: tuple[Path, An
     found = verify(copy / "sampling.onnx")
     assert found.artifacts[0].status == "valid"
     assert "there is no captured graph here" in found.artifacts[0].reason
+    assert replayed(found).notes[0].startswith("checked on ")  # the other outputs were judged, as on a device
 
 
 @pytest.fixture
