@@ -52,7 +52,7 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
 
 @contextmanager
 def _unwarned() -> Iterator[None]:
-    """Without TensorFlow's advice not to trace a function so often: a model is asked about batches of many sizes."""
+    """Without TensorFlow's advice not to trace `predict` so often: several models are, and batches of several sizes."""
     import tensorflow as tf
 
     def keep(record: LogRecord) -> bool:
