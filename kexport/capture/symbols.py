@@ -70,6 +70,10 @@ class Symbols:
         and a number, have to be: `a` and `b`, `length` and 8, `2*a+1` and `2*b+1`, `min(a,b)` and `b`; or from a symbol
         being a multiple of a number: `height` and `height//2*2`. Whether it does.
         """
+        before = self.types()
+        return self._merged(left, right) and self.types() != before
+
+    def _merged(self, left: Dim, right: Dim) -> bool:
         names = [self._own_name(d) for d in (left, right)]
         if names[0] is None or names[1] is None or not any(isinstance(n, str) for n in names):
             names = self._alike(left, right)
@@ -151,8 +155,9 @@ class Symbols:
         root = self._root(axis.name)
         if isinstance(root, int):
             return root
-        alike = {self._root(a.name) for a in self.axes if a.role == axis.role}
-        name = axis.role if alike == {root} and root not in self.chosen else root
+        role = next((a.role for a in self.axes if a.name == root), root)
+        alike = {self._root(a.name) for a in self.axes if a.role == role}
+        name = role if alike == {root} and root not in self.chosen else root
         step = math.lcm(*(n for own, n in self.steps.items() if self._root(own) == root))
         return symbol(name) if step == 1 else step * symbol(f"{name}_by_{step}")
 

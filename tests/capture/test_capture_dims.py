@@ -214,6 +214,13 @@ def test_a_net_that_halves_twice_takes_multiples_of_four(keras: Any) -> None:
     assert captured.contract.symbols == ("batch", "height_by_4", "width_by_4")
 
 
+def test_sizes_of_two_roles_that_are_one_have_one_name() -> None:
+    symbols = Symbols([("boxes", "float32", (None, None, 1, 4)), ("scores", "float32", (None, None, 2))])
+    assert symbols.merge(parse_dim("batch*height"), parse_dim("batch*length"))
+    assert types_of(symbols) == ["f32[batch,height,1,4]", "f32[batch,height,2]"]
+    assert not symbols.merge(parse_dim("batch*height"), parse_dim("height"))
+
+
 def test_multiples_of_one_size_are_multiples_of_another() -> None:
     symbols = Symbols([IDS, MASK])
     assert symbols.merge(parse_dim("ids_length"), parse_dim("ids_length//4*4"))
