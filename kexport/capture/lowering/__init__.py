@@ -31,6 +31,7 @@ from kexport.capture.lowering import (
     slicing,
     space,
     special,
+    suppress,
     text,
     warp,
 )
@@ -40,7 +41,8 @@ from kexport.capture.lowering.table import LowerOp, Table, merge
 
 MODULES = (
     activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, linalg, lists,
-    lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, slicing, space, special, text, warp,
+    lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, slicing, space, special, suppress, text,
+    warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""

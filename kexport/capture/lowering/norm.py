@@ -125,3 +125,22 @@ def _ascending(axis: Any, rank: int) -> tuple[int, ...]:
     if list(axes) != sorted(axes):
         raise NotLowered("its axes are counted from both ends")
     return axes
+
+
+@table.op("LRN")
+def local_response(ctx: Context, op: Any, x: Value) -> Value:
+    """Divided by a power of the sum of squares in the channels around."""
+    radius, (bias, alpha, beta) = op.get_attr("depth_radius"), (op.get_attr(n) for n in ("bias", "alpha", "beta"))
+    channels = x.type.shape[-1]
+    if not isinstance(channels, int):
+        raise NotLowered("the number of channels is not known")
+    radius = min(radius, channels - 1)
+    shape, ends = x.type.shape[:-1], (0,) * (x.type.rank - 1)
+    wide = ctx.emit(ops.Pad((*(((0, 0),) * (x.type.rank - 1)), (radius, radius))), ctx.emit(ops.Square(), x))
+    total: Value | None = None
+    for first in range(2 * radius + 1):
+        part = ctx.emit(ops.Slice((*ends, first), (*shape, first + channels), (1,) * x.type.rank), wide)
+        total = part if total is None else ctx.emit(ops.Add(), total, part)
+    assert total is not None
+    base = ctx.emit(ops.Add(), ctx.emit(ops.Mul(), total, ctx.number(alpha, x)), ctx.number(bias, x))
+    return ctx.emit(ops.Mul(), x, ctx.emit(ops.Pow(), base, ctx.number(-beta, x)))

@@ -20,6 +20,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"NextAfter", "the neighbour of a float64 is asked for; use float32"),
     (r"Sparse.*|Ragged.*", "sparse and ragged tensors have no form in the exported formats"),
     (r"CTC.*", "CTC decoding has to be done after the model"),
+    (r"NonMaxSuppression.*", "how many boxes it keeps depends on the values of a tensor; use "
+     "tf.image.combined_non_max_suppression, which fills up with zeros"),
     (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
     (r"Where|Unique.*",
      "the size of its result depends on the values of a tensor; keep it fixed, as keras.ops.where(condition, x, y)"),
