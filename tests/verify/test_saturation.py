@@ -26,3 +26,11 @@ def test_nothing_else_is_touched() -> None:
     whole = np.arange(7)
     assert unsaturated({"y": whole}, {"y": whole})[1] == 0
     assert unsaturated({"y": WANT}, {})[1] == 0
+
+
+def test_an_overflow_on_the_way_says_nothing() -> None:
+    exact = np.array([1e40, -np.inf, 1e80, 7, 1, MOST, np.inf])
+    got = np.array([3, -MOST, np.nan, 8, 2, np.nan, np.nan], np.float32)
+    found, count = unsaturated({"y": WANT}, {"y": got}, {"y": exact})
+    assert count == 4
+    np.testing.assert_array_equal(found["y"], np.array([*WANT[:4], *got[4:]], np.float32))
