@@ -51,6 +51,27 @@ def test_a_net_computes_the_same(tmp_path: Path, node_wasm: Engine) -> None:
         np.testing.assert_allclose(found[name], want, atol=2e-6)
 
 
+def test_what_is_written_at_indices_is_a_copy(tmp_path: Path, node_cpu: Engine) -> None:
+    """A weight and an input are what they were, in the run and in the next one."""
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (3, 2)))
+    weight = graph.constant(np.arange(8, dtype=np.float32).reshape(4, 2), "table")
+    rows = graph.constant(np.array([[1]], np.int32))
+    one = graph.constant(np.array([[9, 9]], np.float32))
+    row = graph.add(ops.Slice((0, 0), (2, 2), (1, 1)), x).output
+    graph.output("new", graph.add(ops.ScatterNd(), row, rows, one).output)
+    first = graph.add(ops.Slice((0, 0), (1, 2), (1, 1)), x).output
+    graph.output("table", graph.add(ops.ScatterNd(), weight, rows, first).output)
+    graph.output("old", graph.add(ops.Neg(), x).output)
+    graph.output("weight", graph.add(ops.Mul(), weight, graph.constant(np.float32(2))).output)
+    path = export(graph, tmp_path / "m.tfjs")
+    inputs = {"x": np.arange(6, dtype=np.float32).reshape(3, 2)}
+    for _ in range(2):
+        found = run(node_cpu, path, inputs)
+        for name, want in evaluate(graph, inputs).items():
+            np.testing.assert_array_equal(found[name], want, err_msg=name)
+
+
 def test_same_graph_same_bytes(tmp_path: Path) -> None:
     paths = [export(image_net(), tmp_path / name) for name in ("a.tfjs", "b.tfjs")]
     first, second = ({f.name: f.read_bytes() for f in p.iterdir()} for p in paths)
