@@ -87,12 +87,15 @@ class Symbols:
         return [tuple(d if isinstance(d, int) else None for d in t.shape) for t in self.types()]
 
     def _alike(self, left: Dim, right: Dim) -> list[str | int | None] | None:
-        """The own names of two symbols, batches aside, that make the dims equal where they are one."""
+        """The own names of two symbols that make the dims equal where they are one; of one that is 1 where one dim is
+        so many times the other. Batches aside.
+        """
         used = sorted((symbols(left) | symbols(right)) - {BATCH})
         for a, b in combinations(used, 2):
             if substitute(left, {a: symbol(b)}) == substitute(right, {a: symbol(b)}):
                 return [self._named(a), self._named(b)]
-        return None
+        single = (n for n in used if left * symbol(n) == right or right * symbol(n) == left)
+        return next(([self._named(n), 1] for n in single), None)
 
     def _divide(self, left: Dim, right: Dim) -> bool:
         """Note that an axis, or all of these dims alike, is a multiple of a number, if that makes the dims equal."""

@@ -122,7 +122,8 @@ def _explain(error: Exception, recorder: Recorder, source: Source) -> CaptureErr
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         lines.pop(0)  # Keras says what failed after it
-    text = lines[0] if lines else type(error).__name__
+    own = [line.partition(": ")[2] for line in lines if line.startswith(f"{type(error).__name__}: ")]  # under AutoGraph
+    text = (own or lines or [type(error).__name__])[0]
     hint = f"the layer's call must work inside a tf.function{_open_sizes(source)}; run the model there to see the error"
     return CaptureError(
         f"tracing the model failed: {type(error).__name__}: {text}", where=where or "<model>", hint=hint

@@ -138,6 +138,13 @@ def test_a_mask_that_is_cut_to_the_words_is_as_long(keras: Any) -> None:
     assert captured.contract.symbols == ("batch", "length")
 
 
+def test_what_has_to_be_as_many_as_the_batch_is_one(keras: Any) -> None:
+    x, parts = keras.Input((3,), name="x"), keras.Input((None, 3), name="parts")
+    added = layer_of(keras, lambda a, b: a + keras.ops.reshape(b, (-1, 3)))
+    captured = agree(keras.Model([x, parts], added(x, parts)), [normal(2, 3), normal(2, 1, 3)])
+    assert str(captured.contract.inputs[1].type) == "f32[batch,1,3]"
+
+
 def test_inputs_that_meet_nowhere_keep_their_lengths(keras: Any) -> None:
     a, b = (keras.Input((None, 4), name=n) for n in ("query", "memory"))
     model = keras.Model([a, b], keras.layers.MultiHeadAttention(2, 4)(a, b))

@@ -269,6 +269,20 @@ def test_a_branch_on_a_tensor_is_converted(keras: Any) -> None:
     assert source.run([np.ones((1, 3), "float32")])[0].tolist() == [[2, 2, 2]]
 
 
+def test_what_fails_under_autograph_is_said(keras: Any) -> None:
+    class Unpacks(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            first, second = x
+            return first + second
+
+        def compute_output_spec(self, x: Any) -> Any:
+            return keras.KerasTensor(x.shape[1:], x.dtype)
+
+    x = keras.Input(batch_shape=(2, 3))
+    with pytest.raises(CaptureError, match="OperatorNotAllowedInGraphError: Iterating over a symbolic"):
+        trace(load(keras.Model(x, Unpacks()(x))))
+
+
 def test_a_failing_layer_is_named(keras: Any) -> None:
     class Numpy(keras.layers.Layer):
         def call(self, x: Any) -> Any:
