@@ -189,6 +189,7 @@ SIZES: Calls = {
     "ordered": lambda k, x, y: k.sort(x, axis=1) + k.cast(k.argsort(y, axis=1), "float32"),
     "traced": lambda k, x, y: k.trace(k.matmul(x, k.transpose(y, (0, 2, 1))), axis1=1, axis2=2),
 }
+SORTED = [0, 0, 0, 3]
 TABLE = np.random.default_rng(7).standard_normal((20, 6)).astype("float32")
 
 
@@ -227,6 +228,12 @@ RAW: Calls = {
     ),
     "cross": lambda tf, x, y: tf.linalg.cross(x[:, :, :3], y[:, :, 3:]),
     "segments": lambda tf, x, y: tf.math.unsorted_segment_max(x[0], [0, 2, 0, 2], 3),
+    "segments_of_axes": lambda tf, x, y: tf.math.unsorted_segment_sum(x, tf.argmax(y, -1) % 3, 3),
+    "segments_without": lambda tf, x, y: tf.math.unsorted_segment_sum(x[0], tf.argmax(y[0], -1) - 2, 4),
+    "segment_most_without": lambda tf, x, y: tf.math.unsorted_segment_max(x[0], tf.argmax(y[0], -1) - 2, 4),
+    "segments_in_order": lambda tf, x, y: tf.math.segment_sum(x[0], [0, 1, 1, 3]) + tf.math.segment_mean(y[0], SORTED),
+    "segment_most_in_order": lambda tf, x, y: tf.math.segment_max(x[0], SORTED) + tf.math.segment_min(y[0], SORTED),
+    "segment_product_in_order": lambda tf, x, y: tf.math.segment_prod(x[0], SORTED),
     "segment_least": lambda tf, x, y: tf.math.unsorted_segment_min(x[0], [0, 1, 1, 0], 2),
     "decided": lambda tf, x, y: tf.switch_case(tf.shape(x)[1] - 3, [lambda: x, lambda: y, lambda: x + y]),
     "split": lambda tf, x, y: tf.split(x, [1, -1, 2], axis=2)[1] + tf.unstack(y, axis=1)[0][:, None, :3],

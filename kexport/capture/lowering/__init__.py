@@ -28,6 +28,7 @@ from kexport.capture.lowering import (
     random,
     reduce,
     resize,
+    segments,
     slicing,
     space,
     special,
@@ -41,8 +42,8 @@ from kexport.capture.lowering.table import LowerOp, Table, merge
 
 MODULES = (
     activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, linalg, lists,
-    lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, slicing, space, special, suppress, text,
-    warp,
+    lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, segments, slicing, space, special, suppress,
+    text, warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from kexport import ops
 from kexport.capture.context import Context, NotLowered, scalar
 from kexport.capture.lowering.table import Table
@@ -18,11 +16,6 @@ table = Table()
 SCATTERS = {
     "TensorScatterUpdate": "update", "TensorScatterAdd": "add", "TensorScatterMax": "max", "TensorScatterMin": "min",
 }  # fmt: skip
-_LIMITS = {
-    DType.F32: (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)),
-    DType.I32: (-(2**31), 2**31 - 1),
-}
-"""What TensorFlow gives for the greatest and the least of no rows."""
 
 
 @table.op("GatherV2")
@@ -61,29 +54,6 @@ def tensor_scatter(ctx: Context, op: Any, x: Value, indices: Value, updates: Val
 def tensor_scatter_sub(ctx: Context, op: Any, x: Value, indices: Value, updates: Value) -> Value:
     """x minus updates at tuples of indices."""
     return ctx.emit(ops.ScatterNd("add"), x, indices, ctx.emit(ops.Neg(), updates))
-
-
-@table.op("UnsortedSegmentSum", "UnsortedSegmentMax", "UnsortedSegmentMin")
-def segments(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -> Value:
-    """The sum, greatest or least of the rows with each id."""
-    if ids.type.rank != 1 or x.type.dtype not in _LIMITS:
-        raise NotLowered("segments over several axes, or of this element type")
-    low, high = _LIMITS[x.type.dtype]
-    reduction, start = {"Sum": ("add", 0), "Max": ("max", low), "Min": ("min", high)}[op.type[-3:]]
-    empty = ctx.full((*ctx.dims(count), *x.type.shape[1:]), start, x.type.dtype)
-    return ctx.emit(ops.ScatterNd(reduction), empty, ctx.reshape(ids, (*ids.type.shape, 1)), x)
-
-
-@table.op("UnsortedSegmentProd")
-def segment_product(ctx: Context, op: Any, x: Value, ids: Value, count: Value) -> Value:
-    """The product of the rows with each id: of all rows, with ones in the place of others."""
-    if ids.type.rank != 1:
-        raise NotLowered("segments over several axes; flatten them first")
-    (segments,) = ctx.dims(count)
-    numbers = ctx.reshape(ctx.emit(ops.Iota(segments, ids.type.dtype)), (segments, 1))
-    own = ctx.emit(ops.Equal(), numbers, ctx.reshape(ids, (1, *ids.type.shape)))
-    own = ctx.reshape(own, (*own.type.shape, *[1] * (x.type.rank - 1)))
-    return ctx.emit(ops.ReduceProd((1,)), ctx.emit(ops.Select(), own, x, ctx.number(1, x)))
 
 
 @table.op("UnravelIndex")

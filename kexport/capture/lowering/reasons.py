@@ -25,8 +25,6 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
     (r"Where|Unique.*",
      "the size of its result depends on the values of a tensor; keep it fixed, as keras.ops.where(condition, x, y)"),
-    (r"Segment.*", "the number of its segments depends on the values of a tensor; use keras.ops.segment_sum, or "
-     "tf.math.unsorted_segment_*, with num_segments"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
 )  # fmt: skip
 """(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
