@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kexport import ops
+from kexport.ir.dim import product
 from kexport.ir.evaluator import Observer
 from kexport.ir.graph import Graph, Node
 from kexport.ir.op import Array
@@ -29,6 +31,7 @@ CANCELLING = {"gelu": 3.0, "elu": 1.0, "celu": 1.0, "selu": 2.0, "expm1": 1.0}
 """Ops that kernels compute as a difference of numbers near 1, so that results below 0 have the rounding of these."""
 SATURATING = {"tanh", "erf", "sigmoid"}
 """Ops that some kernels let end at the last number before 1 or -1, and others at 1 or -1."""
+HALVES = (DType.F16, DType.BF16)
 COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 
 
@@ -37,10 +40,20 @@ def needs_perturbing(graph: Graph) -> bool:
     return any(_is_step(node) or node.op.name == "resize" for node in graph.nodes)
 
 
-def rounding_noise(seed: int) -> Observer:
+def sums_halves(graph: Graph) -> bool:
+    """Whether a graph has sums of products in 16 bits, which some kernels add up in 16 bits too, and others in 32."""
+    return any(_terms(node, 1) and node.output.type.dtype in HALVES for node in graph.nodes)
+
+
+def rounding_noise(seed: int, *, sums: bool = False) -> Observer:
     """An observer that multiplies each float result by 1 + u * eps, u uniform in [-1/2, 1/2], eps the type's own.
 
     Whole numbers stay: counts, positions and one-hot rows are exact in floating point, and rounding never moves them.
+
+    Args:
+        seed: of the random numbers.
+        sums: sums of n products in 16 bits are off by eps * sqrt(n) besides, each column of them alike: what is added
+            up in 16 bits is rounded n times, and the rows of a sum of attention are rounded the same way.
     """
     rng = np.random.default_rng([seed, 0x5EED])
 
@@ -54,6 +67,9 @@ def rounding_noise(seed: int) -> Observer:
                 return (array + noise * np.float32(coarse * np.abs(array).max())).astype(array.dtype)
             epsilon = np.float32(EPSILONS[str(dtype)])
             moved = (array * (1 + noise * epsilon)).astype(array.dtype)
+            if sums and dtype in HALVES and (terms := _terms(node, max(array.shape, default=1))):
+                column = rng.random(array.shape[-1:], np.float32) - np.float32(0.5)
+                return (array * (1 + column * epsilon * np.float32(terms**0.5))).astype(array.dtype)
             if least := CANCELLING.get(node.op.name):
                 small = (array < 0) & (array > -least)
                 moved = np.where(small, array + noise * epsilon * np.float32(least), moved).astype(array.dtype)
@@ -67,6 +83,23 @@ def rounding_noise(seed: int) -> Observer:
         return [move(a, node, v.type.dtype) for a, v in zip(results, node.outputs, strict=True)]
 
     return observe
+
+
+def _terms(node: Node, unknown: int) -> int:
+    """How many products an element is the sum of; `unknown` where that is open, 0 for other ops."""
+    shapes = [v.type.shape for v in node.inputs]
+    match node.op:
+        case ops.MatMul(transpose_a=transposed):
+            found = shapes[0][-2 if transposed else -1]
+        case ops.Dense():
+            found = shapes[0][-1]
+        case ops.Conv() | ops.ConvTranspose():
+            found = product(shapes[1][:-1])
+        case ops.DepthwiseConv():
+            found = product(shapes[1][:-2])
+        case _:
+            return 0
+    return found if isinstance(found, int) else unknown
 
 
 def farther(a: Array, b: Array, oracle: Array) -> Array:

@@ -15,7 +15,7 @@ from kexport.ir.types import DType
 from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.compare import is_discrete, is_float
 from kexport.verify.draws import draws_of, given, random_outputs
-from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
+from kexport.verify.perturb import farther, needs_perturbing, rounding_noise, sums_halves
 from kexport.verify.ranges import input_ranges
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
 from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, enlarged
@@ -113,7 +113,8 @@ def with_oracles(reference: Reference, graph: Graph) -> Reference:
     """The reference with the graph's float64 and float32 results.
 
     Runs with random rounding join the plain float32 one where the graph asks for it, where Keras is farther off than
-    the plain run explains, and on batches where an output has so few elements that they can lie near by luck.
+    the plain run explains, and on batches where an output has so few elements that they can lie near by luck. Where
+    that does not explain it, and there are sums in 16 bits, these are taken to be added up in 16 bits.
 
     Raises:
         VerifyError: the graph's outputs have other names or shapes than Keras'.
@@ -121,9 +122,12 @@ def with_oracles(reference: Reference, graph: Graph) -> Reference:
     reference = dataclasses.replace(reference, compute=coarsest_float(graph), random=random_outputs(graph))
     reference = with_recordings(reference, [_evaluated(r, graph) for r in reference.recordings])
     every = needs_perturbing(graph) or bool(capture_problems(reference))
-    return with_recordings(
+    reference = with_recordings(
         reference, [_perturbed(r, graph) if every or _tells_little(r) else r for r in reference.recordings]
     )
+    if not sums_halves(graph) or not capture_problems(reference):
+        return reference
+    return with_recordings(reference, [_perturbed(r, graph, sums=True) for r in reference.recordings])
 
 
 def complete(reference: Reference, contract: Contract, graph: Graph) -> Reference:
@@ -242,11 +246,11 @@ def _evaluated(recording: Recording, graph: Graph) -> Recording:
     return dataclasses.replace(recording, oracle={n: oracle[n] for n in names}, eval32={n: eval32[n] for n in names})
 
 
-def _perturbed(recording: Recording, graph: Graph) -> Recording:
+def _perturbed(recording: Recording, graph: Graph, *, sums: bool = False) -> Recording:
     """The recording with, element by element, the float32 result of several that is farthest from the oracle."""
     oracle, eval32 = recording.oracle or {}, dict(recording.eval32 or {})
     for seed in range(PERTURBED_RUNS):
-        other = evaluate(graph, recording.batch.inputs, observe=given(recording.draws, rounding_noise(seed)))
+        other = evaluate(graph, recording.batch.inputs, observe=given(recording.draws, rounding_noise(seed, sums=sums)))
         eval32 |= {n: farther(a, other[n], oracle[n]) for n, a in eval32.items() if a.shape == other[n].shape}
     return dataclasses.replace(recording, eval32=eval32)
 

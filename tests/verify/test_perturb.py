@@ -9,6 +9,7 @@ from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import OPS, Op
+from kexport.ir.parser import parse_graph
 from kexport.ir.types import DType, TensorType
 from kexport.ops import (
     Add,
@@ -30,7 +31,7 @@ from kexport.ops import (
 )
 from kexport.verify import perturb
 from kexport.verify.batches import Batch, make_batches
-from kexport.verify.perturb import farther, needs_perturbing, rounding_noise
+from kexport.verify.perturb import farther, needs_perturbing, rounding_noise, sums_halves
 from kexport.verify.record import FEW_ELEMENTS, capture_problems, noises, record
 from kexport.verify.reference_file import Reference
 from kexport.verify.tolerance import coarser
@@ -176,7 +177,7 @@ def test_a_third_answer_is_wrong() -> None:
 
 
 def test_plain_graphs_are_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(seed: int) -> None:
+    def refuse(seed: int, **_: object) -> None:
         raise AssertionError("perturbed")
 
     monkeypatch.setattr("kexport.verify.record.rounding_noise", refuse)
@@ -219,3 +220,27 @@ def test_whole_numbers_stay_and_others_move() -> None:
     assert moved[0][:2].tolist() == [3.0, 0.0]
     assert (moved[0][2:] != np.array([0.1, -2.7], np.float32)).any()
     np.testing.assert_allclose(moved[0], [3.0, 0.0, 0.1, -2.7], rtol=1.3e-7)
+
+
+@pytest.mark.parametrize(
+    ("body", "off"),
+    [
+        ("%y = mat_mul(%x, %k)", 16.0),
+        ("%z = transpose(%x) {perm=[1, 0]} %y = mat_mul(%z, %k) {transpose_a=true}", 16.0),
+        ("%y = dense(%x, %k)", 16.0),
+        ("%y = add(%x, %x)", 0.0),
+    ],
+)
+def test_sums_in_16_bits_may_be_added_up_in_16_bits(body: str, off: float) -> None:
+    graph = parse_graph(f'graph "g" (%x: f16[n,256], %k: f16[256,3]) {{ {body} return "y": %y }}')
+    assert sums_halves(graph) == bool(off)
+    node = list(graph.nodes)[-1]
+    array = np.full((50, 3), 1.5, np.float16)
+    (plain,), (summed,) = (rounding_noise(0, sums=s)(node, [array]) or [] for s in (False, True))
+    error = np.abs(summed.astype(float) / 1.5 - 1)
+    epsilon = float(np.finfo(np.float16).eps)
+    assert np.abs(plain.astype(float) / 1.5 - 1).max() <= epsilon
+    assert error.max() <= max(off, 1.0) * epsilon
+    if off:
+        assert (summed == summed[:1]).all()
+        assert error.max() > epsilon
