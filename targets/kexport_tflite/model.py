@@ -63,10 +63,13 @@ class Tensor:
 
     @staticmethod
     def of(name: str, type: TensorType, buffer: int = 0, sizes: Mapping[str, Dim] | None = None) -> Tensor:
-        """The tensor for a value of this type; `sizes` are the defaults of symbols, 1 where they leave any."""
+        """The tensor for a value of this type; `sizes` are the defaults of symbols, 1 where they leave any.
+
+        At these sizes there may be less than nothing left of a vector on the way to a size.
+        """
         dims = tuple(d if isinstance(d, int) else -1 for d in type.shape)
         bound = type.bind(sizes or {}).shape
-        shape = tuple(d if isinstance(d, int) else 1 for d in bound)
+        shape = tuple(max(0, d) if isinstance(d, int) else 1 for d in bound)
         return Tensor(name, type.dtype, shape, dims if -1 in dims else None, buffer)
 
 

@@ -73,6 +73,12 @@ CREATE = [
     Case(ops.Full((), 7, DType.I32), (), lambda: np.array(7), "scalar"),
     Case(ops.Dims((BATCH, 3, LENGTH + 1), DType.I32), (), lambda: np.array([2, 3, 6])),
     Case(ops.Dims((-1 * LENGTH, -3 * BATCH + -1), DType.I32), (), lambda: np.array([-5, -7]), "negative"),
+    Case(
+        ops.Dims((LENGTH - 7, 2 * BATCH - LENGTH, (LENGTH - 8) // 2, dim_max(LENGTH - 9, -7) + 1), DType.I32),
+        (),
+        lambda: np.array([-2, -1, -2, -3]),
+        "below-zero",
+    ),
     Case(ops.Dims((), DType.I64), (), lambda: np.array([]), "none"),
 ]
 

@@ -7,6 +7,7 @@ from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType, TensorType
 from kexport_tflite.emit.context import Context
+from kexport_tflite.emit.sizes import emit_numbers
 from kexport_tflite.emit.table import EMIT
 
 
@@ -30,7 +31,7 @@ def full(context: Context, node: Node) -> None:
 def dims(context: Context, node: Node) -> None:
     """Sizes that are data."""
     assert isinstance(node.op, ops.Dims)
-    sizes = context.dims(node.op.dims)
+    sizes = emit_numbers(context, node.op.dims)
     if node.op.dtype is DType.I32:
         context.copy_constant(sizes, context.tensor(node.output))
     else:

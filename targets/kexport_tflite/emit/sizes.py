@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from kexport.errors import EmitError
@@ -18,7 +19,7 @@ from kexport.ir.types import DType, TensorType
 if TYPE_CHECKING:
     from kexport_tflite.emit.context import Context
 
-_CALLS = {"floordiv": "FLOOR_DIV"}
+_CALLS = {"floordiv": "FLOOR_DIV", "min": "MINIMUM", "max": "MAXIMUM"}
 _ONE = TensorType(DType.I32, (1,))
 
 
@@ -38,6 +39,43 @@ def emit_dims(context: Context, dims: Sequence[Dim]) -> int:
     if len(parts) == 1:
         return parts[0]
     return context.step("CONCATENATION", parts, TensorType(DType.I32, (len(dims),)), axis=0)
+
+
+def emit_numbers(context: Context, dims: Sequence[Dim]) -> int:
+    """Sizes as data, joined to one vector; other than the size of a tensor such a number may be negative."""
+    if all(_is_size(d) for d in dims):
+        return context.dims(dims)
+    parts = [_number(context, d) for d in dims]
+    whole = TensorType(DType.I32, (len(dims),))
+    return parts[0] if len(parts) == 1 else context.step("CONCATENATION", parts, whole, axis=0)
+
+
+def _is_size(dim: Dim) -> bool:
+    """Whether it is never below 0: nothing is taken off anything."""
+    if isinstance(dim, int):
+        return dim >= 0
+    calls = [f for factors in dim.terms for f in factors if isinstance(f, Call)]
+    return all(n > 0 for n in dim.terms.values()) and all(_is_size(a) for call in calls for a in call.args)
+
+
+def _number(context: Context, dim: Dim) -> int:
+    if isinstance(dim, int):
+        return context.ints([dim])
+    if _is_size(dim):
+        return context.size(dim)
+    terms = [_term(context, factors, count) for factors, count in dim.terms.items()]
+    return reduce(lambda a, b: context.step("ADD", [a, b], _ONE), terms)
+
+
+def _term(context: Context, factors: Sequence[str | Call], count: int) -> int:
+    numbers = [] if count == 1 and factors else [context.ints([count])]
+    for f in factors:
+        if isinstance(f, str):
+            numbers.append(context.size(SymDim({(f,): 1})))
+        else:
+            arguments = [_number(context, a) for a in f.args]
+            numbers.append(reduce(lambda a, b, kind=_CALLS[f.fn]: context.step(kind, [a, b], _ONE), arguments))
+    return reduce(lambda a, b: context.step("MUL", [a, b], _ONE), numbers)
 
 
 def emit_size(context: Context, dim: SymDim) -> int:
