@@ -11,6 +11,7 @@ from kexport.capture.context import Context, NotLowered
 from kexport.capture.lowering.arithmetic import Arithmetic
 from kexport.capture.lowering.table import Table
 from kexport.ir.graph import Value
+from kexport.ir.types import DType
 
 table = Table()
 
@@ -41,6 +42,33 @@ def hsv_to_rgb(ctx: Context, op: Any, x: Value) -> Value:
     parts = [((place - 3).apply(ops.Abs()) - 1).apply(clip)]
     parts += [((place - middle).apply(ops.Abs()).apply(ops.Neg()) + 2).apply(clip) for middle in (2, 4)]
     return _joined(ctx, *((rest + saturation * part) * value for part in parts))
+
+
+@table.op("AdjustContrastv2")
+def adjust_contrast(ctx: Context, op: Any, x: Value, factor: Value) -> Value:
+    """Each channel of an image moved away from its mean."""
+    rank = x.type.rank
+    wide = ctx.cast(x, DType.F32)
+    mean = Arithmetic(ctx, ctx.emit(ops.ReduceMean((rank - 3, rank - 2), keepdims=True), wide))
+    moved = (Arithmetic(ctx, wide) - mean) * Arithmetic(ctx, factor) + mean
+    return ctx.cast(moved.value, x.type.dtype)
+
+
+@table.op("AdjustSaturation")
+def adjust_saturation(ctx: Context, op: Any, x: Value, factor: Value) -> Value:
+    """The saturation times a number, at most 1."""
+    hue, saturation, value = _channels(ctx, rgb_to_hsv(ctx, op, x))
+    saturation = (saturation * Arithmetic(ctx, factor)).apply(ops.Clip(0.0, 1.0))
+    return hsv_to_rgb(ctx, op, _joined(ctx, hue, saturation, value))
+
+
+@table.op("AdjustHue")
+def adjust_hue(ctx: Context, op: Any, x: Value, delta: Value) -> Value:
+    """The hue turned by a part of the circle."""
+    hue, saturation, value = _channels(ctx, rgb_to_hsv(ctx, op, x))
+    hue = hue + Arithmetic(ctx, delta)
+    hue = hue - hue.apply(ops.Floor())
+    return hsv_to_rgb(ctx, op, _joined(ctx, hue, saturation, value))
 
 
 @table.op("ExtractImagePatches")

@@ -73,6 +73,27 @@ def scale_and_translate(ctx: Context, op: Any, x: Value, size: Value, scale: Val
     return ctx.emit(ops.Resize((height, width), method, bool(op.get_attr("antialias"))), ctx.cast(x, DType.F32))
 
 
+@table.op("ResizeArea")
+def resize_area(ctx: Context, op: Any, x: Value, size: Value) -> Value:
+    """Each pixel the mean of the area that it covers."""
+    if op.get_attr("align_corners") or not all(isinstance(d, int) for d in x.type.shape[1:]):
+        raise NotLowered("areas between aligned corners, or of images whose size is not fixed")
+    batch, rows, columns, channels = x.type.shape
+    height, width = ctx.ints(size)
+    rows, columns, channels = ctx.ints([rows, columns, channels])
+    x = ctx.reshape(ctx.cast(x, DType.F32), (batch, rows, columns * channels))
+    x = ctx.emit(ops.MatMul(), ctx.constant(_areas(rows, height)), x)
+    x = ctx.reshape(x, (batch, height, columns, channels))
+    return ctx.emit(ops.MatMul(), ctx.constant(_areas(columns, width)), x)
+
+
+def _areas(have: int, want: int) -> Array:
+    """How much of each of `want` equal parts of a line each of `have` equal parts is."""
+    begin = np.arange(want)[:, None] * have / want
+    shared = np.minimum(begin + have / want, np.arange(1, have + 1)) - np.maximum(begin, np.arange(have))
+    return (np.maximum(shared, 0) * want / have).astype(np.float32)
+
+
 @table.frame("layer.UpSampling2D", "layer2.UpSampling2D")
 def upsampling(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """An image enlarged by whole factors."""
