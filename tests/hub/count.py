@@ -9,7 +9,7 @@ from typing import Any
 
 import kexport
 from kexport.errors import KexportError, UnsupportedError
-from tests.hub.catalog import Backbone
+from tests.hub.backbone import Backbone
 
 PROVEN = ("verified", "simulated")
 

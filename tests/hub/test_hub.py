@@ -9,7 +9,8 @@ import pytest
 
 from kexport.target import targets
 from tests.capture.agree import agree
-from tests.hub.catalog import BACKBONES, Backbone
+from tests.hub.backbone import Backbone
+from tests.hub.catalog import BACKBONES
 from tests.hub.count import PROVEN, outcomes
 
 TOLERANCE = 1e-4
