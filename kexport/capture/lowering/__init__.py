@@ -13,6 +13,7 @@ from kexport.capture.lowering import (
     create,
     einsum,
     elementwise,
+    fake_quant,
     fourier,
     image,
     index,
@@ -41,9 +42,9 @@ from kexport.capture.lowering.reasons import HOST_LAYERS, reason
 from kexport.capture.lowering.table import LowerOp, Table, merge
 
 MODULES = (
-    activation, attention, binary, conv, create, einsum, elementwise, fourier, image, index, layout, linalg, lists,
-    lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, segments, slicing, space, special, suppress,
-    text, warp,
+    activation, attention, binary, conv, create, einsum, elementwise, fake_quant, fourier, image, index, layout,
+    linalg, lists, lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, segments, slicing,
+    space, special, suppress, text, warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""

@@ -1,0 +1,47 @@
+"""Numbers brought to the grid that integers of few bits would leave of them, as in training aware of quantization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kexport import ops
+from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.table import Table
+from kexport.ir.graph import Value
+from kexport.ir.op import Array
+
+table = Table()
+
+
+@table.op("FakeQuantWithMinMaxArgs")
+def by_numbers(ctx: Context, op: Any, x: Value) -> Value:
+    """Between two numbers."""
+    return _on_grid(ctx, op, x, np.float32(op.get_attr("min")), np.float32(op.get_attr("max")))
+
+
+@table.op("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
+def by_weights(ctx: Context, op: Any, x: Value, low: Value, high: Value) -> Value:
+    """Between two numbers that were learned, one pair for all or one for each channel."""
+    if low.data is None or high.data is None:
+        raise NotLowered("a grid whose ends are computed while the model runs")
+    return _on_grid(ctx, op, x, low.data, high.data)
+
+
+def _on_grid(ctx: Context, op: Any, x: Value, low: Array | np.float32, high: Array | np.float32) -> Value:
+    """x cut off at the ends and rounded to a step; the ends are moved so that 0 lies on the grid."""
+    first, last = int(op.get_attr("narrow_range")), 2 ** op.get_attr("num_bits") - 1
+    step = ((high - low) / np.float32(last - first)).astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zero = np.clip(np.floor(first - low / step + np.float32(0.5)), first, last)
+        least, most = ((n - zero) * step for n in (first, last))
+        per_step = np.float32(1) / step
+    cut = ctx.emit(ops.Minimum(), ctx.emit(ops.Maximum(), x, _constant(ctx, least)), _constant(ctx, most))
+    steps = ctx.emit(ops.Mul(), ctx.emit(ops.Sub(), cut, _constant(ctx, least)), _constant(ctx, per_step))
+    whole = ctx.emit(ops.Floor(), ctx.emit(ops.Add(), steps, ctx.number(0.5, x)))
+    return ctx.emit(ops.Add(), ctx.emit(ops.Mul(), whole, _constant(ctx, step)), _constant(ctx, least))
+
+
+def _constant(ctx: Context, data: Any) -> Value:
+    return ctx.constant(np.asarray(data, np.float32))
