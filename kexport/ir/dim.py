@@ -11,12 +11,14 @@ import keyword
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from functools import reduce
 from typing import Any, NamedTuple, TypeVar, Union
 
 from kexport.errors import GraphError
 
 T = TypeVar("T")
+Number = Union[float, Fraction]
 
 
 class UndecidableDim(Exception):
@@ -195,10 +197,20 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     return total
 
 
-def bounds(dim: Dim) -> tuple[float, float]:
+def bounds(dim: Dim) -> tuple[Number, Number]:
     """Lower and upper bound of `dim`, given that every symbol is at least 1 (infinite where unknown)."""
-    low = high = 0.0
-    for mono, coef in _terms(dim).items():
+    terms = _terms(dim)
+    low, high = _bounds(terms)
+    if len(terms) > 1 and any(mono and isinstance(mono[0], Call) for mono in terms):
+        other_low, other_high = _bounds_of_quotients(terms)
+        low, high = max(low, other_low), min(high, other_high)
+    return low, high
+
+
+def _bounds(terms: Mapping[Monomial, Number]) -> tuple[Number, Number]:
+    low: Number = 0
+    high: Number = 0
+    for mono, coef in terms.items():
         atom_bounds = [_atom_bounds(a) for a in mono]
         if any(lo < 0 for lo, _ in atom_bounds):
             return -math.inf, math.inf
@@ -206,6 +218,24 @@ def bounds(dim: Dim) -> tuple[float, float]:
         low += coef * (lo if coef > 0 else hi)
         high += coef * (hi if coef > 0 else lo)
     return low, high
+
+
+def _bounds_of_quotients(terms: Mapping[Monomial, int]) -> tuple[Number, Number]:
+    """The same with x // n as (x - r) / n, r from 0 to n - 1, so that `2*(length//2) - length` is at most 0."""
+    exact: dict[Monomial, Number] = {}
+    least, most = Fraction(0), Fraction(0)
+    for mono, coef in terms.items():
+        match mono:
+            case (Call("floordiv", (inner, int(by))),) if by > 0:
+                for m, c in _terms(inner).items():
+                    exact[m] = exact.get(m, 0) + Fraction(coef * c, by)
+                rest = Fraction(coef * (by - 1), by)
+                least, most = least - max(rest, 0), most - min(rest, 0)
+            case _:
+                exact[mono] = exact.get(mono, 0) + coef
+    low, high = _bounds({m: c for m, c in exact.items() if c})
+    low, high = low + least, high + most
+    return (math.ceil(low) if math.isfinite(low) else low), (math.floor(high) if math.isfinite(high) else high)
 
 
 _BINARY: dict[type, Callable[[Any, Any], Dim]] = {
@@ -342,7 +372,7 @@ def _divide(a: Dim, b: Dim) -> Dim | None:
     return None
 
 
-def _atom_bounds(atom: Atom) -> tuple[float, float]:
+def _atom_bounds(atom: Atom) -> tuple[Number, Number]:
     if isinstance(atom, str):
         return 1, math.inf
     (alo, ahi), (blo, bhi) = bounds(atom.args[0]), bounds(atom.args[1])

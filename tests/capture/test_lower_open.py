@@ -127,3 +127,16 @@ def test_a_slice_as_long_as_a_number_says_is_refused(keras: Any) -> None:
     x, i = keras.Input((7, 4)), keras.Input(batch_shape=(), dtype="int32")
     with pytest.raises(UnsupportedError, match="the shape depends on the values of a tensor"):
         capture(keras.Model([x, i], layer_of(keras, lambda x, i: x[:, :i])(x, i)))
+
+
+def test_what_is_cut_to_the_length_of_another_has_it(keras: Any) -> None:
+    """As where a network goes down by halves and up again by doubles."""
+
+    def cut(fine: Any, coarse: Any) -> Any:
+        doubled = keras.ops.pad(keras.ops.repeat(coarse, 2, axis=1), ((0, 0), (0, 1), (0, 0)))
+        return fine + doubled[:, : keras.ops.shape(fine)[1]]
+
+    x = keras.Input((None, 3))
+    model = keras.Model(x, layer_of(keras, cut)(x, keras.layers.MaxPooling1D(2)(x)))
+    captured = agree(model, [normal(2, 5, 3)], [normal(2, 8, 3)])
+    assert str(captured.contract.outputs[0].type) == "f32[batch,length,3]"

@@ -224,3 +224,12 @@ def test_a_size_is_read_where_it_stands_alone() -> None:
     assert find_size(shapes[:2], "n") == ("a", 1, 4)
     assert find_size(shapes[1:2], "n") == ("b", 1, 2)
     assert find_size(shapes, "m") is None
+
+
+def test_a_quotient_times_its_divisor_is_about_the_dividend() -> None:
+    n = symbol("n")
+    assert bounds(2 * (n // 2) - n) == (-1, 0)
+    assert bounds(4 * ((n + 3) // 4) - n) == (0, 3)
+    assert dim_min(n, 2 * (n // 2) + 1) == n
+    assert dim_max(n, 3 * (n // 3)) == n
+    assert n <= 5 * ((n + 4) // 5)
