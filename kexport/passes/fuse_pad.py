@@ -72,6 +72,8 @@ def _merge(node: Node, rewriter: Rewriter, pad: Node) -> Replacement:
     own = _pads(node, _window(node), getattr(op, "dilation", (1,) * len(op.strides)))
     if op.padding == "same" and any(isinstance(p, SymDim) for pair in own for p in pair):
         return Skip("`same` depends on the padded size")
+    if any(isinstance(p, SymDim) for pair in pads for p in pair):
+        return Skip("how much is padded depends on the size of the input")
     return rewriter.add(replace(op, padding=_sum(pads[1:-1], own)), pad.inputs[0], *node.inputs[1:])
 
 

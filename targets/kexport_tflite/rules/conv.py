@@ -26,7 +26,7 @@ def split_pad(node: Node, rewriter: Rewriter) -> Replacement:
     assert isinstance(op, Convolution)
     if isinstance(op.padding, str):
         return None
-    if not any(p for pair in op.padding for p in pair):
+    if all(p == 0 for pair in op.padding for p in pair):
         return rewriter.add(replace(op, padding="valid"), *node.inputs)
     if op.padding == _pads(replace(op, padding="same"), x, node.inputs[1]):
         return rewriter.add(replace(op, padding="same"), *node.inputs)
