@@ -127,7 +127,7 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
     pairs = [(settled(r, reference.random), outputs) for r, outputs in zip(recordings, result.outputs, strict=False)]
     stopped = 0
     if runtime.saturates:
-        mended = [(r, *unsaturated(r.outputs, outputs, r.oracle)) for r, outputs in pairs]
+        mended = [(r, *unsaturated(r.outputs, outputs, r.oracle, r.batch.kind == "extreme")) for r, outputs in pairs]
         pairs, stopped = [(r, outputs) for r, outputs, _ in mended], sum(count for *_, count in mended)
     checks = [c for recording, outputs in pairs for c in judge_batch(recording, outputs, allowed)]
     if not result.ok:

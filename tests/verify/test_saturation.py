@@ -34,3 +34,10 @@ def test_an_overflow_on_the_way_says_nothing() -> None:
     found, count = unsaturated({"y": WANT}, {"y": got}, {"y": exact})
     assert count == 4
     np.testing.assert_array_equal(found["y"], np.array([*WANT[:4], *got[4:]], np.float32))
+
+
+def test_of_extreme_inputs_float64_may_overflow_too() -> None:
+    got = np.array([3, 3, 3, 3, 1, MOST, 3], np.float32)
+    found, count = unsaturated({"y": WANT}, {"y": got}, {"y": WANT.astype(np.float64)}, extreme=True)
+    assert count == 5
+    np.testing.assert_array_equal(found["y"], WANT)
