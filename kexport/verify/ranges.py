@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,18 @@ def input_ranges(graph: Graph) -> dict[str, Range]:
     `DEFAULT_INT`, other floats the standard normal distribution.
     """
     return {v.name: _range(v) for v in graph.inputs}
+
+
+def narrower(graph: Graph, ranges: Mapping[str, Range]) -> Iterator[dict[str, Range]]:
+    """Ranges to try where a model takes none of these: integers of which nothing is known are 0 or 1, then all are.
+
+    What becomes an index by arithmetic, as `question + answer * 20`, is not seen in the graph.
+    """
+    guessed = {v.name for v in graph.inputs if _index_bounds(v) is None}
+    integers = {name for name, r in ranges.items() if r.kind == "integers" and r.high > 1}
+    for names in (integers & guessed, integers):
+        if names:
+            yield {n: Range("integers", 0, 1) if n in names else r for n, r in ranges.items()}
 
 
 def default_range(type: TensorType, name: str = "") -> Range:

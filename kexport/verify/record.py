@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from kexport.errors import GraphError, KexportError, VerifyError
 from kexport.ir.contract import Contract
@@ -16,11 +17,11 @@ from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.compare import is_discrete, is_float
 from kexport.verify.draws import draws_of, given, random_outputs
 from kexport.verify.perturb import farther, needs_perturbing, rounding_noise, sums_halves
-from kexport.verify.ranges import input_ranges
+from kexport.verify.ranges import Range, input_ranges, narrower
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
 from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, enlarged
 from kexport.verify.tolerance import Noise, capture_problem, measure
-from kexport.verify.words import text_inputs
+from kexport.verify.words import Words, text_inputs
 
 PERTURBED_RUNS = 2
 """How many runs with random rounding join the plain float32 run."""
@@ -48,8 +49,24 @@ def plan_batches(
         ConfigError: hints for unknown dims, or text inputs.
         VerifyError: no sizes are accepted.
     """
-    ranges = {**input_ranges(graph), **text_inputs(graph)}
+    ranges, words = input_ranges(graph), text_inputs(graph)
+    try:
+        return _planned(contract, graph, {**ranges, **words}, run, hints, seeds)
+    except VerifyError:
+        for narrow in narrower(graph, ranges) if run is not None else ():
+            with suppress(VerifyError):
+                return _planned(contract, graph, {**narrow, **words}, run, hints, seeds)
+        raise
 
+
+def _planned(
+    contract: Contract,
+    graph: Graph,
+    ranges: Mapping[str, Range | Words],
+    run: Run | None,
+    hints: Mapping[str, Hint] | None,
+    seeds: Sequence[int],
+) -> tuple[list[Batch], SizePlan]:
     def accepts(sizes: Sizes) -> None:
         check_sizes(graph, sizes)
         if run is not None:

@@ -56,10 +56,12 @@ def choose_sizes(
     search = _Search(contract, accepts or (lambda sizes: None), hints)
     first = search.first(search.rungs(0))
     if first is None:
-        names, example = ", ".join(contract.symbols), contract.symbols[-1]
+        names, failure = ", ".join(contract.symbols), _in_short(search.failure)
+        if not names:
+            raise VerifyError(f"the model fails on generated inputs: {failure}", hint="give inputs of your own")
         raise VerifyError(
-            f"the model takes none of the sizes tried for {names}; the last failure was: {search.failure}",
-            hint=f"say which sizes it takes, for example {example}=128",
+            f"the model takes none of the sizes tried for {names}; the last failure was: {failure}",
+            hint=f"say which sizes it takes, for example {contract.symbols[-1]}=128",
         )
     choices = [first, *search.others(first)]
     single = tuple(s for s in contract.symbols if len({c[s] for c in choices}) == 1)
@@ -154,6 +156,13 @@ class _Search:
             except Exception as e:  # noqa: BLE001  whatever a model raises means that it does not take the size
                 self.failure, self.tried[key] = e, False
         return self.tried[key]
+
+
+def _in_short(failure: Exception | None) -> str:
+    """What an engine says, without where it says that a node was defined: that is all but its last lines."""
+    lines = [line for line in str(failure).splitlines() if line.strip()]
+    nodes = [i for i, line in enumerate(lines) if "[[{{node" in line]
+    return lines[nodes[0] - 1].strip() if nodes and nodes[0] else str(failure)
 
 
 def _checked(contract: Contract, hints: Mapping[str, Hint]) -> Mapping[str, Hint]:

@@ -10,7 +10,10 @@ import safetensors.numpy
 
 from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.contract import Contract, Port
+from kexport.ir.dim import symbol
+from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.ops import Cast, Gather
 from kexport.verify.batches import make_batch, make_batches
 from kexport.verify.ranges import PIXELS, Range
 from kexport.verify.record import check_sizes, plan_batches
@@ -18,6 +21,8 @@ from kexport.verify.samples import LIMIT, ROWS, load_samples
 from kexport.verify.sizes import SizePlan
 from tests.verify import toy
 
+OUT_OF_RANGE = "Detected at node f/GatherV2\n  File ...\nindices[0] = 61 is not in [0, 16)\n\t [[{{node f}}]]"
+"""As TensorFlow says it."""
 TWO = Contract(
     (Port("ids", TensorType.parse("i32[batch,length]")), Port("x", TensorType.parse("f32[batch,8]"))),
     (Port("y", TensorType.parse("f32[batch,2]")),),
@@ -28,8 +33,8 @@ def test_batches_have_two_sizes_several_seeds_and_an_extreme() -> None:
     batches = make_batches(TWO)
     assert [b.name for b in batches] == ["random-0", "random-1", "random-2", "extreme"]
     assert [b.seed for b in batches] == [0, 1, 2, 3]
-    for symbol in ("batch", "length"):
-        assert len({b.sizes[symbol] for b in batches if b.kind == "random"}) == 2
+    for name in ("batch", "length"):
+        assert len({b.sizes[name] for b in batches if b.kind == "random"}) == 2
     for b in batches:
         assert b.inputs["ids"].shape == (b.sizes["batch"], b.sizes["length"])
         assert b.inputs["ids"].dtype == np.int32
@@ -108,6 +113,36 @@ def test_plan_follows_graph_and_model() -> None:
     batches, plan = plan_batches(toy.CONTRACT, toy.graph(), hints={"batch": [2, 4]}, seeds=[9])
     assert [b.sizes["batch"] for b in batches] == [2, 4, 2]
     assert [b.seed for b in batches] == [9, 10, 11]
+
+
+def test_integers_that_become_an_index_by_arithmetic_are_tried_smaller() -> None:
+    graph, n = Graph(), symbol("n")
+    question, answer = (graph.input(name, TensorType(DType.I32, (n,))) for name in ("question", "answer"))
+    table = graph.constant(np.zeros((8, 2), np.float32))
+    graph.output("q", graph.add(Gather(0), table, question).output)
+    graph.output("a", graph.add(Cast(DType.F32), answer).output)
+    contract = Contract(tuple(Port(v.name, v.type) for v in graph.inputs), ())
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if (arrays[0] + 8 * arrays[1]).max() >= 16:
+            raise ValueError(OUT_OF_RANGE)
+        return []
+
+    batches, _ = plan_batches(contract, graph, run)
+    assert max(int(b.inputs["answer"].max()) for b in batches) == 1
+    assert max(int(b.inputs["question"].max()) for b in batches) == 7
+
+
+@pytest.mark.parametrize(("size", "words"), [("n", "takes none of the sizes tried for n"), (3, "on generated inputs")])
+def test_a_model_that_always_fails_is_told_in_its_last_words(size: str | int, words: str) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.I32, (symbol(size) if isinstance(size, str) else size,)))
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        raise ValueError(OUT_OF_RANGE)
+
+    with pytest.raises(VerifyError, match=words + r".*: indices\[0\] = 61 is not in \[0, 16\)"):
+        plan_batches(Contract((Port("x", x.type),), ()), graph, run)
 
 
 def test_sizes_the_graph_refuses_are_not_chosen() -> None:
