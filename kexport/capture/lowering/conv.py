@@ -128,7 +128,10 @@ def conv_transpose(ctx: Context, op: Any, sizes: Value, kernel: Value, x: Value)
 def _channels(x: Value) -> int:
     channels = x.type.shape[-1]
     if not isinstance(channels, int):
-        raise NotLowered("the number of channels is not known")
+        raise NotLowered(
+            "the number of channels is not known; where it is that of the samples, as in a convolution with kernels of "
+            "each sample's own, fix it with --dim batch=1"
+        )
     return channels
 
 
