@@ -207,6 +207,8 @@ RAW: Calls = {
     "sliced": lambda tf, x, y: tf.slice(x, [0, 1, 2], [-1, 2, -1]) + tf.strided_slice(y, [0, 0, 0], [2, 2, 4])[:1],
     "shaped": lambda tf, x, y: tf.reshape(x, [tf.shape(x)[0], tf.shape(x)[1] // 2, 2, -1]),
     "scanned": lambda tf, x, y: tf.cumsum(x, axis=1, exclusive=True) + tf.cumsum(y, axis=1, reverse=True),
+    "scanned_logs": lambda tf, x, y: tf.math.cumulative_logsumexp(x * 30, axis=-1),
+    "scanned_logs_back": lambda tf, x, y: tf.math.cumulative_logsumexp(tf.math.log(tf.nn.relu(y)), 1, reverse=True),
     "gathered": lambda tf, x, y: tf.gather(x, [0, 2], axis=1) + tf.gather(y, tf.argmin(x, 1)[:, :2], batch_dims=1),
     "gathered_nd": lambda tf, x, y: tf.gather_nd(x[0], [[0, 1], [2, 3]]),
     "one_hot": lambda tf, x, y: tf.one_hot(tf.argmax(x, -1), 6, on_value=5.0, off_value=-1.0, axis=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kexport import ops
@@ -79,6 +80,38 @@ def cumsum(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
 def cumprod(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
     """The running product."""
     return ctx.emit(ops.CumProd(ctx.int(axis) % x.type.rank, op.get_attr("exclusive"), op.get_attr("reverse")), x)
+
+
+@table.op("CumulativeLogsumexp")
+def cumulative_logsumexp(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
+    """log of the running sum of e^x: each step joins sums that are twice as long, and none can overflow."""
+    along = ctx.int(axis) % x.type.rank
+    size, reverse = x.type.shape[along], op.get_attr("reverse")
+    if not isinstance(size, int) or op.get_attr("exclusive"):
+        raise NotLowered("a running logarithm of sums over an open size, or without the element itself")
+    shift = 1
+    while shift < size:
+        first, last = _cut_off(ctx, x, along, 0, size - shift), _cut_off(ctx, x, along, shift, size)
+        sums, kept = _log_add(ctx, first, last), (size - shift, size) if reverse else (0, shift)
+        rest = _cut_off(ctx, x, along, *kept)
+        x = ctx.emit(ops.Concat(along), *((sums, rest) if reverse else (rest, sums)))
+        shift *= 2
+    return x
+
+
+def _cut_off(ctx: Context, x: Value, axis: int, begin: int, end: int) -> Value:
+    starts, ends = [0] * x.type.rank, list(x.type.shape)
+    starts[axis], ends[axis] = begin, end
+    return ctx.emit(ops.Slice(tuple(starts), tuple(ends), (1,) * x.type.rank), x)
+
+
+def _log_add(ctx: Context, a: Value, b: Value) -> Value:
+    """log(e^a + e^b); of equal ones, which may be -inf, without a difference."""
+    greater = ctx.emit(ops.Maximum(), a, b)
+    apart = ctx.emit(ops.Neg(), ctx.emit(ops.Abs(), ctx.emit(ops.Sub(), a, b)))
+    more = ctx.emit(ops.Log1p(), ctx.emit(ops.Exp(), apart))
+    more = ctx.emit(ops.Select(), ctx.emit(ops.Equal(), a, b), ctx.number(math.log(2), a), more)
+    return ctx.emit(ops.Add(), greater, more)
 
 
 @table.op("TopKV2")
