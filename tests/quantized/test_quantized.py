@@ -70,6 +70,18 @@ def test_verified(name: str, keras: Any, installed: list[str], tmp_path: Path) -
     assert {a.target: a.reason for a in report.artifacts if a.status not in ("verified", "simulated")} == {}
 
 
+def test_a_file_that_keras_cannot_read_back_says_what_else_can_be_done(keras: Any, tmp_path: Path) -> None:
+    """Attention saves how its parts are quantized nowhere."""
+    from kexport.capture.load import load
+    from kexport.errors import CaptureError
+
+    (case,) = (c for c in MODELS if c.name == "attention-int8")
+    case.models(keras)[1].save(tmp_path / "m.keras")
+    with pytest.raises(CaptureError, match=r"for object <EinsumDense .*: Layer '.*' expected . variables") as e:
+        load(tmp_path / "m.keras")
+    assert "kexport.export(model)" in str(e.value.hint)
+
+
 def test_float8_rounds_as_it_is_trained_to(keras: Any) -> None:
     """Weights stay in float: Keras rounds them, and what they meet, whenever the model runs."""
     from kexport.capture.capture import capture

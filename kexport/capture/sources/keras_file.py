@@ -48,14 +48,17 @@ def load_keras3(
         with fresh_names():
             model = keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=not trust)
     except Exception as e:
+        if version == keras.__version__:
+            note += "; what it saves and cannot load is exported from Python: kexport.export(model), or module:function"
         raise CaptureError(f"Keras cannot load it: {first_line(e)}", where=str(path), hint=note) from e
     return live_source(model, example=example, name=path.stem, path=str(path))
 
 
 def first_line(error: BaseException) -> str:
-    """The type and the first line of a framework's error, which goes on for pages."""
+    """The type and the first line of a framework's error, which goes on for pages; and the next after a colon."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:500]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    return f"{type(error).__name__}: {text}"[:500]
 
 
 def _knows(keras: Any, reference: Reference, objects: dict[str, Any]) -> bool:
