@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 from pathlib import Path
 
 import kexport
@@ -32,8 +33,9 @@ def write_model(path: Path, emitted: Emitted, contract: Contract) -> None:
     """Write the folder `path`; the same graph gives the same bytes.
 
     Raises:
-        EmitError: the model has 2 GiB or more.
+        EmitError: the model has 2 GiB or more, or inputs with names under which TensorFlow cannot load it.
     """
+    _check_names([p.name for p in contract.inputs])
     model = Message().int(1, 1).message(2, _meta_graph(emitted, contract))
     if model.size > MAX_BYTES:
         what = f"the model has {model.size} bytes; a SavedModel with its weights in the graph has fewer than 2 GiB"
@@ -43,6 +45,18 @@ def write_model(path: Path, emitted: Emitted, contract: Contract) -> None:
         model.write(file)
     notes = {"version": kexport.__version__, "contract": contract.to_json()}
     (path / NOTES).write_text(json.dumps(notes, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+
+
+def _check_names(names: list[str]) -> None:
+    """The loader makes Python parameters of the inputs, in which all but letters and digits are underscores."""
+    made = ["".join(c if c.isalnum() else "_" for c in name) for name in names]
+    hint = "rename the input, or leave the target out with --to"
+    for name, parameter in zip(names, made, strict=True):
+        if keyword.iskeyword(parameter):
+            raise EmitError(f"TensorFlow cannot load an input called {name!r}, a word of Python", hint=hint)
+        if made.count(parameter) > 1:
+            others = " and ".join(repr(n) for n, m in zip(names, made, strict=True) if m == parameter)
+            raise EmitError(f"TensorFlow cannot tell inputs called {others} apart", hint=hint)
 
 
 def _meta_graph(emitted: Emitted, contract: Contract) -> Message:

@@ -32,6 +32,18 @@ def test_a_net_computes_the_same_through_its_signature(tmp_path: Path) -> None:
         np.testing.assert_allclose(found[name], want, atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("names", "reason"), [(["class", "x"], "'class', a word of Python"), (["a:0", "x", "a_0"], "'a:0' and 'a_0' apart")]
+)
+def test_names_that_tensorflow_cannot_load(names: list[str], reason: str, tmp_path: Path) -> None:
+    graph = Graph()
+    inputs = [graph.input(name, TensorType(DType.F32, (2,))) for name in names]
+    graph.output("y", graph.add(ops.Add(), *inputs[:2]).output)
+    with pytest.raises(EmitError, match=reason):
+        export(graph, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
 def test_tensorflow_sees_the_names_and_types(tmp_path: Path) -> None:
     import tensorflow as tf
 
