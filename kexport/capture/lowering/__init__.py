@@ -15,6 +15,7 @@ from kexport.capture.lowering import (
     elementwise,
     fake_quant,
     fourier,
+    gradients,
     image,
     index,
     layout,
@@ -42,8 +43,8 @@ from kexport.capture.lowering.reasons import HOST_LAYERS, reason
 from kexport.capture.lowering.table import LowerOp, Table, merge
 
 MODULES = (
-    activation, attention, binary, conv, create, einsum, elementwise, fake_quant, fourier, image, index, layout,
-    linalg, lists, lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, segments, slicing,
+    activation, attention, binary, conv, create, einsum, elementwise, fake_quant, fourier, gradients, image, index,
+    layout, linalg, lists, lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, segments, slicing,
     space, special, suppress, text, warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)

@@ -23,6 +23,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"NonMaxSuppression.*", "how many boxes it keeps depends on the values of a tensor; use "
      "tf.image.combined_non_max_suppression, which fills up with zeros"),
     (r"I?R?FFT.*|Angle", "complex numbers have no form in the exported formats"),
+    (r".*Grad(V\d)?|.*Backprop(Input|Filter)?(V\d)?",
+     "a gradient is followed inside the model; write it as a formula with keras.ops"),
     (r"Where|Unique.*",
      "the size of its result depends on the values of a tensor; keep it fixed, as keras.ops.where(condition, x, y)"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
