@@ -90,6 +90,23 @@ def _has_text(*values: Value) -> bool:
     return any(v.type.dtype is DType.STRING for v in values)
 
 
+@dataclass(frozen=True)
+class Span:
+    """The sizes that a dynamic dim of an artifact may have: from `low` to `high`, or `few` of them."""
+
+    low: int
+    high: int
+    few: tuple[int, ...] = ()
+
+    def __contains__(self, size: object) -> bool:
+        return size in self.few if self.few else isinstance(size, int) and self.low <= size <= self.high
+
+    @property
+    def fixed(self) -> int | None:
+        """The only size."""
+        return self.low if self.low == self.high else None
+
+
 class Session(ABC):
     """An artifact loaded in a runtime."""
 
@@ -239,6 +256,14 @@ class Target(ABC):
         outside of bodies. It is not called for formats that hold whatever float32 does.
         """
         return options
+
+    def spans(self, contract: Contract, options: Mapping[str, Any]) -> Mapping[str, Span]:
+        """The sizes that an artifact takes, by dynamic dim; those left out may be anything.
+
+        A dim of one size is fixed in the artifact's own contract. `options` are in the form in which a manifest has
+        them.
+        """
+        return {}
 
     def remarks(self, graph: Graph, options: Any) -> Sequence[str]:
         """What a user should know of the artifact of a legalized graph beside its verdict, a sentence each."""

@@ -21,9 +21,9 @@ from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.staging import publish, remove, staging
-from kexport.target import Options, Target
+from kexport.target import Options, Span, Target
 from kexport.verify import graph_file as captured_file
-from kexport.verify.check import Check, check_artifact
+from kexport.verify.check import Check, check_artifact, for_artifact
 from kexport.verify.graph_file import save_graph
 from kexport.verify.locate import Subject
 from kexport.verify.peaks import find_peaks
@@ -109,7 +109,8 @@ def export(
     out = Path(out)
     with staging(out) as stage:
         write_graph(graph, stage / f"{name}{graph_file.SUFFIX}")
-        recording = cache(lambda: _reference(captured, reference, samples, tell))
+        spans = [b.target.spans(captured.contract, dataclasses.asdict(b.options)) for b in builds]
+        recording = cache(lambda: _reference(captured, reference, samples, spans, tell))
         for build in builds:
             if verify:
                 _adapt(build, recording)
@@ -185,11 +186,15 @@ def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
 
 @collection(on=True)
 def _reference(
-    captured: Captured, recorded: str | Path | None, samples: str | Path | None, tell: Progress
+    captured: Captured,
+    recorded: str | Path | None,
+    samples: str | Path | None,
+    spans: Sequence[Mapping[str, Span]],
+    tell: Progress,
 ) -> Reference:
     from kexport.project.recording import adopt_reference, make_reference
 
-    return adopt_reference(captured, Path(recorded)) if recorded else make_reference(captured, samples, tell)
+    return adopt_reference(captured, Path(recorded)) if recorded else make_reference(captured, samples, spans, tell)
 
 
 @collection(on=True)
@@ -203,9 +208,9 @@ def _verify(
 ) -> None:
     for i, build in enumerate(builds):
         tell("verify", build.target.name, i / len(builds))
-        precision = getattr(build.options, "precision", "float32")
         subject = Subject(build.path, build.target, build.options, captured.contract, captured.graph)
-        check = Check(precision=precision, tolerances=tolerance, timeout=timeout, subject=subject)
+        check = Check(tolerances=tolerance, timeout=timeout, subject=subject)
+        check = for_artifact(check, build.target, captured.contract, dataclasses.asdict(build.options))
         build.verdicts = check_artifact(build.path, build.target, reference, check)
 
 

@@ -15,6 +15,7 @@ from kexport.project.manifest import ArtifactEntry, damage
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.verify import Job, check_job, read_job, subject_of
+from kexport.target import find_target
 from kexport.verify.check import Check, fitting
 from kexport.verify.checkpoints import checkpoints
 from kexport.verify.graph_file import load_graph
@@ -152,7 +153,10 @@ def _batches(job: Job, report: ExportReport) -> list[str]:
     """The names of the batches to look into."""
     verdicts = [v for a in report.artifacts for v in a.verdicts]
     failed = [v.worst.batch for v in verdicts if v.worst and v.worst.passed is False]
-    fits = fitting(job.reference, job.model.contract)
+    spans = [find_target(a.target).spans(job.model.contract, a.options) for a in job.artifacts]
+    taken = [{r.batch.name for r in fitting(job.reference, job.model.contract, s)} for s in spans]
+    every = fitting(job.reference, job.model.contract)
+    fits = [r for r in every if all(r.batch.name in names for names in taken)] or every
     usual = [r.batch.name for r in fits if r.batch.kind != "extreme"] or [r.batch.name for r in fits]
     return list(dict.fromkeys([*failed[:BATCHES], *usual]))[: max(BATCHES, len(set(failed[:BATCHES])))]
 

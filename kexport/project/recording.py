@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import kexport
 from kexport.errors import VerifyError
 from kexport.project.progress import Progress, silent
+from kexport.target import Span
+from kexport.verify.batches import Batch
 from kexport.verify.record import complete, plan_batches, record
 from kexport.verify.reference_file import Environment, Reference, load_reference, save_reference
 from kexport.verify.samples import load_samples
+from kexport.verify.sizes import sizes_within
 
 if TYPE_CHECKING:
     from kexport.capture.capture import Captured
@@ -96,8 +100,10 @@ def adopt_reference(captured: Captured, path: Path) -> Reference:
     return complete(reference, captured.contract, captured.graph)
 
 
-def make_reference(captured: Captured, samples: str | Path | None, tell: Progress) -> Reference:
-    """Run the loaded model here, on generated batches and the user's samples.
+def make_reference(
+    captured: Captured, samples: str | Path | None, spans: Sequence[Mapping[str, Span]], tell: Progress
+) -> Reference:
+    """Run the loaded model here, on generated batches and the user's samples; also on sizes within each of the `spans`.
 
     Raises:
         VerifyError: the model runs on none of the sizes tried, or answers otherwise than its graph.
@@ -107,11 +113,23 @@ def make_reference(captured: Captured, samples: str | Path | None, tell: Progres
 
     tell("reference", captured.source.name, None)
     batches, _ = plan_batches(captured.contract, captured.graph, captured.source.run)
+    batches += _within(spans, batches, captured)
     if samples is not None:
         batches += load_samples(Path(samples), captured.contract)
     environment = Environment("tensorflow", versions=_versions(), model=fingerprint(captured.source))
     source = captured.source
     return record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source))
+
+
+def _within(spans: Sequence[Mapping[str, Span]], batches: Sequence[Batch], captured: Captured) -> list[Batch]:
+    """Batches for artifacts that do not take all of the generated ones."""
+    found: list[Batch] = []
+    for allowed in spans:
+        if not all(b.sizes[name] in span for b in (*batches, *found) for name, span in allowed.items()):
+            hints = {name: sizes_within(span) for name, span in allowed.items()}
+            more, _ = plan_batches(captured.contract, captured.graph, captured.source.run, hints=hints)
+            found += [dataclasses.replace(b, name=f"{b.name}-{len(found)}") for b in more]
+    return found
 
 
 def _versions() -> dict[str, str]:

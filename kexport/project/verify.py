@@ -15,7 +15,7 @@ from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_fol
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.target import find_target
-from kexport.verify.check import Check, RunArtifact, check_artifact
+from kexport.verify.check import Check, RunArtifact, check_artifact, for_artifact
 from kexport.verify.graph_file import load_graph
 from kexport.verify.locate import Subject
 from kexport.verify.reference_file import Recording, Reference, load_reference, with_recordings
@@ -99,7 +99,6 @@ def read_job(path: Path, shown: Path, name: str | None, reference: str | Path | 
 def check_job(job: Job, check: Check, progress: Progress | None = None) -> ExportReport:
     """One report on all artifacts of a job."""
     tell = progress or silent
-    check = dataclasses.replace(check, contract=job.model.contract)
     reports: list[ArtifactReport] = []
     for i, artifact in enumerate(job.artifacts):
         tell("verify", artifact.target, i / len(job.artifacts))
@@ -209,9 +208,9 @@ def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
     target = find_target(artifact.target)
     if problem := damage(job.folder, artifact.files):
         return [_damaged(artifact, problem)]
-    precision = artifact.options.get("precision", "float32")
     subject = _subject(artifact, job) if job.reference.random else None
-    check = dataclasses.replace(check, precision=precision, unchanged=True, subject=subject)
+    check = for_artifact(check, target, job.model.contract, artifact.options)
+    check = dataclasses.replace(check, unchanged=True, subject=subject)
     return check_artifact(job.place(artifact), target, job.reference, check)
 
 

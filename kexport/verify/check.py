@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from kexport.errors import ConfigError, GraphError, KexportError
 from kexport.ir.contract import Contract
+from kexport.ir.dim import Dim
 from kexport.ir.evaluator import bind_inputs
 from kexport.ir.op import Array
-from kexport.target import Runtime, Target
+from kexport.target import Runtime, Span, Target
 from kexport.verify.agreement import contract_problems
 from kexport.verify.compare import is_float
 from kexport.verify.drawn import Drawn, judge_drawn, settled
@@ -60,6 +61,8 @@ class Check:
     one is run where the packages that check its format are missing."""
     run: RunArtifact | None = None
     """How artifacts are run; None for in a process of their own."""
+    spans: Mapping[str, Span] = field(default_factory=dict[str, Span])
+    """The sizes that the artifact takes, where it does not take all, by dynamic dim."""
     subject: Subject | None = None
     """What the artifact was made from, by which outputs are judged that depend on random numbers."""
 
@@ -81,9 +84,22 @@ def check_artifact(path: Path, target: Target, reference: Reference, check: Chec
     return [_checked(path, target, runtime, reference, check) for runtime in runtimes]
 
 
-def fitting(reference: Reference, contract: Contract) -> tuple[Recording, ...]:
-    """The recordings whose inputs fit a contract that may have fixed sizes."""
-    return tuple(r for r in reference.recordings if _fits(r, contract))
+def fitting(reference: Reference, contract: Contract, spans: Mapping[str, Span] | None = None) -> tuple[Recording, ...]:
+    """The recordings whose inputs fit a contract that may have fixed sizes, and the sizes that an artifact takes."""
+    allowed = spans or {}
+    return tuple(
+        r
+        for r in reference.recordings
+        if all(size in allowed.get(name, (size,)) for name, size in r.batch.sizes.items()) and _fits(r, contract)
+    )
+
+
+def for_artifact(check: Check, target: Target, contract: Contract, options: Mapping[str, Any]) -> Check:
+    """How to check an artifact that was made with these options, of a model with this contract."""
+    spans = target.spans(contract, options)
+    fixed: dict[str, Dim] = {name: span.fixed for name, span in spans.items() if span.fixed is not None}
+    precision = options.get("precision", "float32")
+    return dataclasses.replace(check, contract=contract.bind(fixed), spans=spans, precision=precision)
 
 
 def _fault_before_running(path: Path, target: Target, reference: Reference, check: Check) -> str:
@@ -102,7 +118,7 @@ def _fault_before_running(path: Path, target: Target, reference: Reference, chec
         return f"cannot be read back: {type(e).__name__}: {e}"
     if problems:
         return "breaks the contract: " + "; ".join(problems)
-    return "" if fitting(reference, contract) else "no batch of the reference fits the artifact's fixed sizes"
+    return "" if fitting(reference, contract, check.spans) else "no batch of the reference fits the artifact's sizes"
 
 
 def _unread(target: Target, check: Check) -> list[str]:
@@ -113,7 +129,7 @@ def _unread(target: Target, check: Check) -> list[str]:
 
 def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check) -> Verdict:
     contract = check.contract or reference.contract
-    recordings = fitting(reference, contract)
+    recordings = fitting(reference, contract, check.spans)
     result = (check.run or run_artifact)(
         path, check.target or target.name, runtime, [r.batch.inputs for r in recordings],
         timeout=check.timeout, threads=check.threads, repeats=check.repeats,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import UndecidableDim, is_symbol
+from kexport.target import Span
 
 Sizes = dict[str, int]
 Hint = int | Sequence[int]
@@ -66,6 +67,14 @@ def choose_sizes(
     choices = [first, *search.others(first)]
     single = tuple(s for s in contract.symbols if len({c[s] for c in choices}) == 1)
     return SizePlan(tuple(choices), single)
+
+
+def sizes_within(span: Span) -> list[int]:
+    """Sizes to try for a dim of an artifact that takes these only."""
+    if span.few:
+        return list(span.few)
+    tried = [*BATCH_SIZES, *(start for start, _ in LADDER), span.low, span.high]
+    return list(dict.fromkeys(size for size in tried if size in span))
 
 
 def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], accepts: Accepts) -> SizePlan:

@@ -11,13 +11,13 @@ import kexport
 from kexport.errors import ConfigError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import SymDim, substitute, symbols
+from kexport.target import Span
 from kexport_coreml import proto
 from kexport_coreml.dtypes import ARRAY_CODES
 from kexport_coreml.emission import Emission
 from kexport_coreml.images import COLORS, Image
 from kexport_coreml.refs import Ref
 from kexport_coreml.signatures import OPSETS
-from kexport_coreml.sizes import Sizes
 
 CONTRACT_KEY = "kexport.contract"
 NAMES_KEY = "kexport.names"
@@ -29,7 +29,7 @@ MOST_SHAPES = 128
 """Core ML takes up to so many enumerated shapes of an input."""
 
 
-def build_model(emission: Emission, sizes: Mapping[str, Sizes], ios: int, images: Mapping[str, Image]) -> Any:
+def build_model(emission: Emission, sizes: Mapping[str, Span], ios: int, images: Mapping[str, Image]) -> Any:
     """The `Model` message without its program; `images` are the inputs that take one, by name."""
     message = proto.model().Model(specificationVersion=OPSETS[ios][1])
     for ref in emission.inputs:
@@ -51,7 +51,7 @@ def build_model(emission: Emission, sizes: Mapping[str, Sizes], ios: int, images
     return message
 
 
-def _array(message: Any, ref: Ref, sizes: Mapping[str, Sizes]) -> None:
+def _array(message: Any, ref: Ref, sizes: Mapping[str, Span]) -> None:
     message.dataType = ARRAY_CODES[ref.dtype]
     names = sorted({s for d in ref.shape for s in symbols(d)})
     shapes = [_bound(ref, dict(zip(names, choice, strict=True))) for choice in _choices(ref, names, sizes)]
@@ -68,7 +68,7 @@ def _array(message: Any, ref: Ref, sizes: Mapping[str, Sizes]) -> None:
             message.shapeRange.sizeRanges.add(lowerBound=a, upperBound=b)
 
 
-def _image(message: Any, ref: Ref, sizes: Mapping[str, Sizes], color: int) -> None:
+def _image(message: Any, ref: Ref, sizes: Mapping[str, Span], color: int) -> None:
     message.colorSpace = color
     names = sorted({s for d in ref.shape for s in symbols(d)})
     shapes = [_bound(ref, dict(zip(names, choice, strict=True)))[2:] for choice in _choices(ref, names, sizes)]
@@ -82,7 +82,7 @@ def _image(message: Any, ref: Ref, sizes: Mapping[str, Sizes], color: int) -> No
             area.lowerBound, area.upperBound = low, high
 
 
-def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Sizes]) -> Sequence[tuple[int, ...]]:
+def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Span]) -> Sequence[tuple[int, ...]]:
     """The least and greatest sizes, or all of them if there are only a few."""
     if not any(sizes[n].few for n in names):
         low, high = tuple(sizes[n].low for n in names), tuple(sizes[n].high for n in names)

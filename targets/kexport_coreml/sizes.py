@@ -8,35 +8,25 @@ from dataclasses import dataclass
 from kexport.errors import ConfigError
 from kexport.ir.dim import Dim, SymDim, substitute, symbols
 from kexport.ir.graph import Graph
-from kexport.target import all_nodes
+from kexport.target import Span, all_nodes
 
 _LARGEST_LEAST = 1 << 12
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes of one symbol: from `low` to `high`, or `few`."""
-
-    low: int
-    high: int
-    few: tuple[int, ...] = ()
-
-    @property
-    def fixed(self) -> int | None:
-        """The only size."""
-        return self.low if self.low == self.high else None
 
 
 @dataclass(frozen=True)
 class SizePlan:
     """What the option `sizes` says: by symbol, and the limit for others."""
 
-    given: Mapping[str, Sizes]
+    given: Mapping[str, Span]
     limit: int
 
     def fixed(self) -> dict[str, Dim]:
         """The symbols that have one size only."""
         return {name: s.fixed for name, s in self.given.items() if s.fixed is not None}
+
+    def spans(self, known: Iterable[str]) -> dict[str, Span]:
+        """The sizes of each of these symbols."""
+        return {name: self.given.get(name, Span(1, self.limit)) for name in known}
 
     def check(self, known: Iterable[str]) -> None:
         """Raise ConfigError for a symbol that the model does not have."""
@@ -55,7 +45,7 @@ def read_sizes(text: str, limit: int) -> SizePlan:
     """
     if limit < 1:
         raise ConfigError(f"the limit of sizes must be at least 1, got {limit}")
-    given: dict[str, Sizes] = {}
+    given: dict[str, Span] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = part.partition("=")
         try:
@@ -66,15 +56,15 @@ def read_sizes(text: str, limit: int) -> SizePlan:
     return SizePlan(given, limit)
 
 
-def _read(text: str) -> Sizes:
+def _read(text: str) -> Span:
     few = tuple(sorted({int(n) for n in text.split("|")})) if ".." not in text else ()
     low, high = (few[0], few[-1]) if few else (int(n) for n in text.split(".."))
     if not 1 <= low <= high:
         raise ValueError(text)
-    return Sizes(low, high, few if len(few) > 1 else ())
+    return Span(low, high, few if len(few) > 1 else ())
 
 
-def plan_sizes(graph: Graph, plan: SizePlan) -> dict[str, Sizes]:
+def plan_sizes(graph: Graph, plan: SizePlan) -> dict[str, Span]:
     """The sizes of every symbol of the inputs; open ones begin where all sizes inside the graph are at least 1."""
     names = sorted({s for v in graph.inputs for d in v.type.shape for s in symbols(d)})
     inner = {d for n in all_nodes(graph) for v in n.outputs for d in v.type.shape if isinstance(d, SymDim)}
@@ -82,7 +72,7 @@ def plan_sizes(graph: Graph, plan: SizePlan) -> dict[str, Sizes]:
     least = _least({n: found[n].low if n in found else 1 for n in names}, [n for n in names if n not in found], inner)
     for name in names:
         if name not in found:
-            found[name] = Sizes(least[name], max(plan.limit, least[name]))
+            found[name] = Span(least[name], max(plan.limit, least[name]))
     return {name: found[name] for name in names}
 
 

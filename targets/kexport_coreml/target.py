@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport.passes.channels_first import ChannelsFirst
-from kexport.target import Runtime, Target
+from kexport.target import Runtime, Span, Target
 from kexport_coreml.classifier import add_classifier, make_classifier
 from kexport_coreml.context import Context
 from kexport_coreml.description import FLOAT32_KEY, IMAGES_KEY, PRECISION_KEY, add_metadata, build_model
@@ -65,6 +66,9 @@ class CoremlTarget(Target):
             return options
         layers = overflowing_layers(graph, measure(), set(_kept(graph, options)))
         return replace(options, float32="|".join((*options.wide, *layers)))
+
+    def spans(self, contract: Contract, options: Mapping[str, Any]) -> Mapping[str, Span]:
+        return read_sizes(options["sizes"], options["limit"]).spans(contract.symbols)
 
     def remarks(self, graph: Graph, options: CoremlOptions) -> Sequence[str]:
         layers = _layers(_kept(graph, options))
