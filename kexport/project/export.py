@@ -194,7 +194,7 @@ def _reference(
 ) -> Reference:
     from kexport.project.recording import adopt_reference, make_reference
 
-    return adopt_reference(captured, Path(recorded)) if recorded else make_reference(captured, samples, spans, tell)
+    return adopt_reference(captured, Path(recorded)) if recorded else make_reference(captured, samples, tell, spans)
 
 
 @collection(on=True)

@@ -101,7 +101,7 @@ def adopt_reference(captured: Captured, path: Path) -> Reference:
 
 
 def make_reference(
-    captured: Captured, samples: str | Path | None, spans: Sequence[Mapping[str, Span]], tell: Progress
+    captured: Captured, samples: str | Path | None, tell: Progress, spans: Sequence[Mapping[str, Span]] = ()
 ) -> Reference:
     """Run the loaded model here, on generated batches and the user's samples; also on sizes within each of the `spans`.
 

@@ -14,7 +14,7 @@ from kexport.capture.sources.run import run_drawing
 from kexport.errors import UnsupportedError
 from kexport.ir.evaluator import evaluate
 from kexport.verify.draws import draws_of, given, random_outputs
-from tests.capture.agree import TOLERANCE, normal, relative_error
+from tests.capture.agree import TOLERANCE, normal, randomize, relative_error
 from tests.capture.layer_of import layer_of
 from tests.drawing import drawing_layer, sampling_model
 
@@ -85,6 +85,16 @@ def test_layers_that_draw_where_they_are_told_to(keras: Any) -> None:
     model(normal(2, 4))
     captured = explained(model, normal(6, 4))
     assert random_outputs(captured.graph) == tuple(p.name for p in captured.contract.outputs)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
+def test_recurrent_layers_with_dropout_while_training(keras: Any, name: str) -> None:
+    """Keras draws one mask for all steps, before the loop."""
+    layer = getattr(keras.layers, name)(3, dropout=0.5, recurrent_dropout=0.4, return_sequences=True, name="noisy")
+    x = keras.Input((4, 3))
+    model = keras.Model(x, layer_of(keras, lambda t: layer(t, training=True), "outer")(x))
+    captured = explained(randomize(model), normal(5, 4, 3))
+    assert draws_of(captured.graph)
 
 
 def test_outputs_before_the_draw_are_not_random(keras: Any) -> None:

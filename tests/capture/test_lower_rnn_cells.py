@@ -11,7 +11,6 @@ from kexport.capture.capture import capture
 from kexport.errors import UnsupportedError
 from kexport.ir.evaluator import evaluate
 from tests.capture.agree import agree, normal, op_counts, randomize, relative_error
-from tests.capture.layer_of import layer_of
 from tests.capture.test_lower_recurrent import HOLES
 
 
@@ -205,11 +204,3 @@ def test_what_a_cell_cannot_do_is_reported_with_its_path(keras: Any) -> None:
     with pytest.raises(UnsupportedError) as e:
         capture(keras.Model(x, keras.layers.RNN(Solving(name="solving"), name="outer")(x)))
     assert [(i.where, i.op) for i in e.value.items] == [("outer/solving", "Qr")]
-
-
-def test_dropout_while_training_is_refused(keras: Any) -> None:
-    layer = keras.layers.LSTM(3, dropout=0.5, name="noisy")
-    x = keras.Input((4, 3))
-    model = keras.Model(x, layer_of(keras, lambda t: layer(t, training=True), "outer")(x))
-    with pytest.raises(UnsupportedError, match=r"outer/noisy: \w+: it draws random numbers"):
-        capture(model)
