@@ -205,7 +205,7 @@ def test_complex_numbers_in_a_body_are_refused_by_layer_path() -> None:
 
 
 def test_an_error_in_a_body_names_the_layer_inside(tmp_path: Path) -> None:
-    n = 2 * LENGTH
+    n = LENGTH // 2
     step = Graph("step")
     step.output("y", step.add(ops.Add(), step.input("x", TensorType(DType.F32, ())),
                               step.add(ops.ReduceSum((0,)), step.add(ops.Full((LENGTH,), 1.0, DType.F32),
