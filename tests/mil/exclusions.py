@@ -20,6 +20,10 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         "counts the casts of a float16 program; Apple runs it in float16 only",
     ),
     Exclusion(
+        f"iOS17/test_image_resizing.py::TestResample::test_builder_to_backend_smoke.*{FULL}.*numpy.float16",
+        "the coordinates are float16, which does not hold the ones that the expected values were worked out for",
+    ),
+    Exclusion(
         f"TestNormalizationLocalResponseNorm::test_builder_to_backend_smoke.*{FULL}",
         "the expected values leave neighbouring channels out, within float16's tolerance only",
     ),
