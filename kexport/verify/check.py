@@ -162,7 +162,7 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
             f"{reason}; not judged is what depends on random numbers ({random}): {drawn.missing}",
         )
     notes = [*_unread(target, check), *([result.note] if result.note else [])]
-    notes += [f"{stopped} infinities came as the greatest finite number, as always in this engine"] if stopped else []
+    notes += [f"{stopped} elements were not judged: they overflow, and this engine has no infinity"] if stopped else []
     reason = "; ".join([reason, *notes, *(_weaknesses(contract, recordings) if passed else [])])
     return _verdict(path, target, runtime, good if passed else Status.FAILED, reason, result, checks, recordings)
 

@@ -16,7 +16,7 @@ def unsaturated(
     extreme: bool = False,
 ) -> tuple[dict[str, Array], int]:
     """The outputs with infinities where the reference has them and the engine has the greatest finite number of the
-    same sign; and how many there are. Everything else stays as it is.
+    same sign; and how many there are, which are no evidence. Everything else stays as it is.
 
     Where float32 overflows on the way, so that the reference is not finite and the `oracle`, in float64, is, the engine
     went on with its greatest number and may have anything in the end: the reference's value is put there too. On
