@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kexport.errors import ConfigError, KexportError, VerifyError
+from kexport.paths import is_inside
 from kexport.project.manifest import FILE, FileEntry, ModelEntry, read_manifest
 
 SUFFIX = ".zip"
@@ -105,20 +106,13 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
 
 def _problem(info: zipfile.ZipInfo) -> str:
     """What is wrong with a member; empty if nothing is."""
-    if not is_safe(info.filename):
+    if not is_inside(info.filename):
         return "would be written outside of its folder"
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
         return "is no regular file"
     if info.flag_bits & 1:
         return "is encrypted"
     return "is compressed" if info.compress_type != zipfile.ZIP_STORED else ""
-
-
-def is_safe(path: Any) -> bool:
-    """Whether a path from a bundle stays inside the folder it is unpacked to, on every system."""
-    if not isinstance(path, str) or not path or any(c in '\\:*?"<>|' or ord(c) < 32 for c in path):
-        return False
-    return all(part not in ("", ".", "..") for part in path.split("/"))
 
 
 def _manifest(folder: Path, path: Path) -> Mapping[str, ModelEntry]:
@@ -136,16 +130,16 @@ def _listed(models: Mapping[str, ModelEntry], path: Path) -> list[FileEntry]:
     found: dict[Any, FileEntry] = {}
     for model in models.values():
         for artifact in model.artifacts.values():
-            if not is_safe(artifact.path) or not isinstance(artifact.options, dict):
+            if not is_inside(artifact.path) or not isinstance(artifact.options, dict):
                 raise _refused(path, f"its manifest makes no sense for {artifact.target!r}")
             inside = PurePosixPath(artifact.path)
-            if not any(is_safe(f.path) and PurePosixPath(f.path).is_relative_to(inside) for f in artifact.files):
+            if not any(is_inside(f.path) and PurePosixPath(f.path).is_relative_to(inside) for f in artifact.files):
                 raise _refused(path, f"its manifest lists no file of {artifact.path!r}")
             found.update({f.path: f for f in artifact.files})
         if model.reference:
             found[model.reference.path] = model.reference
     for name in found:
-        if not is_safe(name):
+        if not is_inside(name):
             raise _refused(path, f"its manifest lists {name!r}, which is outside of its folder")
     return list(found.values())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport", "kexport.errors"),
+    ("kexport.paths",),
     ("kexport.ir.dim",),
     ("kexport.ir.types",),
     ("kexport.ir.op",),
@@ -28,7 +29,10 @@ The first layer may be imported by all. Type annotations may look up inside one 
 PUBLIC = {"kexport.errors", "kexport.project"}
 """What `kexport/__init__.py` hands out; it imports them on use."""
 
-TARGET_MAY = {"kexport.errors", "kexport.ir", "kexport.ops", "kexport.rewrite", "kexport.passes", "kexport.target"}
+TARGET_MAY = {
+    "kexport.errors", "kexport.paths", "kexport.ir", "kexport.ops", "kexport.rewrite", "kexport.passes",
+    "kexport.target",
+}  # fmt: skip
 """What a target may import of kexport, besides its root."""
 
 SHARED = {"kexport_graphdef", "kexport_js"}
@@ -38,6 +42,7 @@ NUMERIC = {"numpy", "ml_dtypes"}
 THIRD_PARTY: dict[str, set[str]] = {
     "kexport": set(),
     "kexport.errors": set(),
+    "kexport.paths": set(),
     "kexport.ir": NUMERIC,
     "kexport.ops": NUMERIC,
     "kexport.rewrite": NUMERIC,
