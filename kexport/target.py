@@ -16,6 +16,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, Op
 from kexport.ir.types import DType
+from kexport.names import suggest
 
 GROUP = "kexport.targets"
 """The entry-point group; each entry loads to an instance of `Target`."""
@@ -316,13 +317,15 @@ def targets() -> dict[str, Target]:
     return found
 
 
-def find_target(name: str) -> Target:
-    """The target called `name`.
+def find_target(name: str | Target) -> Target:
+    """The target called `name`, or itself.
 
     Raises:
         ConfigError: no such target; names the installed ones.
     """
+    if isinstance(name, Target):
+        return name
     known = targets()
     if name not in known:
-        raise ConfigError(f"there is no target {name!r}", hint=f"targets: {', '.join(known) or 'none installed'}")
+        raise ConfigError(f"there is no target {name!r}", hint=suggest(name, known, "targets"))
     return known[name]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from kexport.errors import ConfigError
 from kexport.ir.dim import Dim, substitute, symbol, symbols, times
 from kexport.ir.types import DType, TensorType
+from kexport.names import suggest
 
 BATCH = "batch"
 LARGEST_STEP = 256
@@ -127,7 +128,7 @@ class Symbols:
         found = [a.name for a in self.axes if key in (a.name, a.role, str(self._dim(a)), self._place(a))]
         if not found:
             known = dict.fromkeys([*(str(self._dim(a)) for a in self.axes), *map(self._place, self.axes)])
-            hint = f"open sizes are {', '.join(known)}" if known else "all sizes of the inputs are fixed"
+            hint = suggest(key, known, "open sizes") if known else "all sizes of the inputs are fixed"
             raise ConfigError(f"no input has an open size {key!r}", hint=hint)
         return found
 

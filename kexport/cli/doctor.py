@@ -10,6 +10,7 @@ import click
 import kexport
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.installed import installed_version, packages, target_state, ways_to_install
+from kexport.names import each_name
 
 CAPTURE = ("keras", "tensorflow")
 """The packages that reading a Keras model needs; the extra `tensorflow` brings them."""
@@ -24,14 +25,14 @@ BACKENDS = ("tensorflow", "jax", "torch")
     ("what TensorFlow.js artifacts are verified with", "kexport doctor --install tfjs"),
 )
 @click.option(
-    "--install", multiple=True, metavar="TARGET", help="Install what a target's runtimes need and pip cannot bring."
+    "--install", multiple=True, metavar="TARGET,...", help="Install what a target's runtimes need and pip cannot bring."
 )
 def command(state: State, install: tuple[str, ...]) -> None:
     """Say what is installed, what each target could do here, and how to install the rest."""
     from kexport.target import find_target, targets
 
     if install:
-        _say_installed(state, {name: find_target(name).install() for name in install})
+        _say_installed(state, {name: find_target(name).install() for name in each_name(install) or ()})
         return
     found = examine([target_state(t) for t in targets().values()])
     if state.data:

@@ -12,7 +12,8 @@ import click
 import kexport
 from kexport.cli.command import Command, State, flag, write_examples
 from kexport.cli.failure import ClosedPipe, report_failure
-from kexport.errors import CaptureError
+from kexport.errors import CaptureError, ConfigError
+from kexport.names import suggest
 
 COMMANDS = (
     "export",
@@ -48,6 +49,15 @@ class Root(click.Group):
             return None
         found: Command = import_module(f"kexport.cli.{cmd_name}").command
         return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        hint = suggest(name, COMMANDS, "commands")
+        if "." in name or "/" in name:
+            hint = f"to export a model: kexport export {name}; {hint}"
+        raise ConfigError(f"there is no command {name!r}", hint=hint)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, EXAMPLES)

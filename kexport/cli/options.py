@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Union
 
 from kexport.cli.values import split_pair
 from kexport.errors import ConfigError
+from kexport.names import suggest
 
 
 class Field(NamedTuple):
@@ -63,8 +64,8 @@ def _read(target: str, name: str, text: str, where: str) -> Any:
 
     hints = typing.get_type_hints(find_target(target).options)
     if name not in hints:
-        known = ", ".join(sorted(hints)) or "none"
-        raise ConfigError(f"{target} has no option {name!r}", where=where, hint=f"its options: {known}")
+        hint = suggest(name, sorted(hints), "its options")
+        raise ConfigError(f"{target} has no option {name!r}", where=where, hint=hint)
     kind = kind_of(hints[name])
     try:
         return kind.read(text)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from kexport.errors import ConfigError
+from kexport.names import each_name
 
 ALL = "*"
 """The key of a tolerance that is for every output."""
@@ -13,8 +14,7 @@ ALL = "*"
 
 def read_targets(values: Iterable[str]) -> list[str] | None:
     """Target names given by repeated or comma-separated options, each once; None if there are none."""
-    names = [name.strip() for value in values for name in value.split(",")]
-    return list(dict.fromkeys(n for n in names if n)) or None
+    return list(each_name(values) or ()) or None
 
 
 def read_dims(values: Iterable[str]) -> dict[str, int | str]:

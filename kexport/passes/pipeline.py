@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kexport.errors import ConfigError
 from kexport.ir.graph import Graph
 from kexport.ir.verifier import verify_graph
+from kexport.names import suggest
 from kexport.passes import (
     absorb_moves,
     algebra,
@@ -61,7 +62,7 @@ def run_passes(graph: Graph, names: Sequence[str], log: Log | None = None, verif
     """
     unknown = [name for name in names if name not in PASSES]
     if unknown:
-        raise ConfigError(f"there is no pass {unknown[0]!r}", hint=f"passes: {', '.join(PASSES)}")
+        raise ConfigError(f"there is no pass {unknown[0]!r}", hint=suggest(unknown[0], PASSES, "passes"))
     changed = False
     for _ in range(_MAX_ROUNDS):
         results = [_run(graph, PASSES[name], log, verify) for name in names]

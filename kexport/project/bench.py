@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from kexport.errors import ConfigError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import symbols
 from kexport.ir.op import Array
+from kexport.names import each_name, suggest
 from kexport.project.bench_file import BENCH, BenchReport, BenchRow, merge_bench
 from kexport.project.host import describe_host
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
@@ -43,8 +44,8 @@ def bench(
     dist: str | Path,
     *,
     name: str | None = None,
-    runtimes: Sequence[str] | None = None,
-    threads: Sequence[int] = (1,),
+    runtimes: Iterable[str] | str | None = None,
+    threads: Iterable[int] | int = (1,),
     runs: int = 50,
     seconds: float = 10.0,
     dims: Mapping[str, int | str] | None = None,
@@ -57,8 +58,8 @@ def bench(
     Args:
         dist: the folder that `export` wrote, or one artifact in it.
         name: which model, if the folder holds several.
-        runtimes: names of runtimes; None for all real ones that need no browser.
-        threads: numbers of threads to try.
+        runtimes: one or more names of runtimes; None for all real ones that need no browser.
+        threads: one or more numbers of threads to try.
         runs: measured runs of each.
         seconds: after so much time of its own runs, and at least five, a contender has had enough.
         dims: sizes of dynamic dims; the batch is 1, others are as recorded.
@@ -78,7 +79,7 @@ def bench(
         raise ConfigError("the manifest lists no such artifact", where=str(path), hint="kexport bench the folder")
     old = BENCH.read(folder)
     inputs, sizes = _inputs(model, folder, dims or {})
-    entries = _entries(chosen, folder, runtimes, threads, browser)
+    entries = _entries(chosen, folder, each_name(runtimes), each_name(threads) or (1,), browser)
     waiting = [e for e in entries if not e.reason]
     contenders = [Contender(e.artifact.target, folder / e.artifact.path, e.runtime, e.threads, inputs) for e in waiting]
     timings = time_contenders(
@@ -102,7 +103,7 @@ def _entries(
     known = [r.name for runtimes in found.values() for r in runtimes]
     for wanted in names or ():
         if wanted not in known:
-            hint = f"runtimes: {', '.join(known) or 'none'}"
+            hint = suggest(wanted, known, "runtimes")
             raise ConfigError(f"none of these artifacts has a runtime {wanted!r}", hint=hint)
     for artifact in artifacts:
         if problem := damage(folder, artifact.files):
@@ -142,7 +143,7 @@ def _inputs(model: ModelEntry, folder: Path, dims: Mapping[str, int | str]) -> t
     sizes = {s: 1 if s == BATCH else recorded.get(s, FALLBACK) for s in symbols_}
     for symbol, size in dims.items():
         if symbol not in sizes or not isinstance(size, int):
-            hint = f"dynamic dims: {', '.join(symbols_) or 'none'}"
+            hint = suggest(symbol, symbols_, "dynamic dims")
             raise ConfigError(f"there is no dynamic dim {symbol!r} to give the size {size}", hint=hint)
         sizes[symbol] = size
     if reference is None:

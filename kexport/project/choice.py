@@ -5,30 +5,39 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kexport.errors import ConfigError
-from kexport.target import Options, Target, find_target, targets
+from kexport.names import each_name, suggest
+from kexport.target import Options, Target, find_target, pip_install, targets
+
+Names = str | Target | Iterable[str | Target] | None
+"""One target or several, by name or themselves; a text may hold several between commas. None for no choice."""
 
 
-def choose_targets(names: Sequence[str] | None) -> list[Target]:
+def choose_targets(names: Names) -> list[Target]:
     """The targets called `names`, or all that can emit here if none is given.
 
     Raises:
         ConfigError: an unknown target, one whose packages are missing, or none that can be used.
     """
-    if names:
-        chosen = [find_target(name) for name in dict.fromkeys(names)]
+    if wanted := each_target(names):
+        chosen = [find_target(name) for name in wanted]
         for target in chosen:
             if missing := target.missing():
                 what = f"the target {target.name!r} needs {', '.join(missing)}, which is not installed"
-                raise ConfigError(what, hint=f"pip install 'kexport[{target.extra}]'")
+                raise ConfigError(what, hint=pip_install(target.extra))
         return chosen
     chosen = [t for t in targets().values() if not t.missing()]
     if not chosen:
         raise ConfigError("no target can be used here", hint="kexport doctor says what to install")
     return chosen
+
+
+def each_target(names: Names) -> tuple[str | Target, ...]:
+    """Targets, or names of targets, one by one: of a text between commas, a path, a target, or a collection of them."""
+    return tuple(n if isinstance(n, Target) else str(n) for n in each_name(names) or ())
 
 
 def make_options(target: Target, given: Mapping[str, Any]) -> Options:
@@ -41,11 +50,14 @@ def make_options(target: Target, given: Mapping[str, Any]) -> Options:
     kinds = typing.get_type_hints(target.options)
     for name, value in given.items():
         if name not in fields:
-            known = ", ".join(sorted(fields)) or "none"
-            raise ConfigError(f"target {target.name!r} has no option {name!r}", hint=f"its options: {known}")
+            hint = suggest(name, sorted(fields), "its options")
+            raise ConfigError(f"target {target.name!r} has no option {name!r}", hint=hint)
         if wanted := _unlike(value, kinds[name]):
             raise ConfigError(f"option {name!r} of target {target.name!r} cannot be {value!r}", hint=f"give {wanted}")
-    return target.options(**given)
+    try:
+        return target.options(**given)
+    except ConfigError as e:
+        raise e.located(target.name) from None
 
 
 def _unlike(value: Any, kind: Any) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import kexport
 from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
+from kexport.names import suggest
 from kexport.project import graph_file
-from kexport.project.choice import choose_targets, make_options, model_name
+from kexport.project.choice import Names, choose_targets, make_options, model_name
 from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
 from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, read_manifest, write_manifest
@@ -56,7 +57,7 @@ class Build:
 @collection(on=False)
 def export(
     model: Any,
-    to: Sequence[str] | None = None,
+    to: Names = None,
     out: str | Path = "dist",
     *,
     name: str | None = None,
@@ -78,7 +79,7 @@ def export(
 
     Args:
         model: a live Keras model, a .keras or .h5 file, a SavedModel folder, or `module:function`.
-        to: names of targets; None for all that can emit here.
+        to: one or more targets or names of targets, "onnx" or "onnx,tflite" or a list; None for all that can emit here.
         out: folder for the artifacts, the reference and the manifest; an artifact of the same name is replaced.
         name: name of the artifacts; None for the model's own.
         dims: sizes or names for dynamic dims: `{"batch": 1}`, `{"ids:1": "length"}`.
@@ -129,7 +130,8 @@ def _refuse_unknown(options: Mapping[str, Any], chosen: Mapping[str, Options]) -
 
     for target in options:
         if target not in chosen:
-            raise ConfigError(f"options for {target!r}, which is not a target of this export")
+            hint = suggest(target, chosen, "targets of this export")
+            raise ConfigError(f"options for {target!r}, which is not a target of this export", hint=hint)
 
 
 def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:

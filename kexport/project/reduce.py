@@ -15,6 +15,7 @@ import kexport
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.graph import Graph, Value
 from kexport.ir.text import constant_table, to_text
+from kexport.names import suggest
 from kexport.project import graph_file
 from kexport.project.choice import make_options
 from kexport.project.graph_file import write_graph
@@ -150,8 +151,8 @@ def _place(dist: Path, target: str | None, name: str | None, reference: Any) -> 
     job = read_job(dist, dist, name, reference)
     chosen = [a for a in job.artifacts if a.target == find_target(target).name]
     if not chosen:
-        known = ", ".join(a.target for a in job.artifacts)
-        raise ConfigError(f"there is no artifact for {target!r} here", where=str(dist), hint=f"there are: {known}")
+        hint = suggest(target, (a.target for a in job.artifacts), "there are")
+        raise ConfigError(f"there is no artifact for {target!r} here", where=str(dist), hint=hint)
     return job.place(chosen[0])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kexport.errors import ConfigError, VerifyError
 from kexport.ir.graph import Graph
+from kexport.names import suggest
 from kexport.project.bundle import is_bundle, opened
 from kexport.project.choice import make_options
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
@@ -148,7 +149,7 @@ def choose_model(models: Mapping[str, ModelEntry], folder: Path, name: str | Non
     if name is None and len(models) == 1:
         return next(iter(models.values()))
     if name is None or name not in models:
-        hint = f"models: {', '.join(models) or 'none'}; choose one with --name"
+        hint = f"{suggest(name, models, 'models')}; choose one with --name"
         what = f"there is no model {name!r} here" if name else f"the folder holds {len(models)} models"
         raise ConfigError(what, where=str(folder), hint=hint)
     return models[name]

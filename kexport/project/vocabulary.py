@@ -29,7 +29,7 @@ def write_vocabularies(
     from kexport.capture.load import load
     from kexport.capture.vocabulary import vocabularies
 
-    source = load(model, trust=trust, custom=tuple(custom))
+    source = load(model, trust=trust, custom=custom)
     found = vocabularies(source)
     name = model_name(name, source.name)
     if not found:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import ConfigError
+from kexport.names import suggest
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 """Variables, for a child process, that hide every GPU from every backend."""
@@ -51,7 +52,7 @@ def choose_backend(name: str | None) -> str:
         if not name:
             raise ConfigError("no backend for Keras is installed", hint="pip install 'kexport[tensorflow]'")
     if name not in BACKENDS:
-        raise ConfigError(f"Keras has no backend {name!r}", hint=f"backends: {', '.join(BACKENDS)}")
+        raise ConfigError(f"Keras has no backend {name!r}", hint=suggest(name, BACKENDS, "backends"))
     if not installed(name):
         raise ConfigError(f"{name} is not installed", hint=f"pip install 'kexport[{name}]'")
     return name

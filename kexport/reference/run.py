@@ -13,6 +13,7 @@ from typing import Any
 from kexport import errors
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
+from kexport.names import each_name
 from kexport.reference.backends import check_device, child_environment, choose_backend
 from kexport.reference.here import Request, record_here
 from kexport.reference.worker import ERROR, RESULT, write_job
@@ -68,7 +69,7 @@ def run_reference(
     """
     request = Request(
         check_device(device), batches, contract, dims, hints, tuple(seeds),
-        str(Path(samples).absolute()) if samples else None, layers, trust, tuple(custom),
+        str(Path(samples).absolute()) if samples else None, layers, trust, each_name(custom, split=False) or (),
     )  # fmt: skip
     if isinstance(model, str | Path):
         return _run_file(Path(model), choose_backend(backend), request, timeout)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kexport.errors import ConfigError, VerifyError
+from kexport.names import suggest
 from kexport.project.bundle import CODE, DATA, START, is_bundle, opened, write_bundle
+from kexport.project.choice import Names, each_target
 from kexport.project.manifest import FILE, FileEntry, ModelEntry, damage, find_folder, manifest_text, read_manifest
 from kexport.project.staging import publish, staging
 from kexport.project.verify import choose_model, choose_reference
@@ -35,7 +36,7 @@ def bundle(
     out: str | Path,
     *,
     name: str | None = None,
-    to: Sequence[str] | None = None,
+    to: Names = None,
     reference: str | Path | None = None,
 ) -> Bundled:
     """Pack one model's manifest, artifacts and reference with the code that checks them.
@@ -46,7 +47,7 @@ def bundle(
         dist: the folder that `export` wrote, one artifact in it, or another bundle.
         out: the file to write, `.zip`.
         name: which model, if there are several.
-        to: names of the targets to pack; None for all.
+        to: targets to pack, as for `export`; None for all.
         reference: another reference file than the folder's own.
 
     Raises:
@@ -72,17 +73,17 @@ def bundle(
     return Bundled(str(out), size, entry.name, tuple(entry.artifacts))
 
 
-def _part_of(entry: ModelEntry, folder: Path, source: Path, to: Sequence[str] | None) -> ModelEntry:
+def _part_of(entry: ModelEntry, folder: Path, source: Path, to: Names) -> ModelEntry:
     """The entry with the artifacts that were asked for, and without what no check reads."""
-    for name in to or ():
-        find_target(name)
+    wanted = [find_target(name).name for name in each_target(to)]
+    for name in wanted:
         if name not in entry.artifacts:
-            what = f"{entry.name} has no artifact for {name!r}"
-            raise ConfigError(what, where=str(source), hint=f"it has {', '.join(entry.artifacts) or 'none'}")
+            hint = suggest(name, entry.artifacts, "it has")
+            raise ConfigError(f"{entry.name} has no artifact for {name!r}", where=str(source), hint=hint)
     artifacts = {
         target: a
         for target, a in entry.artifacts.items()
-        if (not to or target in to) and (source == folder or folder / a.path == source)
+        if (not wanted or target in wanted) and (source == folder or folder / a.path == source)
     }
     if not artifacts:
         raise ConfigError("there is nothing to pack", where=str(source), hint="export a model to this folder first")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kexport.errors import ConfigError, KexportError
 from kexport.ir.graph import Graph
+from kexport.names import suggest
 from kexport.project.bench_file import BENCH, BenchReport
 from kexport.project.graph_file import read_graph
 from kexport.project.layers_file import LAYERS, LayersEntry
@@ -55,7 +56,7 @@ def read_facts(folder: Path, name: str | None = None) -> list[Facts]:
     """
     models = read_manifest(folder)
     if not models or (name is not None and name not in models):
-        hint = f"models: {', '.join(sorted(models)) or 'none'}"
+        hint = suggest(name, sorted(models), "models")
         what = f"there is no model {name!r} here" if name else "there is no model here"
         raise ConfigError(what, where=str(folder), hint=hint)
     benches, layers = BENCH.read(folder), LAYERS.read(folder)

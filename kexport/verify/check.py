@@ -15,6 +15,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.dim import Dim
 from kexport.ir.evaluator import bind_inputs
 from kexport.ir.op import Array
+from kexport.names import suggest
 from kexport.target import Runtime, Span, Target
 from kexport.verify.agreement import contract_problems
 from kexport.verify.compare import is_float
@@ -225,7 +226,7 @@ def _chosen(target: Target, names: Sequence[str] | None, browser: bool) -> list[
     known = [r.name for r in runtimes]
     unknown = [n for n in names or () if n not in known]
     if unknown:
-        hint = f"runtimes: {', '.join(known) or 'none'}"
+        hint = suggest(unknown[0], known, "runtimes")
         raise ConfigError(f"target {target.name!r} has no runtime {unknown[0]!r}", hint=hint)
     if names is None:
         return [r for r in runtimes if browser or not r.on_request]

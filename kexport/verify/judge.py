@@ -11,6 +11,7 @@ import numpy as np
 from kexport.errors import ConfigError
 from kexport.ir.contract import Contract
 from kexport.ir.op import Array
+from kexport.names import suggest
 from kexport.verify.compare import PERMUTATION_RTOL, Metrics, compare, find_permutation, is_discrete, value_range
 from kexport.verify.plain import plain
 from kexport.verify.record import EVERY, noises
@@ -60,7 +61,7 @@ def tolerances(
     names = [p.name for p in reference.contract.outputs]
     unknown = [n for n in overrides if n not in (*names, EVERY)]
     if unknown:
-        hint = f"outputs: {', '.join(names)}"
+        hint = suggest(unknown[0], names, "outputs")
         raise ConfigError(f"a tolerance is given for {unknown[0]!r}, which is not an output", hint=hint)
     found: dict[tuple[str, str], Tolerance] = {}
     for name, measured in noises(reference).items():

@@ -14,6 +14,7 @@ from kexport.ir.dim import is_symbol
 from kexport.ir.evaluator import bind_inputs
 from kexport.ir.op import Array
 from kexport.ir.types import DType
+from kexport.names import suggest
 from kexport.verify.batches import Batch
 from kexport.verify.safetensors_file import read_file
 
@@ -65,11 +66,10 @@ def _read(file: Path, contract: Contract) -> Mapping[str, Array]:
 def _fit(arrays: Mapping[str, Array], contract: Contract, file: Path) -> dict[str, Array]:
     names = [p.name for p in contract.inputs]
     if sorted(arrays) != sorted(names):
-        raise ConfigError(
-            f"the samples are called {', '.join(sorted(arrays)) or 'nothing'}, the inputs {', '.join(names)}",
-            where=str(file),
-            hint="give one array per input, by its name",
-        )
+        what = f"the samples are called {', '.join(sorted(arrays)) or 'nothing'}, the inputs {', '.join(names)}"
+        strangers = [f"; {suggest(n, names, 'inputs')}" for n in sorted(arrays) if n not in names]
+        hint = "give one array per input, by its name" + "".join(strangers[:1])
+        raise ConfigError(what, where=str(file), hint=hint)
     return {p.name: _convert(arrays[p.name], p, file) for p in contract.inputs}
 
 

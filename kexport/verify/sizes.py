@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import UndecidableDim, is_symbol
+from kexport.names import suggest
 from kexport.target import Span
 
 Sizes = dict[str, int]
@@ -177,8 +178,8 @@ def _in_short(failure: Exception | None) -> str:
 def _checked(contract: Contract, hints: Mapping[str, Hint]) -> Mapping[str, Hint]:
     for name, hint in hints.items():
         if name not in contract.symbols:
-            known = ", ".join(contract.symbols) or "none"
-            raise ConfigError(f"the inputs have no dynamic dimension {name!r}", hint=f"dynamic dimensions: {known}")
+            known = suggest(name, contract.symbols, "dynamic dimensions")
+            raise ConfigError(f"the inputs have no dynamic dimension {name!r}", hint=known)
         values = [hint] if isinstance(hint, int) else list(hint)
         if not values or min(values) < 1:
             raise ConfigError(f"sizes of the dynamic dimension {name!r} must be 1 or more, got {hint}")

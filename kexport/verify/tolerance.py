@@ -21,6 +21,7 @@ import numpy as np
 
 from kexport.errors import ConfigError
 from kexport.ir.op import Array
+from kexport.names import suggest
 from kexport.verify.compare import is_discrete, kinds, magnitude
 from kexport.verify.plain import plain, special
 
@@ -175,7 +176,7 @@ def derive(
         ConfigError: an unknown precision, or an override that is not a number at least 0.
     """
     if precision not in PRECISIONS:
-        raise ConfigError(f"there is no precision {precision!r}", hint=f"precisions: {', '.join(PRECISIONS)}")
+        raise ConfigError(f"there is no precision {precision!r}", hint=suggest(precision, PRECISIONS, "precisions"))
     if override is not None and not (math.isfinite(override) and override >= 0):
         raise ConfigError(f"a tolerance must be a number not below 0, got {override}")
     coarse = PRECISIONS[precision]

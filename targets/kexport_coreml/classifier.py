@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import ConfigError
+from kexport.ir.dim import symbols
 from kexport.ir.types import DType
+from kexport.names import suggest
 from kexport_coreml.refs import Ref
 from kexport_coreml.writer import set_immediate, set_type
 
+LABELS = "coreml.labels"
+"""The option that asks for a classifier, as errors name it."""
 LABEL, SCORES = "classLabel", "classLabel_probs"
 """The names that Core ML's own converter gives these outputs."""
 
@@ -38,11 +42,13 @@ def read_labels(text: str) -> tuple[str, ...]:
         try:
             labels = Path(text).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as e:
-            raise ConfigError(f"the labels in {text!r} cannot be read: {e}", hint="give a file, or cat|dog") from e
+            hint = "give a file, or -O 'coreml.labels=cat|dog'"
+            raise ConfigError(f"the labels in {text!r} cannot be read: {e}", where=LABELS, hint=hint) from e
     labels = [label.strip() for label in labels]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
-        raise ConfigError(f"labels come twice: {', '.join(map(repr, twice[:3]))}")
+        what = f"labels come twice: {', '.join(map(repr, twice[:3]))}"
+        raise ConfigError(what, where=LABELS, hint="give every class a label of its own")
     return tuple(labels)
 
 
@@ -59,13 +65,31 @@ def make_classifier(labels: str, scores: str, outputs: Sequence[tuple[str, Ref]]
     wanted = scores or (names[0] if len(names) == 1 else "")
     if wanted not in names:
         what = f"there is no output {wanted!r} with scores" if wanted else "which output has the scores?"
-        raise ConfigError(what, hint=f"name one of {', '.join(names)} in the option scores")
+        hint = f"-O coreml.scores={names[0]}; {suggest(wanted, names, 'outputs')}"
+        raise ConfigError(what, where=LABELS, hint=hint)
     ref = outputs[names.index(wanted)][1]
-    if ref.shape not in ((len(found),), (1, len(found))) or ref.dtype is not DType.F32:
-        hint = "a classifier takes one input at a time: fix its size with the option sizes, batch=1"
-        raise ConfigError(f"output {wanted!r} of shape {ref.shape} holds no scores for {len(found)} labels", hint=hint)
+    _require_scores(wanted, ref, len(found))
     taken = {r.name for _, r in outputs}
     return Classifier(found, ref, *(name if name not in taken else f"{name}_1" for name in (LABEL, SCORES)))
+
+
+def _require_scores(name: str, ref: Ref, count: int) -> None:
+    """Raise ConfigError unless a tensor is one float32 row of so many scores."""
+    if ref.shape in ((count,), (1, count)) and ref.dtype is DType.F32:
+        return
+    shape = f"[{','.join(map(str, ref.shape))}]"
+    open_dims = sorted({s for d in ref.shape[:-1] for s in symbols(d)})
+    if open_dims:
+        sizes = ",".join(f"{s}=1" for s in open_dims)
+        what = f"a classifier takes one input at a time, and output {name!r} is {shape}"
+        raise ConfigError(what, where=LABELS, hint=f"give this target one size: -O coreml.sizes={sizes}")
+    what = f"{count} labels do not fit output {name!r}, which is {ref.dtype}{shape}"
+    if ref.shape in (ref.shape[-1:], (1, *ref.shape[-1:])) and ref.dtype is DType.F32:
+        raise ConfigError(what, where=LABELS, hint=f"give {ref.shape[-1]} labels, one a class")
+    hint = (
+        "a classifier's scores are one row of float32: name another output with -O coreml.scores, or leave out labels"
+    )
+    raise ConfigError(what, where=LABELS, hint=hint)
 
 
 def add_classifier(block: Any, description: Any, classifier: Classifier) -> None:

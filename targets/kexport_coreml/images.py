@@ -14,6 +14,7 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType
+from kexport.names import suggest
 from kexport.passes.channels_first import to_first, to_last
 
 COLORS = {"gray": 10, "rgb": 20, "bgr": 30}
@@ -44,7 +45,8 @@ def read_images(text: str, scale: str, bias: str) -> dict[str, Image]:
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, layout = part.rpartition("=")
         if layout not in COLORS or not name:
-            raise ConfigError(f"{part!r} names no image", hint=f"write photo=rgb; layouts: {', '.join(COLORS)}")
+            hint = f"write -O coreml.images={name or 'photo'}=rgb; {suggest(layout, COLORS, 'layouts')}"
+            raise ConfigError(f"{part!r} names no image", where="coreml.images", hint=hint)
         count = _CHANNELS[layout]
         found[name] = Image(layout, _numbers("scale", scale, count), _numbers("bias", bias, count))
     return found
@@ -56,7 +58,8 @@ def _numbers(word: str, text: str, count: int) -> tuple[float, ...]:
     except ValueError:
         values = ()
     if len(values) not in (1, count) or not np.isfinite(values).all() or (word == "scale" and 0 in values):
-        raise ConfigError(f"{text!r} is no {word} of images", hint=f"give one number, or {count}: one for each channel")
+        hint = f"give one number, or {count}: one for each channel"
+        raise ConfigError(f"{text!r} is no {word} of images", where=f"coreml.{word}", hint=hint)
     return values * (count if len(values) == 1 else 1)
 
 
@@ -70,15 +73,19 @@ def batch_of_images(graph: Graph, images: Mapping[str, Image]) -> dict[str, Dim]
     fixed: dict[str, Dim] = {}
     for name, image in images.items():
         if name not in inputs:
-            raise ConfigError(f"there is no input {name!r}", hint=f"inputs: {', '.join(inputs)}")
+            hint = suggest(name, inputs, "inputs")
+            raise ConfigError(f"there is no input {name!r}", where="coreml.images", hint=hint)
         type = inputs[name].type
         if type.rank != 4 or type.shape[-1] != _CHANNELS[image.layout]:
-            raise ConfigError(f"input {name!r} of type {type} takes no {image.layout} image")
+            hint = f"an image is [batch,height,width,{_CHANNELS[image.layout]}]"
+            what = f"input {name!r} of type {type} takes no {image.layout} image"
+            raise ConfigError(what, where="coreml.images", hint=hint)
         batch = type.shape[0]
         if isinstance(batch, SymDim):
             fixed[str(batch)] = 1
         elif batch != 1:
-            raise ConfigError(f"input {name!r} takes {batch} images at a time, Core ML gives one")
+            what = f"input {name!r} takes {batch} images at a time, Core ML gives one"
+            raise ConfigError(what, where="coreml.images", hint="export it with --dim batch=1, or from an open batch")
     return fixed
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kexport.errors import ConfigError
 from kexport.ir.dim import Dim, SymDim, substitute, symbols
 from kexport.ir.graph import Graph
+from kexport.names import suggest
 from kexport.target import Span, all_nodes
 
 _LARGEST_LEAST = 1 << 12
@@ -33,8 +34,8 @@ class SizePlan:
         known = sorted(known)
         for name in self.given:
             if name not in known:
-                hint = f"dynamic dimensions: {', '.join(known) or 'none'}"
-                raise ConfigError(f"the inputs have no dynamic dimension {name!r}", hint=hint)
+                hint = suggest(name, known, "dynamic dimensions")
+                raise ConfigError(f"the inputs have no dynamic dimension {name!r}", where="coreml.sizes", hint=hint)
 
 
 def read_sizes(text: str, limit: int) -> SizePlan:
@@ -44,15 +45,15 @@ def read_sizes(text: str, limit: int) -> SizePlan:
         ConfigError: not of that form.
     """
     if limit < 1:
-        raise ConfigError(f"the limit of sizes must be at least 1, got {limit}")
+        raise ConfigError(f"it must be at least 1, got {limit}", where="coreml.limit")
     given: dict[str, Span] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = part.partition("=")
         try:
             given[name.strip()] = _read(value)
         except ValueError:
-            hint = "write batch=1, length=1..512 or length=64|128, with sizes above 0"
-            raise ConfigError(f"{part!r} gives no sizes", hint=hint) from None
+            hint = "write -O coreml.sizes=batch=1, length=1..512 or length=64|128, with sizes above 0"
+            raise ConfigError(f"{part!r} gives no sizes", where="coreml.sizes", hint=hint) from None
     return SizePlan(given, limit)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
+from kexport.names import suggest
 from kexport.passes.channels_first import ChannelsFirst
-from kexport.target import Runtime, Span, Target
+from kexport.target import Runtime, Span, Target, all_nodes
 from kexport_coreml.classifier import add_classifier, make_classifier
 from kexport_coreml.context import Context
 from kexport_coreml.description import FLOAT32_KEY, IMAGES_KEY, PRECISION_KEY, add_metadata, build_model
@@ -73,7 +74,8 @@ class CoremlTarget(Target):
     def remarks(self, graph: Graph, options: CoremlOptions) -> Sequence[str]:
         layers = _layers(_kept(graph, options))
         shown = ", ".join(layers[:SHOWN]) + (f" and {len(layers) - SHOWN} more" if len(layers) > SHOWN else "")
-        return [f"computed in float32, being beyond the range of float16: {shown}"] if layers else []
+        found = [f"computed in float32, being beyond the range of float16: {shown}"] if layers else []
+        return [*_strangers(graph, options), *found]
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: CoremlOptions) -> None:
         images = read_images(options.images, options.scale, options.bias)
@@ -122,6 +124,13 @@ def _emitted(graph: Graph, contract: Contract, options: CoremlOptions) -> tuple[
 def _kept(graph: Graph, options: CoremlOptions) -> list[Node]:
     """The nodes that are computed in float32 although the rest is in float16."""
     return keep_float32(graph, options.ios, options.wide) if options.precision == "float16" else []
+
+
+def _strangers(graph: Graph, options: CoremlOptions) -> list[str]:
+    """A sentence for each name in the option `float32` that no layer of the graph has."""
+    known = {node.origin for node in all_nodes(graph)}
+    names = [name for name in options.wide if name not in known]
+    return [f"coreml.float32 names {n!r}, no layer of the graph; {suggest(n, sorted(known), 'layers')}" for n in names]
 
 
 def _layers(nodes: Sequence[Node]) -> list[str]:

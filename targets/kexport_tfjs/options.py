@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kexport.errors import ConfigError
+from kexport.names import suggest
 from kexport.target import Options
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
@@ -22,4 +23,4 @@ class TfjsOptions(Options):
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             what = f"precision {self.precision!r} is not supported"
-            raise ConfigError(what, hint=f"choose one of {', '.join(PRECISIONS)}")
+            raise ConfigError(what, hint=suggest(self.precision, PRECISIONS, "precisions"))

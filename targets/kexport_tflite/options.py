@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kexport.errors import ConfigError
+from kexport.names import suggest
 from kexport.target import Options
 
 PRECISIONS = ("float32", "float16")
@@ -31,12 +32,14 @@ class TfliteOptions(Options):
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ConfigError(
-                f"precision {self.precision!r} is not supported", hint=f"choose one of {', '.join(PRECISIONS)}"
+                f"precision {self.precision!r} is not supported", hint=suggest(self.precision, PRECISIONS, "precisions")
             )
         if bool(self.mean) != bool(self.std):
-            raise ConfigError("mean and std belong together", hint="give both, for example mean=127.5 and std=127.5")
+            raise ConfigError(
+                "mean and std belong together", hint="give both: -O tflite.mean=127.5 -O tflite.std=127.5"
+            )
         if any(s == 0 for s in self.normalization[1]):
-            raise ConfigError("std must not be 0")
+            raise ConfigError("std must not be 0", hint="apps divide by it; for bytes to -1..1 it is 127.5")
 
     @property
     def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -53,5 +56,5 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
         return tuple(float(word) for word in text.split(",") if word.strip())
     except ValueError as e:
         raise ConfigError(
-            f"{name} must be numbers, got {text!r}", hint=f"for example {name}=127.5 or 0.5,0.5,0.5"
+            f"{name} must be numbers, got {text!r}", hint=f"for example -O tflite.{name}=127.5 or 0.5,0.5,0.5"
         ) from e

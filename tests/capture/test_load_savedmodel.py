@@ -78,7 +78,7 @@ def test_a_signature_is_chosen(keras: Any, tmp_path: Path) -> None:
     for signature, message in ((None, "no signature 'serving_default'"), ("sideways", "no signature 'sideways'")):
         with pytest.raises(ConfigError, match=message) as error:
             load(two, signature=signature)
-        assert error.value.hint == "it has: down, up"
+        assert error.value.hint.endswith("it has: down, up")
     only = save_functions(tmp_path / "one", up=(lambda x: {"y": x + 1}, spec))
     assert load(only).run([np.zeros((1, 2), "float32")])[0].tolist() == [[1, 1]]
 

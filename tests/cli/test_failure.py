@@ -100,7 +100,14 @@ def test_markup_in_a_message_is_text(run: Run, raising: Raising) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["bogus"], "No such command 'bogus'"),
+        (["bogus"], "there is no command 'bogus'"),
+        (["verfy"], "did you mean 'verify'? commands: export, verify, "),
+        (["model.keras"], "to export a model: kexport export model.keras; commands: "),
+        (["export", "m", "--laers"], "--layers"),
+        (["export", "m", "--to", "onxn"], "did you mean 'onnx'? targets: "),
+        (["export", "m", "-O", "onnx.opsett=18"], "did you mean 'opset'? its options: "),
+        (["export", "m", "-O", "onxn.opset=18"], "did you mean 'onnx'? targets: "),
+        (["doctor", "--install", "tfsj"], "did you mean 'tfjs'? targets: "),
         (["export"], "Missing argument 'MODEL'"),
         (["export", "m", "--bogus"], "No such option '--bogus'"),
         (["export", "m", "--to"], "requires an argument"),

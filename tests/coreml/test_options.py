@@ -183,8 +183,8 @@ def test_class_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"labels": "a|b|c"}, "holds no scores for 3 labels"),
-        ({"labels": "a|b", "sizes": "batch=1"}, "holds no scores for 2 labels"),
+        ({"labels": "a|b|c"}, "a classifier takes one input at a time"),
+        ({"labels": "a|b", "sizes": "batch=1"}, "2 labels do not fit output"),
         ({"labels": "a|b|a", "sizes": "batch=1"}, "labels come twice: 'a'"),
         ({"labels": "a|b|c", "scores": "scores", "sizes": "batch=1"}, "there is no output 'scores' with scores"),
         ({"labels": "nowhere.txt", "sizes": "batch=1"}, "the labels in 'nowhere.txt' cannot be read"),
@@ -193,6 +193,30 @@ def test_class_labels(tmp_path: Path) -> None:
 def test_labels_that_do_not_fit(options: dict[str, str], problem: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=problem):
         export(photo(), tmp_path / "m.mlpackage", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "way_out"),
+    [
+        ({"labels": "a|b|c"}, "-O coreml.sizes=batch=1"),
+        ({"labels": "a|b", "sizes": "batch=1"}, "give 3 labels"),
+        ({"labels": "a|b|c", "scores": "ouut0", "sizes": "batch=1"}, "-O coreml.scores=out0; did you mean 'out0'?"),
+        ({"labels": "nowhere.txt"}, "-O 'coreml.labels=cat|dog'"),
+    ],
+)
+def test_hints_of_labels_name_target_and_option(options: dict[str, str], way_out: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        export(photo(), tmp_path / "m.mlpackage", **options)
+    assert caught.value.where == "coreml.labels"
+    assert way_out in str(caught.value.hint)
+
+
+def test_a_layer_that_is_not_there_is_told(tmp_path: Path) -> None:
+    graph, options = Graph("net"), CoremlOptions(precision="float16", float32="block/heda|block/head")
+    x = graph.input("x", TensorType(DType.F32, (1, 4)))
+    graph.output("y", graph.add(ops.Sin(), x, origin="block/head").output)
+    told = "coreml.float32 names 'block/heda', no layer of the graph; did you mean 'block/head'? layers: block/head"
+    assert told in TARGET.remarks(graph, options)
 
 
 def test_of_two_outputs_one_must_be_named(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("kexport", "kexport.errors"),
+    ("kexport", "kexport.errors", "kexport.names"),
     ("kexport.paths",),
     ("kexport.ir.dim",),
     ("kexport.ir.types",),
@@ -30,8 +30,8 @@ PUBLIC = {"kexport.errors", "kexport.project"}
 """What `kexport/__init__.py` hands out; it imports them on use."""
 
 TARGET_MAY = {
-    "kexport.errors", "kexport.paths", "kexport.ir", "kexport.ops", "kexport.rewrite", "kexport.passes",
-    "kexport.target",
+    "kexport.errors", "kexport.names", "kexport.paths", "kexport.ir", "kexport.ops", "kexport.rewrite",
+    "kexport.passes", "kexport.target",
 }  # fmt: skip
 """What a target may import of kexport, besides its root."""
 
@@ -42,6 +42,7 @@ NUMERIC = {"numpy", "ml_dtypes"}
 THIRD_PARTY: dict[str, set[str]] = {
     "kexport": set(),
     "kexport.errors": set(),
+    "kexport.names": set(),
     "kexport.paths": set(),
     "kexport.ir": NUMERIC,
     "kexport.ops": NUMERIC,

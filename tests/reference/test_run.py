@@ -82,7 +82,7 @@ def test_the_worker_tells_what_is_wrong(cnn_file: Path, batches: list[Batch]) ->
     """The error comes back as the same kind, with its hint, from the other process."""
     with pytest.raises(ConfigError, match="no input has an open size 'depth'") as caught:
         run_reference(cnn_file, "tensorflow", "cpu", dims={"depth": 3})
-    assert "open sizes are" in str(caught.value.hint)
+    assert "open sizes: " in str(caught.value.hint)
 
 
 def test_a_worker_that_dies_or_hangs(cnn_file: Path, tmp_path: Path, batches: list[Batch]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from kexport.capture.sources.config import KERAS_PACKAGES, Reference
 from kexport.errors import CaptureError, ConfigError
+from kexport.names import each_name
 
 Custom = Mapping[str, Any] | Iterable[Any]
 
@@ -21,8 +22,8 @@ Custom = Mapping[str, Any] | Iterable[Any]
 def custom_objects(custom: Custom) -> dict[str, Any]:
     """Classes and functions by name.
 
-    `custom` is a dict of them, or a list of module names, paths of Python files, modules, classes and functions. Of a
-    module everything public counts that is not Keras' own.
+    `custom` is a dict of them, or one or several module names, paths of Python files, modules, classes and
+    functions. Of a module everything public counts that is not Keras' own.
 
     Raises:
         ConfigError: a module cannot be imported.
@@ -30,7 +31,7 @@ def custom_objects(custom: Custom) -> dict[str, Any]:
     if isinstance(custom, Mapping):
         return dict(custom)
     objects: dict[str, Any] = {}
-    for item in [custom] if isinstance(custom, str) else custom:
+    for item in each_name(custom, split=False) or ():
         if isinstance(item, (str, Path)):
             item = import_user_module(str(item))
         if isinstance(item, ModuleType):

@@ -12,6 +12,7 @@ from kexport.capture.sources.frameworks import import_tensorflow
 from kexport.capture.sources.run import arrays_of
 from kexport.capture.trace import Array, Source, Spec
 from kexport.errors import CaptureError, ConfigError
+from kexport.names import suggest
 
 DEFAULT = "serving_default"
 UNSAFE_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless", "ReadFile", "WriteFile", "MatchingFiles", "PrintV2"}
@@ -69,11 +70,12 @@ def _check_graph(path: Path, trust: bool) -> None:
 
 
 def _choose(signatures: dict[str, Any], wanted: str | None, path: Path) -> Any:
-    have = ", ".join(sorted(signatures)) or "none"
     if wanted is not None and wanted not in signatures:
-        raise ConfigError(f"there is no signature {wanted!r}", where=str(path), hint=f"it has: {have}")
+        hint = suggest(wanted, sorted(signatures), "it has")
+        raise ConfigError(f"there is no signature {wanted!r}", where=str(path), hint=hint)
     if wanted is None and DEFAULT not in signatures and len(signatures) != 1:
-        raise ConfigError(f"there is no signature {DEFAULT!r}; choose one", where=str(path), hint=f"it has: {have}")
+        hint = f"choose one with --signature; {suggest(DEFAULT, sorted(signatures), 'it has')}"
+        raise ConfigError(f"there is no signature {DEFAULT!r}", where=str(path), hint=hint)
     return signatures[wanted or (DEFAULT if DEFAULT in signatures else next(iter(signatures)))]
 
 
