@@ -1,57 +1,34 @@
-"""export: capture once, optimize once, then every target: legalize, emit, validate, verify, publish."""
+"""export: capture once, optimize once, then every target: lower, emit, check; and all of them published at once."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import kexport
-from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
 from kexport.names import suggest
 from kexport.project import graph_file
+from kexport.project.build import Build, Choice, adapt, check, emit, lower, remarks
 from kexport.project.choice import Names, choose_targets, make_options, model_name
 from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
-from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, read_manifest, write_manifest
+from kexport.project.manifest import ArtifactEntry
 from kexport.project.progress import Progress, silent
+from kexport.project.publish import Export, publish_export
 from kexport.project.report import ArtifactReport, ExportReport
-from kexport.project.staging import publish, remove, staging
-from kexport.target import Options, Span, Target
+from kexport.project.staging import staging
+from kexport.target import Span
 from kexport.verify import graph_file as captured_file
-from kexport.verify.check import Check, check_artifact, for_artifact
+from kexport.verify.check import Check
 from kexport.verify.graph_file import save_graph
-from kexport.verify.locate import Subject
-from kexport.verify.peaks import find_peaks
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
-from kexport.verify.status import Status, Verdict, overall_status
+from kexport.verify.status import Status
 
 if TYPE_CHECKING:
     from kexport.capture.capture import Captured
-
-QUARANTINE = "quarantine"
-"""The folder, inside the output folder, for artifacts that failed their check."""
-
-
-@dataclass
-class Build:
-    """One artifact on its way: legalized graph, place in the staging folder, seconds spent."""
-
-    target: Target
-    options: Options
-    graph: Graph
-    seconds: float
-    path: Path = Path()
-    verdicts: list[Verdict] = dataclasses.field(default_factory=list)
-
-    @property
-    def status(self) -> Status:
-        return overall_status(self.verdicts) if self.verdicts else Status.VALID
 
 
 @collection(on=False)
@@ -101,40 +78,47 @@ def export(
         KexportError: nothing was written; says what is wrong and what to do.
     """
     tell = progress or silent
-    targets = choose_targets(to)
-    chosen = {t.name: make_options(t, (options or {}).get(t.name, {})) for t in targets}
-    _refuse_unknown(options or {}, chosen)
+    choices = _choose(to, options or {})
     captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, example=example)
     name = model_name(name, captured.source.name)
-    builds = _legalize(targets, chosen, graph, tell)
+    builds = lower(choices, graph, tell)
     out = Path(out)
     with staging(out) as stage:
-        write_graph(graph, stage / f"{name}{graph_file.SUFFIX}")
         spans = [b.target.spans(captured.contract, dataclasses.asdict(b.options)) for b in builds]
         recording = cache(lambda: _reference(captured, reference, samples, spans, tell))
         for build in builds:
             if verify:
-                _adapt(build, recording)
-            _emit(build, captured, stage / build.target.name / f"{name}{build.target.suffix}", tell)
+                adapt(build, recording)
+            emit(build, captured.contract, stage / build.target.name / f"{name}{build.target.suffix}", tell)
         recorded = recording() if verify else None
         if recorded is not None:
-            save_reference(recorded, stage / f"{name}{SUFFIX}")
-            _verify(builds, recorded, captured, tolerance, timeout, tell)
-        if layers or (recorded and recorded.random) or any(b.status is Status.FAILED for b in builds):
-            save_graph(captured.graph, stage / f"{name}{captured_file.SUFFIX}")
-        return _publish(builds, captured, recorded, out, stage, name, tell)
+            _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout), tell)
+        deep = layers or bool(recorded and recorded.random) or any(b.status is Status.FAILED for b in builds)
+        beside = _write_beside(stage, name, graph, captured.graph if deep else None, recorded)
+        tell("publish", str(out), None)
+        entries = publish_export(_described(captured, name, builds, beside), out, stage)
+    return ExportReport(name, captured.contract, _reports(builds, entries, out), remarks(builds))
 
 
-def _refuse_unknown(options: Mapping[str, Any], chosen: Mapping[str, Options]) -> None:
+def _choose(to: Names, options: Mapping[str, Mapping[str, Any]]) -> list[Choice]:
+    """The targets with their options.
+
+    Raises:
+        ConfigError: see `choose_targets` and `make_options`; or options for something else.
+    """
     from kexport.errors import ConfigError
 
+    choices = [(t, make_options(t, options.get(t.name, {}))) for t in choose_targets(to)]
+    names = [t.name for t, _ in choices]
     for target in options:
-        if target not in chosen:
-            hint = suggest(target, chosen, "targets of this export")
+        if target not in names:
+            hint = suggest(target, names, "targets of this export")
             raise ConfigError(f"options for {target!r}, which is not a target of this export", hint=hint)
+    return choices
 
 
 def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
+    """The captured model, and its graph optimized."""
     from kexport.capture.capture import capture
     from kexport.capture.weights import check_weights
     from kexport.passes.pipeline import OPTIMIZE, run_passes
@@ -146,44 +130,6 @@ def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
     graph = captured.graph.copy()
     run_passes(graph, OPTIMIZE)
     return captured, graph
-
-
-def _legalize(targets: Sequence[Target], options: Mapping[str, Options], graph: Graph, tell: Progress) -> list[Build]:
-    """A legalized copy per target. All unsupported nodes of all targets are reported at once."""
-    builds, missing = [], []
-    for target in targets:
-        tell("legalize", target.name, None)
-        start = time.perf_counter()
-        copy = graph.copy()
-        try:
-            target.legalize(copy, options[target.name])
-            target.emitters.check(copy)
-        except UnsupportedError as e:
-            missing += [Unsupported(i.where, f"{i.op} on {target.name}", i.reason) for i in e.items]
-        builds.append(Build(target, options[target.name], copy, time.perf_counter() - start))
-    if missing:
-        raise UnsupportedError(missing, hint="change these layers, or leave the target out with --to")
-    return builds
-
-
-def _adapt(build: Build, recording: Callable[[], Reference]) -> None:
-    """Let the target fit its options to the data, which is recorded only if it asks for that."""
-    measure = cache(lambda: find_peaks(build.graph, recording()))
-    build.options = build.target.adapt(build.graph, build.options, measure)
-
-
-def _emit(build: Build, captured: Captured, path: Path, tell: Progress) -> None:
-    tell("emit", build.target.name, None)
-    start = time.perf_counter()
-    path.parent.mkdir()
-    build.target.write(build.graph, captured.contract, path, build.options)
-    build.path = path
-    try:
-        build.target.validate(path)
-    except EmitError as e:
-        e.hint = e.hint or "this is a bug in kexport: please report it"
-        raise
-    build.seconds += time.perf_counter() - start
 
 
 @collection(on=True)
@@ -200,86 +146,36 @@ def _reference(
 
 
 @collection(on=True)
-def _verify(
-    builds: Sequence[Build],
-    reference: Reference,
-    captured: Captured,
-    tolerance: Mapping[str, float] | None,
-    timeout: float,
-    tell: Progress,
-) -> None:
+def _check(builds: Sequence[Build], reference: Reference, captured: Captured, how: Check, tell: Progress) -> None:
     for i, build in enumerate(builds):
         tell("verify", build.target.name, i / len(builds))
-        subject = Subject(build.path, build.target, build.options, captured.contract, captured.graph)
-        check = Check(tolerances=tolerance, timeout=timeout, subject=subject)
-        check = for_artifact(check, build.target, captured.contract, dataclasses.asdict(build.options))
-        build.verdicts = check_artifact(build.path, build.target, reference, check)
+        check(build, reference, captured, how)
 
 
-def _publish(
-    builds: Sequence[Build],
-    captured: Captured,
-    reference: Reference | None,
-    out: Path,
-    stage: Path,
-    name: str,
-    tell: Progress,
-) -> ExportReport:
-    """Move everything to its place, the manifest last; failed artifacts go to quarantine."""
-    tell("publish", str(out), None)
-    models = read_manifest(out)
-    entry = _model_entry(models.get(name), captured, name)
-    reports = []
-    for build in builds:
-        paths = sorted(build.path.parent.iterdir())
-        files = file_entries(build.path.parent, paths)
-        folder = out / QUARANTINE if build.status is Status.FAILED else out
-        folder.mkdir(exist_ok=True)
-        for path in paths:
-            remove(out / path.name)
-            remove(out / QUARANTINE / path.name)
-            publish(path, folder / path.name)
-        relative = (folder / build.path.name).relative_to(out).as_posix()
-        entry.artifacts[build.target.name] = ArtifactEntry(
-            build.target.name, relative, [dataclasses.replace(f, path=(folder.relative_to(out) / f.path).as_posix())
-                                          for f in files],
-            build.status.value, dataclasses.asdict(build.options), [v.to_json() for v in build.verdicts],
-        )  # fmt: skip
-        size = sum(f.size for f in files)
-        reports.append(
-            ArtifactReport(
-                build.target.name, str(out / relative), size, build.status.value, build.seconds, tuple(build.verdicts)
-            )
-        )
-    _remove_if_empty(out / QUARANTINE)
-    entry.graph = _publish_file(stage / f"{name}{graph_file.SUFFIX}", out)
-    if reference is not None:
-        entry.reference = _publish_file(stage / f"{name}{SUFFIX}", out)
-    inner = stage / f"{name}{captured_file.SUFFIX}"
-    remove(out / inner.name)
-    entry.captured = _publish_file(inner, out) if inner.exists() else None
-    models[name] = entry
-    write_manifest(out, models, stage)
-    notes = tuple(f"{b.target.name}: {remark}" for b in builds for remark in b.target.remarks(b.graph, b.options))
-    return ExportReport(name, captured.contract, tuple(reports), notes)
+def _write_beside(
+    stage: Path, name: str, graph: Graph, captured: Graph | None, recorded: Reference | None
+) -> dict[str, Path]:
+    """What lies beside the artifacts, by its attribute of a `ModelEntry`."""
+    files = {"graph": stage / f"{name}{graph_file.SUFFIX}"}
+    write_graph(graph, files["graph"])
+    if recorded is not None:
+        files["reference"] = stage / f"{name}{SUFFIX}"
+        save_reference(recorded, files["reference"])
+    if captured is not None:
+        files["captured"] = stage / f"{name}{captured_file.SUFFIX}"
+        save_graph(captured, files["captured"])
+    return files
 
 
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-
-
-def _publish_file(file: Path, out: Path) -> FileEntry:
-    (entry,) = file_entries(file.parent, [file])
-    publish(file, out / file.name)
-    return entry
-
-
-def _model_entry(old: ModelEntry | None, captured: Captured, name: str) -> ModelEntry:
-    """A new entry; artifacts of other targets stay in it only if they were made from the same model."""
+def _described(captured: Captured, name: str, builds: Sequence[Build], beside: Mapping[str, Path]) -> Export:
     from kexport.capture.fingerprint import fingerprint
 
-    new = ModelEntry(name, fingerprint(captured.source), kexport.__version__, captured.contract)
-    if old and (old.fingerprint, old.kexport, old.contract) == (new.fingerprint, new.kexport, new.contract):
-        new.artifacts, new.reference = old.artifacts, old.reference
-    return new
+    return Export(name, fingerprint(captured.source), captured.contract, tuple(builds), beside)
+
+
+def _reports(builds: Sequence[Build], entries: Mapping[str, ArtifactEntry], out: Path) -> tuple[ArtifactReport, ...]:
+    """A line for each artifact, at the place where it is now."""
+    pairs = [(b, entries[b.target.name]) for b in builds]
+    return tuple(
+        ArtifactReport(e.target, str(out / e.path), e.size, e.status, b.seconds, tuple(b.verdicts)) for b, e in pairs
+    )

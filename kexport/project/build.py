@@ -1,0 +1,96 @@
+"""Builds: the graph of a model on its way to one artifact. Lowered, emitted and checked, one stage after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kexport.errors import EmitError, Unsupported, UnsupportedError
+from kexport.ir.contract import Contract
+from kexport.ir.graph import Graph
+from kexport.project.progress import Progress
+from kexport.target import Options, Target
+from kexport.verify.check import Check, check_artifact, for_artifact
+from kexport.verify.locate import Subject
+from kexport.verify.peaks import find_peaks
+from kexport.verify.reference_file import Reference
+from kexport.verify.status import Status, Verdict, overall_status
+
+if TYPE_CHECKING:
+    from kexport.capture.capture import Captured
+
+Choice = tuple[Target, Options]
+"""A target, and the options for it."""
+
+
+@dataclass
+class Build:
+    """One artifact on its way: legalized graph, place in the staging folder, seconds spent."""
+
+    target: Target
+    options: Options
+    graph: Graph
+    seconds: float
+    path: Path = Path()
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def status(self) -> Status:
+        return overall_status(self.verdicts) if self.verdicts else Status.VALID
+
+
+def lower(choices: Sequence[Choice], graph: Graph, tell: Progress) -> list[Build]:
+    """A legalized copy of the graph per target. All unsupported nodes of all targets are reported at once."""
+    builds, missing = [], []
+    for target, options in choices:
+        tell("legalize", target.name, None)
+        start = time.perf_counter()
+        copy = graph.copy()
+        try:
+            target.legalize(copy, options)
+            target.emitters.check(copy)
+        except UnsupportedError as e:
+            missing += [Unsupported(i.where, f"{i.op} on {target.name}", i.reason) for i in e.items]
+        builds.append(Build(target, options, copy, time.perf_counter() - start))
+    if missing:
+        raise UnsupportedError(missing, hint="change these layers, or leave the target out with --to")
+    return builds
+
+
+def adapt(build: Build, recording: Callable[[], Reference]) -> None:
+    """Let the target fit its options to the data, which is recorded only if it asks for that."""
+    measure = cache(lambda: find_peaks(build.graph, recording()))
+    build.options = build.target.adapt(build.graph, build.options, measure)
+
+
+def emit(build: Build, contract: Contract, path: Path, tell: Progress) -> None:
+    """Write the artifact to a new folder, and let the format's own checker read it."""
+    tell("emit", build.target.name, None)
+    start = time.perf_counter()
+    path.parent.mkdir()
+    build.target.write(build.graph, contract, path, build.options)
+    build.path = path
+    try:
+        build.target.validate(path)
+    except EmitError as e:
+        e.hint = e.hint or "this is a bug in kexport: please report it"
+        raise
+    build.seconds += time.perf_counter() - start
+
+
+def check(build: Build, reference: Reference, captured: Captured, how: Check) -> None:
+    """Run the artifact in its runtimes, and keep what they showed."""
+    options = dataclasses.asdict(build.options)
+    subject = Subject(build.path, build.target, build.options, captured.contract, captured.graph)
+    how = for_artifact(dataclasses.replace(how, subject=subject), build.target, captured.contract, options)
+    build.verdicts = check_artifact(build.path, build.target, reference, how)
+
+
+def remarks(builds: Sequence[Build]) -> tuple[str, ...]:
+    """What the targets have to say of their artifacts."""
+    return tuple(f"{b.target.name}: {remark}" for b in builds for remark in b.target.remarks(b.graph, b.options))
