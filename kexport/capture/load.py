@@ -9,13 +9,17 @@ from typing import Any
 from kexport.capture.sources.custom import Custom, import_user_module
 from kexport.capture.sources.frameworks import fresh_names, import_keras
 from kexport.capture.sources.live import is_keras2_model, is_keras_model, live_source, model_of_function
+from kexport.capture.sources.strangers import stranger
 from kexport.capture.trace import Source
 from kexport.errors import CaptureError, ConfigError
+from kexport.names import nearest, suggest
 
 WHAT_LOADS = (
     "give a .keras file, a whole-model .h5 file, a SavedModel folder, module:function (or file.py:function) that "
     "returns a model, or in Python a Keras model"
 )
+MODELS = (".keras", ".h5", ".hdf5")
+"""The endings of files that hold models; other names are read by how the file begins."""
 _ZIP, _HDF5 = b"PK", b"\x89HDF\r\n\x1a\n"
 
 
@@ -38,7 +42,7 @@ def load(
     if is_keras2_model(source):
         return _keras2(source)
     if not isinstance(source, (str, Path)):
-        raise ConfigError(f"a {type(source).__name__} is no model", hint=WHAT_LOADS)
+        raise ConfigError(f"a {type(source).__name__} is no Keras model", hint=WHAT_LOADS)
     path = Path(source)
     if not path.exists():
         return _from_function(str(source), example)
@@ -49,6 +53,7 @@ def load(
 
 def _folder(path: Path, trust: bool, signature: str | None) -> Source:
     if not (path / "saved_model.pb").is_file():
+        _refuse_stranger(path)
         raise ConfigError("the folder holds no saved_model.pb", where=str(path), hint=WHAT_LOADS)
     from kexport.capture.sources.savedmodel import load_savedmodel
 
@@ -58,6 +63,8 @@ def _folder(path: Path, trust: bool, signature: str | None) -> Source:
 def _file(path: Path, trust: bool, custom: Custom, example: Any) -> Source:
     with path.open("rb") as file:
         start = file.read(8)
+    if path.suffix.lower() not in MODELS and start != _HDF5:
+        _refuse_stranger(path)
     if path.suffix in (".h5", ".hdf5") or start == _HDF5:
         from kexport.capture.sources.hdf5 import load_hdf5
 
@@ -69,14 +76,24 @@ def _file(path: Path, trust: bool, custom: Custom, example: Any) -> Source:
     raise ConfigError("this is no model that kexport reads", where=str(path), hint=WHAT_LOADS)
 
 
+def _refuse_stranger(path: Path) -> None:
+    """Raise ConfigError if it is known what a path holds instead of a Keras model."""
+    if found := stranger(path):
+        command = f"{found.command}; " if found.command else ""
+        raise ConfigError(f"this is {found.what}, not a Keras model", where=str(path), hint=command + WHAT_LOADS)
+
+
 def _from_function(name: str, example: Any) -> Source:
     match = re.fullmatch(r"([\w./\\-]+):(\w+)", name)
     if not match:
-        raise ConfigError(f"there is no file or folder {name!r}", hint=WHAT_LOADS)
+        raise ConfigError(f"there is no file or folder {name!r}", hint=_beside(Path(name)) + WHAT_LOADS)
     import_keras()  # the user's module imports Keras: have that happen on the right backend
-    function = getattr(import_user_module(match[1]), match[2], None)
+    module = import_user_module(match[1])
+    function = getattr(module, match[2], None)
     if not callable(function):
-        raise ConfigError(f"{match[1]} has no function {match[2]!r}")
+        public = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        hint = suggest(match[2], public, "it has")
+        raise ConfigError(f"{match[1]} has no function {match[2]!r}", hint=hint)
     try:
         with fresh_names():
             model = model_of_function(function())
@@ -87,6 +104,14 @@ def _from_function(name: str, example: Any) -> Source:
     if is_keras2_model(model):
         return _keras2(model)
     raise CaptureError(f"it returned a {type(model).__name__}, no Keras model", where=name)
+
+
+def _beside(path: Path) -> str:
+    """The files that have nearly the name of one that is not there."""
+    if not path.parent.is_dir():
+        return ""
+    near = nearest(path.name, (p.name for p in path.parent.iterdir()))
+    return f"did you mean {' or '.join(str(path.with_name(n)) for n in near)}? " if near else ""
 
 
 def _keras2(model: Any) -> Source:

@@ -119,12 +119,12 @@ def test_the_config_and_version_are_read_as_data(dense_file: Path) -> None:
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.onnx").write_bytes(b"\x08\x07")
+    (tmp_path / "x.bin").write_bytes(b"\x08\x07")
     for source, message in (
         (tmp_path / "absent.keras", "there is no file"),
-        (tmp_path / "x.onnx", "no model that kexport reads"),
+        (tmp_path / "x.bin", "no model that kexport reads"),
         (tmp_path, "holds no saved_model.pb"),
-        (3, "a int is no model"),
+        (3, "a int is no Keras model"),
     ):
         with pytest.raises(ConfigError, match=message) as error:
             load(source)
