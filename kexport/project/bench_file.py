@@ -50,7 +50,7 @@ class BenchReport:
         return BenchReport(data["name"], data["host"], data["sizes"], rows)
 
 
-BENCH = SideFile("kexport.bench.json", "measurements", "kexport bench", BenchReport.from_json)
+BENCH = SideFile("kexport.bench.json", "measurements", "kexport bench", BenchReport.from_json, "bench")
 
 
 def merge_bench(old: BenchReport | None, new: BenchReport) -> BenchReport:

@@ -41,7 +41,7 @@ class LayersEntry:
         return LayersEntry(data["name"], tuple(data["batches"]), data["capture"], locations, data["sha256"])
 
 
-LAYERS = SideFile("kexport.layers.json", "errors by layer", "kexport verify --locate", LayersEntry.from_json)
+LAYERS = SideFile("kexport.layers.json", "errors by layer", "kexport verify --locate", LayersEntry.from_json, "layers")
 
 
 def keep_layers(folder: Path, new: LayersEntry) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from kexport.documents.malformed import Malformed
+from kexport.documents.read import read_json
 from kexport.errors import VerifyError
 from kexport.project.staging import publish, staging
 
@@ -33,6 +35,8 @@ class SideFile(Generic[E]):
     content: str
     command: str
     entry: Callable[[Mapping[str, Any]], E]
+    schema: str
+    """The name of its schema in `kexport.documents`."""
 
     def read(self, folder: Path) -> dict[str, E]:
         """The entries of a folder, by model; empty if there is no file.
@@ -44,11 +48,9 @@ class SideFile(Generic[E]):
         if not path.exists():
             return {}
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["schema"] != SCHEMA:
-                raise ValueError(f"schema {data['schema']}")
+            data = read_json(path, self.schema)
             return {name: self.entry(entry) for name, entry in data["models"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as e:
+        except (Malformed, OSError) as e:
             hint = f"remove it, and run {self.command} again"
             raise VerifyError(f"the {self.content} are damaged: {e}", where=str(path), hint=hint) from e
 

@@ -31,7 +31,7 @@ def load_graph(path: Path) -> Graph:
         VerifyError: no file, a damaged one, or one that another version wrote.
     """
     constants, data = load_tensors(path)
-    if data.get("format") != FORMAT or "graph" not in data:
+    if data.get("format") != FORMAT or not isinstance(data.get("graph"), str):
         raise VerifyError(
             f"the file has format {data.get('format')!r}, this kexport reads {FORMAT}",
             where=str(path),

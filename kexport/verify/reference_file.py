@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kexport.errors import KexportError, VerifyError
+from kexport.documents.malformed import Malformed
+from kexport.documents.read import validator
+from kexport.errors import GraphError, VerifyError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.op import Array
 from kexport.ir.types import DType
@@ -110,14 +112,14 @@ def load_reference(path: Path) -> Reference:
             hint="record it again",
         )
     try:
+        validator("reference")(data)
         contract = Contract.from_json(data["contract"])
         recordings = tuple(_recording(tensors, b, contract, str(path)) for b in data["batches"])
         environment, random = Environment(**data["environment"]), tuple(data.get("random", ()))
         reference = Reference(contract, recordings, environment, data["compute"], random)
-    except (KeyError, TypeError, ValueError, AttributeError) as e:
-        raise VerifyError(f"the description of the tensors is damaged: {e}", where=str(path)) from e
-    except KexportError as e:
-        raise e.located(str(path)) from None
+    except (Malformed, GraphError) as e:
+        what = f"the description of the tensors is damaged: {getattr(e, 'what', e)}"
+        raise VerifyError(what, where=str(path), hint="record it again") from e
     _check(reference, str(path))
     return reference
 
@@ -139,9 +141,11 @@ def _recording(tensors: Arrays, data: Mapping[str, Any], contract: Contract, whe
             raise VerifyError(f"batch {data['name']!r} lacks {part} {', '.join(missing)}", where=where)
         return {p.name: parts[part][p.name] for p in ports}
 
-    sizes = {str(k): int(v) for k, v in data["sizes"].items()}
-    batch = Batch(data["name"], data["kind"], sizes, ordered("input", contract.inputs), data["seed"])
+    batch = Batch(data["name"], data["kind"], data["sizes"], ordered("input", contract.inputs), data["seed"])
     oracle, eval32 = (ordered(p, contract.outputs) if parts[p] else None for p in ("oracle", "eval32"))
+    missing = [path for path in data["layers"] if path not in parts["layer"]]
+    if missing:
+        raise VerifyError(f"batch {data['name']!r} lacks the values of layer {missing[0]!r}", where=where)
     layers = {path: parts["layer"][path] for path in data["layers"]}
     return Recording(batch, ordered("output", contract.outputs), oracle, eval32, layers, parts["draw"])
 

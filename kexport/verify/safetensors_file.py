@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from kexport.documents.malformed import Malformed
+from kexport.documents.read import parse_json
 from kexport.ir.op import Array
 
 DTYPES = {
@@ -68,7 +70,10 @@ def read_file(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     except (KeyError, TypeError, AttributeError, ValueError) as e:
         raise ValueError(f"the header makes no sense: {e}") from e
     _check_order(places, len(data))
-    return {name: _array(data, *place) for name, place in places.items()}, strings
+    try:
+        return {name: _array(data, *place) for name, place in places.items()}, strings
+    except (OverflowError, ValueError) as e:  # an axis of no size beside one beyond all sizes, or too many axes
+        raise ValueError(f"the header makes no sense: {e}") from e
 
 
 _Place = tuple[np.dtype[Any], tuple[int, ...], int, int]
@@ -77,9 +82,9 @@ _Place = tuple[np.dtype[Any], tuple[int, ...], int, int]
 
 def _header(text: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(text)
-    except RecursionError as e:
-        raise ValueError("the header is nested too deep") from e
+        header = parse_json(text, size=_LONGEST_HEADER)
+    except Malformed as e:
+        raise ValueError(f"the header: {e}") from e
     if not isinstance(header, dict):
         raise ValueError("the header is no object")
     return header

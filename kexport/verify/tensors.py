@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from kexport.documents.malformed import Malformed
+from kexport.documents.read import parse_json
 from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.verify.plain import canonical_json
 from kexport.verify.safetensors_file import read_file, write_file
 
+_LONGEST_HEADER = 100_000_000
+"""Bytes; the format's own limit."""
 KEY = "kexport"
 """The one metadata entry: safetensors keeps several in no fixed order."""
 _STORED: dict[DType, Any] = {DType.BF16: np.float32, DType.I4: np.int8, DType.U4: np.uint8}
@@ -50,13 +54,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """
     try:
         stored, strings = read_file(path)
-        header = json.loads(strings[KEY])
+        header = parse_json(strings[KEY], "tensors", _LONGEST_HEADER)
         dtypes, metadata, digest = header["dtypes"], header["metadata"], header["sha256"]
     except FileNotFoundError:
         raise VerifyError("there is no such file", where=str(path)) from None
-    except KeyError as e:
-        raise VerifyError(f"not a file of kexport: {e} is missing", where=str(path)) from e
-    except (OSError, ValueError, TypeError) as e:
+    except KeyError:
+        raise VerifyError("not a file of kexport: its header has no entry 'kexport'", where=str(path)) from None
+    except (OSError, ValueError) as e:
         raise VerifyError(f"truncated or damaged: {e}", where=str(path), hint="record it again") from e
     if sorted(stored) != sorted(dtypes) or _digest(stored) != digest:
         raise VerifyError("the content does not fit its hash", where=str(path), hint="record it again")
@@ -65,7 +69,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         return {
             name: _restored(array, DType(dtypes[name]), shapes.get(name)) for name, array in stored.items()
         }, metadata
-    except (ValueError, TypeError) as e:
+    except ValueError as e:
         raise VerifyError(f"damaged: {e}", where=str(path), hint="record it again") from e
 
 
@@ -88,9 +92,14 @@ def _bytes_of_text(name: str, array: Array) -> Array:
 
 
 def _restored(array: Array, dtype: DType, shape: Sequence[int] | None) -> Array:
+    kept = np.dtype(np.uint8) if dtype is DType.STRING else np.dtype(_STORED.get(dtype, dtype.numpy))
+    if array.dtype != kept:
+        raise Malformed(f"a tensor of {dtype} is stored as {array.dtype}")
     if dtype is not DType.STRING:
         return array.astype(dtype.numpy, copy=False)
-    texts: list[str] = json.loads(array.tobytes())
+    texts = parse_json(array.tobytes())
+    if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+        raise Malformed("a tensor of text is no list of text")
     restored: Array = np.empty(len(texts), object)
     restored[:] = texts
     return restored.reshape(shape or ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport", "kexport.errors", "kexport.names"),
-    ("kexport.paths",),
+    ("kexport.paths", "kexport.documents"),
     ("kexport.ir.dim",),
     ("kexport.ir.types",),
     ("kexport.ir.op",),
@@ -44,6 +44,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.errors": set(),
     "kexport.names": set(),
     "kexport.paths": set(),
+    "kexport.documents": set(),
     "kexport.ir": NUMERIC,
     "kexport.ops": NUMERIC,
     "kexport.rewrite": NUMERIC,

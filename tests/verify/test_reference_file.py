@@ -107,13 +107,24 @@ def edited(saved: Path, **changes: Any) -> Path:
     return saved
 
 
+BATCH = {"name": "other", "kind": "random", "sizes": {}, "seed": 0, "layers": []}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"format": 99}, "has format 99, this kexport reads 1"),
-        ({"contract": {}}, "description of the tensors is damaged"),
+        ({"contract": {}}, r"damaged: data\.contract must contain \['inputs', 'outputs'\]"),
+        ({"contract": {"inputs": [{"name": "x", "type": "q7[1]"}], "outputs": []}}, "not a tensor type"),
+        ({"compute": "f7"}, r"damaged: data\.compute must be one of"),
+        ({"batches": {"name": 1}}, r"damaged: data\.batches must be array"),
+        ({"environment": {"versions": {"jax": 1}}}, r"damaged: data\.environment\.versions\.jax must be string"),
+        ({"contract": []}, "description of the tensors is damaged"),
         ({"batches": []}, "without batches"),
-        ({"batches": [{"name": "other", "kind": "random", "sizes": {}, "seed": 0}]}, "batch 'other' lacks input x"),
+        (
+            {"batches": [{"name": "other", "kind": "random", "sizes": {}, "seed": 0, "layers": []}]},
+            "batch 'other' lacks input x",
+        ),
         ({"environment": {"color": "red"}}, "description of the tensors is damaged"),
         ({"drop": "output/random-1/probs"}, "batch 'random-1' lacks output probs"),
         ({"drop": "oracle/random-2/hidden"}, "batch 'random-2' lacks oracle hidden"),

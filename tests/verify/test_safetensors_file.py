@@ -51,7 +51,7 @@ def entry(dtype: Any = "U8", shape: Any = (4,), offsets: Any = (0, 4)) -> dict[s
     [
         (b"[]", "no object"),
         (b"{", "Expecting"),
-        (b'{"x": ' + b"[" * 99999, "nested too deep"),
+        (b'{"x": ' + b"[" * 99999, "nested more than 64 levels deep"),
         ({"x": []}, "makes no sense"),
         ({"x": entry("U7")}, "makes no sense: 'U7'"),
         ({"x": entry(shape=[-4], offsets=[0, -4])}, "no sizes"),
@@ -62,6 +62,9 @@ def entry(dtype: Any = "U8", shape: Any = (4,), offsets: Any = (0, 4)) -> dict[s
         ({"x": entry(shape=[3], offsets=[0, 3])}, "take 3 bytes, the file has 4"),
         ({"x": entry(shape=[1 << 62], offsets=[0, 1 << 62])}, "the file has 4"),
         ({"__metadata__": [], "x": entry()}, "makes no sense"),
+        ({"x": entry(shape=[10**30, 4])}, "64 bits"),
+        (b'{"x": 1, "x": 2}', "twice in one object"),
+        (b'{"x": "\\ud800"}', "half of a character"),
     ],
 )
 def test_damaged_files_are_refused(header: Any, message: str, tmp_path: Path) -> None:
@@ -70,6 +73,14 @@ def test_damaged_files_are_refused(header: Any, message: str, tmp_path: Path) ->
     path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
     with pytest.raises(ValueError, match=message):
         read_file(path)
+
+
+@pytest.mark.parametrize("shape", [[0, 1 << 63], [0, 1 << 62, 1 << 62], [0] * 99])
+def test_empty_tensors_of_sizes_beyond_all_are_refused(shape: list[int], tmp_path: Path) -> None:
+    text = json.dumps({"x": entry(shape=shape, offsets=[0, 0])}).encode()
+    (tmp_path / "bad").write_bytes(struct.pack("<Q", len(text)) + text)
+    with pytest.raises(ValueError, match="makes no sense"):
+        read_file(tmp_path / "bad")
 
 
 @pytest.mark.parametrize("data", [b"", bytes(7), struct.pack("<Q", 1 << 60) + b"{}"])

@@ -1,0 +1,1 @@
+"""Tests of documents, and what makes their validators."""
