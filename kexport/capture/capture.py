@@ -102,6 +102,8 @@ def variable_paths(trace: Trace) -> dict[int, str]:
     paths = {}
     for variable in trace.source.model.variables:
         inner = getattr(variable, "_value", variable)
+        if not hasattr(inner, "handle"):  # the words of a lookup of Keras 2, which are in its table
+            continue
         name = getattr(variable, "path", None) or variable.name.partition(":")[0]
         paths[id(inner.handle)] = name
     return paths

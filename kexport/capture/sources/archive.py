@@ -27,6 +27,12 @@ class Archive:
     keras_version: str
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file begins as a zip file does."""
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
+
+
 def read_archive(path: Path) -> Archive:
     """Check a .keras file whole, checksums included, and return its config as plain data.
 

@@ -83,6 +83,22 @@ def fresh_names() -> Iterator[None]:
         global_state.set_global_attribute("object_name_uids", before)
 
 
+REASON = "Exception encountered:"
+"""What Keras writes before the reason of an error that it raises anew."""
+
+
+def first_lines(error: BaseException) -> str:
+    """The type and first line of a framework's error, which goes on for pages, and the reason, which stands far below.
+
+    A line that ends in a colon announces the next.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    reasons = [line.removeprefix(REASON).strip() for line in lines if line.startswith(REASON)]
+    reason = f": {reasons[-1]}" if reasons and reasons[-1] not in text else ""
+    return f"{type(error).__name__}: {text}"[: 300 if reason else 500] + reason[:300]
+
+
 def _import(name: str, hint: str) -> Any:
     try:
         return importlib.import_module(name)

@@ -32,11 +32,10 @@ def load_hdf5(path: Path, *, trust: bool, custom: Custom, example: Any) -> Sourc
     major = version.split(".")[0]
     if major in ("", "1"):  # before 1.2 Keras did not say its version
         return load_keras1(path, config, custom=custom)
-    found = references(config)
     if major == "2":
-        return load_keras2(path, found, trust=trust, custom=custom, backend=backend)
+        return load_keras2(path, config, trust=trust, custom=custom, backend=backend)
     if major.isdigit():
-        return load_keras3(path, found, version, trust=trust, custom=custom, example=example)
+        return load_keras3(path, references(config), version, trust=trust, custom=custom, example=example)
     raise CaptureError(f"it was written by Keras {version!r}, which is no version of Keras", where=str(path))
 
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kexport.capture.sources.config import KERAS_PACKAGES, Reference, refuse_code, refuse_unknown
+from kexport.capture.sources.config import KERAS_PACKAGES, Reference, references, refuse_code, refuse_unknown
 from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
-from kexport.capture.sources.frameworks import import_tf_keras
+from kexport.capture.sources.frameworks import first_lines, import_tf_keras
+from kexport.capture.sources.keras2_build import bias_shapes, build_keras2
+from kexport.capture.sources.keras2_repair import repaired
 from kexport.capture.sources.kernels import convert_kernels
 from kexport.capture.sources.run import run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
@@ -20,9 +22,9 @@ SPECIAL = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "In
 
 
 def load_keras2(
-    path: Path, found: list[Reference], *, trust: bool, custom: Custom, backend: str | None = None
+    path: Path, config: dict[str, Any], *, trust: bool, custom: Custom, backend: str | None = None
 ) -> Source:
-    """Load a .h5 or .keras file that Keras 2 wrote, once its references are known to be harmless and complete.
+    """Load a .h5 or .keras file that Keras 2 wrote, once what its config names is known to be harmless and complete.
 
     `backend` is what it was saved on: kernels of Theano are flipped.
 
@@ -30,6 +32,8 @@ def load_keras2(
         CaptureError: it carries code, needs unknown classes, or does not load.
     """
     tf_keras = import_tf_keras()
+    config = repaired(config, bias_shapes(path))
+    found = references(config)
     objects = custom_objects(custom)
     if trust:
         objects = {**named_by_file(r for r in found if r.name not in objects), **objects}
@@ -39,10 +43,12 @@ def load_keras2(
     note = f"the file is read by tf_keras {tf_keras.__version__}"
     refuse_unknown(found, lambda r: _knows(tf_keras, r, objects), str(path), note)
     try:
-        model = tf_keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=not trust)
+        model = build_keras2(path, config, objects, safe=not trust)
+    except CaptureError:
+        raise
     except Exception as e:
-        text = (str(e).strip().splitlines() or [""])[0][:500]
-        raise CaptureError(f"Keras 2 cannot load it: {type(e).__name__}: {text}", where=str(path), hint=note) from e
+        text = first_lines(e)
+        raise CaptureError(f"Keras 2 cannot load it: {text}", where=str(path), hint=note) from e
     convert_kernels(model, backend, str(path))
     return keras2_source(model, name=path.stem, path=str(path))
 

@@ -9,7 +9,7 @@ from typing import Any
 from kexport.capture.sources.archive import read_archive
 from kexport.capture.sources.config import KERAS_PACKAGES, Reference, references, refuse_code, refuse_unknown
 from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
-from kexport.capture.sources.frameworks import fresh_names, import_keras
+from kexport.capture.sources.frameworks import first_lines, fresh_names, import_keras
 from kexport.capture.sources.keras2 import load_keras2
 from kexport.capture.sources.live import live_source
 from kexport.capture.trace import Source
@@ -25,10 +25,11 @@ def load_keras_file(path: Path, *, trust: bool, custom: Custom, example: Any) ->
         CaptureError: the file is damaged, unsafe, or needs classes that are not known; says which.
     """
     archive = read_archive(path)
-    found = references(archive.config)
     if archive.keras_version.startswith("2."):
-        return load_keras2(path, found, trust=trust, custom=custom)
-    return load_keras3(path, found, archive.keras_version, trust=trust, custom=custom, example=example)
+        return load_keras2(path, archive.config, trust=trust, custom=custom)
+    return load_keras3(
+        path, references(archive.config), archive.keras_version, trust=trust, custom=custom, example=example
+    )
 
 
 def load_keras3(
@@ -50,15 +51,8 @@ def load_keras3(
     except Exception as e:
         if version == keras.__version__:
             note += "; what it saves and cannot load is exported from Python: kexport.export(model), or module:function"
-        raise CaptureError(f"Keras cannot load it: {first_line(e)}", where=str(path), hint=note) from e
+        raise CaptureError(f"Keras cannot load it: {first_lines(e)}", where=str(path), hint=note) from e
     return live_source(model, example=example, name=path.stem, path=str(path))
-
-
-def first_line(error: BaseException) -> str:
-    """The type and the first line of a framework's error, which goes on for pages; and the next after a colon."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
-    return f"{type(error).__name__}: {text}"[:500]
 
 
 def _knows(keras: Any, reference: Reference, objects: dict[str, Any]) -> bool:

@@ -1,0 +1,70 @@
+"""A model of tf_keras made of a config that was read and checked as data, and its weights from the file beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kexport.capture.sources.archive import is_archive
+from kexport.capture.sources.keras2_weights import load_weights
+
+Config = dict[str, Any]
+
+
+def build_keras2(path: Path, config: Config, objects: Mapping[str, Any], *, safe: bool) -> Any:
+    """The model of a `.keras` or `.h5` file, of the config that was found in it.
+
+    Args:
+        path: the file.
+        config: its config as data.
+        objects: classes and functions by the names that the config has for them.
+        safe: whether Keras has to refuse Python bytecode.
+
+    Raises:
+        CaptureError: weights and layers do not fit.
+    """
+    config = {key: value for key, value in config.items() if key != "compile_config"}
+    if is_archive(path):
+        return _from_archive(path, config, objects, safe)
+    return _from_hdf5(path, config, objects, safe)
+
+
+def _from_archive(path: Path, config: Config, objects: Mapping[str, Any], safe: bool) -> Any:
+    from tf_keras.src.saving import serialization_lib as library
+
+    with library.ObjectSharingScope():
+        model = library.deserialize_keras_object(config, dict(objects), safe_mode=safe)
+    load_weights(model, path)
+    return model
+
+
+def _from_hdf5(path: Path, config: Config, objects: Mapping[str, Any], safe: bool) -> Any:
+    import h5py
+    from tf_keras.src.saving import serialization_lib as library
+    from tf_keras.src.saving.legacy import hdf5_format
+    from tf_keras.src.saving.legacy.model_config import model_from_config
+
+    with h5py.File(path, "r") as file:
+        weights = file["model_weights"]
+        with library.SafeModeScope(safe):
+            model = model_from_config(config, custom_objects=dict(objects))
+        hdf5_format.load_weights_from_hdf5_group(weights, model)
+    return model
+
+
+def bias_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each bias in a `.h5` file by the path of its variable; empty for a `.keras` file."""
+    import h5py
+
+    found: dict[str, tuple[int, ...]] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if hasattr(item, "dtype") and "bias" in name.rpartition("/")[2]:
+            found[name] = tuple(item.shape)
+
+    if not is_archive(path):
+        with h5py.File(path, "r") as file:
+            weights: Any = file["model_weights"]
+            weights.visititems(keep)
+    return found
