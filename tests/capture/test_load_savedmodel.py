@@ -91,19 +91,6 @@ def test_an_unknown_rank_is_refused(keras: Any, tmp_path: Path) -> None:
         load(path)
 
 
-def test_python_and_files_need_trust(keras: Any, tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    def read(x: Any) -> Any:
-        return {"y": tf.io.read_file(x)}
-
-    path = save_functions(tmp_path / "read", read=(read, tf.TensorSpec((), tf.string)))
-    with pytest.raises(CaptureError, match=r"touches files \(ReadFile\)") as error:
-        load(path)
-    assert "--trust" in str(error.value.hint)
-    assert load(path, trust=True).inputs == [Spec("x", "string", ())]
-
-
 @pytest.mark.parametrize(
     ("content", "message"), [(b"", r"saved_model\.pb is empty"), (b"\xff\xff\xff", r"saved_model\.pb cannot be read")]
 )

@@ -50,7 +50,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.rewrite": NUMERIC,
     "kexport.passes": NUMERIC,
     "kexport.target": NUMERIC,
-    "kexport.capture": NUMERIC | {"keras", "tensorflow", "tf_keras", "h5py"},
+    "kexport.capture": NUMERIC | {"keras", "tensorflow", "tf_keras", "h5py", "google"},
     "kexport.reference": NUMERIC | {"safetensors", "keras", "tensorflow", "tf_keras", "jax", "torch"},
     "kexport.quantize": NUMERIC | {"safetensors"},
     "kexport.verify": NUMERIC | {"safetensors"},

@@ -10,19 +10,19 @@ from typing import Any
 from kexport.capture.sources.config import TRUST_HINT
 from kexport.capture.sources.frameworks import import_tensorflow
 from kexport.capture.sources.run import arrays_of
+from kexport.capture.sources.saved_check import LINKS_HINT, outside_links, problems, too_large
 from kexport.capture.trace import Array, Source, Spec
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import suggest
 
 DEFAULT = "serving_default"
-UNSAFE_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless", "ReadFile", "WriteFile", "MatchingFiles", "PrintV2"}
 
 
 def load_savedmodel(path: Path, *, trust: bool, signature: str | None) -> Source:
     """The Source of a SavedModel's signature: `serving_default`, the only one, or the one asked for.
 
     Raises:
-        CaptureError: the folder is damaged, runs Python or touches files, or has inputs of unknown rank.
+        CaptureError: the folder is damaged, would do more than compute, or has inputs of unknown rank.
         ConfigError: there is no such signature.
     """
     tf = import_tensorflow()
@@ -60,13 +60,25 @@ def _check_graph(path: Path, trust: bool) -> None:
         raise CaptureError(
             "saved_model.pb is empty", where=str(path), hint="export the model again: model.export(folder)"
         )
-    graphs = [m.graph_def for m in proto.meta_graphs]
-    nodes = [n for g in graphs for n in (*g.node, *(n for f in g.library.function for n in f.node_def))]
-    unsafe = sorted({n.op for n in nodes} & UNSAFE_OPS)
-    if unsafe and not trust:
-        raise CaptureError(
-            f"the graph runs Python or touches files ({', '.join(unsafe)})", where=str(path), hint=TRUST_HINT
-        )
+    if claim := too_large(proto):
+        raise CaptureError(claim, where=str(path))
+    if not trust:
+        _refuse_harm(proto, path)
+
+
+def _refuse_harm(model: Any, path: Path) -> None:
+    """Raise if the file would do more than compute."""
+    if link := outside_links(path):
+        raise CaptureError(f"{link!r} is a link that leads out of the folder", where=str(path), hint=LINKS_HINT)
+    try:
+        found = list(problems(model, path))
+    except CaptureError as e:
+        e.hint = TRUST_HINT
+        raise e.located(str(path)) from None
+    except RecursionError:
+        raise CaptureError("its functions call each other too deep", where=str(path), hint=TRUST_HINT) from None
+    if found:
+        raise CaptureError("; ".join(dict.fromkeys(found)), where=str(path), hint=TRUST_HINT)
 
 
 def _choose(signatures: dict[str, Any], wanted: str | None, path: Path) -> Any:
