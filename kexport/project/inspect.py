@@ -12,7 +12,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.ir.text import to_text
 from kexport.project.staging import files_of
-from kexport.target import Target, targets
+from kexport.target import Target, pip_install, targets
 
 
 @dataclass
@@ -112,7 +112,7 @@ def inspect_artifact(path: Path) -> ArtifactSummary:
     """Read an artifact's contract back from the file.
 
     Raises:
-        ConfigError: no installed target has this suffix.
+        ConfigError: no installed target has this suffix, or what reads its artifacts is not installed.
         KexportError: the file is damaged.
     """
     target = artifact_target(path)
@@ -122,4 +122,10 @@ def inspect_artifact(path: Path) -> ArtifactSummary:
     if not path.exists():
         raise ConfigError("no such file or folder", where=str(path))
     size = sum(f.stat().st_size for f in files_of(path))
-    return ArtifactSummary(target.name, str(path), size, target.read_contract(path))
+    try:
+        contract = target.read_contract(path)
+    except ImportError as e:
+        needed = ", ".join(target.missing()) or e.name
+        what = f"to read a {target.title} artifact takes {needed}, which is not installed"
+        raise ConfigError(what, where=str(path), hint=pip_install(target.extra)) from e
+    return ArtifactSummary(target.name, str(path), size, contract)

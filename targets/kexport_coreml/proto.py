@@ -14,7 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kexport.errors import EmitError
+from kexport.errors import ConfigError
+from kexport.target import pip_install
 
 _PACKAGE = "_kexport_coreml_proto"
 
@@ -23,7 +24,7 @@ def _module(name: str) -> Any:
     if _PACKAGE not in sys.modules:
         spec = find_spec("coremltools")
         if spec is None or spec.origin is None:
-            raise EmitError("coremltools is not installed", hint="install kexport[coreml]")
+            raise ConfigError("coremltools is not installed", hint=pip_install("coreml"))
         package = ModuleType(_PACKAGE)
         package.__path__ = [str(Path(spec.origin).parent / "proto")]
         sys.modules[_PACKAGE] = package

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import kexport
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
-from kexport.target import Runtime, Session
+from kexport.target import Runtime, Session, pip_install
 from kexport_coreml.border import Border
 from kexport_coreml.description import PRECISION_KEY
 from kexport_coreml.reader import read_contract, read_model
@@ -203,4 +203,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError as e:
-        raise VerifyError(f"{package} is not installed", hint="install kexport[coreml]") from e
+        raise VerifyError(f"{package} is not installed", hint=pip_install("coreml")) from e

@@ -45,7 +45,7 @@ def read_sizes(text: str, limit: int) -> SizePlan:
         ConfigError: not of that form.
     """
     if limit < 1:
-        raise ConfigError(f"it must be at least 1, got {limit}", where="coreml.limit")
+        raise ConfigError(f"the limit of sizes must be at least 1, got {limit}", where="coreml.limit")
     given: dict[str, Span] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = part.partition("=")

@@ -86,7 +86,7 @@ def test_wishes_that_cannot_be(dims: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace("(", r"\(")) as e:
         types(IDS, MASK, **dims)
     if "no input" in message:
-        assert e.value.hint == "open sizes: batch, ids_length, mask_length, ids:0, ids:1, mask:0, mask:1"
+        assert str(e.value.hint).endswith("open sizes: batch, ids_length, mask_length, ids:0, ids:1, mask:0, mask:1")
 
 
 def test_merging_keeps_the_first_name_and_the_role_for_all() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kexport.errors import CaptureError
+from kexport.errors import CaptureError, ConfigError
 
 INSTALL = "pip install 'kexport[tensorflow]'"
 BACKEND_HINT = (
@@ -30,7 +30,7 @@ def import_tensorflow() -> Any:
     TensorFlow imports Keras, which picks its backend then and there, from KERAS_BACKEND.
 
     Raises:
-        CaptureError: it is not installed.
+        ConfigError: it is not installed.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
@@ -44,7 +44,8 @@ def import_keras() -> Any:
     """Keras 3 on the TensorFlow backend.
 
     Raises:
-        CaptureError: Keras is missing, is Keras 2, or runs on another backend already.
+        ConfigError: Keras is not installed.
+        CaptureError: it is Keras 2, or runs on another backend already.
     """
     if "keras" not in sys.modules:
         import_tensorflow()
@@ -64,7 +65,7 @@ def import_tf_keras() -> Any:
     """Keras 2, which reads what Keras 2 wrote.
 
     Raises:
-        CaptureError: it is not installed.
+        ConfigError: it is not installed.
     """
     import_tensorflow()
     return _import("tf_keras", INSTALL)
@@ -103,6 +104,8 @@ def _import(name: str, hint: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as e:
+        if isinstance(e, ModuleNotFoundError) and e.name == name:
+            raise ConfigError(f"reading a model takes {name}, which is not installed", hint=hint) from e
         raise CaptureError(f"{name} cannot be imported: {e}", hint=hint) from e
 
 

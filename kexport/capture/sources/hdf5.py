@@ -15,7 +15,7 @@ from kexport.capture.sources.keras1 import load_keras1
 from kexport.capture.sources.keras2 import load_keras2
 from kexport.capture.sources.keras_file import load_keras3
 from kexport.capture.trace import Source
-from kexport.errors import CaptureError
+from kexport.errors import CaptureError, ConfigError
 
 WEIGHTS_HINT = (
     "build the model in Python, call model.load_weights on this file, and save it whole: model.save('model.keras')"
@@ -44,7 +44,7 @@ def read_hdf5(path: Path) -> tuple[dict[str, Any], str, str | None]:
     try:
         import h5py
     except ImportError as e:
-        raise CaptureError("h5py is needed to read .h5 files", hint=INSTALL) from e
+        raise ConfigError("reading a .h5 file takes h5py, which is not installed", hint=INSTALL) from e
     try:
         with h5py.File(path, "r") as file:
             for problem in _unsafe(file, h5py):
