@@ -77,7 +77,7 @@ def bench(
     chosen = [a for a in model.artifacts.values() if path == folder or (folder / a.path) == path]
     if not chosen:
         raise ConfigError("the manifest lists no such artifact", where=str(path), hint="kexport bench the folder")
-    old = BENCH.read(folder)
+    BENCH.read(folder)  # what is damaged is said before the work
     inputs, sizes = _inputs(model, folder, dims or {})
     entries = _entries(chosen, folder, each_name(runtimes), each_name(threads) or (1,), browser)
     waiting = [e for e in entries if not e.reason]
@@ -88,7 +88,7 @@ def bench(
     done = dict(zip(map(id, waiting), timings, strict=True))
     rows = [_row(e, done.get(id(e)) or Timing("not timed", e.reason)) for e in entries]
     report = BenchReport(model.name, describe_host(), sizes, tuple(rows))
-    BENCH.write(folder, old | {model.name: merge_bench(old.get(model.name), report)})
+    BENCH.update(folder, model.name, lambda old: merge_bench(old, report))
     return report
 
 

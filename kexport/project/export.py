@@ -15,9 +15,9 @@ from kexport.project.build import Build, Choice, adapt, check, emit, lower, rema
 from kexport.project.choice import Names, choose_targets, make_options, model_name
 from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
-from kexport.project.manifest import ArtifactEntry
+from kexport.project.manifest import read_manifest
 from kexport.project.progress import Progress, silent
-from kexport.project.publish import Export, publish_export
+from kexport.project.publish import Export, Made, publish_export
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.staging import staging
 from kexport.target import Span
@@ -48,6 +48,7 @@ def export(
     samples: str | Path | None = None,
     reference: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
+    keep: bool = False,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     timeout: float = 300.0,
     progress: Progress | None = None,
@@ -57,7 +58,8 @@ def export(
     Args:
         model: a live Keras model, a .keras or .h5 file, a SavedModel folder, or `module:function`.
         to: one or more targets or names of targets, "onnx" or "onnx,tflite" or a list; None for all that can emit here.
-        out: folder for the artifacts, the reference and the manifest; an artifact of the same name is replaced.
+        out: folder for the artifacts, the reference and the manifest. What an older export of the same name left there
+            is replaced: artifacts of another model, or made with other sizes or by another kexport, go.
         name: name of the artifacts; None for the model's own.
         dims: sizes or names for dynamic dims: `{"batch": 1}`, `{"ids:1": "length"}`.
         trust: allow code stored in the model (Lambda layers) to run.
@@ -70,6 +72,7 @@ def export(
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
         reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
+        keep: leave artifacts of another model that lie in the folder under the same name.
         options: options by target: `{"onnx": {"opset": 21}}`.
         timeout: seconds for each runtime.
         progress: told what is being done.
@@ -79,6 +82,7 @@ def export(
     """
     tell = progress or silent
     choices = _choose(to, options or {})
+    read_manifest(Path(out))  # a damaged one is said before the work
     captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, example=example)
     name = model_name(name, captured.source.name)
     builds = lower(choices, graph, tell)
@@ -96,8 +100,9 @@ def export(
         deep = layers or bool(recorded and recorded.random) or any(b.status is Status.FAILED for b in builds)
         beside = _write_beside(stage, name, graph, captured.graph if deep else None, recorded)
         tell("publish", str(out), None)
-        entries = publish_export(_described(captured, name, builds, beside), out, stage)
-    return ExportReport(name, captured.contract, _reports(builds, entries, out), remarks(builds))
+        made = [Made.of(b) for b in builds]
+        publish_export(_described(captured, name, made, beside), out, stage, keep=keep)
+    return ExportReport(name, captured.contract, _reports(builds, made, out), remarks(builds))
 
 
 def _choose(to: Names, options: Mapping[str, Mapping[str, Any]]) -> list[Choice]:
@@ -167,15 +172,15 @@ def _write_beside(
     return files
 
 
-def _described(captured: Captured, name: str, builds: Sequence[Build], beside: Mapping[str, Path]) -> Export:
+def _described(captured: Captured, name: str, made: Sequence[Made], beside: Mapping[str, Path]) -> Export:
     from kexport.capture.fingerprint import fingerprint
 
-    return Export(name, fingerprint(captured.source), captured.contract, tuple(builds), beside)
+    return Export(name, fingerprint(captured.source), captured.contract, made, beside)
 
 
-def _reports(builds: Sequence[Build], entries: Mapping[str, ArtifactEntry], out: Path) -> tuple[ArtifactReport, ...]:
+def _reports(builds: Sequence[Build], made: Sequence[Made], out: Path) -> tuple[ArtifactReport, ...]:
     """A line for each artifact, at the place where it is now."""
-    pairs = [(b, entries[b.target.name]) for b in builds]
+    pairs = [(b, m.entry) for b, m in zip(builds, made, strict=True)]
     return tuple(
         ArtifactReport(e.target, str(out / e.path), e.size, e.status, b.seconds, tuple(b.verdicts)) for b, e in pairs
     )

@@ -11,7 +11,7 @@ from kexport.errors import ConfigError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.ir.text import to_text
-from kexport.project.staging import files_of
+from kexport.project.files import files_of
 from kexport.target import Target, pip_install, targets
 
 

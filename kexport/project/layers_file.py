@@ -52,9 +52,7 @@ def keep_layers(folder: Path, new: LayersEntry) -> None:
     """
     if not os.access(folder, os.W_OK):
         return
-    entries = LAYERS.read(folder)
-    entries[new.name] = _merged(entries.get(new.name), new)
-    LAYERS.write(folder, entries)
+    LAYERS.update(folder, new.name, lambda old: _merged(old, new))
 
 
 def _merged(old: LayersEntry | None, new: LayersEntry) -> LayersEntry:

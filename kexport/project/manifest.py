@@ -7,12 +7,16 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kexport.errors import ConfigError, VerifyError
 from kexport.ir.contract import Contract
-from kexport.project.staging import files_of, publish
+from kexport.project.files import files_of, sha256
+from kexport.project.publication import settle
+from kexport.project.staging import publish
+
+__all__ = ["sha256"]
 
 FILE = "kexport.json"
 SCHEMA = 1
@@ -42,6 +46,20 @@ class ArtifactEntry:
     status: str
     options: dict[str, Any] = field(default_factory=dict)
     verdicts: list[dict[str, Any]] = field(default_factory=list)
+    fingerprint: str = ""
+    """The hash of the model that it was made from, where that is not the one that the entry around it is about."""
+    kept: bool = False
+    """Whether it was left where it is by an export of another model, whose reference says nothing about it."""
+
+    @property
+    def parts(self) -> list[str]:
+        """The files and folders that it consists of: its path, and what lies beside it."""
+        beside = [f.path for f in self.files if not PurePosixPath(f.path).is_relative_to(self.path)]
+        return [self.path, *beside]
+
+    def hash_of(self, path: str) -> str:
+        """The hash of one of its files."""
+        return next(f.sha256 for f in self.files if f.path == path)
 
     @property
     def size(self) -> int:
@@ -71,6 +89,11 @@ class ModelEntry:
     graph: FileEntry | None = None
     captured: FileEntry | None = None
 
+    @property
+    def beside(self) -> list[FileEntry]:
+        """The files that are no artifacts."""
+        return [f for f in (self.reference, self.graph, self.captured) if f is not None]
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"contract": self.contract.to_json()}
 
@@ -97,9 +120,17 @@ class ModelEntry:
 def read_manifest(folder: Path) -> dict[str, ModelEntry]:
     """The models of a folder by name; empty if there is no manifest.
 
+    An export into the folder that was killed after it had decided to take place is finished first.
+
     Raises:
-        VerifyError: the manifest is damaged.
+        VerifyError: the manifest is damaged, or an unfinished export cannot be finished.
     """
+    settle(folder)
+    return read_settled(folder)
+
+
+def read_settled(folder: Path) -> dict[str, ModelEntry]:
+    """Like `read_manifest`, for who holds the folder, in which nothing is unfinished."""
     path = folder / FILE
     if not path.exists():
         return {}
@@ -111,7 +142,8 @@ def read_manifest(folder: Path) -> dict[str, ModelEntry]:
                               hint=hint)  # fmt: skip
         return {name: ModelEntry.from_json(entry) for name, entry in data["models"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise VerifyError("the manifest is damaged", where=str(path), hint="export the model again") from e
+        hint = "remove it, and export the model again"
+        raise VerifyError("the manifest is damaged", where=str(path), hint=hint) from e
 
 
 def manifest_text(models: dict[str, ModelEntry]) -> str:
@@ -134,6 +166,7 @@ def find_folder(dist: Path) -> Path:
         ConfigError: there is no manifest.
     """
     for folder in (dist, dist.parent, dist.parent.parent):
+        settle(folder)
         if (folder / FILE).is_file():
             return folder
     what = "no such file or folder" if not dist.exists() else f"there is no {FILE} here"
@@ -160,12 +193,6 @@ def damage(folder: Path, entries: Sequence[FileEntry]) -> str | None:
         if sha256(path) != entry.sha256:
             return f"{entry.path} was changed: its SHA-256 is not the manifest's"
     return None
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def _plain(value: Any) -> Any:

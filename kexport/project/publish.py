@@ -1,85 +1,148 @@
-"""Publishing: what was made in a staging folder becomes what lies in the output folder."""
+"""Publishing: what was made of a model takes the place of what lies in the output folder under its name."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import kexport
 from kexport.ir.contract import Contract
 from kexport.project.build import Build
-from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, read_manifest, write_manifest
-from kexport.project.staging import publish, remove
-from kexport.verify import graph_file as captured_file
-from kexport.verify.status import Status
+from kexport.project.files import digest_of_files, files_of, is_folder
+from kexport.project.manifest import FILE, ArtifactEntry, FileEntry, ModelEntry, file_entries, manifest_text
+from kexport.project.manifest import read_settled as read_manifest
+from kexport.project.publication import Change, Put, publish_all
+from kexport.target import Options
+from kexport.verify.status import Status, Verdict
 
 QUARANTINE = "quarantine"
 """The folder, inside the output folder, for artifacts that failed their check."""
 
 
 @dataclass(frozen=True)
+class Made:
+    """An artifact in a folder of its own, and what the manifest is to say of it where it comes to."""
+
+    folder: Path
+    entry: ArtifactEntry
+
+    @staticmethod
+    def of(build: Build) -> Made:
+        """What a build became. What failed its check goes to quarantine."""
+        place = QUARANTINE if build.status is Status.FAILED else ""
+        return Made.at(place, build.path, build.target.name, build.options, build.status, build.verdicts)
+
+    @staticmethod
+    def at(place: str, path: Path, target: str, options: Options, status: Status, verdicts: Sequence[Verdict]) -> Made:
+        """What is at a path, in a folder of its own, and is to come to a place: the output folder, or one in it."""
+        root = PurePosixPath(place)
+        files = file_entries(path.parent, sorted(path.parent.iterdir()))
+        placed = [dataclasses.replace(f, path=(root / f.path).as_posix()) for f in files]
+        said = [v.to_json() for v in verdicts]
+        chosen = dataclasses.asdict(options)
+        entry = ArtifactEntry(target, (root / path.name).as_posix(), placed, status.value, chosen, said)
+        return Made(path.parent, entry)
+
+    def puts(self) -> list[Put]:
+        """The files and folders that the artifact consists of."""
+        return [self._put(self.folder / PurePosixPath(part).name, part) for part in self.entry.parts]
+
+    def _put(self, source: Path, place: str) -> Put:
+        inside = {f.path.removeprefix(f"{place}/"): f.sha256 for f in self.entry.files if f.path != place}
+        return Put(source, place, digest_of_files(inside) if source.is_dir() else self.entry.hash_of(place))
+
+
+@dataclass(frozen=True)
 class Export:
-    """One model with all that was made of it, each artifact in a folder of its own."""
+    """One model with all that was made of it."""
 
     name: str
     fingerprint: str
     contract: Contract
-    builds: tuple[Build, ...]
+    artifacts: Sequence[Made]
     beside: Mapping[str, Path]
     """Files that are no artifacts, by the attribute of a `ModelEntry` that tells of them."""
+    more: Sequence[Path] = ()
+    """Files that no manifest tells of."""
+
+    def entry(self, old: ModelEntry | None, keep: bool) -> ModelEntry:
+        """What the manifest is to say: of an older export what was made of the same model too, or all if it is kept."""
+        new = ModelEntry(self.name, self.fingerprint, kexport.__version__, self.contract)
+        if old and _is_same(old, new):
+            new.artifacts = {target: a for target, a in old.artifacts.items() if keep or not a.kept}
+            new.reference, new.graph, new.captured = old.reference, old.graph, old.captured
+        elif old and keep:
+            new.artifacts = {target: _kept(a, old.fingerprint) for target, a in old.artifacts.items()}
+        for made in self.artifacts:
+            new.artifacts[made.entry.target] = made.entry
+        for attribute, file in self.beside.items():
+            setattr(new, attribute, FileEntry.of(file, file.parent))
+        return new
 
 
-def publish_export(made: Export, out: Path, stage: Path) -> dict[str, ArtifactEntry]:
-    """Move everything to its place, the manifest last; failed artifacts go to quarantine.
+def publish_export(made: Export, out: Path, stage: Path, *, keep: bool = False) -> None:
+    """Bring what was made to its place, and remove what it takes the place of: both, or neither.
 
-    Returns:
-        What the manifest says of each artifact, by target.
+    Args:
+        made: the files in the staging folder.
+        out: the output folder.
+        stage: the staging folder.
+        keep: leave artifacts of another model that are in the folder under the same name.
     """
-    models = read_manifest(out)
-    entry = _model_entry(models.get(made.name), made)
-    for build in made.builds:
-        entry.artifacts[build.target.name] = _publish_artifact(build, out)
-    _remove_if_empty(out / QUARANTINE)
-    if "captured" not in made.beside:
-        remove(out / f"{made.name}{captured_file.SUFFIX}")
-    for attribute, file in made.beside.items():
-        setattr(entry, attribute, _publish_file(file, out))
-    models[made.name] = entry
-    write_manifest(out, models, stage)
-    return {b.target.name: entry.artifacts[b.target.name] for b in made.builds}
+
+    def change() -> Change:
+        models = read_manifest(out)
+        old = models.get(made.name)
+        models[made.name] = made.entry(old, keep)
+        puts = [put for artifact in made.artifacts for put in artifact.puts()]
+        puts += [Put(file, file.name) for file in (*made.beside.values(), *made.more)]
+        text = stage / FILE
+        text.write_text(manifest_text(models), encoding="utf-8")
+        gone = _replaced(puts, out) + (_stale(old, models[made.name], out) if old else [])
+        listed = {put.place for put in puts}
+        return Change([*puts, Put(text, FILE)], [p for p in dict.fromkeys(gone) if p not in listed])
+
+    publish_all(out, stage, change)
 
 
-def _publish_artifact(build: Build, out: Path) -> ArtifactEntry:
-    paths = sorted(build.path.parent.iterdir())
-    files = file_entries(build.path.parent, paths)
-    folder = Path(QUARANTINE) if build.status is Status.FAILED else Path()
-    (out / folder).mkdir(exist_ok=True)
-    for path in paths:
-        remove(out / path.name)
-        remove(out / QUARANTINE / path.name)
-        publish(path, out / folder / path.name)
-    moved = [dataclasses.replace(f, path=(folder / f.path).as_posix()) for f in files]
-    options, verdicts = dataclasses.asdict(build.options), [v.to_json() for v in build.verdicts]
-    place = (folder / build.path.name).as_posix()
-    return ArtifactEntry(build.target.name, place, moved, build.status.value, options, verdicts)
+def _is_same(old: ModelEntry, new: ModelEntry) -> bool:
+    """Whether artifacts of both can be judged by one reference."""
+    return (old.fingerprint, old.kexport, old.contract) == (new.fingerprint, new.kexport, new.contract)
 
 
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _kept(artifact: ArtifactEntry, fingerprint: str) -> ArtifactEntry:
+    return dataclasses.replace(artifact, fingerprint=artifact.fingerprint or fingerprint, kept=True)
 
 
-def _publish_file(file: Path, out: Path) -> FileEntry:
-    (entry,) = file_entries(file.parent, [file])
-    publish(file, out / file.name)
-    return entry
+def _replaced(puts: Sequence[Put], out: Path) -> list[str]:
+    """What lies in quarantine under the name of what comes, or the other way round, whoever put it there."""
+    others = [_twin(put.place) for put in puts]
+    return [place for place in others if (out / place).exists()]
 
 
-def _model_entry(old: ModelEntry | None, made: Export) -> ModelEntry:
-    """A new entry; artifacts of other targets stay in it only if they were made from the same model."""
-    new = ModelEntry(made.name, made.fingerprint, kexport.__version__, made.contract)
-    if old and (old.fingerprint, old.kexport, old.contract) == (new.fingerprint, new.kexport, new.contract):
-        new.artifacts, new.reference = old.artifacts, old.reference
-    return new
+def _twin(place: str) -> str:
+    return place.removeprefix(f"{QUARANTINE}/") if place.startswith(f"{QUARANTINE}/") else f"{QUARANTINE}/{place}"
+
+
+def _stale(old: ModelEntry, new: ModelEntry, out: Path) -> list[str]:
+    """What the manifest listed of the model, and lists no more. Only names that an export of it gives are believed."""
+    listed = {part for artifact in new.artifacts.values() for part in artifact.parts}
+    listed |= {file.path for file in new.beside}
+    parts = [(part, a) for a in old.artifacts.values() for part in a.parts if _may_go(part, new.name)]
+    found = [place for part, artifact in parts for place in _ours(part, artifact, out)]
+    found += [file.path for file in old.beside if _may_go(file.path, new.name)]
+    return [place for place in found if place not in listed]
+
+
+def _may_go(part: str, name: str) -> bool:
+    return part.removeprefix(f"{QUARANTINE}/").startswith(f"{name}.") and part.count("/") <= part.startswith(QUARANTINE)
+
+
+def _ours(part: str, artifact: ArtifactEntry, out: Path) -> list[str]:
+    """A part of an artifact; of a folder with files that somebody else put there only those that are the artifact's."""
+    ours = [f.path for f in artifact.files if f.path.startswith(f"{part}/")]
+    if is_folder(out / part) and {f.relative_to(out).as_posix() for f in files_of(out / part)} - set(ours):
+        return ours
+    return [part]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import kexport
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.graph import Graph, Value
 from kexport.ir.text import constant_table, to_text
@@ -20,9 +19,10 @@ from kexport.project import graph_file
 from kexport.project.choice import make_options
 from kexport.project.graph_file import write_graph
 from kexport.project.locate import LocateReport, captured_graph, locate
-from kexport.project.manifest import ArtifactEntry, ModelEntry, file_entries, read_manifest, sha256, write_manifest
+from kexport.project.manifest import ArtifactEntry, file_entries, read_manifest, sha256
 from kexport.project.progress import Progress, silent
-from kexport.project.staging import publish, staging
+from kexport.project.publish import Export, Made, publish_export
+from kexport.project.staging import staging
 from kexport.project.verify import Job, read_job
 from kexport.target import find_target
 from kexport.verify import graph_file as captured_file
@@ -212,23 +212,18 @@ def _write(reduction: Reduction, how: How, report: ReduceReport, out: Path) -> N
     if out.exists() and any(out.iterdir()) and not (out / FILE).exists():
         raise ConfigError("the folder holds other things", where=str(out), hint="give a new folder with -o")
     part, graph = reduction.part, reduction.part.graph
-    fingerprint = _fingerprint(graph)
     with staging(out) as stage:
-        write_graph(graph, stage / f"{NAME}{graph_file.SUFFIX}")
-        save_graph(graph, stage / f"{NAME}{captured_file.SUFFIX}")
-        save_reference(reference_of(part, fingerprint), stage / f"{NAME}{SUFFIX}")
+        files = {"graph": graph_file.SUFFIX, "captured": captured_file.SUFFIX, "reference": SUFFIX}
+        beside = {attribute: stage / f"{NAME}{suffix}" for attribute, suffix in files.items()}
+        fingerprint = _fingerprint(graph)
+        write_graph(graph, beside["graph"])
+        save_graph(graph, beside["captured"])
+        save_reference(reference_of(part, fingerprint), beside["reference"])
         data = {"format": FORMAT} | report.to_json() | {"path": ""}
         (stage / FILE).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-        beside = [stage / f"{NAME}{s}" for s in (graph_file.SUFFIX, captured_file.SUFFIX, SUFFIX)]
-        texts, captured, reference = (file_entries(stage, [path])[0] for path in beside)
-        model = ModelEntry(NAME, fingerprint, kexport.__version__, contract_of(graph), reference, {}, texts, captured)
         emitted = _emitted(reduction, how, stage / "artifact")
-        if emitted is not None:
-            model.artifacts[how.target.name] = _entry(emitted, reduction.verdict, how)
-        artifacts = sorted(emitted.parent.iterdir()) if emitted else []
-        for path in [*artifacts, *beside, stage / FILE]:
-            publish(path, out / path.name)
-        write_manifest(out, {NAME: model}, stage)
+        made = [_made(emitted, reduction.verdict, how)] if emitted else []
+        publish_export(Export(NAME, fingerprint, contract_of(graph), made, beside, [stage / FILE]), out, stage)
 
 
 def _emitted(reduction: Reduction, how: How, folder: Path) -> Path | None:
@@ -240,10 +235,8 @@ def _emitted(reduction: Reduction, how: How, folder: Path) -> Path | None:
         return None  # the verdict says why
 
 
-def _entry(path: Path, verdict: Verdict, how: How) -> ArtifactEntry:
-    files = file_entries(path.parent, sorted(path.parent.iterdir()))
-    options = dataclasses.asdict(how.options)
-    return ArtifactEntry(how.target.name, path.name, files, verdict.status.value, options, [verdict.to_json()])
+def _made(path: Path, verdict: Verdict, how: How) -> Made:
+    return Made.at("", path, how.target.name, how.options, verdict.status, [verdict])
 
 
 def _fingerprint(graph: Graph) -> str:

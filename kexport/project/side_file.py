@@ -11,7 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from kexport.documents.malformed import Malformed
 from kexport.documents.read import read_json
 from kexport.errors import VerifyError
-from kexport.project.staging import publish, staging
+from kexport.project.publication import Change, Put, publish_all
+from kexport.project.staging import staging
 
 SCHEMA = 1
 
@@ -54,10 +55,28 @@ class SideFile(Generic[E]):
             hint = f"remove it, and run {self.command} again"
             raise VerifyError(f"the {self.content} are damaged: {e}", where=str(path), hint=hint) from e
 
-    def write(self, folder: Path, entries: Mapping[str, E]) -> None:
-        """Write the file atomically."""
-        data = {"schema": SCHEMA, "models": {name: entries[name].to_json() for name in sorted(entries)}}
+    def update(self, folder: Path, name: str, change: Callable[[E | None], E]) -> None:
+        """Replace the entry of a model by what `change` makes of it, while nobody else changes the folder.
+
+        Raises:
+            ConfigError: the folder cannot be written, or another process holds it.
+            VerifyError: the file is damaged.
+        """
         with staging(folder) as stage:
-            path = stage / self.name
-            path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-            publish(path, folder / self.name)
+            publish_all(folder, stage, lambda: Change([self.put(folder, stage, name, change)]))
+
+    def write(self, folder: Path, entries: Mapping[str, E]) -> None:
+        """Write the file anew, atomically."""
+        with staging(folder) as stage:
+            publish_all(folder, stage, lambda: Change([self._put(stage, entries)]))
+
+    def put(self, folder: Path, stage: Path, name: str, change: Callable[[E | None], E]) -> Put:
+        """The file as it is to be, in a staging folder. For who holds the folder."""
+        entries = self.read(folder)
+        return self._put(stage, entries | {name: change(entries.get(name))})
+
+    def _put(self, stage: Path, entries: Mapping[str, E]) -> Put:
+        data = {"schema": SCHEMA, "models": {name: entries[name].to_json() for name in sorted(entries)}}
+        path = stage / self.name
+        path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        return Put(path, self.name)

@@ -55,6 +55,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.quantize": NUMERIC | {"safetensors"},
     "kexport.verify": NUMERIC | {"safetensors"},
     "kexport.project": NUMERIC | {"safetensors"},
+    "kexport.project.folder_lock": {"filelock"},
     "kexport.replay": NUMERIC,
     "kexport.report": {"jinja2", "markupsafe"},
     "kexport.cli": {"click", "rich"},
@@ -64,6 +65,7 @@ THIRD_PARTY: dict[str, set[str]] = {
 """The packages that a room may import besides the standard library."""
 
 LAZY: dict[str, set[str]] = {
+    "kexport.project": {"filelock"},
     "kexport.reference": {"keras", "tensorflow", "tf_keras", "jax", "torch"},
     "kexport.cli": {"rich"},
     "kexport.report": {"jinja2", "markupsafe"},
