@@ -11,7 +11,9 @@ import numpy as np
 from kexport.errors import EmitError
 from kexport_graphdef.nodes import Const
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+"""Wire types: how the value of a field is written."""
+_MAX_VARINT = 10
 
 
 class Message:
@@ -23,20 +25,20 @@ class Message:
 
     def int(self, number: int, value: int) -> Message:
         """Append an integer field; negative ones take ten bytes."""
-        return self._append(_varint(number << 3 | _VARINT) + _varint(value & (1 << 64) - 1))
+        return self._append(_varint(number << 3 | VARINT) + _varint(value & (1 << 64) - 1))
 
     def float(self, number: int, value: float) -> Message:
         """Append a 32-bit float field."""
-        return self._append(_varint(number << 3 | _FIXED32) + struct.pack("<f", value))
+        return self._append(_varint(number << 3 | FIXED32) + struct.pack("<f", value))
 
     def bytes(self, number: int, value: bytes | str) -> Message:
         """Append a field of bytes or text."""
         data = value.encode() if isinstance(value, str) else value
-        return self._append(_varint(number << 3 | _BYTES) + _varint(len(data)) + data)
+        return self._append(_varint(number << 3 | BYTES) + _varint(len(data)) + data)
 
     def message(self, number: int, value: Message) -> Message:
         """Append a message."""
-        self._append(_varint(number << 3 | _BYTES) + _varint(value.size))
+        self._append(_varint(number << 3 | BYTES) + _varint(value.size))
         self.parts += value.parts
         self.size += value.size
         return self
@@ -44,7 +46,7 @@ class Message:
     def const(self, number: int, value: Const) -> Message:
         """Append the elements of a constant as bytes."""
         size = int(np.prod(value.shape, dtype=np.int64)) * value.dtype.numpy.itemsize
-        self._append(_varint(number << 3 | _BYTES) + _varint(size))
+        self._append(_varint(number << 3 | BYTES) + _varint(size))
         self.parts.append(value)
         self.size += size
         return self
@@ -70,11 +72,12 @@ def entry(key: str, value: Message) -> Message:
 
 
 class Field(NamedTuple):
-    """A field of a message: its number, and its value as an integer or as a stretch of bytes."""
+    """A field of a message: its number, its value as an integer or as a stretch of bytes, and how it is written."""
 
     number: int
     value: int
     data: memoryview
+    wire: int = BYTES
 
     @property
     def text(self) -> str:
@@ -92,18 +95,18 @@ def fields(data: memoryview) -> Iterator[Field]:
         while at < len(data):
             tag, at = _read_varint(data, at)
             kind = tag & 7
-            if kind == _VARINT:
+            if kind == VARINT:
                 value, at = _read_varint(data, at)
-                yield Field(tag >> 3, value - (1 << 64) if value >> 63 else value, data[:0])
+                yield Field(tag >> 3, value - (1 << 64) if value >> 63 else value, data[:0], kind)
                 continue
-            size = {_FIXED64: 8, _FIXED32: 4}.get(kind, 0)
-            if kind == _BYTES:
+            size = {FIXED64: 8, FIXED32: 4}.get(kind, 0)
+            if kind == BYTES:
                 size, at = _read_varint(data, at)
             elif not size:
                 raise EmitError(f"field {tag >> 3} has unknown wire type {kind}")
             if at + size > len(data):
                 raise EmitError(f"field {tag >> 3} is cut off")
-            yield Field(tag >> 3, 0, data[at : at + size])
+            yield Field(tag >> 3, 0, data[at : at + size], kind)
             at += size
     except IndexError as e:
         raise EmitError("a message is cut off") from e
@@ -119,11 +122,10 @@ def _varint(value: int) -> bytes:
 
 
 def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
+    value = 0
+    for i in range(_MAX_VARINT):
+        byte = data[at + i]
+        value |= (byte & 0x7F) << 7 * i
         if byte < 0x80:
-            return value, at
-        shift += 7
+            return value & (1 << 64) - 1, at + i + 1
+    raise EmitError("a number does not end")

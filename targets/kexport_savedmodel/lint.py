@@ -10,7 +10,8 @@ from kexport.errors import EmitError
 from kexport.ir.types import DType
 from kexport_graphdef.dtypes import BY_CODE
 from kexport_graphdef.wire import Field, fields
-from kexport_savedmodel.reader import last, meta_graph, read_contract, run_on_load, signature, sizes
+from kexport_savedmodel.anatomy import check_folder, check_parts
+from kexport_savedmodel.reader import last, meta_graph, model, read_contract, run_on_load, signature, sizes
 
 _NODE, _LIBRARY = 1, 2
 """Fields of a GraphDef."""
@@ -19,11 +20,13 @@ _SIGNATURE, _FUNCTION_NODE, _RESULT = 1, 3, 4
 
 
 def validate(path: Path) -> None:
-    """Check that names are unique, and that operands, functions, results and the bytes of constants are there.
+    """Check that the model is made as we make it, that names are unique, and that operands, functions, results and the
+    bytes of constants are there.
 
     Raises:
         EmitError: names what is wrong.
     """
+    check_origin(path)
     try:
         problems = list(_problems(meta_graph(path)))
     except (KeyError, StopIteration, UnicodeDecodeError) as e:
@@ -33,6 +36,19 @@ def validate(path: Path) -> None:
     if problems:
         raise EmitError("; ".join(problems), where=str(path))
     read_contract(path)
+
+
+def check_origin(path: Path) -> None:
+    """Require that a SavedModel has only the files, parts and operations that we write. TensorFlow gets no other.
+
+    Raises:
+        EmitError: it has others.
+    """
+    try:
+        check_folder(path)
+        check_parts(model(path))
+    except EmitError as e:
+        raise e.located(str(path)) from None
 
 
 def _problems(meta: memoryview) -> Iterator[str]:

@@ -11,6 +11,7 @@ from kexport.errors import EmitError, GraphError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import DType, TensorType
+from kexport.paths import inside
 from kexport_graphdef.dtypes import BY_CODE
 from kexport_graphdef.wire import fields
 from kexport_savedmodel.writer import MODEL, NOTES, ON_LOAD, SIGNATURE
@@ -65,8 +66,20 @@ def meta_graph(path: Path) -> memoryview:
         EmitError: there is none.
     """
     try:
-        with (path / MODEL).open("rb") as file:
-            return last(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), 2)
+        return last(model(path), 2)
+    except EmitError as e:
+        raise e.located(str(path)) from None
+
+
+def model(path: Path) -> memoryview:
+    """The bytes of the whole file, mapped as long as something refers to them.
+
+    Raises:
+        EmitError: there is none, or it is empty.
+    """
+    try:
+        with inside(path, MODEL, EmitError).open("rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as e:
         raise EmitError(f"this is no SavedModel: {e}", where=str(path)) from e
 

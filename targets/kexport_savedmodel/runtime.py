@@ -12,6 +12,7 @@ import numpy as np
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
 from kexport.target import Runtime, Session
+from kexport_savedmodel.lint import check_origin
 from kexport_savedmodel.reader import read_inputs
 from kexport_savedmodel.writer import SIGNATURE
 
@@ -89,7 +90,8 @@ class TensorFlowCpu(Runtime):
 
 
 def _loaded(path: Path, threads: int) -> tuple[Any, Any]:
-    """TensorFlow, and the model loaded in it."""
+    """TensorFlow, and the model loaded in it, after it was found to be one of ours."""
+    check_origin(path)
     import tensorflow as tf
 
     try:

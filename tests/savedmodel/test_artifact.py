@@ -133,7 +133,7 @@ def test_damage_is_found(kind: str, tmp_path: Path) -> None:
 
 def test_tensorflow_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     path = export(image_net(), tmp_path / "m")
-    (path / MODEL).write_bytes(b"\x08")
+    _bytes(path, b"\x1a\x05relu6", b"\x1a\x05r3lu6")
     with pytest.raises(VerifyError, match="TensorFlow refuses the model"):
         TARGET.runtimes()[0].load(path)
 

@@ -1,0 +1,126 @@
+"""What a SavedModel of ours is made of: checked before anything else reads it, TensorFlow above all.
+
+Protobuf merges a part that comes twice and passes over what it does not know. A part that the writer does not write
+could so hide what TensorFlow would run: whatever is not in the tables is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from kexport.errors import EmitError
+from kexport_graphdef.wire import BYTES, FIXED32, VARINT, Field, fields
+from kexport_savedmodel.operations import OPERATIONS
+from kexport_savedmodel.writer import MODEL, NOTES
+
+ONE, MAYBE, MANY = (1, 1), (0, 1), (0, 1 << 62)
+"""How often a part is there: at least, at most. Protobuf leaves out zeros and empty texts."""
+
+
+class Part(NamedTuple):
+    """A field: its wire types, how often it is there, and the message that it holds, if it holds one."""
+
+    wires: tuple[int, ...]
+    times: tuple[int, int]
+    message: str = ""
+
+
+NUMBER, NUMBERS = Part((VARINT,), MAYBE), Part((VARINT, BYTES), MANY)
+TEXT, TEXTS = Part((BYTES,), MAYBE), Part((BYTES,), MANY)
+NODE = "a node"
+PARTS: Mapping[str, Mapping[int, Part]] = {
+    "the model": {1: NUMBER, 2: Part((BYTES,), ONE, "the graph")},
+    "the graph": {
+        1: Part((BYTES,), ONE, "the notes on the graph"),
+        2: Part((BYTES,), ONE, "the definition"),
+        4: Part((BYTES,), MAYBE, "a collection"),
+        5: Part((BYTES,), MANY, "a signature"),
+    },
+    "the notes on the graph": {4: TEXTS, 5: TEXT, 7: NUMBER},
+    "the definition": {
+        1: Part((BYTES,), MANY, NODE),
+        2: Part((BYTES,), MAYBE, "the library"),
+        4: Part((BYTES,), ONE, "the versions"),
+    },
+    "the versions": {1: NUMBER},
+    "the library": {1: Part((BYTES,), MANY, "a function")},
+    "a function": {
+        1: Part((BYTES,), ONE, "a declaration"),
+        3: Part((BYTES,), MANY, NODE),
+        4: Part((BYTES,), MANY, "a result"),
+    },
+    "a declaration": {1: TEXT, 2: Part((BYTES,), MANY, "an argument"), 3: Part((BYTES,), MANY, "an argument")},
+    "an argument": {1: TEXT, 3: NUMBER},
+    "a result": {1: TEXT, 2: TEXT},
+    NODE: {1: TEXT, 2: TEXT, 3: TEXTS, 5: Part((BYTES,), MANY, "an attribute")},
+    "an attribute": {1: TEXT, 2: Part((BYTES,), ONE, "a value")},
+    "a value": {
+        1: Part((BYTES,), MAYBE, "a list"), 2: TEXT, 3: NUMBER, 4: Part((FIXED32,), MAYBE),
+        5: NUMBER, 6: NUMBER, 7: Part((BYTES,), MAYBE, "a shape"),
+        8: Part((BYTES,), MAYBE, "a constant"), 10: Part((BYTES,), MAYBE, "a call"),
+    },
+    "a list": {2: TEXTS, 3: NUMBERS, 6: NUMBERS},
+    "a shape": {2: Part((BYTES,), MANY, "a size")},
+    "a size": {1: NUMBER},
+    "a constant": {1: NUMBER, 2: Part((BYTES,), ONE, "a shape"), 4: TEXT, 8: TEXTS},
+    "a call": {1: TEXT},
+    "a collection": {1: TEXT, 2: Part((BYTES,), ONE, "a collection of nodes")},
+    "a collection of nodes": {1: Part((BYTES,), ONE, "a list of nodes")},
+    "a list of nodes": {1: TEXTS},
+    "a signature": {1: TEXT, 2: Part((BYTES,), ONE, "the body of a signature")},
+    "the body of a signature": {
+        1: Part((BYTES,), MANY, "a named tensor"),
+        2: Part((BYTES,), MANY, "a named tensor"),
+        3: TEXT,
+    },
+    "a named tensor": {1: TEXT, 2: Part((BYTES,), ONE, "a tensor")},
+    "a tensor": {1: TEXT, 2: NUMBER, 3: Part((BYTES,), ONE, "a shape")},
+}  # fmt: skip
+"""The fields of every message that the writer writes, by number. Source: tensorflow/core/protobuf and framework."""
+FILES = frozenset((MODEL, NOTES))
+
+
+def check_folder(path: Path) -> None:
+    """Require that a folder holds the files of a SavedModel of ours and no other.
+
+    Raises:
+        EmitError: names one that TensorFlow might read beside them.
+    """
+    for folder, folders, files in os.walk(path):
+        for name in (*(f for f in folders if Path(folder, f).is_symlink()), *files):
+            found = Path(folder, name).relative_to(path).as_posix()
+            if found not in FILES and name != ".DS_Store":
+                raise EmitError(f"it holds {found[:200]!r}, which is no part of it", where=str(path))
+
+
+def check_parts(data: memoryview, kind: str = "the model") -> None:
+    """Require that a message has the parts that the writer writes, and each as often.
+
+    Raises:
+        EmitError: a part is strange, missing or there too often, or a node is of another operation than those we emit.
+    """
+    known, times = PARTS[kind], Counter[int]()
+    for field in fields(data):
+        part = known.get(field.number)
+        if part is None or field.wire not in part.wires:
+            raise EmitError(f"{kind} has a part that kexport does not write (field {field.number})")
+        times[field.number] += 1
+        if part.message:
+            check_parts(field.data, part.message)
+        if kind == NODE and field.number == 2:
+            _check_operation(field)
+    for number, (least, most) in ((n, p.times) for n, p in known.items()):
+        if not least <= times[number] <= most:
+            raise EmitError(f"{kind} has part {number} {times[number]} times")
+    if kind == "a value" and times.total() != 1:
+        raise EmitError("a value has not exactly one part")
+
+
+def _check_operation(field: Field) -> None:
+    name = bytes(field.data[:80]).decode("utf-8", "replace")
+    if name not in OPERATIONS:
+        raise EmitError(f"it has the operation {name!r}, which kexport does not write; it is not run")
