@@ -6,17 +6,22 @@ equal sizes compare equal: `(4*n+3)//2` is `2*n+1`, `a*b//a` is `b`.
 
 from __future__ import annotations
 
-import ast
 import keyword
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple, TypeVar, Union
 
 from kexport.errors import GraphError
 
+LARGEST = 2**63 - 1
+"""The largest size."""
+MAX_WEIGHT = 1024
+"""Terms and factors of one formula; those of real models have a few dozens."""
+MAX_DEPTH = 64
+"""Divisions, maxima and minima inside each other."""
 T = TypeVar("T")
 Number = Union[float, Fraction]
 
@@ -42,13 +47,31 @@ Monomial = tuple[Atom, ...]
 
 
 class SymDim:
-    """A polynomial with integer coefficients; immutable and hashable. Make one with `symbol` or `parse_dim`."""
+    """A polynomial with integer coefficients; immutable and hashable. Make one with `symbol` or `parse_dim`.
 
-    __slots__ = ("_hash", "terms")
+    Raises:
+        GraphError: it would be larger than any size of a real model.
+    """
+
+    __slots__ = ("_depth", "_hash", "_text", "_weight", "terms")
 
     def __init__(self, terms: dict[Monomial, int]):
+        self._weight, self._depth = self._measure(terms)
         self.terms = dict(sorted(terms.items(), key=lambda t: _rank(t[0])))
         self._hash = hash(tuple(self.terms.items()))
+        self._text = ""
+
+    @staticmethod
+    def _measure(terms: dict[Monomial, int]) -> tuple[int, int]:
+        """How much there is in it when all is written out, and how deep its calls are nested."""
+        inner = [
+            arg for mono in terms for a in mono if isinstance(a, Call) for arg in a.args if isinstance(arg, SymDim)
+        ]
+        weight = len(terms) + sum(map(len, terms)) + sum(arg._weight for arg in inner)
+        depth = 1 + max((arg._depth for arg in inner), default=0)
+        if weight > MAX_WEIGHT or depth > MAX_DEPTH or any(abs(c) > LARGEST for c in terms.values()):
+            raise _beyond_bounds()
+        return weight, depth
 
     def __hash__(self) -> int:
         return self._hash
@@ -57,8 +80,9 @@ class SymDim:
         return isinstance(other, SymDim) and self.terms == other.terms
 
     def __str__(self) -> str:
-        parts = [_show(mono, coef) for mono, coef in self.terms.items()]
-        return "".join(parts).removeprefix("+")
+        if not self._text:
+            self._text = "".join(_show(mono, coef) for mono, coef in self.terms.items()).removeprefix("+")
+        return self._text
 
     __repr__ = __str__
 
@@ -70,8 +94,11 @@ class SymDim:
 
     def __mul__(self, other: Dim) -> Dim:
         terms: dict[Monomial, int] = {}
+        factors = _terms(other)
+        if len(self.terms) * len(factors) > MAX_WEIGHT:
+            raise _beyond_bounds()
         for a, x in self.terms.items():
-            for b, y in _terms(other).items():
+            for b, y in factors.items():
                 mono = tuple(sorted(a + b, key=str))
                 terms[mono] = terms.get(mono, 0) + x * y
         return _make(terms)
@@ -86,10 +113,10 @@ class SymDim:
         return -self + other
 
     def __floordiv__(self, other: Dim) -> Dim:
-        return _floordiv(self, other)
+        return floordiv(self, other)
 
     def __rfloordiv__(self, other: Dim) -> Dim:
-        return _floordiv(other, self)
+        return floordiv(other, self)
 
     def __mod__(self, other: Dim) -> Dim:
         return self - (self // other) * other
@@ -199,7 +226,12 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
 
 def bounds(dim: Dim) -> tuple[Number, Number]:
     """Lower and upper bound of `dim`, given that every symbol is at least 1 (infinite where unknown)."""
-    terms = _terms(dim)
+    return (dim, dim) if isinstance(dim, int) else _symbolic_bounds(dim)
+
+
+@lru_cache(maxsize=4096)
+def _symbolic_bounds(dim: SymDim) -> tuple[Number, Number]:
+    terms = dim.terms
     low, high = _bounds(terms)
     if len(terms) > 1 and any(mono and isinstance(mono[0], Call) for mono in terms):
         other_low, other_high = _bounds_of_quotients(terms)
@@ -238,42 +270,9 @@ def _bounds_of_quotients(terms: Mapping[Monomial, int]) -> tuple[Number, Number]
     return (math.ceil(low) if math.isfinite(low) else low), (math.floor(high) if math.isfinite(high) else high)
 
 
-_BINARY: dict[type, Callable[[Any, Any], Dim]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: lambda a, b: _floordiv(a, b),
-}
-_CALLS: dict[str, Callable[[Any, Any], Dim]] = {"max": dim_max, "min": dim_min}
-
-
-def parse_dim(text: str) -> Dim:
-    """Read a dim as it is printed: `batch`, `2*length+1`, `(n+1)//2`, `max(n,3)`.
-
-    Raises:
-        GraphError: the text is not a dimension.
-    """
-    try:
-        return _parse(ast.parse(text.strip(), mode="eval").body)
-    except (SyntaxError, ValueError) as e:
-        raise GraphError(f"{text!r} is not a dimension", hint="write a size such as 3, batch or 2*length+1") from e
-
-
-def _parse(node: ast.expr) -> Dim:
-    match node:
-        case ast.Constant(value=int(value)) if not isinstance(value, bool):
-            return value
-        case ast.Name(id=name):
-            return symbol(name)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_parse(operand)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            return _BINARY[type(op)](_parse(left), _parse(right))
-        case ast.Call(func=ast.Name(id=fn), args=[a, b]) if fn in _CALLS:
-            return _CALLS[fn](_parse(a), _parse(b))
-        case _:
-            pass
-    raise ValueError(ast.dump(node))
+def _beyond_bounds() -> GraphError:
+    hint = "give the input dimensions fixed sizes"
+    return GraphError("the formula of a size grows beyond what any real model has", hint=hint)
 
 
 def _terms(dim: Dim) -> Mapping[Monomial, int]:
@@ -293,9 +292,8 @@ def _rank(mono: Monomial) -> tuple[int, tuple[str, ...]]:
 
 def _show(mono: Monomial, coef: int) -> str:
     sign = "-" if coef < 0 else "+"
-    factors = [str(a) if isinstance(a, str) or a.fn != "floordiv" else f"({a})" for a in mono]
-    if len(factors) == 1 and coef == 1:
-        factors = [str(mono[0])]
+    alone = len(mono) == 1 and coef == 1
+    factors = [str(a) if alone or isinstance(a, str) or a.fn != "floordiv" else f"({a})" for a in mono]
     if abs(coef) != 1 or not mono:
         factors.insert(0, str(abs(coef)))
     return sign + "*".join(factors)
@@ -324,7 +322,8 @@ def _choose(fn: str, a: Dim, b: Dim) -> Dim:
     return _make({(call,): 1, (): least})
 
 
-def _floordiv(a: Dim, b: Dim) -> Dim:
+def floordiv(a: Dim, b: Dim) -> Dim:
+    """How often `b` goes into `a`, rounded down."""
     if b == 0:
         raise GraphError(f"division of dimension {a} by zero")
     if isinstance(b, int):
@@ -390,4 +389,4 @@ def _substitute_atom(atom: Atom, values: Mapping[str, Dim]) -> Dim:
     if isinstance(atom, str):
         return values.get(atom, symbol(atom))
     a, b = (substitute(arg, values) for arg in atom.args)
-    return _floordiv(a, b) if atom.fn == "floordiv" else _choose(atom.fn, a, b)
+    return floordiv(a, b) if atom.fn == "floordiv" else _choose(atom.fn, a, b)

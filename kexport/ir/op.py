@@ -129,7 +129,19 @@ def infer(op: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
         raise
     except UndecidableDim as e:
         raise GraphError(f"{op.name}({given}): {e}", hint="give that input dimension a fixed size") from e
-    return types if isinstance(types, tuple) else (types,)
+    found = types if isinstance(types, tuple) else (types,)
+    for type_ in found:
+        _check_result(op, given, type_)
+    return found
+
+
+def _check_result(op: Op, given: str, result: TensorType) -> None:
+    """Require a type that a tensor can have, which also keeps sizes from growing from node to node without end."""
+    try:
+        result.check()
+    except GraphError as e:
+        e.what = f"{op.name}({given}): {e.what}"
+        raise
 
 
 def is_graph(value: Any) -> bool:

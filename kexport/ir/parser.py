@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
+from kexport.documents.read import parse_json
 from kexport.errors import GraphError
-from kexport.ir.dim import parse_dim
+from kexport.ir.attributes import fits
+from kexport.ir.dim import UndecidableDim
+from kexport.ir.dim_parser import parse_dim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import OPS, Array, Op
 from kexport.ir.types import DType, TensorType
 
 T = TypeVar("T")
+MAX_DEPTH = 32
+"""Graphs and lists inside each other."""
+MAX_MADE = 1 << 24
+"""Elements of a constant that is not written out."""
+_WRONG = (
+    GraphError, UndecidableDim, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
+)  # fmt: skip
+"""What ops and NumPy raise of attributes, operands and numbers that make no sense."""
 _SPACE = re.compile(r"(?:\s|;[^\n]*)*")
 _VALUE = re.compile(r'%(?:([A-Za-z0-9_.]+)|("(?:[^"\\]|\\.)*"))')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -29,11 +40,15 @@ _REAL = r"(?:inf|nan|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"
 _NUMBER = re.compile(rf"-?{_REAL}(?:j|[+-]{_REAL}j)?")
 _GRAPH = re.compile(r'graph\s*"')
 _FLOAT = re.compile(r"-?(?:inf|nan|\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
+_LONGEST_LINE = 400
+"""Characters of a line that is shown with its fault."""
 _KEYWORDS = {"true": True, "false": False, "none": None}
 
 
-def parse_graph(text: str, constants: Mapping[str, Array] | None = None) -> Graph:
-    """The graph that `text` describes. `constants` holds the arrays printed as a hash.
+def parse_graph(
+    text: str, constants: Mapping[str, Array] | None = None, absent: Callable[[TensorType], Array] | None = None
+) -> Graph:
+    """The graph that `text` describes. `constants` holds the arrays printed as a hash, `absent` makes those it lacks.
 
     Result types may be left out and are inferred. Beside `#hash` a constant may be written `splat(0.5)`
     or `random(7)` (standard normal numbers from that seed), which is of use in tests.
@@ -42,7 +57,7 @@ def parse_graph(text: str, constants: Mapping[str, Array] | None = None) -> Grap
         GraphError: with the line and column of the fault.
     """
     import_module("kexport.ops")  # fills the table of ops
-    parser = _Parser(text, constants or {})
+    parser = _Parser(text, constants or {}, absent)
     graph = parser.graph()
     parser.skip()
     if parser.at < len(text):
@@ -51,8 +66,9 @@ def parse_graph(text: str, constants: Mapping[str, Array] | None = None) -> Grap
 
 
 class _Parser:
-    def __init__(self, text: str, constants: Mapping[str, Array]):
-        self.text, self.constants, self.at = text, constants, 0
+    def __init__(self, text: str, constants: Mapping[str, Array], absent: Callable[[TensorType], Array] | None):
+        self.text, self.constants, self.absent = text, constants, absent
+        self.at = self.depth = 0
         self.env: dict[str, Value] = {}
 
     # --- scanning
@@ -62,15 +78,25 @@ class _Parser:
         start = self.text.rfind("\n", 0, self.at) + 1
         source = self.text[start:].split("\n", 1)[0]
         caret = " " * (self.at - start) + "^"
-        raise GraphError(f"line {line}: {message}\n    {source}\n    {caret}")
+        shown = f"\n    {source}\n    {caret}" if len(source) <= _LONGEST_LINE else ""
+        raise GraphError(f"line {line}: {message}{shown}")
 
     def guard(self, start: int, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function; its errors point at `start`."""
         try:
             return function(*arguments)
-        except (GraphError, TypeError, ValueError, OverflowError) as e:
+        except _WRONG as e:
             self.at = start
-            self.fail(str(e))
+            self.fail(str(e) or type(e).__name__)
+
+    @contextmanager
+    def deeper(self) -> Generator[None]:
+        """One more graph or list around what follows."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.fail(f"graphs and lists are nested more than {MAX_DEPTH} levels deep")
+        yield
+        self.depth -= 1
 
     def skip(self) -> None:
         match = _SPACE.match(self.text, self.at)
@@ -98,11 +124,15 @@ class _Parser:
         return match
 
     def string(self) -> str:
-        return json.loads(self.take(_STRING, "a string")[0])
+        return self.unquoted(self.take(_STRING, "a string")[0])
+
+    def unquoted(self, text: str) -> str:
+        """The text that a string stands for."""
+        return self.guard(self.at - len(text), parse_json, text)
 
     def value_name(self) -> str:
         match = self.take(_VALUE, "a value such as %x")
-        return match[1] or json.loads(match[2])
+        return match[1] or self.unquoted(match[2])
 
     def until(self, stops: str) -> str:
         """Text up to a stop character outside brackets."""
@@ -156,6 +186,8 @@ class _Parser:
         self.expect("=")
         word = self.take(_WORD, "an op")[0]
         if word == "const":
+            if len(results) != 1:
+                self.fail(f"const has one result, {len(results)} are named")
             self.constant(graph, *results[0])
         else:
             self.node(graph, word, results)
@@ -207,19 +239,19 @@ class _Parser:
         for field in fields.values():
             if field.default is dataclasses.MISSING and field.name not in values:
                 self.fail(f"{kind.name} needs the attribute {field.name!r}")
+        for key, value in values.items():
+            if not fits(value, str(fields[key].type)):
+                self.fail(f"{kind.name} takes {fields[key].type} for the attribute {key!r}")
         return self.guard(self.at, partial(kind, **values))
 
     def attribute(self, is_dtype: bool) -> Any:
         if self.peek('"'):
             return self.string()
         if _GRAPH.match(self.text, self.at):
-            return self.graph()
+            with self.deeper():
+                return self.graph()
         if self.accept("["):
-            items: list[Any] = []
-            while not self.accept("]"):
-                items.append(self.attribute(is_dtype))
-                self.accept(",")
-            return tuple(items)
+            return tuple(self.items(partial(self.attribute, is_dtype)))
         self.skip()
         start, word = self.at, self.until(",]}")
         if word in _KEYWORDS:
@@ -227,6 +259,15 @@ class _Parser:
         if _FLOAT.fullmatch(word):
             return float(word)
         return self.guard(start, DType.parse if is_dtype else parse_dim, word)
+
+    def items(self, item: Callable[[], T]) -> list[T]:
+        """What stands in a list whose bracket is open."""
+        found: list[T] = []
+        with self.deeper():
+            while not self.accept("]"):
+                found.append(item())
+                self.accept(",")
+        return found
 
     # --- constants
 
@@ -243,14 +284,14 @@ class _Parser:
         dtype, shape, start = type.dtype.numpy, type.shape, self.at
         if self.peek("#"):
             key = self.take(_HASH, "a hash")[1]
-            if key not in self.constants:
-                self.fail(f"the constant #{key} is not in the table")
-            return self.constants[key]
-        if self.accept("splat"):
-            return self.guard(start, np.full, shape, self.argument(), dtype)
-        if self.accept("random"):
-            seed = int(self.argument())
-            return np.random.default_rng(seed).standard_normal(shape).astype(dtype)  # type: ignore[arg-type]
+            if key in self.constants:
+                return self.constants[key]
+            return self.absent(type) if self.absent else self.fail(f"the constant #{key} is not in the table")
+        for word, make in _MADE.items():
+            if self.accept(word):
+                if not isinstance(type.numel, int) or type.numel > MAX_MADE:
+                    self.fail(f"a constant that is not written out has at most {MAX_MADE} elements")
+                return self.guard(start, make, shape, self.argument(), dtype)
         return self.guard(start, np.asarray, self.literal(), dtype)
 
     def argument(self) -> Any:
@@ -261,15 +302,20 @@ class _Parser:
 
     def literal(self) -> Any:
         if self.accept("["):
-            items: list[Any] = []
-            while not self.accept("]"):
-                items.append(self.literal())
-                self.accept(",")
-            return items
+            return self.items(self.literal)
         if self.peek('"'):
             return self.string()
         for word in ("true", "false"):
             if self.accept(word):
                 return _KEYWORDS[word]
         text = self.take(_NUMBER, "a number")[0]
-        return complex(text) if text.endswith("j") else float(text) if _FLOAT.fullmatch(text) else int(text)
+        kind = complex if text.endswith("j") else float if _FLOAT.fullmatch(text) else int
+        return self.guard(self.at - len(text), kind, text)
+
+
+def _random(shape: Any, seed: Any, dtype: Any) -> Array:
+    made: Array = np.random.default_rng(int(seed)).standard_normal(shape)
+    return made.astype(dtype)
+
+
+_MADE: dict[str, Callable[[Any, Any, Any], Array]] = {"splat": np.full, "random": _random}

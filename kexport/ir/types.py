@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from kexport.errors import GraphError
-from kexport.ir.dim import Dim, SymDim, parse_dim, product, substitute
+from kexport.ir.dim import LARGEST, Dim, SymDim, product, substitute
+from kexport.ir.dim_parser import parse_dim
 
 
 class DType(enum.Enum):
@@ -100,6 +101,10 @@ _NUMPY: dict[str, Any] = {
 _BY_NUMPY = {np.dtype(v): DType(k) for k, v in _NUMPY.items() if v is not None}
 HALF = tuple(np.dtype(_NUMPY[d]) for d in ("f16", "bf16") if _NUMPY[d] is not None)
 """The 16-bit floats, as numpy dtypes."""
+MAX_RANK = 64
+"""Axes of one tensor; NumPy has no more."""
+_SHOWN = 60
+"""Characters of a text that is none of ours."""
 _TYPE = re.compile(r"\s*(\w+)\s*\[(.*)\]\s*", re.DOTALL)
 
 
@@ -128,6 +133,17 @@ class TensorType:
         """The number of elements."""
         return product(self.shape)
 
+    def check(self) -> None:
+        """Require sizes that a tensor can have.
+
+        Raises:
+            GraphError: too many axes, or one of less than no elements or more than there are numbers for.
+        """
+        check_rank(self.rank)
+        wrong = [d for d in self.shape if isinstance(d, int) and not 0 <= d <= LARGEST]
+        if wrong:
+            raise GraphError(f"no tensor has an axis of size {str(wrong[0])[:_SHOWN]}")
+
     def with_shape(self, shape: Any) -> TensorType:
         return TensorType(self.dtype, tuple(shape))
 
@@ -152,8 +168,23 @@ class TensorType:
         """
         match = _TYPE.fullmatch(text)
         if not match or match[1] not in _NUMPY:
-            raise GraphError(f"{text!r} is not a tensor type", hint="write for example f32[batch,224,224,3]")
-        return TensorType(DType(match[1]), tuple(parse_dim(d) for d in split_top(match[2])))
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+            raise GraphError(f"{shown!r} is not a tensor type", hint="write for example f32[batch,224,224,3]")
+        sizes = split_top(match[2])
+        check_rank(len(sizes))
+        found = TensorType(DType(match[1]), tuple(parse_dim(d) for d in sizes))
+        found.check()
+        return found
+
+
+def check_rank(rank: int) -> None:
+    """Require no more axes than a tensor can have.
+
+    Raises:
+        GraphError: there are more.
+    """
+    if rank > MAX_RANK:
+        raise GraphError(f"no tensor has {rank} axes, {MAX_RANK} are the most")
 
 
 def split_top(text: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from kexport.ir.text import to_text
 from kexport.ir.types import TensorType
 
 SUFFIX = ".kx"
-_WEIGHT = re.compile(r": (\w+\[[^\]]*\]) = const #([0-9a-f]+)$", re.MULTILINE)
+MAX_SIZE = 64 << 20
+"""Bytes."""
 
 
 def write_graph(graph: Graph, path: Path) -> None:
@@ -30,14 +30,19 @@ def read_graph(path: Path) -> Graph:
         VerifyError: there is no such file, or it is damaged.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        return parse_graph(text, {key: _zeros(type) for type, key in _WEIGHT.findall(text)})
+        if path.stat().st_size > MAX_SIZE:
+            raise GraphError(f"it has more than {MAX_SIZE} bytes")
+        graph = parse_graph(path.read_text(encoding="utf-8"), absent=_zeros)
+        if not graph.outputs:
+            raise GraphError("it has no outputs")
+        return graph
     except FileNotFoundError as e:
         raise VerifyError("there is no such file", where=str(path), hint="export the model again") from e
-    except (GraphError, ValueError) as e:
-        raise VerifyError(f"the graph cannot be read: {e}", where=str(path), hint="export the model again") from e
+    except (GraphError, OSError, UnicodeDecodeError) as e:
+        raise VerifyError(
+            f"the graph cannot be read: {getattr(e, 'what', e)}", where=str(path), hint="export the model again"
+        ) from e
 
 
-def _zeros(type: str) -> Array:
-    parsed = TensorType.parse(type)
-    return np.broadcast_to(np.zeros((), parsed.dtype.numpy), [int(d) for d in parsed.shape])  # type: ignore[arg-type]
+def _zeros(type: TensorType) -> Array:
+    return np.broadcast_to(np.zeros((), type.dtype.numpy), [int(d) for d in type.shape])  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ from typing import Any
 
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
-from kexport.ir.dim import Dim, parse_dim, symbol
+from kexport.ir.dim import Dim, symbol
+from kexport.ir.dim_parser import parse_dim
 from kexport.ir.types import DType, TensorType
 from kexport_onnx.dtypes import CODES, DTYPES, raw_size
 from kexport_onnx.emission import CONTRACT_KEY

@@ -9,7 +9,7 @@ import pytest
 from kexport.capture.capture import capture
 from kexport.capture.symbols import Symbols
 from kexport.errors import CaptureError, ConfigError
-from kexport.ir.dim import parse_dim
+from kexport.ir.dim_parser import parse_dim
 from tests.capture.agree import agree, integers, normal
 from tests.capture.layer_of import layer_of
 

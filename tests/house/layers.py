@@ -6,6 +6,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport", "kexport.errors", "kexport.names"),
     ("kexport.paths", "kexport.documents"),
     ("kexport.ir.dim",),
+    ("kexport.ir.dim_parser",),
     ("kexport.ir.types",),
     ("kexport.ir.op",),
     ("kexport.ir.graph", "kexport.ir.contract"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import operator
+import time
+from collections.abc import Callable
+from functools import reduce
 
 import pytest
 from hypothesis import given, settings
@@ -18,13 +21,13 @@ from kexport.ir.dim import (
     dim_min,
     find_size,
     is_symbol,
-    parse_dim,
     product,
     substitute,
     symbol,
     symbols,
     times,
 )
+from kexport.ir.dim_parser import parse_dim
 
 N, M = symbol("n"), symbol("m")
 
@@ -233,3 +236,57 @@ def test_a_quotient_times_its_divisor_is_about_the_dividend() -> None:
     assert dim_min(n, 2 * (n // 2) + 1) == n
     assert dim_max(n, 3 * (n // 3)) == n
     assert n <= 5 * ((n + 4) // 5)
+
+
+HOSTILE = {
+    "a product of sums": "*".join(f"(a{i}+b{i})" for i in range(22)),
+    "a power": "*".join(["n"] * 600) + "//m" * 500,
+    "many terms": "+".join(f"a{i}*b{i}*c{i}*d{i}*e{i}" for i in range(800)),
+    "deep brackets": "(" * 500 + "n" + ")" * 500,
+    "deep signs": "-" * 10_000 + "n",
+    "a long sum": "+".join(["n"] * 5000),
+    "too long": "n" * 30_000,
+    "many digits": "9" * 5000,
+    "many hexadecimal digits": "0x" + "f" * 10_000,
+    "a great product": "*".join(["99999999999"] * 100),
+    "a great factor": "*".join(["99999999999"] * 100) + "*n",
+    "a great size": str(2**63),
+    "deep quotients": "(" * 90 + "n" + "//b+c)" * 90,
+    "zero": "n\0",
+    "a function": "lambda: 0",
+    "an attribute": "n.real",
+    "a named argument": "max(n,m,key=3)",
+    "a call of the result": "max(n,m)(3)",
+    "a power sign": "n**999999999",
+    "stars": "max(*n)",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_no_model_has_is_refused_at_once(name: str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(GraphError) as caught:
+        parse_dim(HOSTILE[name])
+    assert time.perf_counter() - start < 1
+    assert len(caught.value.what) < 200
+
+
+@pytest.mark.parametrize(
+    "text", ["max(" * 60 + "n" + ",b)" * 60, "min(" * 50 + "n" + "*b,c)" * 50, "(" * 50 + "n" + "//b*m+c)" * 50]
+)
+def test_deep_ones_within_the_limits_are_quick(text: str) -> None:
+    start = time.perf_counter()
+    dim = parse_dim(text)
+    assert parse_dim(str(dim)) == dim
+    assert bounds(dim)[0] >= 1
+    assert substitute(dim, dict.fromkeys(symbols(dim), 3)) > 0
+    assert time.perf_counter() - start < 2
+
+
+def test_formulas_do_not_grow_from_step_to_step_without_end() -> None:
+    def grown(step: Callable[[Dim], Dim]) -> Dim:
+        return reduce(lambda dim, _: step(dim), range(100), N)
+
+    for step in (lambda d: d // 3 * M + dim_max(d, M), lambda d: d * d, lambda d: d + d, lambda d: (d + M) // (d - 1)):
+        with pytest.raises(GraphError, match="the formula of a size grows beyond what any real model has"):
+            grown(step)

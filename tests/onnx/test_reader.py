@@ -13,7 +13,8 @@ from onnx import ModelProto, TensorProto, helper
 from kexport import ops
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
-from kexport.ir.dim import parse_dim, symbol
+from kexport.ir.dim import symbol
+from kexport.ir.dim_parser import parse_dim
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
 from kexport_onnx import TARGET
