@@ -28,6 +28,10 @@ class KexportError(Exception):
         return self
 
 
+class KexportWarning(UserWarning):
+    """Something that a user should know, and that stops nothing."""
+
+
 class CaptureError(KexportError):
     """A model cannot be loaded, traced or lowered."""
 

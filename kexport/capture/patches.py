@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import inspect
 import threading
 import types
@@ -23,6 +24,7 @@ from kexport.capture.recurrent import stand_for_cells, stand_for_steps
 from kexport.capture.recurrent2 import stand_for_keras2_layer
 from kexport.capture.sequences import stand_for_associative_scan, stand_for_map, stand_for_scan
 from kexport.capture.text import vectorize_densely
+from kexport.capture.versions import TITLES, Version, remark, running, written
 from kexport.capture.whole import count_as_user, make_ops
 from kexport.capture.whole_calls import (
     UNARY,
@@ -35,21 +37,47 @@ from kexport.capture.whole_calls import (
     stand_for_reshape,
     stand_for_unary,
 )
-from kexport.errors import CaptureError
-
-TESTED = {"keras": ("3.15",), "tensorflow": ("2.21",)}
-"""The minor versions whose internals these patches are known to fit."""
+from kexport.errors import KexportWarning
 
 Replace = Callable[[Any, Recorder], Any]
 _one_trace_at_a_time = threading.RLock()
 
 
 class Patch(NamedTuple):
-    """Replace `attribute` of `owner` ("module" or "module:Class") by `replace(original, recorder)`."""
+    """Replace `attribute` of `owner` ("module" or "module:Class") by `replace(original, recorder)`.
+
+    `since` is the first version of the owner's package that has it, `until` the first that has it no more.
+    """
 
     owner: str
     attribute: str
     replace: Replace
+    since: Version = (0, 0)
+    until: Version | None = None
+
+    @property
+    def package(self) -> str:
+        """The package that the owner is of."""
+        return self.owner.partition(".")[0]
+
+    @property
+    def place(self) -> str:
+        """Module, class and attribute as one name."""
+        return f"{self.owner.replace(':', '.')}.{self.attribute}"
+
+    def exists_in(self, version: Version) -> bool:
+        """Whether a version of the owner's package should have it."""
+        return self.since <= version and (self.until is None or version < self.until)
+
+    def find(self) -> tuple[Any, Any] | None:
+        """The owner and what stands there now; None where there is no such thing."""
+        module, _, cls = self.owner.partition(":")
+        try:
+            owner = importlib.import_module(module)
+            owner = getattr(owner, cls) if cls else owner
+            return owner, vars(owner)[self.attribute]
+        except (ImportError, AttributeError, KeyError):
+            return None
 
 
 def tag_ops(original: Any, recorder: Recorder) -> Any:
@@ -173,12 +201,12 @@ PATCHES = (
     Patch("keras.src.layers.rnn.lstm:LSTM", "inner_loop", stand_for_cells),
     Patch("keras.src.layers.rnn.gru:GRU", "inner_loop", stand_for_cells),
     Patch("keras.src.backend", "rnn", stand_for_steps),
-    Patch(f"{BACKEND}.core", "scan", stand_for_scan),
-    Patch(f"{BACKEND}.core", "map", stand_for_map),
-    Patch(f"{BACKEND}.core", "associative_scan", stand_for_associative_scan),
-    Patch("keras.src.ops.image", "resize", resize_to_tensors),
-    Patch(f"{BACKEND}.numpy", "isin", keep_doubles),
-    Patch(f"{BACKEND}.nn", "_cpu_only", answer(True)),
+    Patch(f"{BACKEND}.core", "scan", stand_for_scan, since=(3, 4)),
+    Patch(f"{BACKEND}.core", "map", stand_for_map, since=(3, 4)),
+    Patch(f"{BACKEND}.core", "associative_scan", stand_for_associative_scan, since=(3, 5)),
+    Patch("keras.src.ops.image", "resize", resize_to_tensors, since=(3, 14)),
+    Patch(f"{BACKEND}.numpy", "isin", keep_doubles, since=(3, 12)),
+    Patch(f"{BACKEND}.nn", "_cpu_only", answer(True), since=(3, 15)),
     Patch(f"{BACKEND}.rnn", "_is_gpu_available", answer(False)),
 )
 KERAS2_PATCHES = (
@@ -195,6 +223,8 @@ def function_patches() -> Iterator[Patch]:
     """A frame for each public function of Keras' TensorFlow backend, under each name that Keras calls it by."""
     aliases = {name: vars(importlib.import_module(name)) for name in ("keras.src.backend", BACKEND)}
     for name in FRAMED_MODULES:
+        if importlib.util.find_spec(f"{BACKEND}.{name}") is None:
+            continue
         module = importlib.import_module(f"{BACKEND}.{name}")
         for attribute, value in vars(module).items():
             if not _is_framed(module, attribute, value):
@@ -210,41 +240,56 @@ def function_patches() -> Iterator[Patch]:
 def patched(recorder: Recorder, patches: tuple[Patch, ...]) -> Iterator[None]:
     """Apply patches and undo them, whatever happens. One trace runs at a time; other threads are not recorded.
 
-    Raises:
-        CaptureError: what should be patched is not there, in a version of Keras or TensorFlow that was not tested.
+    What should be there and is not, or takes other arguments, is left as it is, with a warning: what calls it is
+    lowered from its ops.
     """
-    _warn_of_untested_versions()
     with _one_trace_at_a_time, ExitStack() as undo:
-        for patch in patches:
-            _apply(patch, recorder, undo)
+        left = [patch for patch in patches if not _apply(patch, recorder, undo)]
+        for text in _remarks(left):
+            warnings.warn(text, KexportWarning, stacklevel=3)
         yield
 
 
-def _apply(patch: Patch, recorder: Recorder, undo: ExitStack) -> None:
-    module, _, cls = patch.owner.partition(":")
-    try:
-        owner = importlib.import_module(module)
-        owner = getattr(owner, cls) if cls else owner
-        original = vars(owner)[patch.attribute]
-    except (ImportError, AttributeError, KeyError) as e:
-        raise CaptureError(
-            f"{patch.owner}.{patch.attribute} does not exist in Keras {keras.__version__}, TensorFlow {tf.__version__}",
-            hint="install the tested versions: pip install 'kexport[tensorflow]'",
-        ) from e
+def _apply(patch: Patch, recorder: Recorder, undo: ExitStack) -> bool:
+    """Put the replacement in its place; whether that is done, or not due."""
+    if not patch.exists_in(running(patch.package)):
+        return True
+    found = patch.find()
+    if found is None:
+        return False
+    owner, original = found
+    replacement = patch.replace(original, recorder)
+    if not takes_the_same(replacement, original, bound=":" in patch.owner):
+        return False
     undo.callback(setattr, owner, patch.attribute, original)
-    setattr(owner, patch.attribute, patch.replace(original, recorder))
+    setattr(owner, patch.attribute, replacement)
+    return True
+
+
+def takes_the_same(replacement: Any, original: Any, bound: bool) -> bool:
+    """Whether a replacement takes the arguments of the original; of a method the first may have any name."""
+    own, theirs = (
+        list(inspect.signature(f, follow_wrapped=False).parameters.values())[bound:]
+        for f in (replacement, inspect.unwrap(original))
+    )
+    named = [p.name for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return [p.name for p in theirs][: len(named) if len(named) < len(own) else None] == named
+
+
+def _remarks(left: list[Patch]) -> Iterator[str]:
+    """A line for each package of a version that was not tested, or that lacks places which it should have."""
+    for package, version in {"keras": keras.__version__, "tensorflow": tf.__version__}.items():
+        text = remark(package, version)
+        if text:
+            yield text
+    for package in dict.fromkeys(patch.package for patch in left):
+        places = ", ".join(patch.place for patch in left if patch.package == package)
+        yield (
+            f"{TITLES[package]} {written(running(package))} does not have, or not with these arguments: {places}; what "
+            "calls them is lowered from its ops"
+        )
 
 
 def _is_framed(module: types.ModuleType, name: str, value: Any) -> bool:
     is_public = not name.startswith("_") and name not in UNFRAMED
     return is_public and inspect.isfunction(value) and value.__module__ == module.__name__
-
-
-def _warn_of_untested_versions() -> None:
-    for module in (keras, tf):
-        minor = ".".join(module.__version__.split(".")[:2])
-        if minor not in TESTED[module.__name__]:
-            known = ", ".join(TESTED[module.__name__])
-            warnings.warn(
-                f"kexport was tested with {module.__name__} {known}, this is {module.__version__}", stacklevel=2
-            )

@@ -211,7 +211,8 @@ def _are_plain(parameters: Sequence[Any]) -> bool:
 def _is_plain(layer: Any, inputs: Any, mask: Any) -> bool:
     """Whether nothing about the call is wrong or odd, such as parameters that are not read as they are."""
     parameters = [layer.moving_mean, layer.moving_variance]
-    parameters += [v for v, used in ((layer.gamma, layer.scale), (layer.beta, layer.center)) if used]
+    parameters += [layer.gamma] if layer.scale else []  # before Keras 3.4 there is no attribute of what is not used
+    parameters += [layer.beta] if layer.center else []
     if not _are_plain(parameters) or any(len(v.shape) != 1 for v in parameters):
         return False
     rank = inputs.shape.rank

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kexport.capture.versions import refuse_old
 from kexport.errors import CaptureError, ConfigError
 
 INSTALL = "pip install 'kexport[tensorflow]'"
@@ -30,12 +31,13 @@ def import_tensorflow() -> Any:
     TensorFlow imports Keras, which picks its backend then and there, from KERAS_BACKEND.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: it is not installed, or too old.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     with _environment("KERAS_BACKEND", "tensorflow"), _quiet():
         tensorflow = _import("tensorflow", INSTALL)
+        refuse_old("tensorflow", tensorflow.__version__)
         tensorflow.config.list_logical_devices()
     return tensorflow
 
@@ -44,17 +46,14 @@ def import_keras() -> Any:
     """Keras 3 on the TensorFlow backend.
 
     Raises:
-        ConfigError: Keras is not installed.
-        CaptureError: it is Keras 2, or runs on another backend already.
+        ConfigError: Keras is missing or too old.
+        CaptureError: it runs on another backend already.
     """
     if "keras" not in sys.modules:
         import_tensorflow()
         _import("keras", INSTALL)
     keras = sys.modules["keras"]
-    if int(keras.__version__.split(".")[0]) < 3:
-        raise CaptureError(
-            f"Keras {keras.__version__} is installed", hint="kexport needs Keras 3: pip install -U keras"
-        )
+    refuse_old("keras", keras.__version__)
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise CaptureError(f"Keras runs on the {backend} backend; capturing needs tensorflow", hint=BACKEND_HINT)
