@@ -2,24 +2,71 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim, is_symbol, substitute, times
 from kexport.ir.graph import Graph, Node, Value
-from kexport.ir.op import Array, RegionOp
+from kexport.ir.op import Array, Op, RegionOp
 from kexport.ir.types import DType, TensorType
 
 Observer = Callable[[Node, Sequence[Array]], Sequence[Array] | None]
-"""Sees each node and its results; may return others to take their place."""
+"""Sees each node and its results; may return others to take their place. It sees no bodies."""
+
+
+class Perturb(Protocol):
+    """Changes what nodes compute, those in bodies too."""
+
+    def operands(self, node: Node, arrays: list[Array]) -> list[Array]:
+        """What a node computes from, in the place of these."""
+        ...
+
+    def results(self, node: Node, operands: Sequence[Array], arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        """What a node has computed, in the place of these."""
+        ...
+
+
+@dataclass(frozen=True)
+class _How:
+    """How nodes are computed: `wide` and `narrow` as `evaluate` takes them."""
+
+    wide: bool = False
+    narrow: bool = False
+    perturb: Perturb | None = None
+
+    def dtype(self, type: TensorType) -> np.dtype[np.generic]:
+        """The element type of a value."""
+        if self.wide and type.dtype.is_float:
+            return np.dtype(np.float64)
+        return np.dtype(np.float32) if self.narrow and type.dtype is DType.F64 else type.dtype.numpy
+
+    def constant(self, array: Array, type: TensorType) -> Array:
+        """The data of a constant, which is never copied without need."""
+        return _as(array, self.dtype(type)) if type.dtype.is_float and (self.wide or self.narrow) else array
+
+    def op(self, op: Op) -> Op:
+        """The op with these element types among its attributes."""
+        if self.narrow:
+            found = {k: DType.F32 for k, v in op.attributes().items() if v is DType.F64}
+            return dataclasses.replace(op, **found) if found else op
+        return op.widen() if self.wide else op
 
 
 def evaluate(
-    graph: Graph, inputs: Mapping[str, Array], *, wide: bool = False, observe: Observer | None = None
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    *,
+    wide: bool = False,
+    narrow: bool = False,
+    observe: Observer | None = None,
+    perturb: Perturb | None = None,
 ) -> dict[str, Array]:
     """Outputs by name for inputs by name.
 
@@ -27,7 +74,9 @@ def evaluate(
         graph: any graph; symbolic dims take their sizes from the inputs.
         inputs: one array per graph input.
         wide: compute every float in float64, constants included; the results are float64.
+        narrow: compute what is float64 in float32, constants included.
         observe: called with each node and its results; what it returns, if anything, takes their place.
+        perturb: changes what every node computes, those in bodies too, before `observe` sees it.
 
     Raises:
         GraphError: an input is missing or does not fit its type; names the value and the sizes.
@@ -35,7 +84,7 @@ def evaluate(
     missing = [v.name for v in graph.inputs if v.name not in inputs]
     if missing:
         raise GraphError(f"no array for input {', '.join(map(repr, missing))}", where=graph.name)
-    results = _run(graph, [inputs[v.name] for v in graph.inputs], {}, wide, observe)
+    results = _run(graph, [inputs[v.name] for v in graph.inputs], {}, _How(wide, narrow, perturb), observe)
     return {o.name: r for o, r in zip(graph.outputs, results, strict=True)}
 
 
@@ -64,21 +113,21 @@ def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]
 
 def run_body(body: Graph, arrays: Sequence[Array], sizes: Mapping[str, Dim] | None = None) -> list[Array]:
     """The results of a loop body or branch on arrays, one per input; `sizes` are those of the graph around it."""
-    return _run(body, arrays, sizes or {}, wide=False)
+    return _run(body, arrays, sizes or {}, _How())
 
 
 def _run(
-    graph: Graph, arrays: Sequence[Array], outer: Mapping[str, Dim], wide: bool, observe: Observer | None = None
+    graph: Graph, arrays: Sequence[Array], outer: Mapping[str, Dim], how: _How, observe: Observer | None = None
 ) -> list[Array]:
     sizes = dict(outer) | bind_inputs([(v.name, v.type) for v in graph.inputs], arrays)
-    env: dict[Value, Array] = {v: fit(a, v.type, wide) for v, a in zip(graph.inputs, arrays, strict=True)}
+    env: dict[Value, Array] = {v: _as(a, how.dtype(v.type)) for v, a in zip(graph.inputs, arrays, strict=True)}
     reads = Counter(v for n in graph.nodes for v in n.inputs) + Counter(o.value for o in graph.outputs)
 
     def read(value: Value) -> Array:
-        return _widen(value.data, value.type, wide) if value.data is not None else env[value]
+        return env[value] if value.data is None else how.constant(value.data, value.type)
 
     for node in graph.nodes:
-        results: Sequence[Array] = _apply(node, [read(v) for v in node.inputs], sizes, wide)
+        results: Sequence[Array] = _apply(node, [read(v) for v in node.inputs], sizes, how)
         results = (observe(node, results) if observe else None) or results
         for value, array in zip(node.outputs, results, strict=True):
             _bind_result(node, value.type, array, sizes)
@@ -91,13 +140,13 @@ def _run(
     return [read(o.value) for o in graph.outputs]
 
 
-def _apply(node: Node, operands: list[Array], sizes: Mapping[str, Dim], wide: bool) -> tuple[Array, ...]:
-    op = node.op.bind(sizes)
-    op = op.widen() if wide else op
+def _apply(node: Node, operands: list[Array], sizes: Mapping[str, Dim], how: _How) -> tuple[Array, ...]:
+    op = how.op(node.op.bind(sizes))
+    operands = how.perturb.operands(node, operands) if how.perturb else operands
     try:
         with np.errstate(all="ignore"):
             if isinstance(op, RegionOp):
-                results = op.evaluate_with(partial(_run, outer=sizes, wide=wide), *operands)
+                results = op.evaluate_with(partial(_run, outer=sizes, how=how), *operands)
             else:
                 results = op.evaluate(*operands)
     except GraphError as e:
@@ -108,17 +157,17 @@ def _apply(node: Node, operands: list[Array], sizes: Mapping[str, Dim], wide: bo
     if len(results) != len(node.outputs):
         what = f"{op.name} has {len(node.outputs)} results, computed are {len(results)}"
         raise GraphError(what, where=node.origin or None)
-    return tuple(fit(np.asarray(r), v.type, wide) for r, v in zip(results, node.outputs, strict=True))
+    found = tuple(_as(np.asarray(r), how.dtype(v.type)) for r, v in zip(results, node.outputs, strict=True))
+    return how.perturb.results(node, operands, found) if how.perturb else found
 
 
 def fit(array: Array, type: TensorType, wide: bool) -> Array:
     """`array` with the element type that `type` says (float64 for any float if `wide`)."""
-    dtype = np.dtype(np.float64) if wide and type.dtype.is_float else type.dtype.numpy
+    return _as(array, _How(wide).dtype(type))
+
+
+def _as(array: Array, dtype: np.dtype[np.generic]) -> Array:
     return array if array.dtype == dtype else array.astype(dtype)
-
-
-def _widen(array: Array, type: TensorType, wide: bool) -> Array:
-    return array.astype(np.float64) if wide and type.dtype.is_float else array
 
 
 def _bind_result(node: Node, type: TensorType, array: Array, sizes: dict[str, Dim]) -> None:

@@ -181,7 +181,7 @@ def _with_oracle_of(reference: Reference, own: Reference, where: str) -> Referen
     if not pairs:
         hint = "export the model again with --reference and this file"
         raise VerifyError("its inputs are others than those the model was exported with", where=where, hint=hint)
-    completed = [dataclasses.replace(r, oracle=o.oracle, eval32=o.eval32) for r, o in pairs]
+    completed = [dataclasses.replace(r, oracle=o.oracle, eval32=o.eval32, doubtful=o.doubtful) for r, o in pairs]
     return dataclasses.replace(with_recordings(reference, completed), compute=own.compute)
 
 

@@ -19,7 +19,7 @@ from kexport.reference.here import Request, record_here
 from kexport.reference.worker import ERROR, RESULT, write_job
 from kexport.verify.batches import SEEDS, Batch
 from kexport.verify.process import last_words, run_module, signal_name
-from kexport.verify.reference_file import Recording, Reference, load_reference
+from kexport.verify.reference_file import Reference, load_reference
 from kexport.verify.sizes import Hint
 
 TIMEOUT = 1800.0
@@ -97,7 +97,9 @@ def rerun(
     if ours and ours != theirs:
         raise VerifyError("the reference is of another model", hint="record it again from this one")
     pairs = zip(reference.recordings, fresh.recordings, strict=True)
-    recordings = tuple(Recording(new.batch, new.outputs, old.oracle, old.eval32, new.layers) for old, new in pairs)
+    recordings = tuple(
+        dataclasses.replace(old, batch=new.batch, outputs=new.outputs, layers=new.layers) for old, new in pairs
+    )
     return dataclasses.replace(fresh, recordings=recordings, compute=reference.compute)
 
 

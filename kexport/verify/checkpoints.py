@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from kexport.ir.evaluator import Observer, evaluate
+import numpy as np
+
+from kexport.ir.evaluator import Perturb, evaluate
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
+from kexport.verify.compare import kinds
 from kexport.verify.draws import random_values
-from kexport.verify.perturb import farther, rounding_noise
+from kexport.verify.oracles import jumps
+from kexport.verify.perturb import Rounding, farther
 
-PERTURBED_RUNS = 2
+PERTURBED_RUNS = 3
 """How many runs with random rounding join the plain float32 one: values deep inside have few batches to lean on."""
 
 
@@ -45,6 +49,8 @@ class Activations:
     oracle: Mapping[str, Array]
     eval32: Mapping[str, Array]
     """Of several runs with rounding, element by element the one farthest from the oracle."""
+    doubtful: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    """The elements that rounding decides, where there are some."""
 
 
 def checkpoints(graph: Graph) -> list[Checkpoint]:
@@ -70,10 +76,15 @@ def activations(graph: Graph, points: Sequence[Checkpoint], inputs: Mapping[str,
     """Evaluate a captured graph at its checkpoints."""
     oracle = values_at(graph, points, inputs, wide=True)
     eval32 = values_at(graph, points, inputs)
+    doubtful = {n: np.zeros(a.shape, bool) for n, a in eval32.items()}
     for seed in range(PERTURBED_RUNS):
-        other = values_at(graph, points, inputs, noise=rounding_noise(seed))
-        eval32 = {n: farther(a, other[n], oracle[n]) if a.shape == other[n].shape else a for n, a in eval32.items()}
-    return Activations(oracle, eval32)
+        other = values_at(graph, points, inputs, perturb=Rounding(seed, flush=seed == 1))
+        for name, array in eval32.items():
+            if array.shape == other[name].shape:
+                doubtful[name] = doubtful[name] | (kinds(array) != kinds(other[name]))
+                eval32[name] = farther(array, other[name], oracle[name])
+    doubtful = {n: d | jumps(eval32[n], oracle[n], d) for n, d in doubtful.items()}
+    return Activations(oracle, eval32, {n: d for n, d in doubtful.items() if d.any()})
 
 
 def values_at(
@@ -82,22 +93,20 @@ def values_at(
     inputs: Mapping[str, Array],
     *,
     wide: bool = False,
-    noise: Observer | None = None,
+    perturb: Perturb | None = None,
 ) -> dict[str, Array]:
-    """The arrays at checkpoints, by their names; `noise` may change the results of every node."""
+    """The arrays at checkpoints, by their names; `perturb` may change what every node computes."""
     names = {(p.node, p.result): p.name for p in points}
     numbers = {node: i for i, node in enumerate(graph.nodes)}
     found: dict[str, Array] = {}
 
-    def observe(node: Node, results: Sequence[Array]) -> Sequence[Array] | None:
-        changed = noise(node, results) if noise else None
-        for j, array in enumerate(changed or results):
+    def observe(node: Node, results: Sequence[Array]) -> None:
+        for j, array in enumerate(results):
             name = names.get((numbers.get(node, -1), j))
             if name is not None:
                 found[name] = array
-        return changed
 
-    evaluate(graph, inputs, wide=wide, observe=observe)
+    evaluate(graph, inputs, wide=wide, narrow=not wide, observe=observe, perturb=perturb)
     return found
 
 

@@ -113,7 +113,7 @@ def _judge(recording: Recording, name: str, actual: Mapping[str, Array], allowed
         reason = f"missing; the artifact gave {', '.join(actual) or 'nothing'}"
         return OutputCheck(name, batch, False, reason, gone, allowed)
     got, oracle, eval32 = np.asarray(actual[name]), (recording.oracle or {})[name], (recording.eval32 or {})[name]
-    exclude = unsettled(expected, oracle, eval32)
+    exclude = unsettled(expected, oracle, eval32, recording.doubtful.get(name))
     metrics = compare(expected, got, exclude=exclude, oracle=oracle, margin=2 * allowed.atol)
     fault = _fault(metrics, allowed, is_discrete(expected))
     if fault:

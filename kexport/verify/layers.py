@@ -80,7 +80,7 @@ def _recording(
     found = activations(graph, points, batch.inputs)
     keras = _usable(points, recording, found.oracle)
     expected = {n: keras.get(n, found.oracle[n]).astype(d.numpy, copy=False) for n, d in dtypes.items()}
-    return Recording(batch, expected, found.oracle, found.eval32)
+    return Recording(batch, expected, found.oracle, found.eval32, doubtful=found.doubtful)
 
 
 def _usable(points: Sequence[Checkpoint], recording: Recording, oracle: Mapping[str, Array]) -> dict[str, Array]:

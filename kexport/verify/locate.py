@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -155,9 +156,7 @@ def check_layers(
         actual = {
             t.checkpoint: as_kind(t.restore(outputs[t.tensor], s), d) for t in shown for s, d in [_like(recording, t)]
         }
-        asked = Recording(
-            recording.batch, {n: recording.outputs[n] for n in actual}, recording.oracle, recording.eval32
-        )
+        asked = dataclasses.replace(recording, outputs={n: recording.outputs[n] for n in actual})
         for check in judge_batch(asked, actual, allowed):
             judged[check.output].append(check)
     tensors = {t.checkpoint: t.tensor for t in shown}

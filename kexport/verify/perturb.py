@@ -1,91 +1,176 @@
 """Rounding made visible: the same graph in float32 with every result moved by a random part of its last place.
 
-One float32 run can agree with the oracle by luck, above all where values tie (argmax, sorting, thresholds). Perturbed
-runs show what rounding can do; this is Monte Carlo arithmetic (D. S. Parker, "Monte Carlo Arithmetic", UCLA
-CSD-970002, 1997). Kernels that are known to be coarser than float32 are moved by as much as they may be off.
+One float32 run can agree with the oracle by luck: where values tie (argmax, sorting, thresholds), where an output has
+few elements, where it saturates. Perturbed runs show what rounding can do; this is Monte Carlo arithmetic (D. S.
+Parker, "Monte Carlo Arithmetic", UCLA CSD-970002, 1997). What is moved is what right kernels differ by: the rounding of
+a result, of the terms that it is the sum of (`spread.py`), and the floors of elementary functions (`floors.py`). It
+goes through the layers behind it as rounding does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from kexport import ops
 from kexport.ir.dim import product
-from kexport.ir.evaluator import Observer
 from kexport.ir.graph import Graph, Node
 from kexport.ir.op import Array
 from kexport.ir.types import DType
+from kexport.verify.floors import FLOORS, Floor
+from kexport.verify.spread import spread
 from kexport.verify.tolerance import EPSILONS
 
 EXACT = {
     "reshape", "transpose", "slice", "concat", "split", "reverse", "pad", "tile", "broadcast_to", "gather", "gather_nd",
     "depth_to_space", "space_to_depth", "max_pool", "relu", "relu6", "clip", "maximum", "minimum", "select", "neg",
-    "abs", "sign", "floor", "ceil", "round", "reduce_max", "reduce_min", "full", "iota", "one_hot",
+    "abs", "sign", "floor", "ceil", "round", "reduce_max", "reduce_min", "full", "iota", "one_hot", "if", "while",
+    "scan",
 }  # fmt: skip
-"""Ops whose results are copies or whole numbers: no arithmetic rounds them."""
+"""Ops whose results are copies or whole numbers, or were moved in their bodies: no arithmetic rounds them."""
 JUMPS = {"arg_max", "arg_min", "top_k", "floor", "ceil", "round", "floor_div", "mod", "sign", "threshold"}
 """Ops that turn rounding into a visible step."""
-CANCELLING = {"gelu": 3.0, "elu": 1.0, "celu": 1.0, "selu": 2.0, "expm1": 1.0}
-"""Ops that kernels compute as a difference of numbers near 1, so that results below 0 have the rounding of these."""
-SATURATING = {"tanh", "erf", "sigmoid"}
-"""Ops that some kernels let end at the last number before 1 or -1, and others at 1 or -1."""
+INSIDE = {"lstm", "gru", "simple_rnn", "layer_norm", "group_norm", "rms_norm"}
+"""Ops that round on the way, so that what they compute from is moved as well."""
 HALVES = (DType.F16, DType.BF16)
 COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
+TINY = float(np.finfo(np.float32).tiny)
+"""The least normal float32. What is smaller some engines flush to 0."""
+
+
+def all_nodes(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph and of the bodies in it."""
+    for node in graph.nodes:
+        yield node
+        for body in node.op.bodies():
+            yield from all_nodes(body)
 
 
 def needs_perturbing(graph: Graph) -> bool:
-    """Whether plain runs are not enough: something in the graph makes steps of rounding, or is coarse."""
-    return any(_is_step(node) or node.op.name == "resize" for node in graph.nodes)
+    """Whether many runs are needed: something in the graph makes steps of rounding, or is coarse."""
+    return any(_is_step(node) or node.op.name == "resize" for node in all_nodes(graph))
 
 
 def sums_halves(graph: Graph) -> bool:
     """Whether a graph has sums of products in 16 bits, which some kernels add up in 16 bits too, and others in 32."""
-    return any(_terms(node, 1) and node.output.type.dtype in HALVES for node in graph.nodes)
+    return any(terms_of(node, 1) and node.output.type.dtype in HALVES for node in all_nodes(graph))
 
 
-def rounding_noise(seed: int, *, sums: bool = False) -> Observer:
-    """An observer that multiplies each float result by 1 + u * eps, u uniform in [-1/2, 1/2], eps the type's own.
+class Rounding:
+    """Moves each float result by u * eps, u uniform in [-1/2, 1/2], eps the last place of the result or of its parts.
 
     Whole numbers stay: counts, positions and one-hot rows are exact in floating point, and rounding never moves them.
-
-    Args:
-        seed: of the random numbers.
-        sums: sums of n products in 16 bits are off by eps * sqrt(n) besides, each column of them alike: what is added
-            up in 16 bits is rounded n times, and the rows of a sum of attention are rounded the same way.
     """
-    rng = np.random.default_rng([seed, 0x5EED])
 
-    def move(array: Array, node: Node, dtype: DType) -> Array:
+    def __init__(self, seed: int, *, sums: bool = False, flush: bool = False):
+        """What to move.
+
+        Args:
+            seed: of the random numbers.
+            sums: sums of n products in 16 bits are off by eps * sqrt(n) besides, each column of them alike: what is
+                added up in 16 bits is rounded n times, and the rows of a sum of attention are rounded the same way.
+            flush: put 0 in the place of subnormal numbers.
+        """
+        self.rng = np.random.default_rng([seed, 0x5EED])
+        self.sums, self.flush = sums, flush
+
+    def __call__(self, node: Node, results: Sequence[Array]) -> list[Array]:
+        """As an observer, which does not see operands."""
+        return list(self.results(node, (), tuple(results)))
+
+    def operands(self, node: Node, arrays: list[Array]) -> list[Array]:
+        """What a node computes from: moved, if it rounds on the way."""
+        if node.op.name not in INSIDE:
+            return arrays
+        return [self._rounded(a) if v.type.dtype.is_float else a for a, v in zip(arrays, node.inputs, strict=True)]
+
+    def results(self, node: Node, operands: Sequence[Array], arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        """What a node has computed, moved."""
+        if node.op.name not in EXACT:
+            found = (self._moved(a, node, operands, v.type.dtype) for a, v in zip(arrays, node.outputs, strict=True))
+            arrays = tuple(found)
+        return tuple(map(_flushed, arrays)) if self.flush else arrays
+
+    def _noise(self, shape: tuple[int, ...]) -> Array:
+        return self.rng.random(shape, np.float32) - np.float32(0.5)
+
+    def _rounded(self, array: Array) -> Array:
+        with np.errstate(all="ignore"):
+            epsilon = np.float32(EPSILONS.get(str(DType.of(array.dtype)), EPSILONS["f32"]))
+            return (array * (1 + self._noise(array.shape) * epsilon)).astype(array.dtype)
+
+    def _moved(self, array: Array, node: Node, operands: Sequence[Array], dtype: DType) -> Array:
         if not dtype.is_float or not array.size:
             return array
-        noise = rng.random(array.shape, np.float32) - np.float32(0.5)
-        coarse = _coarseness(node, array)
+        noise, coarse = self._noise(array.shape), _coarseness(node, array, operands)
         with np.errstate(all="ignore"):
             if coarse:
                 return (array + noise * np.float32(coarse * np.abs(array).max())).astype(array.dtype)
             epsilon = np.float32(EPSILONS[str(dtype)])
-            moved = (array * (1 + noise * epsilon)).astype(array.dtype)
-            if sums and dtype in HALVES and (terms := _terms(node, max(array.shape, default=1))):
-                column = rng.random(array.shape[-1:], np.float32) - np.float32(0.5)
+            if self.sums and dtype in HALVES and (terms := terms_of(node, max(array.shape, default=1))):
+                column = self._noise(array.shape[-1:])
                 return (array * (1 + column * epsilon * np.float32(terms**0.5))).astype(array.dtype)
-            if least := CANCELLING.get(node.op.name):
-                small = (array < 0) & (array > -least)
-                moved = np.where(small, array + noise * epsilon * np.float32(least), moved).astype(array.dtype)
-            if node.op.name in SATURATING:
-                return np.where(np.abs(array) == 1, array * (1 - np.abs(noise) * epsilon), moved).astype(array.dtype)
-            return np.where(array == np.round(array), array, moved)
-
-    def observe(node: Node, results: Sequence[Array]) -> list[Array] | None:
-        if node.op.name in EXACT:
-            return None
-        return [move(a, node, v.type.dtype) for a, v in zip(results, node.outputs, strict=True)]
-
-    return observe
+            floor = FLOORS.get(node.op.name)
+            if floor is not None:
+                return _bounded(
+                    array + noise * (epsilon * np.abs(array) + _amount(floor, array, operands)), array, floor
+                )
+            wide = spread(node, operands, array) if operands and dtype not in HALVES else None
+            size = np.abs(array) if wide is None else np.maximum(np.abs(array), wide)
+            moved = (array + noise * epsilon * size).astype(array.dtype)
+            return np.where(_is_whole(array, operands if wide is not None else ()), array, moved)
 
 
-def _terms(node: Node, unknown: int) -> int:
+def rounding_noise(seed: int, *, sums: bool = False) -> Rounding:
+    """What moves each float result by a random part of its last place, as an observer too."""
+    return Rounding(seed, sums=sums)
+
+
+def _is_whole(array: Array, parts: Sequence[Array]) -> Array:
+    """Which results are whole numbers; 0 as the sum of parts that are not whole is chance."""
+    whole: Array = array == np.round(array)
+    chance = whole & (array == 0)
+    if parts and chance.any() and not all((x == np.round(x)).all() for x in parts):
+        return whole & ~chance
+    return whole
+
+
+def _amount(floor: Floor, y: Array, operands: Sequence[Array]) -> Array:
+    """The floor of a function at its results, and at its arguments where they are seen."""
+    size = np.abs(y)
+    total = np.float32(floor.absolute) + np.float32(floor.relative) * size
+    if floor.by_argument or floor.by_both:
+        x = np.abs(operands[0]) if operands and operands[0].shape == y.shape else np.float32(1)
+        total = total + x * (np.float32(floor.by_argument) + np.float32(floor.by_both) * size)
+    return total
+
+
+def _bounded(moved: Array, y: Array, floor: Floor) -> Array:
+    """Moved results within the range of the function: reflected at its lower end, so that 0 is not made of what is not
+    0, and cut at the upper one, 1, where some kernels end and others at the last number before it.
+    """
+    if floor.low is not None:
+        moved = np.where(moved < floor.low, 2 * floor.low - moved, moved)
+    if floor.high is not None:
+        last = np.float32(1 - EPSILONS["f32"] / 2)
+        moved = np.clip(moved, -floor.high, floor.high)
+        moved = np.where(np.abs(y) == floor.high, np.sign(y) * np.maximum(np.abs(moved), last), moved)
+    if floor.negative:
+        moved = np.where(y < 0, moved, y)
+    same = ~np.isfinite(y) | ((y == 0) if floor.low != 0 else False)
+    return np.where(same, y, moved).astype(y.dtype)
+
+
+def _flushed(array: Array) -> Array:
+    if array.dtype != np.float32 or not array.size:
+        return array
+    with np.errstate(invalid="ignore"):
+        small = (np.abs(array) < TINY) & (array != 0)
+    return np.where(small, np.float32(0), array) if small.any() else array
+
+
+def terms_of(node: Node, unknown: int) -> int:
     """How many products an element is the sum of; `unknown` where that is open, 0 for other ops."""
     shapes = [v.type.shape for v in node.inputs]
     match node.op:
@@ -117,18 +202,19 @@ def _is_step(node: Node) -> bool:
     return floats and (node.op.name in JUMPS or node.op.name in COMPARISONS or to_whole)
 
 
-def _coarseness(node: Node, array: Array) -> float:
+def _coarseness(node: Node, array: Array, operands: Sequence[Array]) -> float:
     """How far kernels of an op may be apart, relative to its largest value, other than by rounding.
 
     TensorFlow's bicubic kernel reads its weights from a table of 1024 steps (resize_bicubic_op.cc, kTableSize), exact
     where all samples fall on steps: (j + 1/2) in/out - 1/2 is whole in 1/1024 if out divides 512 in. Bilinear kernels
-    compute where to sample in float32, which is off by the rounding of a coordinate.
+    compute where to sample in float32, which is off by the rounding of a coordinate: what counts is the larger of the
+    spatial sizes, and neither the batch nor the channels.
     """
     if node.op.name != "resize":
         return 0.0
-    method, sizes = node.op.attributes()["method"], node.op.attributes()["size"]
-    if method == "bicubic" and any(
-        512 * n % out != 0 for n, out in zip(node.inputs[0].type.shape[1:], sizes, strict=False)
-    ):
+    method, sizes = node.op.attributes()["method"], array.shape[1:-1]
+    source = operands[0].shape[1:-1] if operands else node.inputs[0].type.shape[1:-1]
+    known = [n if isinstance(n, int) else out for n, out in zip(source, sizes, strict=True)]
+    if method == "bicubic" and any(512 * n % out != 0 for n, out in zip(known, sizes, strict=True)):
         return 2.0**-9
-    return 0.0 if method == "nearest" else 2 * max(array.shape) * EPSILONS["f32"]
+    return 0.0 if method == "nearest" else 2 * max((*known, *sizes)) * EPSILONS["f32"]

@@ -9,24 +9,21 @@ from contextlib import suppress
 
 from kexport.errors import GraphError, KexportError, VerifyError
 from kexport.ir.contract import Contract
-from kexport.ir.evaluator import bind_inputs, evaluate
+from kexport.ir.evaluator import bind_inputs
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.compare import is_discrete, is_float
-from kexport.verify.draws import draws_of, given, random_outputs
-from kexport.verify.perturb import farther, needs_perturbing, rounding_noise, sums_halves
+from kexport.verify.draws import draws_of, random_outputs
+from kexport.verify.oracles import MORE_RUNS, evaluated, perturbed, roundings
+from kexport.verify.perturb import Rounding, all_nodes, sums_halves
 from kexport.verify.ranges import Range, input_ranges, narrower
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
 from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, enlarged
 from kexport.verify.tolerance import Noise, capture_problem, measure
 from kexport.verify.words import Words, text_inputs
 
-PERTURBED_RUNS = 2
-"""How many runs with random rounding join the plain float32 run."""
-FEW_ELEMENTS = 16
-"""From so many elements on, the largest error of one run is much like that of another."""
 EVERY = "*"
 """Stands for every output in tolerances given by the user."""
 Run = Callable[[list[Array]], Sequence[Array]]
@@ -129,22 +126,25 @@ def named_outputs(contract: Contract, batch: Batch, outputs: Sequence[Array]) ->
 def with_oracles(reference: Reference, graph: Graph) -> Reference:
     """The reference with the graph's float64 and float32 results.
 
-    Runs with random rounding join the plain float32 one where the graph asks for it, where Keras is farther off than
-    the plain run explains, and on batches where an output has so few elements that they can lie near by luck. Where
-    that does not explain it, and there are sums in 16 bits, these are taken to be added up in 16 bits.
+    Runs with random rounding join the plain float32 one, fewer where they cost much, and more where Keras is farther
+    off than they explain. Where that does not explain it, and there are sums in 16 bits, these are taken to be added
+    up in 16 bits.
 
     Raises:
         VerifyError: the graph's outputs have other names or shapes than Keras'.
     """
     reference = dataclasses.replace(reference, compute=coarsest_float(graph), random=random_outputs(graph))
-    reference = with_recordings(reference, [_evaluated(r, graph) for r in reference.recordings])
-    every = needs_perturbing(graph) or bool(capture_problems(reference))
+    reference = with_recordings(reference, [evaluated(r, graph) for r in reference.recordings])
     reference = with_recordings(
-        reference, [_perturbed(r, graph) if every or _tells_little(r) else r for r in reference.recordings]
+        reference, [perturbed(r, graph, roundings(graph, r.batch)) for r in reference.recordings]
     )
+    if capture_problems(reference):
+        more = [perturbed(r, graph, roundings(graph, r.batch, MORE_RUNS)) for r in reference.recordings]
+        reference = with_recordings(reference, more)
     if not sums_halves(graph) or not capture_problems(reference):
         return reference
-    return with_recordings(reference, [_perturbed(r, graph, sums=True) for r in reference.recordings])
+    runs = [Rounding(seed, sums=True) for seed in range(MORE_RUNS)]
+    return with_recordings(reference, [perturbed(r, graph, runs) for r in reference.recordings])
 
 
 def complete(reference: Reference, contract: Contract, graph: Graph) -> Reference:
@@ -182,7 +182,7 @@ def count_elements(graph: Graph, sizes: Sizes) -> int:
 
 def coarsest_float(graph: Graph) -> str:
     """The float type with the fewest mantissa bits among the graph's values."""
-    found = {v.type.dtype for n in graph.nodes for v in (*n.inputs, *n.outputs)}
+    found = {v.type.dtype for n in all_nodes(graph) for v in (*n.inputs, *n.outputs)}
     return next((str(d) for d in (DType.BF16, DType.F16) if d in found), "f32")
 
 
@@ -202,9 +202,8 @@ def noises(reference: Reference) -> dict[str, list[Noise]]:
         for port in reference.contract.outputs:
             arrays = (r.outputs[port.name], r.oracle[port.name], r.eval32[port.name])
             extreme = r.batch.kind == "extreme"
-            found[port.name].append(
-                measure(port.name, r.batch.name, *arrays, dtype=str(port.type.dtype), extreme=extreme)
-            )
+            how = {"dtype": str(port.type.dtype), "extreme": extreme, "doubtful": r.doubtful.get(port.name)}
+            found[port.name].append(measure(port.name, r.batch.name, *arrays, **how))
     return found
 
 
@@ -242,34 +241,6 @@ def _recorded_with_draws(contract: Contract, batch: Batch, graph: Graph, drawing
             raise VerifyError(what, where=node.origin, hint="make them an input of the model")
         draws[key] = array
     return Recording(batch, outputs, draws=draws)
-
-
-def _tells_little(recording: Recording) -> bool:
-    return any(0 < a.size < FEW_ELEMENTS and is_float(a) for a in recording.outputs.values())
-
-
-def _evaluated(recording: Recording, graph: Graph) -> Recording:
-    observe = given(recording.draws)
-    oracle = evaluate(graph, recording.batch.inputs, wide=True, observe=observe)
-    eval32 = evaluate(graph, recording.batch.inputs, observe=observe)
-    for name, array in recording.outputs.items():
-        shapes = [list(a[name].shape) if name in a else None for a in (oracle, eval32)]
-        if shapes != [list(array.shape)] * 2:
-            raise VerifyError(
-                f"capture disagrees with Keras: output {name!r} of batch {recording.batch.name!r} has shape "
-                f"{list(array.shape)} in Keras and {shapes[0]} in the captured graph"
-            )
-    names = list(recording.outputs)
-    return dataclasses.replace(recording, oracle={n: oracle[n] for n in names}, eval32={n: eval32[n] for n in names})
-
-
-def _perturbed(recording: Recording, graph: Graph, *, sums: bool = False) -> Recording:
-    """The recording with, element by element, the float32 result of several that is farthest from the oracle."""
-    oracle, eval32 = recording.oracle or {}, dict(recording.eval32 or {})
-    for seed in range(PERTURBED_RUNS):
-        other = evaluate(graph, recording.batch.inputs, observe=given(recording.draws, rounding_noise(seed, sums=sums)))
-        eval32 |= {n: farther(a, other[n], oracle[n]) for n, a in eval32.items() if a.shape == other[n].shape}
-    return dataclasses.replace(recording, eval32=eval32)
 
 
 def _fitted(recording: Recording, contract: Contract) -> Recording:

@@ -24,7 +24,7 @@ SUFFIX = ".reference.safetensors"
 FORMAT = 1
 """The version of the file's layout."""
 Arrays = Mapping[str, Array]
-_PARTS = ("input", "output", "oracle", "eval32", "layer", "draw")
+_PARTS = ("input", "output", "oracle", "eval32", "layer", "draw", "doubt")
 """The first step of a tensor's name: `output/random-0/probabilities`."""
 
 
@@ -55,6 +55,8 @@ class Recording:
     """Keras' activations by layer path, if asked for."""
     draws: Arrays = field(default_factory=dict[str, Array])
     """The random numbers that Keras drew, by the number of the draw in the captured graph."""
+    doubtful: Arrays = field(default_factory=dict[str, Array])
+    """Where an output has elements that rounding decides, such as boxes whose scores tie: true for these."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def save_reference(reference: Reference, path: Path) -> None:
     _check(reference, str(path))
     tensors: dict[str, Array] = {}
     for r in reference.recordings:
-        groups = (r.batch.inputs, r.outputs, r.oracle or {}, r.eval32 or {}, r.layers, r.draws)
+        groups = (r.batch.inputs, r.outputs, r.oracle or {}, r.eval32 or {}, r.layers, r.draws, r.doubtful)
         for part, arrays in zip(_PARTS, groups, strict=True):
             tensors |= {f"{part}/{r.batch.name}/{name}": array for name, array in arrays.items()}
     batches = [
@@ -147,7 +149,16 @@ def _recording(tensors: Arrays, data: Mapping[str, Any], contract: Contract, whe
     if missing:
         raise VerifyError(f"batch {data['name']!r} lacks the values of layer {missing[0]!r}", where=where)
     layers = {path: parts["layer"][path] for path in data["layers"]}
-    return Recording(batch, ordered("output", contract.outputs), oracle, eval32, layers, parts["draw"])
+    outputs = ordered("output", contract.outputs)
+    return Recording(batch, outputs, oracle, eval32, layers, parts["draw"], _masks(parts["doubt"], outputs, where))
+
+
+def _masks(found: Arrays, outputs: Arrays, where: str) -> Arrays:
+    """The doubtful elements of outputs."""
+    for name, mask in found.items():
+        if name not in outputs or mask.dtype != bool or mask.shape != outputs[name].shape:
+            raise VerifyError(f"the doubtful elements of {name!r} do not fit the output", where=where)
+    return found
 
 
 def _check(reference: Reference, where: str) -> None:

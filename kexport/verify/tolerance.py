@@ -115,24 +115,36 @@ def coarser(one: str, other: str) -> str:
     return max(one, other, key=lambda p: EPSILONS[PRECISIONS[p]])
 
 
-def unsettled(keras: Array, oracle: Array, eval32: Array) -> Array:
-    """True where the references do not agree on what to expect: the kind of a float, the value of anything else."""
+def unsettled(keras: Array, oracle: Array, eval32: Array, doubtful: Array | None = None) -> Array:
+    """True where the references do not agree on what to expect: the kind of a float, the value of anything else; and
+    where it is `doubtful` anyway.
+    """
     if is_discrete(keras):
         return np.asarray((keras != eval32) | (keras != oracle), bool)
-    return kinds(keras) != kinds(eval32)
+    found = kinds(keras) != kinds(eval32)
+    return found if doubtful is None else found | doubtful
 
 
 def measure(
-    output: str, batch: str, keras: Array, oracle: Array, eval32: Array, *, dtype: str = "f32", extreme: bool = False
+    output: str,
+    batch: str,
+    keras: Array,
+    oracle: Array,
+    eval32: Array,
+    *,
+    dtype: str = "f32",
+    extreme: bool = False,
+    doubtful: Array | None = None,
 ) -> Noise:
-    """The noise of one output of one batch; the three arrays have one shape, `dtype` is the output's."""
-    discrete, doubtful = is_discrete(keras), unsettled(keras, oracle, eval32)
-    common = {"elements": keras.size, "unsettled": int(doubtful.sum())}
+    """The noise of one output of one batch; the arrays have one shape, `dtype` is the output's."""
+    discrete, open_ = is_discrete(keras), unsettled(keras, oracle, eval32, doubtful)
+    common = {"elements": keras.size, "unsettled": int(open_.sum())}
     if discrete:
         size = max(keras.size, 1)
         conditioning, reference = (float((a != oracle).sum()) / size for a in (eval32, keras))
         return Noise(output, batch, extreme, True, 0.0, 1.0, conditioning, reference, **common, lost=0, gained=0)
-    k, o, e = (np.isfinite(a) for a in (keras, oracle, eval32))
+    sure = np.ones(keras.shape, bool) if doubtful is None else ~doubtful
+    k, o, e = (np.isfinite(a) & sure for a in (keras, oracle, eval32))
     settled = k & o & e
     return Noise(
         output, batch, extreme, False, EPSILONS.get(dtype, EPSILONS["f32"]), magnitude(oracle[settled]),
@@ -153,6 +165,13 @@ def capture_problem(noises: Sequence[Noise], override: float | None = None) -> s
         if noise.reference > limit:
             return f"{_place(noise)}: {_excess(noise, limit)}"
     return None
+
+
+def capture_excess(noises: Sequence[Noise]) -> float:
+    """The largest distance of Keras from the captured graph on one output, in units of what is allowed."""
+    pool = _pool([n.conditioning for n in noises], noises, CAPS["bf16"] / CAPTURE_FACTOR)
+    pairs = [(n.reference, _capture_limit(n, pool)) for n in noises]
+    return max((r / limit if limit else math.inf for r, limit in pairs if r), default=0.0)
 
 
 def derive(
