@@ -46,7 +46,14 @@ REWRITTEN = {
     "windows path": (with_member("..\\evil", b""), "points out of the archive"),
     "drive": (with_member("C:/evil", b""), "points out of the archive"),
     "config is no JSON": (with_member("config.json", b"{"), "config.json is no JSON"),
-    "config nested too deep": (with_member("config.json", b"[" * 100_000), "config.json is no JSON"),
+    "config nested too deep": (
+        with_member("config.json", b"[" * 100_000),
+        "config.json is nested more than 200 levels deep",
+    ),
+    "config nested deep": (
+        with_member("config.json", b"[" * 300 + b"]" * 300),
+        "config.json is nested more than 200 levels deep",
+    ),
     "config is a list": (with_member("config.json", b"[]"), "config.json holds no model"),
 }
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import stat
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kexport.errors import CaptureError
+from kexport.capture.sources.hdf5_check import check_hdf5, damaged
+from kexport.capture.sources.limits import BOMB_FLOOR, BOMB_RATIO, MAX_JSON, parse_json
+from kexport.errors import CaptureError, KexportError
 
 CONFIG, METADATA = "config.json", "metadata.json"
+WEIGHTS = ("model.weights.h5", "model.weights.json")
+"""The weights in one file, or where they are in several."""
 SAVE_HINT = "save the whole model again with model.save('model.keras')"
-MAX_JSON = 256 << 20
-BOMB_FLOOR, BOMB_RATIO = 256 << 20, 100
-"""A member that is larger than the floor and more than this many times its stored size is no model."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,16 @@ def read_archive(path: Path) -> Archive:
         raise CaptureError("the file is empty", where=str(path), hint=SAVE_HINT)
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
+            members = archive.infolist()
+            for member in members:
                 _check_member(member, path)
-            _check_names([m.filename for m in archive.infolist()], path)
-            for member in archive.infolist():
-                _check_content(archive, member)
+            _check_together(members, path)
+            for member in members:
+                _check_content(archive, member, path)
             return Archive(_json(archive, CONFIG, path), _version(archive, path))
-    except (zipfile.BadZipFile, EOFError, zlib.error, OSError, NotImplementedError) as e:
+    except KexportError:
+        raise
+    except Exception as e:
         raise CaptureError(
             f"the file is damaged or no .keras file at all: {e}",
             where=str(path),
@@ -79,7 +81,10 @@ def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
         )
 
 
-def _check_names(names: list[str], path: Path) -> None:
+def _check_together(members: list[zipfile.ZipInfo], path: Path) -> None:
+    names, total = [m.filename for m in members], sum(m.file_size for m in members)
+    if total > max(BOMB_FLOOR, BOMB_RATIO * path.stat().st_size):
+        raise CaptureError(f"its members unpack to {total} bytes together", where=str(path), hint=SAVE_HINT)
     twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise CaptureError(f"member {twice[0]!r} is there twice", where=str(path), hint=SAVE_HINT)
@@ -89,21 +94,25 @@ def _check_names(names: list[str], path: Path) -> None:
             where=str(path),
             hint=SAVE_HINT,
         )
-    if not any(n.startswith("model.weights.") for n in names):
+    if not any(n in names for n in WEIGHTS):
         raise CaptureError("there are no weights in it (model.weights.h5)", where=str(path), hint=SAVE_HINT)
 
 
-def _check_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+def _check_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
     with archive.open(member) as stream:
         while stream.read(1 << 20):
             pass
+    if not member.filename.endswith(".h5"):
+        return
+    import h5py
+
+    where = f"{path}: {member.filename}"
+    with damaged(where, "it is damaged"), archive.open(member) as stream, h5py.File(stream, "r") as file:
+        check_hdf5(file, member.file_size, where)
 
 
 def _json(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(archive.read(name))
-    except (ValueError, RecursionError) as e:
-        raise CaptureError(f"{name} is no JSON: {e}", where=str(path), hint=SAVE_HINT) from e
+    data = parse_json(archive.read(name), name, str(path), SAVE_HINT)
     if not isinstance(data, dict):
         raise CaptureError(f"{name} holds no model", where=str(path), hint=SAVE_HINT)
     return data

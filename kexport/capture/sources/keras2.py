@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kexport.capture.sources.config import KERAS_PACKAGES, Reference, references, refuse_code, refuse_unknown
+from kexport.capture.sources.config import KERAS_PACKAGES, references
 from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
 from kexport.capture.sources.frameworks import first_lines, import_tf_keras
+from kexport.capture.sources.guard import refuse
+from kexport.capture.sources.hdf5_check import damaged
+from kexport.capture.sources.judge2 import keras2_judge
 from kexport.capture.sources.keras2_build import bias_shapes, build_keras2
+from kexport.capture.sources.keras2_config import settled, without_training
+from kexport.capture.sources.keras2_limits import limited_attempts, limited_variables
 from kexport.capture.sources.keras2_repair import repaired
 from kexport.capture.sources.kernels import convert_kernels
+from kexport.capture.sources.limits import BOMB_FLOOR, within
+from kexport.capture.sources.nodes import check_calls
 from kexport.capture.sources.run import run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
 from kexport.capture.trace import Source, Spec
-from kexport.errors import CaptureError
+from kexport.errors import CaptureError, KexportError
 
-HOMES = ("layers", "models", "initializers", "regularizers", "constraints", "activations", "losses", "mixed_precision")
-SPECIAL = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty", "Functional", "Policy")
+MAX_ATTEMPTS = 1000
+"""Passes over the calls of a functional model; one for each layer that is called on what stands below it."""
 
 
 def load_keras2(
@@ -31,26 +38,39 @@ def load_keras2(
     Raises:
         CaptureError: it carries code, needs unknown classes, or does not load.
     """
+    with within(str(path)):
+        model = _load(path, config, trust, custom)
+        convert_kernels(model, backend, str(path))
+    return keras2_source(model, name=path.stem, path=str(path))
+
+
+def _load(path: Path, config: dict[str, Any], trust: bool, custom: Custom) -> Any:
     tf_keras = import_tf_keras()
-    config = repaired(config, bias_shapes(path))
-    found = references(config)
+    where, note = str(path), f"the file is read by tf_keras {tf_keras.__version__}"
+    with damaged(where, "its config is none that Keras 2 writes"):
+        config = without_training(repaired(config, bias_shapes(path)))
+        found = references(config)
     objects = custom_objects(custom)
     if trust:
         objects = {**named_by_file(r for r in found if r.name not in objects), **objects}
-    else:
-        refuse_code(found, str(path))
     objects = name_objects(objects, found)
-    note = f"the file is read by tf_keras {tf_keras.__version__}"
-    refuse_unknown(found, lambda r: _knows(tf_keras, r, objects), str(path), note)
+    known = {*objects, *_registered_by_user(tf_keras)}
+    refuse(found, keras2_judge(known), where, note, trust=trust)
+    check_calls(config, hint=note)
     try:
-        model = build_keras2(path, config, objects, safe=not trust)
-    except CaptureError:
+        with limited_variables(BOMB_FLOOR + 4 * path.stat().st_size), limited_attempts(MAX_ATTEMPTS):
+            return build_keras2(path, config if trust else settled(config, known), objects, safe=not trust)
+    except KexportError:
         raise
     except Exception as e:
-        text = first_lines(e)
-        raise CaptureError(f"Keras 2 cannot load it: {text}", where=str(path), hint=note) from e
-    convert_kernels(model, backend, str(path))
-    return keras2_source(model, name=path.stem, path=str(path))
+        raise CaptureError(f"Keras 2 cannot load it: {first_lines(e)}", where=where, hint=note) from e
+
+
+def _registered_by_user(tf_keras: Any) -> set[str]:
+    """The names that modules of the user registered with Keras 2, which registers some of its own."""
+    found = tf_keras.saving.get_custom_objects().items()
+    theirs = (*KERAS_PACKAGES, "tensorflow")
+    return {name for name, o in found if str(getattr(o, "__module__", "")).split(".")[0] not in theirs}
 
 
 def keras2_source(model: Any, *, name: str | None = None, path: str | None = None) -> Source:
@@ -94,17 +114,3 @@ def _output_names(model: Any) -> list[str]:
     _, structure = flatten(model._nested_outputs)
     pairs = zip(paths(structure), model.output_names, strict=True)
     return unique("_".join(map(str, w)) if any(isinstance(p, str) for p in w) else n for w, n in pairs)
-
-
-def _knows(tf_keras: Any, reference: Reference, objects: dict[str, Any]) -> bool:
-    registered = {**tf_keras.saving.get_custom_objects(), **objects}
-    if reference.name in registered or reference.registered in registered or reference.name in SPECIAL:
-        return True
-    if reference.module is not None and reference.module != "builtins":
-        return reference.module.split(".")[0] in KERAS_PACKAGES
-    from tf_keras.src.layers import serialization
-
-    serialization.populate_deserializable_objects()
-    if reference.name in serialization.LOCAL.ALL_OBJECTS:
-        return True
-    return any(hasattr(getattr(tf_keras, home), reference.name) for home in HOMES)

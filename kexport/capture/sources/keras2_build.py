@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kexport.capture.sources.archive import is_archive
 from kexport.capture.sources.keras2_weights import load_weights
+from kexport.errors import CaptureError
 
 Config = dict[str, Any]
 
@@ -22,12 +24,9 @@ def build_keras2(path: Path, config: Config, objects: Mapping[str, Any], *, safe
         safe: whether Keras has to refuse Python bytecode.
 
     Raises:
-        CaptureError: weights and layers do not fit.
+        CaptureError: weights and layers do not fit, or the config makes no model.
     """
-    config = {key: value for key, value in config.items() if key != "compile_config"}
-    if is_archive(path):
-        return _from_archive(path, config, objects, safe)
-    return _from_hdf5(path, config, objects, safe)
+    return (_from_archive if is_archive(path) else _from_hdf5)(path, config, objects, safe)
 
 
 def _from_archive(path: Path, config: Config, objects: Mapping[str, Any], safe: bool) -> Any:
@@ -35,6 +34,7 @@ def _from_archive(path: Path, config: Config, objects: Mapping[str, Any], safe: 
 
     with library.ObjectSharingScope():
         model = library.deserialize_keras_object(config, dict(objects), safe_mode=safe)
+    _require_model(model)
     load_weights(model, path)
     return model
 
@@ -44,13 +44,23 @@ def _from_hdf5(path: Path, config: Config, objects: Mapping[str, Any], safe: boo
     from tf_keras.src.saving import serialization_lib as library
     from tf_keras.src.saving.legacy import hdf5_format
     from tf_keras.src.saving.legacy.model_config import model_from_config
+    from tf_keras.src.saving.legacy.saved_model import json_utils
 
+    config = json_utils.decode(json.dumps(config))  # tuples, slices with "...", types
     with h5py.File(path, "r") as file:
         weights = file["model_weights"]
         with library.SafeModeScope(safe):
             model = model_from_config(config, custom_objects=dict(objects))
+        _require_model(model)
         hdf5_format.load_weights_from_hdf5_group(weights, model)
     return model
+
+
+def _require_model(model: Any) -> None:
+    import tf_keras
+
+    if not isinstance(model, tf_keras.Model):
+        raise CaptureError(f"its config makes a {type(model).__name__}, no model")
 
 
 def bias_shapes(path: Path) -> dict[str, tuple[int, ...]]:

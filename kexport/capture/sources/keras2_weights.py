@@ -26,7 +26,7 @@ WEIGHTS, ASSETS = "model.weights.h5", "assets"
 DEPENDENCIES = "_layer_checkpoint_dependencies"
 """The attribute by which Keras 2.13 and 2.14 reached the layers of a model; layers with weights stand in it twice."""
 TRAINING = ("optimizer", "metrics", "loss", "compiled_loss", "compiled_metrics", "loss_tracker", "_metrics")
-"""Roots of what only training needs."""
+"""Attributes of a model, or of a model in it, that only training needs."""
 Stored = Mapping[str, Mapping[int, Array]]
 """The arrays of each layer by its path in the file."""
 
@@ -91,7 +91,7 @@ def _keep(found: dict[str, dict[int, Array]], name: str, item: Any) -> None:
     if not index.isdecimal() or place.rpartition("/")[2] != "vars" or not hasattr(item, "dtype"):
         return
     place = place.removesuffix("vars").rstrip("/")
-    if place.split("/")[0] not in TRAINING:
+    if not set(place.split("/")) & set(TRAINING):
         found.setdefault(place, {})[int(index)] = np.asarray(item)
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 from kexport.capture.sources.archive import read_archive
-from kexport.capture.sources.config import KERAS_PACKAGES, Reference, references, refuse_code, refuse_unknown
+from kexport.capture.sources.config import Reference, references
 from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
 from kexport.capture.sources.frameworks import first_lines, fresh_names, import_keras
+from kexport.capture.sources.guard import refuse
+from kexport.capture.sources.judge3 import keras3_judge
 from kexport.capture.sources.keras2 import load_keras2
 from kexport.capture.sources.live import live_source
 from kexport.capture.trace import Source
 from kexport.errors import CaptureError
-
-FUNCTION_MODULES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
 
 
 def load_keras_file(path: Path, *, trust: bool, custom: Custom, example: Any) -> Source:
@@ -40,11 +39,9 @@ def load_keras3(
     objects = custom_objects(custom)
     if trust:
         objects = {**named_by_file(r for r in found if r.name not in objects), **objects}
-    else:
-        refuse_code(found, str(path))
     objects = name_objects(objects, found)
     note = f"the file was written by Keras {version}, this is Keras {keras.__version__}"
-    refuse_unknown(found, lambda r: _knows(keras, r, objects), str(path), note)
+    refuse(found, keras3_judge(keras, objects), str(path), note, trust=trust)
     try:
         with fresh_names():
             model = keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=not trust)
@@ -53,43 +50,3 @@ def load_keras3(
             note += "; what it saves and cannot load is exported from Python: kexport.export(model), or module:function"
         raise CaptureError(f"Keras cannot load it: {first_lines(e)}", where=str(path), hint=note) from e
     return live_source(model, example=example, name=path.stem, path=str(path))
-
-
-def _knows(keras: Any, reference: Reference, objects: dict[str, Any]) -> bool:
-    registered = {**keras.saving.get_custom_objects(), **objects}
-    if reference.name in registered or reference.registered in registered:
-        return True
-    if any(key.endswith(f">{reference.name}") for key in registered):
-        return reference.kind == "function"
-    if reference.kind == "function" and reference.module in (None, "builtins"):
-        return any(hasattr(getattr(keras, m), reference.name) for m in FUNCTION_MODULES)
-    if reference.module is None:
-        return _is_builtin(keras, reference.name)
-    return reference.module.split(".")[0] in KERAS_PACKAGES and _has_symbol(reference)
-
-
-def _is_builtin(keras: Any, name: str) -> bool:
-    """A class named without module: as .h5 files do it."""
-    from keras.src import layers, models
-
-    homes = (
-        keras.layers,
-        layers,
-        models,
-        keras.initializers,
-        keras.regularizers,
-        keras.constraints,
-        keras.dtype_policies,
-    )
-    return any(hasattr(home, name) for home in homes)
-
-
-def _has_symbol(reference: Reference) -> bool:
-    from keras.src import api_export
-
-    if api_export.get_symbol_from_name(f"{reference.module}.{reference.name}") is not None:
-        return True
-    try:
-        return reference.name in vars(importlib.import_module(str(reference.module)))
-    except ImportError:
-        return False

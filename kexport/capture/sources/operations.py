@@ -25,6 +25,12 @@ def harmless_operations() -> frozenset[str]:
 
 
 @cache
+def pure_operations() -> frozenset[str]:
+    """The operations that compute from their operands alone: a layer of a Keras 2 file may be made of one."""
+    return frozenset(_lists()["pure"])
+
+
+@cache
 def checkpoint_operations() -> frozenset[str]:
     """The operations that save and restore variables, which every SavedModel has for its saver alone."""
     return frozenset(_lists()["checkpoint"])

@@ -1,0 +1,69 @@
+"""Refusing what a model file names unless it is known to be harmless: all at once, before a framework sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+from kexport.capture.sources.allowed.refused import why_refused
+from kexport.capture.sources.config import KERAS_PACKAGES, TRUST_HINT, Reference
+from kexport.errors import CaptureError
+
+CUSTOM_HINT = (
+    "--custom MODULE (in Python: custom=['module']) imports your module or file that defines them; "
+    "--trust imports the modules that the file names"
+)
+MAX_SHOWN, MAX_LINE = 20, 300
+
+
+class Verdict(Enum):
+    """What becomes of a reference."""
+
+    ALLOWED = "allowed"
+    CODE = "code"
+    """It could run, read or write something: only a trusted file may."""
+    UNKNOWN = "unknown"
+    """Nothing here has that name: the user's own code may have it, or another version."""
+
+
+Judge = Callable[[Reference], Verdict]
+
+
+def refuse(found: Iterable[Reference], judge: Judge, path: str, note: str, *, trust: bool = False) -> None:
+    """Refuse a file for all that its config names and may not.
+
+    `note` is on the versions involved. A trusted file may carry code.
+
+    Raises:
+        CaptureError: names every offending reference with its layer.
+    """
+    code: list[Reference] = []
+    unknown: list[Reference] = []
+    for reference in found:
+        verdict = judge(reference)
+        if verdict is Verdict.CODE and not trust:
+            code.append(reference)
+        elif verdict is Verdict.UNKNOWN:
+            unknown.append(reference)
+    parts, hints = [], []
+    if code:
+        parts.append(f"the file carries code or calls what is no part of a model:\n{_lines(code)}")
+        hints.append(TRUST_HINT)
+    if unknown:
+        parts.append(f"the model needs what Keras does not have:\n{_lines(unknown)}")
+        theirs = all((r.module or "").split(".")[0] in KERAS_PACKAGES for r in unknown)
+        hints.append(f"{note}; install that version" if theirs else CUSTOM_HINT)
+    if parts:
+        raise CaptureError("\n".join(parts), where=path, hint="; ".join(hints))
+
+
+def _lines(found: list[Reference]) -> str:
+    lines = [f"  {str(r)[:MAX_LINE]}{_reason(r)}" for r in found[:MAX_SHOWN]]
+    if len(found) > MAX_SHOWN:
+        lines.append(f"  and {len(found) - MAX_SHOWN} more")
+    return "\n".join(lines)
+
+
+def _reason(reference: Reference) -> str:
+    why = why_refused(reference.name) if reference.kind == "tf" else None
+    return f" ({why})" if why else ""
