@@ -292,6 +292,13 @@ class Target(ABC):
     def read_contract(self, path: Path) -> Contract:
         """Names, order, dtypes and dims read back from an artifact; -1 dims come as symbols."""
 
+    def facts(self, path: Path) -> Mapping[str, Any]:
+        """What an artifact says of itself beside its contract, for manifest and output; plain values by name.
+
+        `runs_in` is a sentence for the user: the engines that it needs, such as "ONNX Runtime 1.14 or newer".
+        """
+        return {}
+
     @abstractmethod
     def runtimes(self) -> Sequence[Runtime]:
         """The engines that can run this format here or elsewhere."""

@@ -49,7 +49,9 @@ def _print(summary: Any) -> None:
     layers = getattr(summary, "layers", None)
     console = stdout()
     if layers is None:
-        console.print(f"{summary.path}: {summary.target}, {size_text(summary.size)}", markup=False, soft_wrap=True)
+        facts = [f"{name} {value}" for name, value in summary.facts.items() if name != "runs_in"]
+        shown = ", ".join([summary.target, size_text(summary.size), *facts])
+        console.print(f"{summary.path}: {shown}", markup=False, soft_wrap=True)
     else:
         console.print(f"{summary.name}: {summary.parameters:,} parameters", markup=False, soft_wrap=True)
     ports = [("input", p) for p in summary.contract.inputs] + [("output", p) for p in summary.contract.outputs]

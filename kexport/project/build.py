@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
@@ -38,6 +38,8 @@ class Build:
     seconds: float
     path: Path = Path()
     verdicts: list[Verdict] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the artifact says of itself."""
 
     @property
     def status(self) -> Status:
@@ -80,6 +82,7 @@ def emit(build: Build, contract: Contract, path: Path, tell: Progress) -> None:
     except EmitError as e:
         e.hint = e.hint or "this is a bug in kexport: please report it"
         raise
+    build.facts = dict(build.target.facts(path))
     build.seconds += time.perf_counter() - start
 
 
@@ -93,4 +96,13 @@ def check(build: Build, reference: Reference, captured: Captured, how: Check) ->
 
 def remarks(builds: Sequence[Build]) -> tuple[str, ...]:
     """What the targets have to say of their artifacts."""
-    return tuple(f"{b.target.name}: {remark}" for b in builds for remark in b.target.remarks(b.graph, b.options))
+    return tuple(
+        f"{b.target.name}: {remark}"
+        for b in builds
+        for remark in (*needs(b.facts), *b.target.remarks(b.graph, b.options))
+    )
+
+
+def needs(facts: Mapping[str, Any]) -> list[str]:
+    """The sentence on the engines that an artifact needs, if it says so."""
+    return [f"runs in {facts['runs_in']}"] if "runs_in" in facts else []

@@ -182,5 +182,6 @@ def _reports(builds: Sequence[Build], made: Sequence[Made], out: Path) -> tuple[
     """A line for each artifact, at the place where it is now."""
     pairs = [(b, m.entry) for b, m in zip(builds, made, strict=True)]
     return tuple(
-        ArtifactReport(e.target, str(out / e.path), e.size, e.status, b.seconds, tuple(b.verdicts)) for b, e in pairs
+        ArtifactReport(e.target, str(out / e.path), e.size, e.status, b.seconds, tuple(b.verdicts), e.facts)
+        for b, e in pairs
     )

@@ -52,16 +52,17 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class ArtifactSummary:
-    """An artifact read back: its target, its size in bytes and its contract."""
+    """An artifact read back: its target, its size in bytes, its contract and what it says of itself."""
 
     target: str
     path: str
     size: int
     contract: Contract
+    facts: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
-        return {"target": self.target, "path": self.path, "size": self.size, "contract": self.contract.to_json()}
+        return asdict(self) | {"contract": self.contract.to_json()}
 
 
 def inspect_model(
@@ -123,9 +124,9 @@ def inspect_artifact(path: Path) -> ArtifactSummary:
         raise ConfigError("no such file or folder", where=str(path))
     size = sum(f.stat().st_size for f in files_of(path))
     try:
-        contract = target.read_contract(path)
+        contract, facts = target.read_contract(path), target.facts(path)
     except ImportError as e:
         needed = ", ".join(target.missing()) or e.name
         what = f"to read a {target.title} artifact takes {needed}, which is not installed"
         raise ConfigError(what, where=str(path), hint=pip_install(target.extra)) from e
-    return ArtifactSummary(target.name, str(path), size, contract)
+    return ArtifactSummary(target.name, str(path), size, contract, facts)

@@ -50,6 +50,8 @@ class ArtifactEntry:
     """The hash of the model that it was made from, where that is not the one that the entry around it is about."""
     kept: bool = False
     """Whether it was left where it is by an export of another model, whose reference says nothing about it."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the artifact says of itself, such as the oldest engine that runs it."""
 
     @property
     def parts(self) -> list[str]:

@@ -32,7 +32,9 @@ class Made:
     def of(build: Build) -> Made:
         """What a build became. What failed its check goes to quarantine."""
         place = QUARANTINE if build.status is Status.FAILED else ""
-        return Made.at(place, build.path, build.target.name, build.options, build.status, build.verdicts)
+        made = Made.at(place, build.path, build.target.name, build.options, build.status, build.verdicts)
+        made.entry.facts = build.facts
+        return made
 
     @staticmethod
     def at(place: str, path: Path, target: str, options: Options, status: Status, verdicts: Sequence[Verdict]) -> Made:

@@ -26,6 +26,8 @@ class ArtifactReport:
     status: str
     seconds: float
     verdicts: tuple[Verdict, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the artifact says of itself, such as the oldest engine that runs it."""
 
     @property
     def worst(self) -> Verdict | None:
@@ -71,6 +73,7 @@ class ArtifactReport:
             "version": self.version,
             "reason": self.reason,
             "seconds": round(self.seconds, 3),
+            "facts": dict(self.facts),
             **{k: v if v is not None and math.isfinite(v) else None for k, v in numbers.items()},
             "verdicts": [v.to_json() for v in self.verdicts],
         }
@@ -80,7 +83,8 @@ class ArtifactReport:
         """The inverse of `to_json`; what it says of its verdicts is found out from them."""
         fields = (str(data["target"]), str(data["path"]), int(data["size"]))
         verdicts = tuple(Verdict.from_json(v) for v in data["verdicts"])
-        return ArtifactReport(*fields, overall_status(verdicts).value, float(data["seconds"]), verdicts)
+        status, seconds, facts = overall_status(verdicts).value, float(data["seconds"]), data.get("facts", {})
+        return ArtifactReport(*fields, status, seconds, verdicts, facts)
 
 
 @dataclass(frozen=True)

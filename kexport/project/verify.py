@@ -106,7 +106,7 @@ def check_job(job: Job, check: Check, progress: Progress | None = None) -> Expor
         verdicts = _check(artifact, job, check)
         size, status = sum(f.size for f in artifact.files), overall_status(verdicts).value
         shown = str(job.shown / artifact.path)
-        reports.append(ArtifactReport(artifact.target, shown, size, status, 0.0, tuple(verdicts)))
+        reports.append(ArtifactReport(artifact.target, shown, size, status, 0.0, tuple(verdicts), artifact.facts))
     return ExportReport(job.model.name, job.model.contract, tuple(reports))
 
 

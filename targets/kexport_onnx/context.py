@@ -27,13 +27,14 @@ class Ref(NamedTuple):
 
 @dataclass
 class Call:
-    """A node of the ONNX graph. An empty input name is an operand left out."""
+    """A node of the ONNX graph. An empty input name is an operand left out; `dtype` is what it computes in."""
 
     kind: str
     name: str
     inputs: list[str]
     outputs: list[str]
     attributes: dict[str, Any] = field(default_factory=dict)
+    dtype: DType | None = None
 
 
 class Context:
@@ -122,7 +123,7 @@ class Context:
             outputs = [o if w else "" for o, w in zip(outputs, wanted, strict=True)]
         attributes = {k: v for k, v in attributes.items() if v is not None}
         inputs = _trimmed([o.name if o else "" for o in operands])
-        self.calls.append(Call(kind, name, inputs, _trimmed(outputs), attributes))
+        self.calls.append(Call(kind, name, inputs, _trimmed(outputs), attributes, wide))
         results = [Ref(o, d or wide) for o, d in zip(outputs, dtypes, strict=True)]  # type: ignore[arg-type]
         if wide is given:
             return tuple(results)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import kexport
-from kexport.errors import EmitError
+from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
@@ -15,12 +15,16 @@ from kexport.target import EmitterTable
 from kexport_onnx.bodies import Subgraph, all_calls, emit_nodes, live_calls
 from kexport_onnx.context import Call, Context
 from kexport_onnx.dtypes import CODES
-from kexport_onnx.options import IR_VERSIONS, OnnxOptions
+from kexport_onnx.options import OnnxOptions
+from kexport_onnx.profile import layer_of
+from kexport_onnx.versions import IR_VERSIONS, Release, calls_after, least_release, needed_opset
 from kexport_onnx.writer import Weight
 
 CONTRACT_KEY = "kexport.contract"
 VERSION_KEY = "kexport.version"
-ML, ML_OPSET = "ai.onnx.ml", 4
+RUNTIME_KEY = "kexport.onnxruntime"
+"""The first release of ONNX Runtime that runs the model, in its metadata."""
+ML, ML_OPSET = "ai.onnx.ml", 2
 DOMAINS = {"LabelEncoder": ML}
 """Ops of other domains, and the only other domain: models import it if they have one of these."""
 
@@ -32,12 +36,25 @@ def emit(
 
     Raises:
         EmitError: a node cannot be emitted in this form; names the layer path.
-        UnsupportedError: nodes without an emitter, all of them.
+        UnsupportedError: nodes without an emitter, or that the asked release of ONNX Runtime lacks; all of them.
     """
     e, _ = _emitted(graph, contract, options, emitters)
     read = {name for call in all_calls(e.calls) for name in call.inputs}
     weights = [w for w in e.weights if w.name in read]
-    return _model_proto(options, contract, e.calls), _graph_proto(graph, contract, e.calls), weights
+    opset = options.newest(graph) if options.opset else needed_opset(e.calls)
+    if options.release:
+        _refuse_newer(options.release, e.calls)
+    return _model_proto(opset, contract, e.calls), _graph_proto(graph, contract, e.calls), weights
+
+
+def _refuse_newer(release: Release, calls: Sequence[Call]) -> None:
+    """Raise one error for all nodes that came after the release that was asked for."""
+    items = {
+        Unsupported(layer_of(call.name), call.kind, f"ONNX Runtime runs it for {call.dtype} since {since}"): since
+        for call, since in calls_after(release, calls)
+    }
+    if items:
+        raise UnsupportedError(list(items), hint=f"-O onnx.runtime={max(items.values())} runs all of it")
 
 
 def tensor_names(graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable) -> dict[Value, str]:
@@ -54,7 +71,7 @@ def _emitted(
     """The context after all emitters, and the results that were renamed to be outputs."""
     emitters.check(graph)
     _check_names(graph, contract)
-    e = Context(graph, options.opset)
+    e = Context(graph, options.written_for(graph))
     for port in contract.outputs:
         e.reserve(port.name)
     for value, port in zip(graph.inputs, contract.inputs, strict=True):
@@ -92,16 +109,18 @@ def _name_outputs(e: Context, graph: Graph, contract: Contract) -> dict[str, str
     return rename
 
 
-def _model_proto(options: OnnxOptions, contract: Contract, calls: Sequence[Call]) -> Any:
+def _model_proto(opset: int, contract: Contract, calls: Sequence[Call]) -> Any:
     from onnx import ModelProto
 
-    model = ModelProto(
-        ir_version=IR_VERSIONS[options.opset], producer_name="kexport", producer_version=kexport.__version__
-    )
-    model.opset_import.add(domain="", version=options.opset)
+    model = ModelProto(ir_version=IR_VERSIONS[opset], producer_name="kexport", producer_version=kexport.__version__)
+    model.opset_import.add(domain="", version=opset)
     if any(call.kind in DOMAINS for call in all_calls(calls)):
         model.opset_import.add(domain=ML, version=ML_OPSET)
-    facts = {CONTRACT_KEY: json.dumps(contract.to_json(), sort_keys=True), VERSION_KEY: kexport.__version__}
+    facts = {
+        CONTRACT_KEY: json.dumps(contract.to_json(), sort_keys=True),
+        VERSION_KEY: kexport.__version__,
+        RUNTIME_KEY: str(least_release(opset, calls)),
+    }
     for key, value in facts.items():
         model.metadata_props.add(key=key, value=value)
     return model

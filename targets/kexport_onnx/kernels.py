@@ -1,4 +1,4 @@
-"""Which element types ONNX Runtime's CPU kernels lack, and the type to compute in instead.
+"""Which element types ONNX Runtime's CPU kernels lack, in old releases too, and the type to compute in instead.
 
 Types that no kernel and no wider type covers are left as they are: the file is valid, and the runtime says so. float16
 is left alone unless ONNX itself excludes it: ONNX Runtime inserts those casts, and GPUs need none.
@@ -14,18 +14,21 @@ _ANY_TYPE = frozenset({
 })  # fmt: skip
 """Ops that take bfloat16 as it is."""
 
-_SMALL = "i16:i32 u16:i32"
-_NARROW = "i16:i32 i8:i32 u32:i64 u16:i32 u8:i32"
+_SMALL = "i16:i32 i8:i32 u16:i32 u8:i32"
+_NARROW = f"{_SMALL} u32:i64"
+_MODULAR = f"{_NARROW} u64:i64"
 _EXTREME = "i16:i32 u32:i64 u16:i32 bool:u8"
-_IMAGE = "i32:f64 i16:f32 u32:f64 u16:f32 bool:u8"
+_POOLED = "i32:f64 i16:f32 u32:f64 u16:f32 bool:u8"
+_IMAGE = "i32:f64 i16:f32 i8:f32 u32:f64 u16:f32 u8:f32 bool:f32"
 _INTEGERS = {
-    "ArgMax": "i16:i32 u32:i64 u16:i32", "ArgMin": "i16:i32 u32:i64 u16:i32", "Celu": "f16:f32", "Clip": _SMALL,
-    "CumProd": "i16:i32 i8:i32 u16:i32 u8:i32", "CumSum": f"u64:i64 {_NARROW}", "DepthToSpace": _IMAGE,
-    "IsInf": "f16:f32", "MatMul": "i16:i32 i8:i32 u16:i32 u8:i32", "Max": _SMALL, "MaxPool": _IMAGE, "Min": _SMALL,
-    "Neg": "u64:i64 u32:i64 u16:i32 u8:i32", "Pad": _SMALL, "Pow": f"u64:i64 {_NARROW}", "ReduceMax": _EXTREME,
-    "ReduceMin": _EXTREME, "ReduceProd": _NARROW, "ReduceSum": _NARROW, "Relu": "i16:i32",
-    "Resize": "i16:i32 u16:i32 bool:u8", "SpaceToDepth": _IMAGE, "TopK": "u32:i64 u16:i32",
-    "Where": "i16:i32 u16:i32 bool:u8",
+    "Add": _MODULAR, "ArgMax": "i16:i32 u32:i64 u16:i32", "ArgMin": _NARROW, "Celu": "f16:f32",
+    "Clip": "i16:i32 u16:i32", "CumProd": _SMALL, "CumSum": _MODULAR, "DepthToSpace": _IMAGE, "Div": _NARROW,
+    "Equal": _MODULAR, "Greater": _NARROW, "GreaterOrEqual": _NARROW, "IsInf": "f16:f32", "Less": _NARROW,
+    "LessOrEqual": _NARROW, "MatMul": _SMALL, "Max": _SMALL, "MaxPool": _POOLED, "Min": _SMALL, "Mul": _MODULAR,
+    "Neg": "i16:i32 u8:i32 u16:i32 u32:i64 u64:i64", "Pad": "i16:i32 u16:i32", "Pow": _MODULAR,
+    "ReduceMax": _EXTREME, "ReduceMin": _EXTREME, "ReduceProd": _NARROW, "ReduceSum": _NARROW, "Relu": "i16:i32",
+    "Resize": "i16:i32 u16:i32 bool:u8", "SpaceToDepth": _IMAGE, "Sub": _MODULAR, "TopK": _NARROW,
+    "Where": "i16:i32 i8:i32 u16:i32 u32:i64 bool:u8",
 }  # fmt: skip
 _CASTS = {op: {DType(a): DType(b) for a, b in (p.split(":") for p in text.split())} for op, text in _INTEGERS.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +18,12 @@ from kexport.passes.narrow_integers import four_bits
 from kexport.passes.sink_transposes import SinkTransposes, transpose_above
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
 from kexport.target import all_nodes
+from kexport_onnx.options import OnnxOptions
 from kexport_onnx.text import reason_against
 from kexport_onnx.time_first import time_first
+from kexport_onnx.versions import FOUR_BITS, first_release
 
 _STRANGERS = {DType.C64: "ONNX operators know no complex numbers"}
 _WIDE_POOL = "ONNX pools no 64-bit integers"
@@ -48,37 +50,34 @@ SINGLE: tuple[type[Op], ...] = (
 )  # fmt: skip
 """Ops that ONNX Runtime computes in float32 only; in float64 they are decomposed."""
 
-SINCE: dict[type[Op], int] = {ops.Gelu: 20, ops.RmsNorm: 23, ops.CumProd: 26}
-"""The opset that brought the op; in older ones it is decomposed."""
-
-FOUR_BITS = 21
-"""The opset that brought integers of 4 bits."""
+SINCE: dict[type[Op], int] = {ops.CumProd: 26}
+"""The opset that brought the op; for older ones it is decomposed where its size is known."""
 
 
-def legalize(graph: Graph, opset: int) -> None:
+def legalize(graph: Graph, options: OnnxOptions) -> None:
     """Edit an optimized `graph` in place.
 
     Raises:
-        UnsupportedError: element types that ONNX operators don't take, ops that this opset lacks.
+        UnsupportedError: element types that ONNX operators don't take, ops that the chosen opset lacks.
     """
-    refuse_strangers(graph, opset)
-    lacking = [op for op, since in SINCE.items() if opset < since]
-    shared = decompose(*DECOMPOSED, *lacking).rules
+    newest, chosen = options.newest(graph), options.written_for(graph)
+    refuse_strangers(graph, newest)
+    shared = (silu_of_doubles, *decompose(*DECOMPOSED, *(op for op, since in SINCE.items() if chosen < since)).rules)
     expand = RulePass("onnx_decompose", (*shared, expand_norm, pool_of_points, expand_double, time_first))
     expand.run(graph)
-    refuse_older(graph, lacking, opset)
+    refuse_older(graph, newest)
     RulePass("onnx_channels", (channels_first(*CHANNELS_FIRST), merge_into_transpose)).run(graph)
     SinkTransposes(sink_through_batch_norm, hold_channels_first).run(graph)
     RulePass("onnx_batch_norm", (DECOMPOSE[ops.BatchNorm], *expand.rules)).run(graph)
     layout.PASS.run(graph)
-    if opset >= FOUR_BITS:
+    if newest >= FOUR_BITS and options.has_four_bits:
         RulePass("onnx_integers", (four_bits,)).run(graph)
     cse.PASS.run(graph)
 
 
-def refuse_strangers(graph: Graph, opset: int) -> None:
+def refuse_strangers(graph: Graph, newest: int) -> None:
     """Raise one error for all nodes with an element type that ONNX can't compute with, or not with this op."""
-    items = [Unsupported(n.origin, n.op.name, why) for n in all_nodes(graph) if (why := reason_against(n, opset))]
+    items = [Unsupported(n.origin, n.op.name, why) for n in all_nodes(graph) if (why := reason_against(n, newest))]
     items += [
         Unsupported(node.origin, node.op.name, reason)
         for node in all_nodes(graph)
@@ -89,16 +88,16 @@ def refuse_strangers(graph: Graph, opset: int) -> None:
         raise UnsupportedError(list(dict.fromkeys(items)))
 
 
-def refuse_older(graph: Graph, lacking: Sequence[type[Op]], opset: int) -> None:
-    """Raise one error for all nodes that this opset lacks and that could not be expanded."""
-    items = [
-        Unsupported(n.origin, n.op.name, f"opset {opset} has none, and this one cannot be expanded")
-        for n in all_nodes(graph)
-        if isinstance(n.op, tuple(lacking))
-    ]
-    if items:
-        newest = max(SINCE[op] for op in lacking)
-        raise UnsupportedError(items, hint=f"choose opset {newest} or newer")
+def refuse_older(graph: Graph, newest: int) -> None:
+    """Raise one error for all nodes that no opset up to the newest has, and that could not be expanded."""
+    lacking = [n for n in all_nodes(graph) if SINCE.get(type(n.op), newest) > newest]
+    if lacking:
+        needed = max(SINCE[type(n.op)] for n in lacking)
+        why = f"opset {newest} has none, and this one cannot be expanded"
+        raise UnsupportedError(
+            [Unsupported(n.origin, n.op.name, why) for n in lacking],
+            hint=f"it needs opset {needed}, which ONNX Runtime {first_release(needed)} brought",
+        )
 
 
 @rule(ops.LayerNorm, ops.RmsNorm)
@@ -130,6 +129,15 @@ def pool_of_points(node: Node, rewriter: Rewriter) -> Replacement:
 def expand_double(node: Node, rewriter: Rewriter) -> Replacement:
     """What has kernels for float32 only."""
     return DECOMPOSE[type(node.op)].function(node, rewriter) if node.output.type.dtype is DType.F64 else None
+
+
+@rule(ops.Silu)
+def silu_of_doubles(node: Node, rewriter: Rewriter) -> Replacement:
+    """x / (1 + e^-x): ONNX Runtime fuses x * sigmoid(x) in float64 too, and has no kernel for that."""
+    x = Term(rewriter, node.inputs[0])
+    if x.type.dtype is not DType.F64:
+        return None
+    return (x / ((-x).of(ops.Exp()) + 1)).value
 
 
 @rule(ops.MatMul)

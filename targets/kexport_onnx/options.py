@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from kexport.errors import ConfigError
 from kexport.ir.graph import Graph
+from kexport.ir.types import DType
 from kexport.ops import Draw
 from kexport.target import Options, all_nodes
-
-MIN_OPSET = 18
-"""Below, reductions and Split take their axes and sizes as attributes."""
-MAX_OPSET = 26
-"""The newest that ONNX Runtime 1.31 runs."""
-DEFAULT_OPSET = 24
-"""The newest for which ONNX Runtime 1.31 has kernels for all that is emitted; 25 and 26 lose Attention."""
-DRAWING_OPSET = 21
-"""The newest for which ONNX Runtime 1.31 has kernels that draw random numbers."""
-IR_VERSIONS = {18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13, 26: 13}
-"""The file-format version that came with each opset. Source: onnx/helper.py, VERSION_TABLE."""
+from kexport_onnx.versions import (
+    DRAWING_OPSET,
+    LATER,
+    MAX_OPSET,
+    MIN_OPSET,
+    OLDEST,
+    Release,
+    newest_opset,
+    parse_release,
+)
 
 
 @dataclass(frozen=True)
 class OnnxOptions(Options):
     """Options of the ONNX target."""
 
-    opset: int = field(
-        default=DEFAULT_OPSET,
+    opset: int | None = field(
+        default=None,
         metadata={
-            "help": f"ONNX opset, {MIN_OPSET} to {MAX_OPSET}; at most {DRAWING_OPSET} if the model draws random numbers"
+            "help": f"ONNX opset, {MIN_OPSET} to {MAX_OPSET}; at most {DRAWING_OPSET} if the model draws random "
+            "numbers; none: the lowest that the model needs"
         },
+    )
+    runtime: str | None = field(
+        default=None,
+        metadata={"help": f"the oldest ONNX Runtime that has to run it, {OLDEST} or newer; none: as old as it can be"},
     )
     external_data: bool = field(default=False, metadata={"help": "keep weights in a .data file beside the model"})
 
     def __post_init__(self) -> None:
-        if not MIN_OPSET <= self.opset <= MAX_OPSET:
+        if self.opset is not None and not MIN_OPSET <= self.opset <= MAX_OPSET:
             raise ConfigError(
                 f"opset {self.opset} is not supported", hint=f"choose one from {MIN_OPSET} to {MAX_OPSET}"
             )
+        release = self.release
+        if release and self.opset is not None and self.opset > newest_opset(release):
+            raise ConfigError(
+                f"ONNX Runtime {release} has no opset {self.opset}",
+                hint=f"choose opset {newest_opset(release)} or older, or leave one of both out",
+            )
 
-    def fitted(self, graph: Graph) -> OnnxOptions:
-        """These options for a graph: the opset is one that ONNX Runtime has all kernels for."""
+    @property
+    def release(self) -> Release | None:
+        """The oldest release that has to run the artifact."""
+        return None if self.runtime is None else parse_release(self.runtime)
+
+    @property
+    def has_four_bits(self) -> bool:
+        """Whether every release that has to run the artifact casts integers of 4 bits."""
+        return self.release is None or self.release >= LATER["Cast", DType.I4]
+
+    def newest(self, graph: Graph) -> int:
+        """The newest opset that nodes of a graph may be of."""
+        release = self.release
+        newest = self.opset or (newest_opset(release) if release else MAX_OPSET)
         draws = any(isinstance(node.op, Draw) for node in all_nodes(graph))
-        return replace(self, opset=min(self.opset, DRAWING_OPSET)) if draws else self
+        return min(newest, DRAWING_OPSET) if draws else newest
+
+    def written_for(self, graph: Graph) -> int:
+        """The opset that nodes of a graph are written for, where they can be written in several ways."""
+        return MIN_OPSET if self.opset is None else self.newest(graph)

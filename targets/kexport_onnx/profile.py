@@ -21,6 +21,11 @@ def node_names(path: Path) -> frozenset[str]:
     return frozenset(node.name for node in model.graph.node)
 
 
+def layer_of(node: str) -> str:
+    """The layer that a node belongs to, by its name."""
+    return _NUMBER.sub("", node)
+
+
 def layer_seconds(events: Iterable[Mapping[str, Any]], nodes: Iterable[str], skip: int) -> dict[str, float]:
     """Seconds per run by layer, the longest first; `""` is what belongs to none: layouts of the engine's own, waiting.
 
@@ -37,7 +42,7 @@ def layer_seconds(events: Iterable[Mapping[str, Any]], nodes: Iterable[str], ski
     for event in events:
         found = _KERNEL.fullmatch(event["name"]) if event.get("cat") == "Node" else None
         if found and found[1] in known and event["ts"] >= start:
-            layer = _NUMBER.sub("", found[1])
+            layer = layer_of(found[1])
             took[layer] = took.get(layer, 0.0) + event["dur"]
     took[""] = max(sum(e["dur"] for e in runs) - sum(took.values()), 0.0)
     order: Sequence[str] = sorted(took, key=lambda layer: (-took[layer], layer))

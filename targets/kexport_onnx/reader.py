@@ -16,7 +16,7 @@ from kexport.ir.dim import Dim, symbol
 from kexport.ir.dim_parser import parse_dim
 from kexport.ir.types import DType, TensorType
 from kexport_onnx.dtypes import CODES, DTYPES, raw_size
-from kexport_onnx.emission import CONTRACT_KEY
+from kexport_onnx.emission import CONTRACT_KEY, RUNTIME_KEY
 from kexport_onnx.wire import Field, bytes_field, fields
 from kexport_onnx.writer import INLINE
 
@@ -58,14 +58,29 @@ def read_contract(path: Path) -> Contract:
         EmitError: the file is damaged.
     """
     model, _ = load_skeleton(path)
-    kept = next((p.value for p in model.metadata_props if p.key == CONTRACT_KEY), "{}")
     try:
-        structure = json.loads(kept)
+        structure = json.loads(_metadata(model).get(CONTRACT_KEY, "{}"))
     except ValueError as e:
         raise EmitError(f"the contract in the metadata is damaged: {e}", where=str(path)) from e
     anonymous = iter(range(1 << 30))
     inputs, outputs = ([_port(i, anonymous) for i in infos] for infos in (model.graph.input, model.graph.output))
     return Contract(tuple(inputs), tuple(outputs), structure.get("input_structure"), structure.get("output_structure"))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The opset and the file version, and the first ONNX Runtime that runs it, if kexport wrote it down.
+
+    Raises:
+        EmitError: the file is damaged.
+    """
+    model, _ = load_skeleton(path)
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+    runtime = _metadata(model).get(RUNTIME_KEY)
+    return {"opset": opset, "ir_version": model.ir_version} | ({"onnxruntime": runtime} if runtime else {})
+
+
+def _metadata(model: Any) -> dict[str, str]:
+    return {p.key: p.value for p in model.metadata_props}
 
 
 def load_skeleton(path: Path) -> tuple[Any, list[tuple[Any, int]]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
@@ -15,7 +16,7 @@ from kexport_onnx.emission import emit, tensor_names
 from kexport_onnx.emit import EMITTERS
 from kexport_onnx.legalize import legalize
 from kexport_onnx.options import OnnxOptions
-from kexport_onnx.reader import read_contract, validate
+from kexport_onnx.reader import read_contract, read_facts, validate
 from kexport_onnx.runtime import OnnxRuntimeCpu, OnnxRuntimeCuda
 from kexport_onnx.web import PACKAGES, OnnxRuntimeWeb
 from kexport_onnx.writer import write_model
@@ -42,20 +43,26 @@ class OnnxTarget(Target):
         return [] if find_spec("onnx") else ["onnx"]
 
     def legalize(self, graph: Graph, options: OnnxOptions) -> None:
-        legalize(graph, options.fitted(graph).opset)
+        legalize(graph, options)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: OnnxOptions) -> None:
-        model, body, weights = emit(graph, contract, options.fitted(graph), EMITTERS)
+        model, body, weights = emit(graph, contract, options, EMITTERS)
         write_model(path, model, body, weights, options.external_data)
 
     def tensors(self, graph: Graph, contract: Contract, options: OnnxOptions) -> dict[Value, str]:
-        return tensor_names(graph, contract, options.fitted(graph), EMITTERS)
+        return tensor_names(graph, contract, options, EMITTERS)
 
     def validate(self, path: Path) -> None:
         validate(path)
 
     def read_contract(self, path: Path) -> Contract:
         return read_contract(path)
+
+    def facts(self, path: Path) -> Mapping[str, Any]:
+        """The opset, the file version and the first ONNX Runtime that runs it."""
+        facts = read_facts(path)
+        runtime = facts.get("onnxruntime")
+        return facts | ({"runs_in": f"ONNX Runtime {runtime} or newer"} if runtime else {})
 
     def runtimes(self) -> Sequence[Runtime]:
         return OnnxRuntimeCpu(), OnnxRuntimeCuda(), OnnxRuntimeWeb()

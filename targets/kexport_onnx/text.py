@@ -6,21 +6,24 @@ from collections.abc import Sequence
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.passes.text import takes_text
 
-SINCE_TEXT = 20
-"""The opset that brought what text is split and joined with."""
+SINCE: dict[type[Op], int] = {
+    ops.Equal: 19, ops.NotEqual: 19, ops.JoinText: 20, ops.ReplaceText: 20, ops.SplitText: 20,
+}  # fmt: skip
+"""The opset that brought what becomes of an op on text."""
 
 
-def reason_against(node: Node, opset: int) -> str | None:
-    """Why a node with text cannot be emitted; None if it can, or has no text."""
+def reason_against(node: Node, newest: int) -> str | None:
+    """Why a node with text cannot be emitted for this opset or an older one; None if it can, or has no text."""
     if not any(v.type.dtype is DType.STRING for v in (*node.inputs, *node.outputs)):
         return None
     if not takes_text(node.op):
         return "it computes with numbers, not with text"
-    if opset < SINCE_TEXT:
-        return f"opset {opset} has no operations on text; choose opset {SINCE_TEXT} or newer"
+    if newest < (since := SINCE.get(type(node.op), newest)):
+        return f"opset {newest} has none on text; choose opset {since} or newer"
     match node.op:
         case ops.SplitText(unit="character"):
             return "ONNX has nothing that takes characters apart"

@@ -15,7 +15,7 @@ from kexport.ir.op import Array
 from kexport.ir.verifier import verify_graph
 from kexport_onnx import TARGET
 from kexport_onnx.legalize import legalize
-from kexport_onnx.options import DEFAULT_OPSET
+from kexport_onnx.options import OnnxOptions
 from tests.onnx import nets
 from tests.onnx.helper import contract_of, export, kinds, optimized_kinds, run
 
@@ -53,7 +53,7 @@ def test_legalized_graphs_are_well_formed(net: Callable[[], Graph]) -> None:
     graph = net()
     inputs = images(graph, SIZES[0])
     expected = evaluate(graph, inputs, wide=True)
-    legalize(graph, DEFAULT_OPSET)
+    legalize(graph, OnnxOptions())
     verify_graph(graph)
     for name, found in evaluate(graph, inputs, wide=True).items():
         np.testing.assert_allclose(found, expected[name], rtol=1e-9, atol=1e-9)

@@ -18,7 +18,7 @@ from kexport.ir.types import DType, TensorType
 from kexport.ir.verifier import verify_graph
 from kexport.ops.activation import GATE_ACTIVATIONS
 from kexport_onnx.legalize import legalize
-from kexport_onnx.options import DEFAULT_OPSET
+from kexport_onnx.options import OnnxOptions
 from kexport_onnx.time_first import NATIVE_ACTIVATIONS
 from tests.onnx.helper import export, kinds, run
 from tests.ops.case import BATCH, LENGTH
@@ -138,7 +138,7 @@ def test_masks(kind: str, mask: str, reverse: bool, zero_masked: bool, tmp_path:
     path = check(graph, tmp_path / "m.onnx", inputs)
     assert kinds(path)[kind] == 1
     assert not kinds(path).keys() & {"Scan", "Loop", "If"}
-    legalize(graph, DEFAULT_OPSET)
+    legalize(graph, OnnxOptions())
     verify_graph(graph)
     for name, want in evaluate(graph, inputs).items():
         np.testing.assert_allclose(run(path, inputs)[name], want, rtol=0, atol=1e-5)

@@ -23,7 +23,8 @@ from kexport_onnx import TARGET
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.kernels import _CASTS, compute_type
 from kexport_onnx.legalize import DECOMPOSED, SINCE
-from kexport_onnx.options import DEFAULT_OPSET, IR_VERSIONS, MAX_OPSET, MIN_OPSET, OnnxOptions
+from kexport_onnx.options import OnnxOptions
+from kexport_onnx.versions import IR_VERSIONS, MAX_OPSET, MIN_OPSET, NEWER_KINDS
 from tests.onnx.helper import export, run
 
 VOCABULARY = sorted(
@@ -50,9 +51,9 @@ def test_other_opsets_are_refused(opset: int) -> None:
         OnnxOptions(opset=opset)
 
 
-def test_ops_newer_than_the_opset_are_what_onnx_says() -> None:
-    names = {ops.Gelu: "Gelu", ops.RmsNorm: "RMSNormalization", ops.CumProd: "CumProd"}
-    assert {op: defs.get_schema(names[op]).since_version for op in SINCE} == SINCE
+def test_kinds_newer_than_the_oldest_opset_are_what_onnx_says() -> None:
+    assert {kind: defs.get_schema(kind).since_version for kind in NEWER_KINDS} == NEWER_KINDS
+    assert NEWER_KINDS["CumProd"] == SINCE[ops.CumProd]
 
 
 def _kernels() -> dict[str, list[tuple[tuple[int, int], set[str]]]]:
@@ -68,7 +69,7 @@ def test_the_types_that_ops_are_computed_in_have_kernels() -> None:
     kernels = _kernels()
     words = {DType.F32: "float", DType.F64: "double", DType.I32: "int32", DType.I64: "int64", DType.U8: "uint8"}
     for op, casts in _CASTS.items():
-        since = defs.get_schema(op, DEFAULT_OPSET if op != "CumProd" else MAX_OPSET, "").since_version
+        since = defs.get_schema(op, NEWER_KINDS.get(op, MIN_OPSET), "").since_version
         has = [types for (low, high), types in kernels[op] if low == since or low <= since <= high < 1 << 20]
         for wide in casts.values():
             assert any(f"tensor({words[wide]})" in types for types in has), (op, wide)
@@ -94,10 +95,15 @@ def test_a_running_product_over_a_dynamic_axis_needs_a_newer_opset(tmp_path: Pat
     graph = Graph()
     x = graph.input("x", TensorType(DType.F32, (symbol("n"),)))
     graph.output("y", graph.add(ops.CumProd(0), x, origin="net/product").output)
-    with pytest.raises(UnsupportedError, match=r"net/product: cum_prod: opset 24 has none") as e:
-        export(graph, tmp_path / "m.onnx")
-    assert e.value.hint == "choose opset 26 or newer"
-    found = run(export(graph, tmp_path / "m.onnx", opset=26), {"x": np.float32([1, 2, 3])})
+    for older in ({"opset": 24}, {"runtime": "1.23"}):
+        with pytest.raises(UnsupportedError, match=r"net/product: cum_prod: opset 2[34] has none") as e:
+            export(graph, tmp_path / "m.onnx", **older)
+        assert e.value.hint == "it needs opset 26, which ONNX Runtime 1.25 brought"
+    path = export(graph, tmp_path / "m.onnx")
+    assert TARGET.facts(path) == {
+        "opset": 26, "ir_version": 13, "onnxruntime": "1.25", "runs_in": "ONNX Runtime 1.25 or newer",
+    }  # fmt: skip
+    found = run(path, {"x": np.float32([1, 2, 3])})
     np.testing.assert_array_equal(found["y"], [1, 2, 6])
 
 
@@ -175,7 +181,7 @@ def test_an_emitter_of_the_wrong_type_is_caught() -> None:
     x = graph.input("x", TensorType(DType.F32, (2,)))
     node = graph.add(ops.Relu(), x, origin="net/relu")
     with pytest.raises(EmitError, match=r"net/relu: relu was emitted as i64, not f32\[2\]"):
-        Context(graph, DEFAULT_OPSET).bind(node, Ref("x", DType.I64))
+        Context(graph, MIN_OPSET).bind(node, Ref("x", DType.I64))
 
 
 @pytest.mark.parametrize("form", ["conv", "depthwise", "transposed", "dense", "batch_norm", "group_norm"])

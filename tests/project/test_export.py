@@ -11,6 +11,7 @@ import pytest
 
 import kexport
 from kexport.errors import CaptureError, ConfigError, UnsupportedError, VerifyError
+from kexport.project.inspect import inspect_artifact
 from kexport.project.manifest import read_manifest
 
 
@@ -32,6 +33,18 @@ def test_the_report_says_what_was_shown(model: Any, tmp_path: Path) -> None:
         "capture", "optimize", "legalize", "emit", "reference", "verify", "publish",
     ]  # fmt: skip
     assert json.loads(json.dumps(report.to_json(), allow_nan=False))["ok"] is True
+
+
+def test_an_artifact_names_the_oldest_engine_that_runs_it(model: Any, tmp_path: Path) -> None:
+    report = kexport.export(model, to=["onnx"], out=tmp_path)
+    facts = {"opset": 18, "ir_version": 8, "onnxruntime": "1.14", "runs_in": "ONNX Runtime 1.14 or newer"}
+    assert report.artifacts[0].facts == report.to_json()["artifacts"][0]["facts"] == facts
+    assert report.notes == ("onnx: runs in ONNX Runtime 1.14 or newer",)
+    assert read_manifest(tmp_path)["small"].artifacts["onnx"].facts == facts
+    assert kexport.verify_artifacts(tmp_path).artifacts[0].facts == facts
+    assert inspect_artifact(tmp_path / "small.onnx").to_json()["facts"] == facts
+    kexport.export(model, to=["onnx"], out=tmp_path, verify=False, options={"onnx": {"opset": 24}})
+    assert read_manifest(tmp_path)["small"].artifacts["onnx"].facts["onnxruntime"] == "1.24"
 
 
 def test_names_order_and_dims_are_the_models_own(exported: Path) -> None:

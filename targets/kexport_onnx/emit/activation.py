@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kexport import ops
@@ -10,6 +11,7 @@ from kexport.ir.types import DType
 from kexport.ops.arrays import highest, lowest
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import APPLY, applies, emits
+from kexport_onnx.versions import NEWER_KINDS
 
 _SELU: dict[str, Any] = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
 _HARD_SIGMOID: dict[str, Any] = {"alpha": 1 / 6, "beta": 0.5}
@@ -83,7 +85,19 @@ def mish(e: Context, op: ops.Mish, x: Ref) -> Ref:
 
 @applies(ops.Gelu)
 def gelu(e: Context, op: ops.Gelu, x: Ref) -> Ref:
-    return e.op("Gelu", x, approximate="tanh" if op.approximate else None)
+    """Before opset 20 in the nodes that ONNX Runtime fuses to a kernel of its own. No product overflows where x is."""
+    if e.opset >= NEWER_KINDS["Gelu"]:
+        return e.op("Gelu", x, approximate="tanh" if op.approximate else None)
+    half = e.op("Mul", x, e.const(0.5, x.dtype))
+    return e.op("Mul", half, e.op("Add", _gelu_gate(e, op, x), e.const(1, x.dtype)))
+
+
+def _gelu_gate(e: Context, op: ops.Gelu, x: Ref) -> Ref:
+    if not op.approximate:
+        return e.op("Erf", e.op("Div", x, e.const(math.sqrt(2), x.dtype)))
+    cubic = e.op("Mul", e.op("Mul", x, e.const(0.044715, x.dtype)), x)
+    scaled = e.op("Mul", x, e.const(math.sqrt(2 / math.pi), x.dtype))
+    return e.op("Tanh", e.op("Mul", scaled, e.op("Add", cubic, e.const(1, x.dtype))))
 
 
 @applies(ops.Threshold)

@@ -8,11 +8,11 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.types import DType
 from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import emits
-
-_LAST_AXES = {ops.LayerNorm: "LayerNormalization", ops.RmsNorm: "RMSNormalization"}
+from kexport_onnx.versions import NEWER_KINDS
 
 
 @emits(ops.BatchNorm)
@@ -22,11 +22,25 @@ def batch_norm(e: Context, node: Node) -> Ref:
     return e.op("BatchNormalization", *e.refs(node), epsilon=op.epsilon)
 
 
-@emits(*_LAST_AXES)
-def last_axes_norm(e: Context, node: Node) -> Ref:
+@emits(ops.LayerNorm)
+def layer_norm(e: Context, node: Node) -> Ref:
     """Over the last axes; legalize expands others."""
     op: Any = node.op
-    return e.op(_LAST_AXES[type(op)], *e.refs(node), axis=-len(op.axes), epsilon=op.epsilon)
+    return e.op("LayerNormalization", *e.refs(node), axis=-len(op.axes), epsilon=op.epsilon)
+
+
+@emits(ops.RmsNorm)
+def rms_norm(e: Context, node: Node) -> Ref:
+    """Over the last axes. Before opset 23 in the nodes that ONNX Runtime fuses; squares are those of float32."""
+    op: Any = node.op
+    x, gamma = e.refs(node)
+    if e.opset >= NEWER_KINDS["RMSNormalization"]:
+        return e.op("RMSNormalization", x, gamma, axis=-len(op.axes), epsilon=op.epsilon)
+    wide = e.cast(x, DType.F32)
+    squares = e.op("Pow", wide, e.const(2, DType.F32))
+    mean = e.op("ReduceMean", squares, e.ints(range(-len(op.axes), 0)), keepdims=1)
+    root = e.op("Sqrt", e.op("Add", mean, e.const(op.epsilon, DType.F32)))
+    return e.op("Mul", e.cast(e.op("Div", wide, root), x.dtype), gamma)
 
 
 @emits(ops.GroupNorm)
