@@ -45,7 +45,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 @signature_option
 @model_options
 @click.option("--verify/--no-verify", default=True, help="Run every artifact in its real runtime. Default: verify.")
-@click.option("--layers", is_flag=True, help="Leave the captured graph beside them, for kexport verify --locate.")
+@click.option("--layers", is_flag=True, help="Keep the captured graph whole, however large, for verify --locate.")
 @click.option("--keep", is_flag=True, help="Leave artifacts of another model that DIR holds under the same name.")
 @inputs_option
 @click.option("--reference", metavar="FILE", help="Verify against this reference, recorded elsewhere.")

@@ -35,7 +35,7 @@ _FILES = {
 @click.option("--name", help="Which model, if DIST holds several.")
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
 @click.option("--browser", is_flag=True, help="Look into artifacts in a headless Chrome or Chromium, too.")
-@click.option("--model", help="The model, where DIST does not hold its graph (export --layers).")
+@click.option("--model", help="The model, where DIST does not hold its graph.")
 @model_options
 @check_options
 def command(state: State, dist: str, out: str, check: bool, **rest: Any) -> int:

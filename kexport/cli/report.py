@@ -27,7 +27,7 @@ from kexport.errors import ConfigError
 )
 @click.option("--name", help="Which model. Default: all that DIST holds.")
 @click.option("--locate", is_flag=True, help="Find the error of every layer first, as `kexport verify --locate` does.")
-@click.option("--model", help="With --locate: the model, where DIST does not hold its graph (export --layers).")
+@click.option("--model", help="With --locate: the model, where DIST does not hold its graph.")
 @timeout_option("With --locate: for each runtime.")
 @model_options
 def command(state: State, dist: str, out: str, name: str | None, locate: bool, timeout: float, **rest: Any) -> int:

@@ -34,7 +34,7 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
 @click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
 @click.option("--locate", is_flag=True, help="Find the first layer that diverges, in every runtime.")
 @click.option("--plot", metavar="FILE", help="With --locate: an SVG of the error by layer.")
-@click.option("--model", help="With --locate: the model, where DIST does not hold its graph (export --layers).")
+@click.option("--model", help="With --locate: the model, where DIST does not hold its graph.")
 @model_options
 @check_options
 @remote_options

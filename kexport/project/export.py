@@ -15,6 +15,7 @@ from kexport.project.build import Build, Choice, adapt, check, emit, lower, rema
 from kexport.project.choice import Names, choose_targets, make_options, model_name
 from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
+from kexport.project.kept_graph import keep_graph
 from kexport.project.manifest import read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.publish import Export, Made, publish_export
@@ -23,7 +24,6 @@ from kexport.project.staging import staging
 from kexport.target import Span
 from kexport.verify import graph_file as captured_file
 from kexport.verify.check import Check
-from kexport.verify.graph_file import save_graph
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
 from kexport.verify.status import Status
 
@@ -67,8 +67,9 @@ def export(
         signature: which signature of a SavedModel.
         example: a batch for a subclassed model that was never called.
         verify: run the artifacts; without it they are `valid` at best.
-        layers: leave the captured graph and its weights beside the artifacts, so that `locate` can look inside them
-            anywhere. A failing artifact has it anyway, and a model that draws random numbers.
+        layers: leave the captured graph with all its weights beside the artifacts, so that `locate` can look inside
+            them anywhere. A failing artifact has it anyway, a model that draws random numbers, and a small one; of
+            another one the weights are read from the model's file.
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
         reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
@@ -97,8 +98,11 @@ def export(
         recorded = recording() if verify else None
         if recorded is not None:
             _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout), tell)
+        beside = _write_beside(stage, name, graph, recorded)
         deep = layers or bool(recorded and recorded.random) or any(b.status is Status.FAILED for b in builds)
-        beside = _write_beside(stage, name, graph, captured.graph if deep else None, recorded)
+        kept = stage / f"{name}{captured_file.SUFFIX}"
+        if (verify or layers) and keep_graph(captured.graph, kept, captured.source.path, whole=deep):
+            beside["captured"] = kept
         tell("publish", str(out), None)
         made = [Made.of(b) for b in builds]
         publish_export(_described(captured, name, made, beside), out, stage, keep=keep)
@@ -157,18 +161,13 @@ def _check(builds: Sequence[Build], reference: Reference, captured: Captured, ho
         check(build, reference, captured, how)
 
 
-def _write_beside(
-    stage: Path, name: str, graph: Graph, captured: Graph | None, recorded: Reference | None
-) -> dict[str, Path]:
+def _write_beside(stage: Path, name: str, graph: Graph, recorded: Reference | None) -> dict[str, Path]:
     """What lies beside the artifacts, by its attribute of a `ModelEntry`."""
     files = {"graph": stage / f"{name}{graph_file.SUFFIX}"}
     write_graph(graph, files["graph"])
     if recorded is not None:
         files["reference"] = stage / f"{name}{SUFFIX}"
         save_reference(recorded, files["reference"])
-    if captured is not None:
-        files["captured"] = stage / f"{name}{captured_file.SUFFIX}"
-        save_graph(captured, files["captured"])
     return files
 
 

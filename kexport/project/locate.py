@@ -10,6 +10,7 @@ from typing import Any
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
+from kexport.project.kept_graph import read_graph
 from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import ArtifactEntry, damage
 from kexport.project.progress import Progress, silent
@@ -18,7 +19,6 @@ from kexport.project.verify import Job, check_job, read_job, subject_of
 from kexport.target import find_target
 from kexport.verify.check import Check, fitting
 from kexport.verify.checkpoints import checkpoints
-from kexport.verify.graph_file import load_graph
 from kexport.verify.layers import keras_problems, layer_reference
 from kexport.verify.locate import Location, check_layers
 from kexport.verify.plain import plain
@@ -134,7 +134,7 @@ def captured_graph(job: Job, model: Any = None, **how: Any) -> Graph:
         raise ConfigError("the graph that the artifacts were made from is not here", where=str(job.shown), hint=hint)
     if problem := damage(job.folder, [entry]):
         raise VerifyError(problem, where=str(job.shown), hint="export the model again with --layers")
-    return load_graph(job.folder / entry.path)
+    return read_graph(job.folder / entry.path, (job.folder, job.folder.absolute().parent, Path.cwd()))
 
 
 def _captured_again(job: Job, model: Any, how: Mapping[str, Any]) -> Graph:

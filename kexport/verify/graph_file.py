@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from kexport.errors import GraphError, VerifyError
 from kexport.ir.graph import Graph
+from kexport.ir.op import Array
 from kexport.ir.parser import parse_graph
 from kexport.ir.text import constant_table, to_text
 from kexport.verify.tensors import load_tensors, save_tensors
 
 SUFFIX = ".graph.safetensors"
 FORMAT = 1
+Find = Callable[[str, Collection[str]], Mapping[str, Array]]
+"""Finds constants by the name of the model's file, in which they are, and by their content hashes."""
+_HASH = re.compile(r" = const #([0-9a-f]+)$", re.MULTILINE)
 
 
-def save_graph(graph: Graph, path: Path) -> None:
+def save_graph(graph: Graph, path: Path, left_out: Collection[str] = (), source: str = "") -> None:
     """Write a graph; nothing of the file depends on time or place.
+
+    Constants with the content hashes in `left_out` are in the model's file, whose name is `source`.
 
     Raises:
         ConfigError: it holds a table of text.
         VerifyError: the disk refuses.
     """
-    save_tensors(path, constant_table(graph), {"format": FORMAT, "graph": to_text(graph)})
+    table = {key: array for key, array in constant_table(graph).items() if key not in left_out}
+    save_tensors(path, table, {"format": FORMAT, "graph": to_text(graph)} | ({"source": source} if source else {}))
 
 
-def load_graph(path: Path) -> Graph:
-    """Read a graph back.
+def load_graph(path: Path, find: Find | None = None) -> Graph:
+    """Read a graph back; `find` brings the constants that are not in the file.
 
     Raises:
         VerifyError: no file, a damaged one, or one that another version wrote.
@@ -37,6 +46,9 @@ def load_graph(path: Path) -> Graph:
             where=str(path),
             hint="export the model again with --layers",
         )
+    missing = set(_HASH.findall(data["graph"])) - constants.keys() if find and "source" in data else set()
+    if find and missing:
+        constants |= find(str(data["source"]), missing)
     try:
         return parse_graph(data["graph"], constants)
     except GraphError as e:
