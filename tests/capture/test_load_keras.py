@@ -271,20 +271,38 @@ def test_an_example_of_a_dict_that_is_one_argument(keras: Any) -> None:
     assert source.run([np.ones((1, 2), "float32"), np.zeros((1, 3), "float32")])[0].tolist() == [[1, 1]]
 
 
-def test_integers_are_not_guessed_from_shapes(keras: Any) -> None:
+@pytest.mark.parametrize(
+    ("make", "data", "dtype"),
+    [
+        (lambda keras: keras.layers.Embedding(5, 2), np.zeros((2, 3), "int32"), "int32"),
+        (
+            lambda keras: lambda x: keras.ops.take(np.eye(3, dtype="float32"), x, axis=0),
+            np.zeros((2, 3), "int32"),
+            "int32",
+        ),
+        (lambda keras: keras.layers.StringLookup(vocabulary=["a"]), np.array([["a", "b"]]), "string"),
+        (lambda keras: keras.layers.Dense(2), np.zeros((2, 3), "float32"), "float32"),
+    ],
+)
+def test_the_types_of_a_subclassed_model_are_found_out(keras: Any, make: Any, data: Any, dtype: str) -> None:
     class Mine(keras.Model):
         def __init__(self) -> None:
             super().__init__()
-            self.table = keras.layers.Embedding(5, 2, name="table")
+            self.first = make(keras)
 
-        def call(self, ids: Any) -> Any:
-            return self.table(ids)
+        def call(self, x: Any) -> Any:
+            return self.first(x)
 
     model = Mine()
-    model(np.zeros((2, 3), "int32"))
-    with pytest.raises(CaptureError, match="does not record the dtype of its inputs, and table takes integers"):
-        load(model)
-    assert load(model, example=np.zeros((2, 3), "int32")).inputs == [Spec("ids", "int32", (None, 3))]
+    model(data)
+    assert load(model).inputs == [Spec("x", dtype, (None, data.shape[1]))]
+    assert load(model, example=data).inputs == [Spec("x", dtype, (None, data.shape[1]))]
+
+
+def test_an_example_keeps_the_names_of_its_inputs(keras: Any) -> None:
+    model = subclass(keras, lambda self, inputs: self.dense(inputs))
+    assert load(model, example=keras.Input((3,), name="features")).inputs == [Spec("features", "float32", (None, 3))]
+    assert load(model, example=keras.Input((3,))).inputs == [Spec("inputs", "float32", (None, 3))]
 
 
 @pytest.mark.parametrize("example", [[], {}, object()])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kexport.capture.sources.frameworks import BACKEND_HINT
+from kexport.capture.sources.integers import with_types
 from kexport.capture.sources.run import run_graph, run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
 from kexport.capture.sources.subclassed import subclassed_plan
@@ -58,6 +59,8 @@ def live_source(model: Any, *, example: Any = None, name: str | None = None, pat
         nest = pack(tensors)
         return model(**nest, training=False) if by_name else model(nest, training=False)
 
+    if functional is None and example is None:
+        specs = with_types(call, specs) or specs
     run = run_graph(call) if by_name else run_predict(model, pack)
     return Source(model, "keras", name or model.name, specs, structure, call, run, names, path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,9 @@ from kexport.errors import CaptureError
 Plan = tuple[list[Spec], Any, Callable[[Sequence[Any]], Any], bool]
 
 EXAMPLE_HINT = (
-    "pass example=…, a batch as the model's call takes it (arrays, keras.Input or tf.TensorSpec); a dict whose keys "
-    "are arguments of call is passed as keyword arguments"
+    "give a batch as the model's call takes it: --example inputs.npz with an array for each input by its name, in "
+    "Python example=… (arrays, keras.Input or tf.TensorSpec); names that are arguments of call are passed as such"
 )
-INTEGER_LAYERS = (
-    "Embedding", "ReversibleEmbedding", "CategoryEncoding", "IntegerLookup", "StringLookup", "Hashing",
-    "TextVectorization",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,19 +46,26 @@ def subclassed_plan(model: Any, example: Any) -> Plan:
     leaves, structure = flatten(nest)
     if not leaves:
         raise CaptureError("the example holds no tensor", where=model.name, hint=EXAMPLE_HINT)
-    names = []
-    for path in paths(structure):
-        named = any(isinstance(part, str) for part in path)
-        names.append("_".join(map(str, path if named else (*parameters[:1], *path))))
+    names = [_name(path, leaf, parameters) for path, leaf in zip(paths(structure), leaves, strict=True)]
     specs = [_spec(name, leaf, model) for name, leaf in zip(unique(names), leaves, strict=True)]
     return specs, structure, lambda flat: unflatten(structure, list(flat)), by_name
+
+
+def _name(path: Sequence[Any], leaf: Any, parameters: Sequence[str]) -> str:
+    """The keys that lead to an input; else the name that the user gave a keras.Input, or the argument of `call`."""
+    if any(isinstance(part, str) for part in path):
+        return "_".join(map(str, path))
+    given = getattr(leaf, "name", None)
+    if isinstance(given, str) and not re.fullmatch(r"keras_tensor(_\d+)?", given):
+        return given
+    return "_".join(map(str, (*parameters[:1], *path)))
 
 
 def built_shapes(model: Any) -> Any:
     """The nest of shapes that the model was built with: Keras records them when the model is first called.
 
     Raises:
-        CaptureError: the model was never built, or takes integers, which a record of shapes does not show.
+        CaptureError: the model was never built, or its call takes more than was recorded.
     """
     recorded = getattr(model, "_build_shapes_dict", None)
     if not model.built or not recorded or any(v is None for v in recorded.values()):
@@ -77,13 +81,6 @@ def built_shapes(model: Any) -> Any:
             where=model.name,
             hint=EXAMPLE_HINT,
         )
-    for layer in model._flatten_layers(include_self=False):
-        if type(layer).__name__ in INTEGER_LAYERS:
-            raise CaptureError(
-                f"a subclassed model does not record the dtype of its inputs, and {layer.name} takes integers or text",
-                where=model.name,
-                hint=EXAMPLE_HINT,
-            )
     if len(recorded) == 1:
         return _shapes(next(iter(recorded.values())))
     return {key.removesuffix("_shape"): _shapes(value) for key, value in recorded.items()}
