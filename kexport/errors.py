@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kexport.printable import one_line
+
 
 class KexportError(Exception):
     """Base of all errors meant for the user.
@@ -68,11 +70,15 @@ class Unsupported(NamedTuple):
     reason: str
 
 
+def _words(item: Unsupported) -> str:
+    return f"{item.where or '<model>'}: {item.op}: {item.reason}"
+
+
 class UnsupportedError(KexportError):
     """All the nodes of a model that cannot be exported, reported at once."""
 
     def __init__(self, items: Sequence[Unsupported], *, hint: str | None = None):
         self.items = tuple(items)
-        lines = [f"  {i.where or '<model>'}: {i.op}: {i.reason}" for i in self.items]
+        lines = [f"  {one_line(_words(i))}" for i in self.items]
         plural = "operation is" if len(lines) == 1 else "operations are"
         super().__init__("\n".join([f"{len(lines)} {plural} not supported:", *lines]), hint=hint)

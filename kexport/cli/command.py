@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from kexport.cli.noise import without_noise
+from kexport.printable import json_text
 
 
 @dataclass
@@ -89,4 +89,4 @@ _FLAGS = {
 
 def print_json(document: Any) -> None:
     """Print the one document of --json."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json_text(document))

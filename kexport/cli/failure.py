@@ -11,6 +11,7 @@ import click
 
 from kexport.cli.command import State, print_json
 from kexport.errors import KexportError, UnsupportedError
+from kexport.printable import indented, one_line
 
 USAGE, BUG, INTERRUPTED, BROKEN_PIPE = 3, 70, 130, 141
 BUG_HINT = (
@@ -68,22 +69,27 @@ def describe(error: BaseException) -> Failure:
             hint = f"{error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else None
             return Failure("UsageError", error.format_message(), USAGE, hint=hint)
         case OSError(strerror=str(reason)):
-            return Failure("OSError", reason, 2, where=error.filename and os.fspath(error.filename))
+            return Failure("OSError", reason, 2, where=_text_of(error.filename))
         case MemoryError():
             return Failure("MemoryError", "there is not enough memory", 2)
     what = traceback.format_exception_only(error)[-1].strip()
     return Failure("Bug", what, BUG, hint=BUG_HINT)
 
 
+def _text_of(filename: Any) -> str | None:
+    """The name of a file, which may be bytes, or the number of an open one."""
+    return None if filename is None else os.fsdecode(filename) if isinstance(filename, bytes) else str(filename)
+
+
 def _print(failure: Failure) -> None:
     from kexport.cli.render import stderr
 
-    where = f"{failure.where}: " if failure.where else ""
+    where = f"{one_line(failure.where)}: " if failure.where else ""
     console = stderr()
     console.print("[bold red]error:[/]", end=" ")
-    console.print(f"{where}{failure.what}", markup=False, soft_wrap=True)
+    console.print(f"{where}{indented(failure.what)}", markup=False, soft_wrap=True)
     if failure.hint:
-        console.print(f"  hint: {failure.hint}", markup=False, soft_wrap=True)
+        console.print(f"  hint: {indented(failure.hint)}", markup=False, soft_wrap=True)
 
 
 def _to_json(failure: Failure) -> dict[str, Any]:

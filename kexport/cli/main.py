@@ -12,6 +12,7 @@ import click
 import kexport
 from kexport.cli.command import Command, State, flag, write_examples
 from kexport.cli.failure import ClosedPipe, report_failure
+from kexport.cli.plain import plain_streams
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import suggest
 
@@ -75,10 +76,11 @@ class Root(click.Group):
         """Run, and exit: `standalone_mode` is always on."""
         extra.pop("standalone_mode", None)
         state = State()
-        try:
-            code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the one place that turns all into words
-            code = report_failure(error, state)
+        with plain_streams():
+            try:
+                code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the one place that turns all into words
+                code = report_failure(error, state)
         sys.exit(code if isinstance(code, int) else 0)
 
 

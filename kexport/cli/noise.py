@@ -9,6 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kexport.cli.plain import Plain
+from kexport.printable import printable
+
 NOISE = re.compile(
     rb"[IWE]\d{4} [\d:.]+\s+\d+ \S+:\d+\] "  # absl: I0000 00:00:1795356760.700560 16309 port.cc:153] ...
     rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] "  # TensorFlow: 2026-11-22 14:26:00.700560: I tensorflow/core/...
@@ -37,7 +40,7 @@ def without_noise() -> Iterator[None]:
     thread = threading.Thread(target=_filter, args=(source, original), daemon=True)
     thread.start()
     with open(original, "w", buffering=1, closefd=False, encoding=python_stderr.encoding) as direct:
-        sys.stderr = direct
+        sys.stderr = Plain(direct)  # type: ignore[assignment]
         try:
             yield
         finally:
@@ -50,4 +53,4 @@ def _filter(source: int, sink: int) -> None:
     with open(source, "rb") as lines:
         for line in lines:
             if not NOISE.match(line):
-                os.write(sink, line)
+                os.write(sink, printable(line.decode(errors="backslashreplace")).encode())

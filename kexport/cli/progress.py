@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kexport.cli.command import State
 from kexport.cli.render import stderr
+from kexport.printable import one_line
 
 if TYPE_CHECKING:
     from kexport.project.progress import Progress
@@ -29,7 +30,7 @@ def _lines() -> Progress:
     last: list[str] = []
 
     def show(stage: str, detail: str, fraction: float | None) -> None:
-        line = f"{stage} {detail}".strip()
+        line = one_line(f"{stage} {detail}".strip())
         if last != [line]:
             last[:] = [line]
             stderr().print(line, markup=False, soft_wrap=True)
@@ -47,6 +48,6 @@ def _bar() -> Iterator[Progress]:
 
         def show(stage: str, detail: str, fraction: float | None) -> None:
             total = None if fraction is None else 1.0
-            bar.update(task, description=f"{stage} {detail}".strip(), total=total, completed=fraction or 0.0)
+            bar.update(task, description=one_line(f"{stage} {detail}".strip()), total=total, completed=fraction or 0.0)
 
         yield show

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
+from kexport.cli.plain import beneath
+from kexport.printable import indented, one_line, printable
 from kexport.report.words import number_text, size_text
 
 if TYPE_CHECKING:
@@ -31,13 +34,26 @@ def stderr() -> Console:
 
 
 def _console(stderr: bool) -> Console:
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
+    stream = beneath(sys.stderr if stderr else sys.stdout)
     width = None if stream.isatty() else PLAIN_WIDTH
-    console = Console(stderr=stderr, width=width, highlight=False, emoji=False)
+    console = _console_class()(file=stream, stderr=stderr, width=width, highlight=False, emoji=False)
     console.on_broken_pipe = _raise_broken_pipe
     return console
+
+
+@cache
+def _console_class() -> type[Console]:
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class PlainConsole(Console):
+        """A console on which nothing but its own styles controls the terminal."""
+
+        def render(self, *args: Any, **kwargs: Any) -> Any:
+            for text, style, control in super().render(*args, **kwargs):
+                yield Segment(text if control else printable(text), style, control)
+
+    return PlainConsole
 
 
 def _raise_broken_pipe() -> None:
@@ -67,7 +83,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(Text(one_line(cell), STYLES.get(cell, "")) for cell in row))
     return table
 
 
@@ -83,7 +99,7 @@ def print_report(report: ExportReport) -> None:
 def report_lines(report: ExportReport) -> list[str]:
     """What stands below the table: reasons, notes, and the verdict on all."""
     reasons = [f"{a.target}: {a.reason}" for a in report.artifacts if a.reason]
-    return [*reasons, *report.notes, summary(report)]
+    return [*map(indented, [*reasons, *report.notes]), one_line(summary(report))]
 
 
 def artifact_row(artifact: ArtifactReport) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from kexport.cli.noise import without_noise
+from kexport.cli.plain import plain_streams
 from kexport.cli.render import COLUMNS, artifact_row, report_lines
 from kexport.cli.values import read_tolerances
 from kexport.errors import KexportError
+from kexport.printable import indented, json_text, one_line
 
 USAGE, BUG, INTERRUPTED = 3, 70, 130
 
@@ -24,6 +25,11 @@ class _Parser(argparse.ArgumentParser):
 
 def main(bundle: str, args: Sequence[str]) -> int:
     """Check a bundle and print the verdicts; returns the exit code."""
+    with plain_streams():
+        return _main(bundle, args)
+
+
+def _main(bundle: str, args: Sequence[str]) -> int:
     given = _parser(bundle).parse_args(args)
     try:
         with nullcontext() if given.debug else without_noise():
@@ -55,14 +61,14 @@ def _check(bundle: str, given: argparse.Namespace) -> int:
 
     def show(stage: str, detail: str, fraction: float | None) -> None:
         if not given.quiet:
-            print(stage, detail, file=sys.stderr)
+            print(one_line(f"{stage} {detail}"), file=sys.stderr)
 
     tolerance = read_tolerances(given.tolerance)
     report = verify(bundle, tolerance=tolerance, timeout=given.timeout, browser=given.browser, progress=show)
     if given.json:
-        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        print(json_text(report.to_json()))
     elif not given.quiet:
-        for row in _aligned([list(COLUMNS), *map(artifact_row, report.artifacts)]):
+        for row in _aligned([list(COLUMNS), *(list(map(one_line, artifact_row(a))) for a in report.artifacts)]):
             print(row)
         print(*report_lines(report), sep="\n")
     return report.exit_code
@@ -75,10 +81,11 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _refuse(failure: dict[str, Any], data: bool) -> int:
     where, hint = failure.get("where"), failure.get("hint")
-    print(f"error: {where}: {failure['what']}" if where else f"error: {failure['what']}", file=sys.stderr)
+    what = indented(failure["what"])
+    print(f"error: {one_line(where)}: {what}" if where else f"error: {what}", file=sys.stderr)
     if hint:
-        print(f"  hint: {hint}", file=sys.stderr)
+        print(f"  hint: {indented(hint)}", file=sys.stderr)
     if data:
-        print(json.dumps({"error": failure}, indent=2))
+        print(json_text({"error": failure}))
     code: int = failure["code"]
     return code

@@ -313,9 +313,8 @@ class _Parser:
         return self.guard(self.at - len(text), kind, text)
 
 
-def _random(shape: Any, seed: Any, dtype: Any) -> Array:
-    made: Array = np.random.default_rng(int(seed)).standard_normal(shape)
-    return made.astype(dtype)
+def _random(shape: tuple[int, ...], seed: Any, dtype: np.dtype[Any]) -> Array:
+    return np.random.default_rng(int(seed)).standard_normal(shape).astype(dtype)
 
 
 _MADE: dict[str, Callable[[Any, Any, Any], Array]] = {"splat": np.full, "random": _random}

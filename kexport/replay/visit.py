@@ -13,6 +13,7 @@ from typing import Any
 
 from kexport.errors import KexportError, NotApplicable, VerifyError
 from kexport.ir.op import Array
+from kexport.printable import one_line
 from kexport.replay.agent import browser_of, plain_words, system_of
 from kexport.target import Page, Runtime
 from kexport.verify.runner import RunResult
@@ -112,7 +113,8 @@ class Visit:
         with self._changed:
             if not self._changed.wait_for(lambda: self._turn > seen, seconds):
                 return None
-            news = {"turn": self._turn, "state": self.state, "rows": self.rows, "page": self._current}
+            rows = [list(map(one_line, row)) for row in self.rows]
+            news = {"turn": self._turn, "state": one_line(self.state), "rows": rows, "page": self._current}
             return {**news, "done": self.done}
 
     def run(

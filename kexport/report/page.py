@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import kexport
+from kexport.printable import printable
 from kexport.report.by_layer import Layer, layers_of
 from kexport.report.by_target import MEANINGS, TargetRow, statuses, targets_of
 from kexport.report.drawing import Drawing, draw
@@ -48,7 +49,7 @@ def render_page(models: Sequence[Facts]) -> str:
 
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_shown,
     )  # fmt: skip
     env.filters |= {
         "size": size_text,
@@ -95,6 +96,11 @@ def _asset(name: str) -> Any:
 def _hash(script: str) -> str:
     """What the page's policy knows its only script by."""
     return base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
+
+
+def _shown(value: Any) -> Any:
+    """A value as the page shows it: what turns the order of words on a screen is escaped as on a terminal."""
+    return type(value)(printable(value)) if isinstance(value, str) else value
 
 
 def _share(value: float | None, total: float) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from kexport.printable import printable
 from kexport.verify.status import Status, Verdict
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -85,4 +86,4 @@ def _totals(suites: Sequence[ElementTree.Element], *names: str) -> dict[str, str
 
 
 def _text(value: str) -> str:
-    return _NOT_XML.sub("\ufffd", value)
+    return printable(_NOT_XML.sub("\ufffd", value))

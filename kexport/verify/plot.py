@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from kexport.printable import printable
+
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666")
 """Told apart by people who see few colours (Okabe and Ito)."""
 LOWEST, HIGHEST = -4, 4
@@ -27,9 +29,9 @@ def layer_plot(title: str, lines: Mapping[str, Mapping[str, float | None]]) -> s
     height = _TOP + _HEIGHT + room + 18 * len(lines) + 8
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" role="img">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>",
+        f"<title>{_shown(title)}</title><style>{_STYLE}</style>",
         '<rect width="100%" height="100%" fill="#fff"/>',
-        f'<text x="8" y="15">{escape(title)}</text>',
+        f'<text x="8" y="15">{_shown(title)}</text>',
         *_grid(width),
         *(_label(name, i) for i, name in enumerate(layers)),
         *(part for i, (engine, ratios) in enumerate(lines.items()) for part in _line(engine, ratios, layers, i)),
@@ -60,7 +62,7 @@ def _grid(width: float) -> list[str]:
 
 def _label(name: str, index: int) -> str:
     x, y = _x(index) + 4, _TOP + _HEIGHT + 8
-    return f'<text transform="translate({x:.1f},{y}) rotate(90)">{escape(name)}</text>'
+    return f'<text transform="translate({x:.1f},{y}) rotate(90)">{_shown(name)}</text>'
 
 
 def _line(engine: str, ratios: Mapping[str, float | None], layers: Sequence[str], number: int) -> list[str]:
@@ -70,7 +72,7 @@ def _line(engine: str, ratios: Mapping[str, float | None], layers: Sequence[str]
     path = " ".join(f"{x:.1f},{y:.1f}" for _, _, x, y in points)
     dots = [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if r > 1 else 3}" fill="{color}">'
-        f"<title>{escape(name)} in {escape(engine)}: {r:.3g} times its budget</title></circle>"
+        f"<title>{_shown(name)} in {_shown(engine)}: {r:.3g} times its budget</title></circle>"
         for name, r, x, y in points
     ]
     return [f'<polyline points="{path}" fill="none" stroke="{color}"/>', *dots]
@@ -81,5 +83,9 @@ def _legend(engines: Sequence[str], top: float) -> list[str]:
     for i, engine in enumerate(engines):
         y, color = top + 18 * i, COLORS[i % len(COLORS)]
         found.append(f'<rect x="{_LEFT}" y="{y:.0f}" width="10" height="10" fill="{color}"/>')
-        found.append(f'<text x="{_LEFT + 16}" y="{y + 9:.0f}">{escape(engine)}</text>')
+        found.append(f'<text x="{_LEFT + 16}" y="{y + 9:.0f}">{_shown(engine)}</text>')
     return found
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))

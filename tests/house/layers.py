@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("kexport", "kexport.errors", "kexport.names"),
+    ("kexport", "kexport.errors", "kexport.names", "kexport.printable"),
     ("kexport.paths", "kexport.documents"),
     ("kexport.ir.dim",),
     ("kexport.ir.dim_parser",),
@@ -44,6 +44,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport": set(),
     "kexport.errors": set(),
     "kexport.names": set(),
+    "kexport.printable": set(),
     "kexport.paths": set(),
     "kexport.documents": set(),
     "kexport.ir": NUMERIC,
