@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kexport.capture.sources.config import references
 from kexport.capture.sources.custom import Custom, custom_objects
-from kexport.capture.sources.frameworks import import_tf_keras
+from kexport.capture.sources.frameworks import first_lines, import_tf_keras
+from kexport.capture.sources.guard import refuse
+from kexport.capture.sources.hdf5_check import damaged, text_attribute
+from kexport.capture.sources.judge2 import keras2_judge
 from kexport.capture.sources.keras1_config import HINT, translate_model
 from kexport.capture.sources.keras1_weights import Groups, assign, names_in, read_groups
 from kexport.capture.sources.keras2 import keras2_source
+from kexport.capture.sources.keras2_limits import limited
 from kexport.capture.sources.kernels import check_padding, flips
+from kexport.capture.sources.limits import within
 from kexport.capture.trace import Source
-from kexport.errors import CaptureError
+from kexport.errors import CaptureError, KexportError
 
 
 def load_keras1(path: Path, config: dict[str, Any], *, custom: Custom) -> Source:
@@ -21,40 +27,44 @@ def load_keras1(path: Path, config: dict[str, Any], *, custom: Custom) -> Source
     Raises:
         CaptureError: a layer, option or weight has no counterpart, or the config does not make a model.
     """
+    with within(str(path)), damaged(str(path), "it is none that Keras 1 writes"):
+        model = _load(path, config, custom_objects(custom))
+    return keras2_source(model, name=path.stem, path=str(path))
+
+
+def _load(path: Path, config: dict[str, Any], known: dict[str, Any]) -> Any:
     import h5py
 
     tf_keras = import_tf_keras()
     from kexport.capture.sources.keras1_objects import Highway, MaxoutDense
 
-    known = custom_objects(custom)
     objects = {"Highway": Highway, "MaxoutDense": MaxoutDense, **known}
     with h5py.File(path, "r") as file:
         group = file.get("model_weights", file)
         names, groups = names_in(group, "layer_names"), read_groups(group)
-        backend = _attribute(group, "backend") or _attribute(file, "backend")
-    try:
-        entry = translate_model(config, known, names)
+        backend = text_attribute(group, "backend", str(path)) or text_attribute(file, "backend", str(path))
+    entry = translate_model(config, known, names)
+    refuse(references(entry), keras2_judge(objects), str(path), "the file is of Keras 1")
+    with limited(path):
         model = _build(tf_keras, entry, objects)
         for name, padding in _output_paddings(model, config).items():
             _find(entry["config"], name)["output_padding"] = padding
             model = _build(tf_keras, entry, objects)
-    except CaptureError as e:
-        where = f"{path}: {e.where}" if e.where else str(path)
-        raise CaptureError(e.what, where=where, hint=e.hint) from e
     flipped = flips(backend or _told_by_names(groups, model, path))
     if flipped:
         check_padding(model, str(path))
     assign(model, groups, flipped, str(path))
-    return keras2_source(model, name=path.stem, path=str(path))
+    return model
 
 
 def _build(tf_keras: Any, entry: dict[str, Any], objects: dict[str, Any]) -> Any:
     home = tf_keras.Sequential if entry["class_name"] == "Sequential" else tf_keras.Model
     try:
         return home.from_config(entry["config"], custom_objects=objects)
+    except KexportError:
+        raise
     except Exception as e:
-        text = (str(e).strip().splitlines() or [""])[0][:500]
-        raise CaptureError(f"its config makes no model of Keras 2: {type(e).__name__}: {text}", hint=HINT) from e
+        raise CaptureError(f"its config makes no model of Keras 2: {first_lines(e)}", hint=HINT) from e
 
 
 def _told_by_names(groups: Groups, model: Any, path: Path) -> str | None:
@@ -108,8 +118,3 @@ def _output_shapes(value: Any) -> list[tuple[str, Any]]:
 
 def _find(config: Any, name: str) -> dict[str, Any]:
     return next(x["config"] for x in config["layers"] if x["config"].get("name") == name)
-
-
-def _attribute(group: Any, name: str) -> str | None:
-    value = group.attrs.get(name)
-    return value.decode("utf-8") if isinstance(value, bytes) else value

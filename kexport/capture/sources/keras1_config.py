@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kexport.capture.sources.keras1_layers import CHOICES, FOR_TRAINING, MERGES, RENAMED, RULES, Rule
+from kexport.capture.sources.nodes import check_calls
 from kexport.errors import CaptureError
 
 Config = dict[str, Any]
@@ -117,26 +118,9 @@ def _functional(config: Config, custom: Collection[str]) -> Config:
         made = translate_layer(entry, custom)
         layers.append({**made, "name": entry["name"], "inbound_nodes": entry["inbound_nodes"]})
     ports = {k: config[k] for k in ("input_layers", "output_layers")}
-    _check_calls(layers)
-    return {"class_name": "Functional", "config": {"name": config.get("name") or "model", "layers": layers, **ports}}
-
-
-def _check_calls(layers: Sequence[Config]) -> None:
-    """Refuse calls on results that are never there, for which Keras 2 would wait forever.
-
-    The calls of a layer count from 0, those of a model from 1: it was called once when it was made.
-    """
-    waiting = []
-    for made in layers:
-        first = int(made["class_name"] in _MODELS)
-        waiting += [((made["name"], first + i), call) for i, call in enumerate(made["inbound_nodes"])]
-    done = {(made["name"], 0) for made in layers if made["class_name"] == "InputLayer"}
-    while waiting:
-        ready = [key for key, call in waiting if all((c[0], c[1]) in done for c in call)]
-        if not ready:
-            raise CaptureError("it is called on results that are never there", where=waiting[0][0][0], hint=HINT)
-        done |= set(ready)
-        waiting = [(key, call) for key, call in waiting if key not in done]
+    made = {"name": config.get("name") or "model", "layers": layers, **ports}
+    check_calls(made, hint=HINT)
+    return {"class_name": "Functional", "config": made}
 
 
 def _sequential(entries: list[Config], custom: Collection[str], names: Sequence[str]) -> Config:

@@ -14,18 +14,15 @@ from kexport.capture.sources.hdf5_check import damaged
 from kexport.capture.sources.judge2 import keras2_judge
 from kexport.capture.sources.keras2_build import bias_shapes, build_keras2
 from kexport.capture.sources.keras2_config import settled, without_training
-from kexport.capture.sources.keras2_limits import limited_attempts, limited_variables
+from kexport.capture.sources.keras2_limits import limited
 from kexport.capture.sources.keras2_repair import repaired
 from kexport.capture.sources.kernels import convert_kernels
-from kexport.capture.sources.limits import BOMB_FLOOR, within
+from kexport.capture.sources.limits import within
 from kexport.capture.sources.nodes import check_calls
 from kexport.capture.sources.run import run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
 from kexport.capture.trace import Source, Spec
 from kexport.errors import CaptureError, KexportError
-
-MAX_ATTEMPTS = 1000
-"""Passes over the calls of a functional model; one for each layer that is called on what stands below it."""
 
 
 def load_keras2(
@@ -58,7 +55,7 @@ def _load(path: Path, config: dict[str, Any], trust: bool, custom: Custom) -> An
     refuse(found, keras2_judge(known), where, note, trust=trust)
     check_calls(config, hint=note)
     try:
-        with limited_variables(BOMB_FLOOR + 4 * path.stat().st_size), limited_attempts(MAX_ATTEMPTS):
+        with limited(path):
             return build_keras2(path, config if trust else settled(config, known), objects, safe=not trust)
     except KexportError:
         raise

@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from kexport.capture.sources.limits import BOMB_FLOOR
 from kexport.errors import CaptureError
+
+MAX_ATTEMPTS = 1000
+"""Passes over the calls of a functional model; one for each layer that is called on what stands below it."""
+
+
+@contextmanager
+def limited(path: Path) -> Iterator[None]:
+    """Hold what is made of the config of a file to what the file can hold.
+
+    Raises:
+        CaptureError: see `limited_variables` and `limited_attempts`.
+    """
+    with limited_variables(BOMB_FLOOR + 4 * path.stat().st_size), limited_attempts(MAX_ATTEMPTS):
+        yield
 
 
 @contextmanager
