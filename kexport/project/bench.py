@@ -15,9 +15,9 @@ from kexport.ir.op import Array
 from kexport.names import each_name, suggest
 from kexport.project.bench_file import BENCH, BenchReport, BenchRow, merge_bench
 from kexport.project.host import describe_host
-from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
+from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, damage_of, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
-from kexport.project.verify import choose_model
+from kexport.project.verify import OTHER_MODEL, choose_model
 from kexport.target import Runtime, find_target
 from kexport.verify.batches import make_batch
 from kexport.verify.bench import Contender, Timing, time_contenders
@@ -106,7 +106,7 @@ def _entries(
             hint = suggest(wanted, known, "runtimes")
             raise ConfigError(f"none of these artifacts has a runtime {wanted!r}", hint=hint)
     for artifact in artifacts:
-        if problem := damage(folder, artifact.files):
+        if problem := damage_of(folder, artifact):
             raise VerifyError(problem, where=str(folder), hint="export the model again")
     return [
         Entry(artifact, runtime, count, _reason(artifact, runtime, names, count))
@@ -119,6 +119,8 @@ def _entries(
 
 def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | None, threads: int) -> str:
     """Why it is not timed; empty if it is."""
+    if artifact.kept:
+        return OTHER_MODEL
     if artifact.status == Status.FAILED.value:
         return "it failed its verification"
     if runtime.simulated and not names:

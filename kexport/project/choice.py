@@ -46,6 +46,19 @@ def make_options(target: Target, given: Mapping[str, Any]) -> Options:
     Raises:
         ConfigError: no such option, or a value of another kind.
     """
+    check_options(target, given)
+    try:
+        return target.options(**given)
+    except ConfigError as e:
+        raise e.located(target.name) from None
+
+
+def check_options(target: Target, given: Mapping[str, Any]) -> None:
+    """Raise for what cannot be an option of the target, or its value.
+
+    Raises:
+        ConfigError: no such option, or a value of another kind.
+    """
     fields = {f.name for f in dataclasses.fields(target.options)}
     kinds = typing.get_type_hints(target.options)
     for name, value in given.items():
@@ -54,10 +67,12 @@ def make_options(target: Target, given: Mapping[str, Any]) -> Options:
             raise ConfigError(f"target {target.name!r} has no option {name!r}", hint=hint)
         if wanted := _unlike(value, kinds[name]):
             raise ConfigError(f"option {name!r} of target {target.name!r} cannot be {value!r}", hint=f"give {wanted}")
-    try:
-        return target.options(**given)
-    except ConfigError as e:
-        raise e.located(target.name) from None
+
+
+def known_options(target: Target, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that the target has; another version of it may have had others."""
+    fields = {f.name for f in dataclasses.fields(target.options)}
+    return {name: value for name, value in given.items() if name in fields}
 
 
 def _unlike(value: Any, kind: Any) -> str:

@@ -15,7 +15,7 @@ from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import ArtifactEntry, damage
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
-from kexport.project.verify import Job, check_job, read_job, subject_of
+from kexport.project.verify import Job, check_job, kept, read_job, subject_of
 from kexport.target import find_target
 from kexport.verify.check import Check, fitting
 from kexport.verify.checkpoints import checkpoints
@@ -78,7 +78,7 @@ def locate(
 ) -> LocateReport:
     """Verify artifacts, and compare every layer that shows in them with the captured graph.
 
-    What was found is kept in `kexport.layers.json` beside the manifest, for `kexport report`.
+    What was found is kept in `kexport.layers.json` beside the manifest, for `kexport report`, and in the manifest.
 
     Args:
         dist: the folder that `export` wrote, or one artifact in it.
@@ -104,6 +104,7 @@ def locate(
         for artifact, checked in zip(job.artifacts, inside.report.artifacts, strict=True)
         for location in _locations(artifact, checked, inside, timeout, tell)
     ]
+    kept(inside.report, job.folder, job.model)
     wrong = keras_problems(checkpoints(inside.graph), inside.layers, job.reference)
     batches = tuple(r.batch.name for r in inside.layers.recordings)
     hashes = {a.target: a.digest for a in job.artifacts}

@@ -5,21 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kexport.errors import ConfigError, VerifyError
+from kexport.documents.malformed import Malformed
+from kexport.documents.read import parse_json, validator
+from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.contract import Contract
+from kexport.paths import problem_with
 from kexport.project.files import files_of, sha256
 from kexport.project.publication import settle
 from kexport.project.staging import publish
+from kexport.verify.status import Status, Verdict, overall_status
 
 __all__ = ["sha256"]
 
 FILE = "kexport.json"
-SCHEMA = 1
+SCHEMA = 2
+KIND = "kexport"
+"""The name of the manifest's schema in `kexport.documents`."""
+_MEASURED = ("seconds", "peak_bytes")
+"""What differs from one run of the same to the next: it has a file of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,10 @@ class FileEntry:
 
 @dataclass
 class ArtifactEntry:
-    """One artifact: where it is, what is in it, what made it and what was found out about it."""
+    """One artifact: where it is, what is in it, what made it and what was found out about it.
+
+    `verdicts` are as in the file: JSON objects with the hash of what they are about, or without for what is here.
+    """
 
     target: str
     path: str
@@ -74,6 +85,33 @@ class ArtifactEntry:
         lines = [f"{f.path} {f.sha256}" for f in self.files]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    def known(self) -> tuple[Verdict, ...]:
+        """What was shown about the files that are listed; not what was shown about others."""
+        digest = self.digest
+        mine = [v for v in self.verdicts if v.get("sha256", digest) == digest]
+        return tuple(Verdict.from_json({k: x for k, x in v.items() if k != "sha256"}) for v in mine)
+
+    @property
+    def current_status(self) -> str:
+        """The status, if it is about the files that are listed."""
+        return self.status if not self.verdicts or self.known() else Status.EMITTED.value
+
+    def judged(self, verdicts: Sequence[Verdict]) -> None:
+        """Replace what was shown about it."""
+        self.verdicts = [v.to_json() for v in verdicts]
+        self.status = overall_status(verdicts).value
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        digest = self.digest
+        said = [{k: x for k, x in v.items() if k not in _MEASURED} for v in self.verdicts]
+        return asdict(self) | {"verdicts": [{**v, "sha256": v.get("sha256", digest)} for v in said]}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ArtifactEntry:
+        """The inverse of `to_json`."""
+        return ArtifactEntry(**{**data, "files": [FileEntry(**f) for f in data["files"]]})
+
 
 @dataclass
 class ModelEntry:
@@ -97,26 +135,17 @@ class ModelEntry:
         return [f for f in (self.reference, self.graph, self.captured) if f is not None]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"contract": self.contract.to_json()}
+        """A JSON object."""
+        artifacts = {target: a.to_json() for target, a in self.artifacts.items()}
+        return asdict(self) | {"contract": self.contract.to_json(), "artifacts": artifacts}
 
     @staticmethod
-    def from_json(data: dict[str, Any]) -> ModelEntry:
-        files = [data["reference"], data.get("graph"), data.get("captured")]
-        reference, graph, captured = (FileEntry(**f) if f else None for f in files)
-        artifacts = {
-            name: ArtifactEntry(**{**a, "files": [FileEntry(**f) for f in a["files"]]})
-            for name, a in data["artifacts"].items()
-        }
-        return ModelEntry(
-            data["name"],
-            data["fingerprint"],
-            data["kexport"],
-            Contract.from_json(data["contract"]),
-            reference,
-            artifacts,
-            graph,
-            captured,
-        )
+    def from_json(data: Mapping[str, Any]) -> ModelEntry:
+        """The inverse of `to_json`."""
+        files = {key: FileEntry(**data[key]) if data[key] else None for key in ("reference", "graph", "captured")}
+        artifacts = {target: ArtifactEntry.from_json(a) for target, a in data["artifacts"].items()}
+        contract = Contract.from_json(data["contract"])
+        return ModelEntry(data["name"], data["fingerprint"], data["kexport"], contract, artifacts=artifacts, **files)
 
 
 def read_manifest(folder: Path) -> dict[str, ModelEntry]:
@@ -137,15 +166,45 @@ def read_settled(folder: Path) -> dict[str, ModelEntry]:
     if not path.exists():
         return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != SCHEMA:
-            hint = "export the model again, or use the kexport version that made it"
-            raise VerifyError(f"manifest has schema {data['schema']}, this kexport reads {SCHEMA}", where=str(path),
-                              hint=hint)  # fmt: skip
-        return {name: ModelEntry.from_json(entry) for name, entry in data["models"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        hint = "remove it, and export the model again"
-        raise VerifyError("the manifest is damaged", where=str(path), hint=hint) from e
+        data = parse_json(path.read_bytes())
+        _check_version(data, path)
+        validator(KIND)(data)
+        models = {name: ModelEntry.from_json(entry) for name, entry in data["models"].items()}
+        for name, model in models.items():
+            _check_names(name, model)
+        return models
+    except (Malformed, GraphError) as e:
+        what = f"the manifest is damaged: {e.what if isinstance(e, GraphError) else e}"
+        raise VerifyError(what, where=str(path), hint="remove it, and export the model again") from e
+
+
+def _check_version(data: Any, path: Path) -> None:
+    version = data.get("schema") if isinstance(data, dict) else None
+    if isinstance(version, int) and version != SCHEMA:
+        hint = "remove it, and export the model again; or use the kexport version that made it"
+        what = f"manifest has schema {version}, this kexport reads {SCHEMA}"
+        raise VerifyError(what, where=str(path), hint=hint)
+
+
+def _check_names(name: str, model: ModelEntry) -> None:
+    """Raise for paths that lead elsewhere, and for names that stand for something else than where they stand."""
+    if model.name != name or "/" in name or problem_with(name):
+        raise Malformed(f"it has a model {name!r} that is called {model.name!r}")
+    for target, artifact in model.artifacts.items():
+        if artifact.target != target:
+            raise Malformed(f"its artifact for {target!r} is said to be for {artifact.target!r}")
+        if not any(PurePosixPath(f.path).is_relative_to(artifact.path) for f in artifact.files):
+            raise Malformed(f"it lists no file of {artifact.path!r}")
+    for path in _paths(model):
+        if problem := problem_with(path):
+            raise Malformed(f"it lists {path!r}, which {problem}")
+
+
+def _paths(model: ModelEntry) -> Iterator[str]:
+    yield from (f.path for f in model.beside)
+    for artifact in model.artifacts.values():
+        yield artifact.path
+        yield from (f.path for f in artifact.files)
 
 
 def manifest_text(models: dict[str, ModelEntry]) -> str:
@@ -166,6 +225,7 @@ def find_folder(dist: Path) -> Path:
 
     Raises:
         ConfigError: there is no manifest.
+        VerifyError: an unfinished export is there, and cannot be finished.
     """
     for folder in (dist, dist.parent, dist.parent.parent):
         settle(folder)
@@ -195,6 +255,15 @@ def damage(folder: Path, entries: Sequence[FileEntry]) -> str | None:
         if sha256(path) != entry.sha256:
             return f"{entry.path} was changed: its SHA-256 is not the manifest's"
     return None
+
+
+def damage_of(folder: Path, artifact: ArtifactEntry) -> str | None:
+    """What is wrong with an artifact: files that are missing, or others, or in its folder without being listed."""
+    if problem := damage(folder, artifact.files):
+        return problem
+    found = {f.relative_to(folder).as_posix() for f in files_of(folder / artifact.path)}
+    unlisted = sorted(found - {f.path for f in artifact.files})
+    return f"{unlisted[0]} is not in the manifest" if unlisted else None
 
 
 def _plain(value: Any) -> Any:

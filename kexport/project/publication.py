@@ -73,6 +73,8 @@ def publish_all(out: Path, stage: Path, change: Callable[[], Change]) -> None:
     with locked(out):
         finish(out)
         wanted = change()
+        if not wanted.puts and not wanted.removals:
+            return
         _refuse_obstacles(wanted, out)
         _decide(wanted, out, stage)
         finish(out, begun=False)

@@ -11,9 +11,17 @@ import kexport
 from kexport.ir.contract import Contract
 from kexport.project.build import Build
 from kexport.project.files import digest_of_files, files_of, is_folder
-from kexport.project.manifest import FILE, ArtifactEntry, FileEntry, ModelEntry, file_entries, manifest_text
-from kexport.project.manifest import read_settled as read_manifest
+from kexport.project.manifest import (
+    FILE,
+    ArtifactEntry,
+    FileEntry,
+    ModelEntry,
+    file_entries,
+    manifest_text,
+    read_settled,
+)
 from kexport.project.publication import Change, Put, publish_all
+from kexport.project.runs_file import RunRow, put_runs, rows_of
 from kexport.target import Options
 from kexport.verify.status import Status, Verdict
 
@@ -27,6 +35,8 @@ class Made:
 
     folder: Path
     entry: ArtifactEntry
+    runs: Sequence[RunRow] = ()
+    """What running it took."""
 
     @staticmethod
     def of(build: Build) -> Made:
@@ -45,7 +55,7 @@ class Made:
         said = [v.to_json() for v in verdicts]
         chosen = dataclasses.asdict(options)
         entry = ArtifactEntry(target, (root / path.name).as_posix(), placed, status.value, chosen, said)
-        return Made(path.parent, entry)
+        return Made(path.parent, entry, rows_of(target, entry.digest, verdicts))
 
     def puts(self) -> list[Put]:
         """The files and folders that the artifact consists of."""
@@ -95,13 +105,14 @@ def publish_export(made: Export, out: Path, stage: Path, *, keep: bool = False) 
     """
 
     def change() -> Change:
-        models = read_manifest(out)
+        models = read_settled(out)
         old = models.get(made.name)
         models[made.name] = made.entry(old, keep)
         puts = [put for artifact in made.artifacts for put in artifact.puts()]
         puts += [Put(file, file.name) for file in (*made.beside.values(), *made.more)]
         text = stage / FILE
         text.write_text(manifest_text(models), encoding="utf-8")
+        puts += put_runs(out, stage, models[made.name], [row for artifact in made.artifacts for row in artifact.runs])
         gone = _replaced(puts, out) + (_stale(old, models[made.name], out) if old else [])
         listed = {put.place for put in puts}
         return Change([*puts, Put(text, FILE)], [p for p in dict.fromkeys(gone) if p not in listed])

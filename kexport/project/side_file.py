@@ -62,20 +62,21 @@ class SideFile(Generic[E]):
             ConfigError: the folder cannot be written, or another process holds it.
             VerifyError: the file is damaged.
         """
+
+        def changed() -> dict[str, E]:
+            entries = self.read(folder)
+            return entries | {name: change(entries.get(name))}
+
         with staging(folder) as stage:
-            publish_all(folder, stage, lambda: Change([self.put(folder, stage, name, change)]))
+            publish_all(folder, stage, lambda: Change([self.put(stage, changed())]))
 
     def write(self, folder: Path, entries: Mapping[str, E]) -> None:
         """Write the file anew, atomically."""
         with staging(folder) as stage:
-            publish_all(folder, stage, lambda: Change([self._put(stage, entries)]))
+            publish_all(folder, stage, lambda: Change([self.put(stage, entries)]))
 
-    def put(self, folder: Path, stage: Path, name: str, change: Callable[[E | None], E]) -> Put:
-        """The file as it is to be, in a staging folder. For who holds the folder."""
-        entries = self.read(folder)
-        return self._put(stage, entries | {name: change(entries.get(name))})
-
-    def _put(self, stage: Path, entries: Mapping[str, E]) -> Put:
+    def put(self, stage: Path, entries: Mapping[str, E]) -> Put:
+        """The file with these entries, in a staging folder."""
         data = {"schema": SCHEMA, "models": {name: entries[name].to_json() for name in sorted(entries)}}
         path = stage / self.name
         path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -11,10 +11,12 @@ from kexport.errors import ConfigError, VerifyError
 from kexport.ir.graph import Graph
 from kexport.names import suggest
 from kexport.project.bundle import is_bundle, opened
-from kexport.project.choice import make_options
-from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
+from kexport.project.choice import check_options, known_options, make_options
+from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, damage_of, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
+from kexport.project.unlisted import with_unlisted
+from kexport.project.verdicts import keep_verdicts
 from kexport.target import find_target
 from kexport.verify.check import Check, RunArtifact, check_artifact, for_artifact
 from kexport.verify.graph_file import load_graph
@@ -22,6 +24,9 @@ from kexport.verify.locate import Subject
 from kexport.verify.reference_file import Recording, Reference, load_reference, with_recordings
 from kexport.verify.runner import can_start_processes, run_here
 from kexport.verify.status import Status, Verdict, overall_status
+
+OTHER_MODEL = "it is of another model than the reference, and was kept: there is nothing to compare it with"
+"""What is said of an artifact that an export with --keep left."""
 
 
 def verify(
@@ -36,6 +41,8 @@ def verify(
 ) -> ExportReport:
     """Verify what the manifest of a folder lists: files against their hashes, numbers against the reference.
 
+    What is found is kept in the manifest. Artifacts in the folder that no manifest lists fail.
+
     Args:
         dist: the folder that `export` wrote, one artifact in it, or a bundle.
         name: which model, if the folder holds several.
@@ -46,9 +53,8 @@ def verify(
         progress: told what is being done.
 
     Raises:
-        ConfigError: no manifest, a model that is not in it, no browser that could run any of it, or a bundle of which
-            nothing can be run here.
-        VerifyError: the manifest, the reference or the bundle is damaged.
+        ConfigError: no manifest, a model that is not in it, or no browser that could run any of it.
+        VerifyError: the manifest, the reference or the bundle is damaged; or nothing of it can be run here.
     """
     check = Check(tolerances=tolerance, timeout=timeout, browser=browser, run=runner_here())
     with unpacked(Path(dist)) as path:
@@ -56,7 +62,11 @@ def verify(
         if browser:
             _require_browser(job.artifacts)
         report = check_job(job, check, progress)
-    return replayed(report) if is_bundle(Path(dist)) else report
+        if is_bundle(Path(dist)):
+            return replayed(report)
+        if path == job.folder:
+            report = with_unlisted(report, path)
+        return kept(require_runs(report), job.folder, job.model)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,15 +129,35 @@ def replayed(report: ExportReport) -> ExportReport:
     """The report with a note on which device it is from.
 
     Raises:
-        ConfigError: no engine ran anything, so that it proves nothing.
+        VerifyError: no engine ran anything, so that it proves nothing.
     """
-    verdicts = [v for a in report.artifacts for v in a.verdicts]
-    if all(v.status is Status.VALID and v.seconds is None for v in verdicts):
-        reasons = {v.artifact: v.reason for v in reversed(verdicts)}
-        what = "; ".join(f"{artifact}: {reasons[artifact]}" for artifact in sorted(reasons))
-        raise ConfigError(f"nothing was run: {what}", where=verdicts[0].host, hint=_engines(report))
+    verdicts = [v for a in require_runs(report).artifacts for v in a.verdicts]
     hosts = ", ".join(dict.fromkeys(v.host for v in verdicts if v.host and v.seconds is not None))
     return dataclasses.replace(report, notes=(*report.notes, f"checked on {hosts}")) if hosts else report
+
+
+def require_runs(report: ExportReport) -> ExportReport:
+    """The report itself.
+
+    Raises:
+        VerifyError: nothing failed, but no engine ran anything, so that it proves nothing.
+    """
+    verdicts = [v for a in report.artifacts for v in a.verdicts]
+    if any(v.seconds is not None or v.status is Status.FAILED for v in verdicts):
+        return report
+    reasons = {v.artifact: v.reason for v in reversed(verdicts)}
+    what = "; ".join(f"{artifact}: {reasons[artifact]}" for artifact in sorted(reasons))
+    raise VerifyError(f"nothing was run: {what}", where=next((v.host for v in verdicts if v.host), None),
+                      hint=_engines(report))  # fmt: skip
+
+
+def kept(report: ExportReport, folder: Path, model: ModelEntry) -> ExportReport:
+    """The report, whose verdicts are in the folder's manifest now; with a note if they cannot be."""
+    # A verdict without a host is about no run: of a damaged file, or one of another model.
+    said = {a.target: [v for v in a.verdicts if v.host] for a in report.artifacts}
+    found = {target: verdicts for target, verdicts in said.items() if verdicts}
+    problem = keep_verdicts(folder, model, found) if found else ""
+    return dataclasses.replace(report, notes=(*report.notes, problem)) if problem else report
 
 
 def _engines(report: ExportReport) -> str | None:
@@ -207,8 +237,14 @@ def _require_browser(artifacts: Sequence[ArtifactEntry]) -> None:
 
 def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
     target = find_target(artifact.target)
-    if problem := damage(job.folder, artifact.files):
-        return [_damaged(artifact, problem)]
+    if problem := damage_of(job.folder, artifact):
+        return [_without_run(artifact, Status.FAILED, f"damaged: {problem}")]
+    if artifact.kept:
+        return [_without_run(artifact, Status.EMITTED, OTHER_MODEL)]
+    try:
+        check_options(target, known_options(target, artifact.options))
+    except ConfigError as e:
+        return [_without_run(artifact, Status.FAILED, f"its options in the manifest make no sense: {e.what}")]
     subject = _subject(artifact, job) if job.reference.random else None
     check = for_artifact(check, target, job.model.contract, artifact.options)
     check = dataclasses.replace(check, unchanged=True, subject=subject)
@@ -229,5 +265,5 @@ def subject_of(job: Job, artifact: ArtifactEntry, graph: Graph) -> Subject:
     return Subject(job.place(artifact), target, make_options(target, artifact.options), job.model.contract, graph)
 
 
-def _damaged(artifact: ArtifactEntry, problem: str) -> Verdict:
-    return Verdict(Path(artifact.path).name, artifact.target, "", None, "", "", Status.FAILED, f"damaged: {problem}")
+def _without_run(artifact: ArtifactEntry, status: Status, reason: str) -> Verdict:
+    return Verdict(Path(artifact.path).name, artifact.target, "", None, "", "", status, reason)

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kexport.errors import ConfigError, KexportError
+from kexport.project.bundle import is_bundle
 from kexport.project.manifest import ArtifactEntry
 from kexport.project.report import ArtifactReport, ExportReport
-from kexport.project.verify import Job, check_job, read_job, replayed, unpacked
+from kexport.project.verify import Job, check_job, kept, read_job, replayed, unpacked
 from kexport.replay.agent import browser_of, plain_words
 from kexport.replay.server import LOCAL, Server
 from kexport.replay.visit import Left, Visit
@@ -60,6 +61,8 @@ class Serving:
         visitor = f"{visit.host}, {browser_of(visit.agent)}"
         try:
             report = replayed(self._report(visit))
+            if not is_bundle(self.job.shown):
+                report = kept(report, self.job.folder, self.job.model)
         except Left:
             return Outcome(visitor, problem="the page was closed before the end")
         except KexportError as e:

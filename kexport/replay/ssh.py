@@ -20,9 +20,10 @@ from typing import Any
 
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.project.bundle import is_bundle
-from kexport.project.manifest import find_folder
+from kexport.project.manifest import find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ExportReport
+from kexport.project.verify import choose_model, kept
 from kexport.replay.pack import bundle
 
 PYTHON = "python3"
@@ -116,15 +117,17 @@ def verify_on(
     tell = progress or silent
     arguments = ["--json", "--timeout", f"{timeout:g}", *(["--browser"] if browser else [])]
     arguments += [f"--tolerance={output}={error!r}" for output, error in (tolerance or {}).items()]
+    path = Path(dist)
+    model = None if is_bundle(path) else choose_model(read_manifest(find_folder(path)), find_folder(path), name, path)
     with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
-        path = Path(dist)
-        if not is_bundle(path) or name is not None or reference is not None:
+        if model is not None or name is not None or reference is not None:
             tell("bundle", path.name, None)
             path = Path(folder) / "check.zip"
             bundle(dist, path, name=name, reference=reference)
         tell("verify", remote.label, None)
         done = _call(remote, path, arguments)
-    return _ours(_read(remote, done), remote, Path(dist))
+    report = _ours(_read(remote, done), remote, Path(dist))
+    return kept(report, find_folder(Path(dist)), model) if model else report
 
 
 def _ours(report: ExportReport, remote: Remote, dist: Path) -> ExportReport:

@@ -10,6 +10,7 @@ from typing import Any
 from kexport.project.bench_file import BenchReport, BenchRow
 from kexport.project.manifest import ArtifactEntry
 from kexport.project.report import ArtifactReport
+from kexport.project.verify import OTHER_MODEL
 from kexport.report.facts import Facts
 from kexport.report.words import number_text, seconds_text, size_text
 from kexport.verify.judge import OutputCheck
@@ -98,17 +99,18 @@ def timed_rows(artifact: ArtifactEntry, bench: BenchReport | None) -> list[Bench
 
 
 def _row(artifact: ArtifactEntry, facts: Facts) -> TargetRow:
-    verdicts = tuple(Verdict.from_json(v) for v in artifact.verdicts)
-    report = ArtifactReport(artifact.target, artifact.path, artifact.size, artifact.status, 0.0, verdicts)
+    verdicts = facts.verdicts(artifact)
+    report = ArtifactReport(artifact.target, artifact.path, artifact.size, artifact.current_status, 0.0, verdicts)
     damage = facts.damaged.get(artifact.target)
-    status = DAMAGED if damage else artifact.status
+    status = DAMAGED if damage else artifact.current_status
     worst = report.worst.worst if report.worst else None
     latency, detail = _latency(artifact, facts.bench)
     return TargetRow(
         artifact.target, artifact.path, status, MARKS[status], size_text(artifact.size), latency, detail,
         _error(report.max_error, verdicts), _budget(worst), number_text(report.snr, "{:.1f} dB"),
         number_text(report.argmax, "{:.2%}"), f"{report.runtime} {report.version}".strip() or "-",
-        damage or report.reason or MEANINGS[status], tuple(_runtime(v) for v in verdicts),
+        damage or (OTHER_MODEL if artifact.kept else report.reason) or MEANINGS[status],
+        tuple(_runtime(v) for v in verdicts),
         tuple((f.path, size_text(f.size), f.sha256) for f in artifact.files),
         tuple((name, str(value)) for name, value in sorted(artifact.options.items()) if value not in _EMPTY),
     )  # fmt: skip

@@ -12,9 +12,11 @@ from kexport.names import suggest
 from kexport.project.bench_file import BENCH, BenchReport
 from kexport.project.graph_file import read_graph
 from kexport.project.layers_file import LAYERS, LayersEntry
-from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, read_manifest
+from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, damage_of, read_manifest
+from kexport.project.runs_file import RUNS, RunsEntry
 from kexport.verify.locate import Location
 from kexport.verify.reference_file import Environment, load_reference
+from kexport.verify.status import Verdict
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,17 @@ class Facts:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     """The largest recorded size of every dynamic dim."""
     problems: tuple[str, ...] = ()
+    runs: RunsEntry | None = None
 
     @property
     def artifacts(self) -> tuple[ArtifactEntry, ...]:
         """In the order of their names."""
         return tuple(self.model.artifacts[name] for name in sorted(self.model.artifacts))
+
+    def verdicts(self, artifact: ArtifactEntry) -> tuple[Verdict, ...]:
+        """What was shown about an artifact as it is listed, with what the runs took."""
+        digest = artifact.digest
+        return tuple(self.runs.timed(v, digest) if self.runs else v for v in artifact.known())
 
     def locations(self) -> tuple[Location, ...]:
         """What was seen inside the artifacts that are here now, where anything was."""
@@ -52,23 +60,26 @@ def read_facts(folder: Path, name: str | None = None) -> list[Facts]:
 
     Raises:
         ConfigError: no model of this name, or none at all.
-        VerifyError: the manifest, the measurements or the errors by layer are damaged.
+        VerifyError: the manifest, the measurements, the errors by layer or the times of runs are damaged.
     """
     models = read_manifest(folder)
     if not models or (name is not None and name not in models):
         hint = suggest(name, sorted(models), "models")
         what = f"there is no model {name!r} here" if name else "there is no model here"
         raise ConfigError(what, where=str(folder), hint=hint)
-    benches, layers = BENCH.read(folder), LAYERS.read(folder)
-    return [_facts(folder, models[n], benches.get(n), layers.get(n)) for n in sorted(models) if name in (None, n)]
+    benches, layers, runs = BENCH.read(folder), LAYERS.read(folder), RUNS.read(folder)
+    chosen = [n for n in sorted(models) if name in (None, n)]
+    return [_facts(folder, models[n], benches.get(n), layers.get(n), runs.get(n)) for n in chosen]
 
 
-def _facts(folder: Path, model: ModelEntry, bench: BenchReport | None, layers: LayersEntry | None) -> Facts:
-    damaged = {a.target: problem for a in model.artifacts.values() if (problem := damage(folder, a.files))}
+def _facts(
+    folder: Path, model: ModelEntry, bench: BenchReport | None, layers: LayersEntry | None, runs: RunsEntry | None
+) -> Facts:
+    damaged = {a.target: problem for a in model.artifacts.values() if (problem := damage_of(folder, a))}
     problems: list[str] = []
     graph = _graph(folder, model, problems)
     environment, batches, sizes = _reference(folder, model, problems)
-    return Facts(model, damaged, bench, layers, graph, environment, batches, sizes, tuple(problems))
+    return Facts(model, damaged, bench, layers, graph, environment, batches, sizes, tuple(problems), runs)
 
 
 def _graph(folder: Path, model: ModelEntry, problems: list[str]) -> Graph | None:

@@ -61,8 +61,8 @@ class Verdict:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Verdict:
-        """The inverse of `to_json`."""
-        seconds = data["seconds"] and {k: special(v) for k, v in data["seconds"].items()}
+        """The inverse of `to_json`; what its run took may be missing."""
+        seconds = data.get("seconds") and {k: special(v) for k, v in data["seconds"].items()}
         return Verdict(
             **dict(data)
             | {

@@ -47,7 +47,7 @@ def test_export_verifies_and_prints_the_table(exported: Done, dist: Path) -> Non
     assert "verified" in row
     assert "onnxruntime-cpu" in row
     assert exported.stdout.splitlines()[-1] == "digits: 1 verified"
-    files = {"digits.kx", "digits.onnx", "digits.reference.safetensors", "kexport.json"}
+    files = {"digits.kx", "digits.onnx", "digits.reference.safetensors", "kexport.json", "kexport.runs.json"}
     assert {p.name for p in dist.iterdir()} == files
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import jsonschema
@@ -32,7 +34,42 @@ ROW = {
     "target": "onnx", "path": "m.onnx", "sha256": "0", "size": 1, "runtime": "r", "version": "1", "device": "cpu",
     "threads": 1, "timing": TIMING,
 }  # fmt: skip
+METRICS = {
+    "expected_shape": [2, 3], "actual_shape": [2], "expected_dtype": "float32", "actual_dtype": "missing",
+    "elements": 6, "excluded": 0, "finite": 6, "nonfinite_mismatches": 0, "mismatches": 1, "max_abs": 1e-7,
+    "max_relative": 1e-8, "rms": 1e-8, "snr_db": "inf", "cosine": 1.0, "quantiles": {"0.5": "nan"}, "argmax_judged": 2,
+    "argmax_agreement": 0.5, "worst": [0, 1], "permutation": None,
+}  # fmt: skip
+TOLERANCE = {
+    "output": "y", "batch": "b", "atol": 1e-6, "conditioning": 1e-7, "reference": 1e-7, "magnitude": 1,
+    "precision_budget": 0.0, "runtime_budget": 0.0, "overridden": False, "judges": True, "reason": "",
+}  # fmt: skip
+CHECK = {"output": "y", "batch": "b", "passed": None, "reason": "", "metrics": METRICS, "tolerance": TOLERANCE}
+VERDICT = {
+    "artifact": "m.onnx", "target": "onnx", "runtime": "r", "version": None, "host": "Linux", "device": "cpu",
+    "status": "verified", "reason": "", "outputs": [CHECK], "sha256": "0",
+    "batches": [{"name": "b", "kind": "random", "sizes": {"batch": 2}, "seed": 0}],
+}  # fmt: skip
+FILE = {"path": "m.onnx", "size": 1, "sha256": "0"}
+ARTIFACT = {
+    "target": "onnx", "path": "m.onnx", "files": [FILE], "status": "verified", "options": {"opset": 21, "sizes": [1]},
+    "verdicts": [VERDICT], "fingerprint": "", "kept": False, "facts": {"runs_in": "r 1", "opset": 18},
+}  # fmt: skip
+RUN = {
+    "target": "onnx", "sha256": "0", "runtime": "r", "host": "Linux", "device": "cpu", "seconds": {"load": 0.1},
+    "peak_bytes": 1,
+}  # fmt: skip
 EXAMPLES: dict[str, Any] = {
+    "kexport": {
+        "schema": 2,
+        "models": {
+            "m": {
+                "name": "m", "fingerprint": "0", "kexport": "0.1.0", "contract": CONTRACT, "reference": FILE,
+                "artifacts": {"onnx": ARTIFACT}, "graph": FILE, "captured": None,
+            }
+        },
+    },
+    "runs": {"schema": 1, "models": {"m": {"name": "m", "rows": [RUN, RUN]}}},
     "reference": {
         "format": 1, "contract": CONTRACT, "compute": "f32",
         "environment": {"backend": "jax", "versions": {"jax": "1"}},
@@ -137,3 +174,15 @@ def holders(node: Any) -> Iterator[tuple[Any, Any]]:
 def test_messages_say_where(name: str, change: dict[str, Any], message: str) -> None:
     with pytest.raises(Malformed, match=message):
         validator(name)(EXAMPLES[name] | change)
+
+
+def test_verdicts_in_the_manifest_are_those_of_reports() -> None:
+    """What changes in one of the two schemas changes in the other."""
+    text = (files("kexport.verify") / "report.schema.json").read_text(encoding="utf-8")
+    report = json.loads(text.replace("#/$defs/", "#/definitions/"))["$defs"]
+    manifest = SCHEMAS["kexport"]["definitions"]
+    for name in ("status", "number", "count", "ports", "batch", "check", "metrics", "indices", "tolerance"):
+        assert manifest[name] == report[name], name
+    ours, theirs = manifest["verdict"], report["verdict"]
+    assert set(theirs["required"]) - set(ours["required"]) == {"seconds", "peak_bytes"}
+    assert all(ours["properties"][key] == theirs["properties"][key] for key in ours["required"] if key != "sha256")

@@ -123,20 +123,22 @@ def test_wrong_options(python: Path, small: Path, args: tuple[str, ...], code: i
 
 
 @pytest.mark.parametrize(
-    ("packages", "message"),
+    ("packages", "message", "kind", "code"),
     [
-        ((), "error: NumPy cannot be imported: No module named 'numpy'\n  hint: "),
-        (("numpy",), "nothing was run: net.onnx: not run: onnxruntime-cpu is not installed: "),
+        ((), "error: NumPy cannot be imported: No module named 'numpy'\n  hint: ", "ConfigError", 3),
+        (("numpy",), "nothing was run: net.onnx: not run: onnxruntime-cpu is not installed: ", "VerifyError", 1),
     ],
 )
-def test_what_is_missing_is_named(packages: tuple[str, ...], message: str, small: Path, tmp_path: Path) -> None:
+def test_what_is_missing_is_named(
+    packages: tuple[str, ...], message: str, kind: str, code: int, small: Path, tmp_path: Path
+) -> None:
     python = bare_python(tmp_path / "env", packages)
     done = run(python, small, "--json")
-    assert done.returncode == 3
+    assert done.returncode == code
     assert message in done.stderr
     assert "pip install" in done.stderr.splitlines()[-1]
     error = json.loads(done.stdout)["error"]
-    assert (error["kind"], error["code"]) == ("ConfigError", 3)
+    assert (error["kind"], error["code"]) == (kind, code)
 
 
 def test_an_older_python_is_told_so(small: Path, tmp_path: Path) -> None:

@@ -150,8 +150,8 @@ HARM: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
     "lacking": (lambda c: c.pop("dist/net.onnx"), "it lacks dist/net.onnx"),
     "deep": (lambda c: c.update({MANIFEST: b"[" * 200_000}), "nested too deep|damaged"),
     "no JSON": (lambda c: c.update({MANIFEST: b"{"}), "the manifest is damaged"),
-    "listed outside": (edited(lambda m: m["reference"].update(path="../../etc/passwd")), "outside of its folder"),
-    "artifact outside": (edited(lambda m: m["artifacts"]["onnx"].update(path="../x")), "makes no sense for 'onnx'"),
+    "listed outside": (edited(lambda m: m["reference"].update(path="../../etc/passwd")), "leads out of its folder"),
+    "artifact outside": (edited(lambda m: m["artifacts"]["onnx"].update(path="../x")), "lists no file of '../x'"),
     "other files": (edited(lambda m: m["artifacts"]["onnx"].update(path="other")), "lists no file of 'other'"),
 }
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kexport.cli.main import cli
-from kexport.errors import ConfigError, VerifyError
+from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.replay.pack import bundle
 from kexport.replay.ssh import Remote, verify_on
 from tests.replay import sshd
@@ -103,17 +103,28 @@ def test_what_does_not_run_there(server: Sshd, small: Path, python: str, kind: t
 
 
 @pytest.mark.parametrize(
-    ("packages", "message", "hint"),
+    ("packages", "kind", "message", "hint"),
     [
-        ((), "NumPy cannot be imported", "-m pip install numpy"),
-        (("numpy",), "nothing was run: net.onnx: not run: onnxruntime-cpu is not", "pip install onnxruntime"),
+        ((), ConfigError, "NumPy cannot be imported", "-m pip install numpy"),
+        (
+            ("numpy",),
+            VerifyError,
+            "nothing was run: net.onnx: not run: onnxruntime-cpu is not",
+            "pip install onnxruntime",
+        ),
     ],
 )
 def test_what_is_not_installed_there(
-    server: Sshd, small: Path, tmp_path: Path, packages: tuple[str, ...], message: str, hint: str
+    server: Sshd,
+    small: Path,
+    tmp_path: Path,
+    packages: tuple[str, ...],
+    kind: type[KexportError],
+    message: str,
+    hint: str,
 ) -> None:
     python = bare_python(tmp_path / "env", packages)
-    with pytest.raises(ConfigError, match=message) as caught:
+    with pytest.raises(kind, match=message) as caught:
         verify_on(remote(server, str(python)), small)
     assert hint in str(caught.value.hint)
 

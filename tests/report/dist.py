@@ -18,6 +18,7 @@ from kexport.project.bench_file import BENCH, BenchReport, BenchRow
 from kexport.project.graph_file import write_graph
 from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import FILE, ArtifactEntry, FileEntry, ModelEntry, manifest_text, read_manifest
+from kexport.project.runs_file import RUNS, RunsEntry, rows_of
 from kexport.verify.batches import Batch
 from kexport.verify.bench import Timing
 from kexport.verify.compare import compare
@@ -91,6 +92,8 @@ def add_model(
         entry.reference = FileEntry.of(path, folder)
     models = read_manifest(folder) | {name: entry}
     (folder / FILE).write_text(manifest_text(models), encoding="utf-8")
+    rows = [row for v in verdicts for row in rows_of(v.target, entry.artifacts[v.target].digest, [v])]
+    RUNS.write(folder, RUNS.read(folder) | {name: RunsEntry(name, tuple(rows))})
     return entry
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kexport.errors import ConfigError, VerifyError
-from kexport.project.manifest import FILE
+from kexport.project.manifest import FILE, manifest_text
 from kexport.report.write import write_report
 from kexport.verify.status import Status
 from tests.report.dist import HOSTILE, add_bench, add_layers, add_model, check, net, verdict
@@ -230,7 +230,7 @@ def test_headings_and_pictures_can_be_heard(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [None, "other"])
 def test_no_such_model(tmp_path: Path, name: str | None) -> None:
-    (tmp_path / FILE).write_text('{"schema": 1, "models": {}}')
+    (tmp_path / FILE).write_text(manifest_text({}))
     with pytest.raises(ConfigError, match="there is no model"):
         write_report(tmp_path, tmp_path / "r.html", name=name)
 
