@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
 
 from kexport.capture.load import load
+from kexport.capture.sources import hdf5_probe
 from kexport.capture.sources.hdf5_check import check_hdf5, damaged, text_attribute
 from kexport.errors import CaptureError, ConfigError
 
@@ -181,3 +184,50 @@ def test_an_attribute_that_is_no_text() -> None:
         assert (text_attribute(file, "a", "m.h5"), text_attribute(file, "c", "m.h5")) == ("x\ufffd", None)
         with pytest.raises(CaptureError, match="its attribute 'b' is no text but '3'"):
             text_attribute(file, "b", "m.h5")
+
+
+def endless(path: Path) -> Path:
+    """A file whose heap of texts says that an object goes beyond it: HDF5 looks for the next one for ever."""
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"], file.attrs["keras_version"] = "x" * 680, "2.0.0"
+    data = bytearray(path.read_bytes())
+    first = data.index(b"GCOL") + 16
+    (size,) = struct.unpack_from("<Q", data, first + 8)
+    second = first + 16 + (size + 7) // 8 * 8
+    data[second + 8] = 213
+    path.write_bytes(data)
+    return path
+
+
+def test_a_file_that_hdf5_reads_for_ever_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hdf5_probe, "SECONDS", 2)
+    with pytest.raises(CaptureError, match="reading it does not come to an end"):
+        load(endless(tmp_path / "m.h5"))
+    with h5py.File(tmp_path / "good.h5", "w") as file:
+        file["array"] = np.zeros(3)
+    hdf5_probe.probe(tmp_path / "good.h5")  # by a new process
+
+
+def test_without_processes_the_file_is_checked_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hdf5_probe, "_PROBER", hdf5_probe._Prober())
+    monkeypatch.setattr(hdf5_probe.sys, "executable", "/nowhere/python")
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
+        external(file)
+    with pytest.raises(CaptureError, match="is a link to somewhere else"):
+        load(tmp_path / "odd.h5")
+
+
+def test_an_answer_that_was_not_waited_for_is_not_taken_for_another(tmp_path: Path) -> None:
+    (tmp_path / "text.h5").write_text("text")
+    prober, job = hdf5_probe._Prober(), {"path": str(tmp_path / "text.h5"), "member": None, "seconds": 9}
+    assert "no HDF5 file at all" in prober.ask(job)["wrong"]
+    first = prober.process
+    assert first is not None
+    with (
+        patch.object(first, "stdout", Mock(readline=Mock(side_effect=KeyboardInterrupt))),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        prober.ask(job)
+    assert first.poll() is not None
+    assert "no HDF5 file at all" in prober.ask(job)["wrong"]
+    prober.end()

@@ -163,7 +163,7 @@ def hdf5_config(data: bytes, draw: random.Random) -> bytes:
     """The config in an .h5 file, changed as a tree."""
 
     def change(file: Any) -> None:
-        text = file.attrs.get("model_config")
+        text: Any = file.attrs.get("model_config")
         if text is not None:
             file.attrs["model_config"] = json.dumps(_changed(json.loads(text), draw))
 

@@ -8,7 +8,8 @@ from typing import Any
 from kexport.capture.sources.config import references
 from kexport.capture.sources.custom import Custom
 from kexport.capture.sources.frameworks import INSTALL
-from kexport.capture.sources.hdf5_check import check_hdf5, damaged, text_attribute
+from kexport.capture.sources.hdf5_check import damaged, text_attribute
+from kexport.capture.sources.hdf5_probe import probe
 from kexport.capture.sources.keras1 import load_keras1
 from kexport.capture.sources.keras2 import load_keras2
 from kexport.capture.sources.keras_file import load_keras3
@@ -49,8 +50,8 @@ def read_hdf5(path: Path) -> tuple[dict[str, Any], str, str | None]:
     except ImportError as e:
         raise ConfigError("reading a .h5 file takes h5py, which is not installed", hint=INSTALL) from e
     where = str(path)
+    probe(path)
     with damaged(where), h5py.File(path, "r") as file:
-        check_hdf5(file, path.stat().st_size, where)
         config = text_attribute(file, "model_config", where)
         if config is None:
             raise CaptureError("it holds weights alone, no model", where=where, hint=WEIGHTS_HINT)

@@ -43,6 +43,19 @@ def check_hdf5(file: Any, size: int, path: str) -> None:
         raise CaptureError(f"{problem}; Keras writes no such thing", where=path)
 
 
+def read_all(file: Any) -> None:
+    """Read every attribute and array of a file that was checked, so that what cannot be read is found out."""
+    import h5py
+
+    def read(_: str, item: Any) -> None:
+        dict(item.attrs)
+        if isinstance(item, h5py.Dataset):
+            item[()]
+
+    dict(file.attrs)
+    file.visititems(read)
+
+
 def _shown(error: Exception) -> str:
     text = str(error) or type(error).__name__
     return text if isinstance(error, OSError) else f"{type(error).__name__}: {text}"

@@ -111,7 +111,8 @@ FUNCTION_HOMES = frozenset(
 
 _INITIALIZERS = CLASSES["keras.initializers"] + " " + UNPLACED["initializers by the names of other versions"]
 _ALIASES = (
-    "glorot_normalV2 glorot_uniformV2 he_normalV2 he_uniformV2 lecun_normalV2 lecun_uniformV2 normal one uniform zero "
+    "gaussian glorot_normalV2 glorot_uniformV2 he_normalV2 he_uniformV2 laplacian lecun_normalV2 lecun_uniformV2 "
+    "normal one uniform zero "
 )
 OPTIONS: Mapping[str, frozenset[str]] = {
     "activation": frozenset(f"{ACTIVATIONS} {ACTIVATION_LAYERS}".split()),

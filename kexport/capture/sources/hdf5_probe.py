@@ -1,0 +1,149 @@
+"""Has a process beside this one read a HDF5 file first: the library that does it can be made to run for ever, or crash.
+
+The process is started once and asked for each file: a line of JSON with the path, the member of a .keras file or null,
+and a limit in seconds; it answers with a line of JSON, what is wrong or null. It ends with its input.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from kexport.capture.sources.hdf5_check import check_hdf5, damaged, read_all
+from kexport.errors import CaptureError
+
+SECONDS, BYTES_A_SECOND = 30, 20 << 20
+MEMORY, TIMES = 4 << 30, 4
+"""What the process may take in any case, and how many times the size of the file besides."""
+HOPELESS = "the file is damaged: reading it does not come to an end, or ends the process that reads it"
+
+
+def probe(path: Path, member: str | None = None) -> None:
+    """Check a .h5 file, or a member of a .keras file, and read all of it, in a process of its own.
+
+    Raises:
+        CaptureError: it is damaged, holds what Keras does not write, or cannot be read to its end.
+    """
+    seconds = SECONDS + path.stat().st_size // BYTES_A_SECOND
+    try:
+        answer = _PROBER.ask({"path": str(path.resolve()), "member": member, "seconds": seconds})
+    except OSError:  # no process can be started here
+        answer = {"wrong": examine(path, member)}
+    if answer["wrong"]:
+        raise CaptureError(answer["wrong"], where=f"{path}: {member}" if member else str(path))
+
+
+class _Prober:
+    """The process, started when it is first asked, and again after one that was lost."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.owner = 0
+        self.lock = threading.Lock()
+
+    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a job."""
+        with self.lock:
+            process = self._running()
+            timer = threading.Timer(job["seconds"] + SECONDS, process.kill)  # where there are no alarms
+            timer.daemon = True
+            timer.start()
+            try:
+                assert process.stdin
+                assert process.stdout
+                process.stdin.write(json.dumps(job).encode() + b"\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+            except BrokenPipeError:
+                line = b""
+            except BaseException:
+                self.end()  # its answer would be taken for that to the next job
+                raise
+            finally:
+                timer.cancel()
+            if line.endswith(b"\n"):
+                return json.loads(line)
+            self.end()
+            return {"wrong": HOPELESS}
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self.process is None or self.owner != os.getpid() or self.process.poll() is not None:
+            paths = os.pathsep.join(p for p in sys.path if p)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "kexport.capture.sources.hdf5_probe"], start_new_session=True,
+                env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            self.owner = os.getpid()
+        return self.process
+
+    def end(self) -> None:
+        """End the process, if it is one of this process' own."""
+        process, self.process = self.process, None
+        if process is None or self.owner != os.getpid():
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+
+
+_PROBER = _Prober()
+atexit.register(_PROBER.end)
+
+
+def examine(path: Path, member: str | None) -> str | None:
+    """What is wrong with an HDF5 file, read whole; None if nothing is."""
+    import h5py
+
+    try:
+        with damaged("", "the file is damaged or no HDF5 file at all"), path.open("rb") as raw:
+            stream, size = raw, path.stat().st_size
+            if member:
+                data = zipfile.ZipFile(raw).read(member)
+                stream, size = io.BytesIO(data), len(data)
+            with h5py.File(stream, "r") as file:
+                check_hdf5(file, size, "")
+                read_all(file)
+    except CaptureError as e:
+        return e.what
+    return None
+
+
+def _limit(path: Path, seconds: int) -> None:
+    """Have the system end this process where it takes too long or too much."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
+    if sys.platform != "win32":
+        import resource
+
+        wanted = MEMORY + TIMES * path.stat().st_size
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    for line in sys.stdin:
+        job = json.loads(line)
+        path = Path(job["path"])
+        _limit(path, job["seconds"])
+        answer = {"wrong": examine(path, job["member"])}
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
