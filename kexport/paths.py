@@ -16,6 +16,8 @@ _FORBIDDEN = frozenset('\\:*?"<>|')
 """Characters that Windows gives a meaning or refuses."""
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """What Windows takes for a device, with any ending."""
+PASSED_OVER = frozenset((".DS_Store",))
+"""Files that a desktop leaves in the folders that it shows, and that belong to nothing."""
 
 
 def problem_with(path: object) -> str:
@@ -67,3 +69,14 @@ def _problem_there(folder: Path, found: Path) -> str:
         return "is no regular file" if real.exists() and not (real.is_file() or real.is_dir()) else ""
     except (OSError, ValueError) as e:
         return f"cannot be followed: {e}"
+
+
+def all_files(path: Path) -> list[Path]:
+    """The file itself, or all files and links in a folder, sorted, but for what a desktop leaves there."""
+    if not path.is_dir():
+        return [path]
+    found: list[Path] = []
+    for folder, folders, files in os.walk(path):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        found += [Path(folder, name) for name in (*links, *files) if name not in PASSED_OVER]
+    return sorted(found)

@@ -17,6 +17,7 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, Op
 from kexport.ir.types import DType
 from kexport.names import suggest
+from kexport.paths import all_files
 
 GROUP = "kexport.targets"
 """The entry-point group; each entry loads to an instance of `Target`."""
@@ -284,13 +285,24 @@ class Target(ABC):
         """
         return {}
 
+    def parts(self, path: Path) -> list[Path]:
+        """The files that an engine reads when it loads an artifact. All of them have to be in a manifest.
+
+        Raises:
+            EmitError: the artifact names a file outside of its folder.
+        """
+        return all_files(path)
+
     @abstractmethod
     def validate(self, path: Path) -> None:
-        """Run the format's own checker. Raises EmitError."""
+        """Run the format's own checker; `kexport.reading` is how others call it. Raises EmitError."""
 
     @abstractmethod
     def read_contract(self, path: Path) -> Contract:
-        """Names, order, dtypes and dims read back from an artifact; -1 dims come as symbols."""
+        """Names, order, dtypes and dims read back from an artifact; -1 dims come as symbols.
+
+        `kexport.reading` is how others call it.
+        """
 
     def facts(self, path: Path) -> Mapping[str, Any]:
         """What an artifact says of itself beside its contract, for manifest and output; plain values by name.

@@ -15,7 +15,8 @@ from kexport.ir.op import Array
 from kexport.names import each_name, suggest
 from kexport.project.bench_file import BENCH, BenchReport, BenchRow, merge_bench
 from kexport.project.host import describe_host
-from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, damage_of, find_folder, read_manifest
+from kexport.project.intact import artifact_damage
+from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.verify import OTHER_MODEL, choose_model
 from kexport.target import Runtime, find_target
@@ -106,7 +107,7 @@ def _entries(
             hint = suggest(wanted, known, "runtimes")
             raise ConfigError(f"none of these artifacts has a runtime {wanted!r}", hint=hint)
     for artifact in artifacts:
-        if problem := damage_of(folder, artifact):
+        if problem := artifact_damage(folder, artifact):
             raise VerifyError(problem, where=str(folder), hint="export the model again")
     return [
         Entry(artifact, runtime, count, _reason(artifact, runtime, names, count))

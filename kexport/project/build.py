@@ -14,6 +14,7 @@ from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.project.progress import Progress
+from kexport.reading import check_format
 from kexport.target import Options, Target
 from kexport.verify.check import Check, check_artifact, for_artifact
 from kexport.verify.locate import Subject
@@ -78,7 +79,7 @@ def emit(build: Build, contract: Contract, path: Path, tell: Progress) -> None:
     build.target.write(build.graph, contract, path, build.options)
     build.path = path
     try:
-        build.target.validate(path)
+        check_format(build.target, path)
     except EmitError as e:
         e.hint = e.hint or "this is a bug in kexport: please report it"
         raise

@@ -12,6 +12,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.ir.text import to_text
 from kexport.project.files import files_of
+from kexport.reading import facts_of, read_back
 from kexport.target import Target, pip_install, targets
 
 
@@ -128,7 +129,7 @@ def inspect_artifact(path: Path) -> ArtifactSummary:
         raise ConfigError("no such file or folder", where=str(path))
     size = sum(f.stat().st_size for f in files_of(path))
     try:
-        contract, facts = target.read_contract(path), target.facts(path)
+        contract, facts = read_back(target, path), facts_of(target, path)
     except ImportError as e:
         needed = ", ".join(target.missing()) or e.name
         what = f"to read a {target.title} artifact takes {needed}, which is not installed"

@@ -14,7 +14,7 @@ from kexport.documents.malformed import Malformed
 from kexport.documents.read import parse_json, validator
 from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.contract import Contract
-from kexport.paths import problem_with
+from kexport.paths import all_files, problem_with
 from kexport.project.files import files_of, sha256
 from kexport.project.publication import settle
 from kexport.project.staging import publish
@@ -261,7 +261,7 @@ def damage_of(folder: Path, artifact: ArtifactEntry) -> str | None:
     """What is wrong with an artifact: files that are missing, or others, or in its folder without being listed."""
     if problem := damage(folder, artifact.files):
         return problem
-    found = {f.relative_to(folder).as_posix() for f in files_of(folder / artifact.path)}
+    found = {f.relative_to(folder).as_posix() for f in all_files(folder / artifact.path)}
     unlisted = sorted(found - {f.path for f in artifact.files})
     return f"{unlisted[0]} is not in the manifest" if unlisted else None
 

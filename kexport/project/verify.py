@@ -12,7 +12,8 @@ from kexport.ir.graph import Graph
 from kexport.names import suggest
 from kexport.project.bundle import is_bundle, opened
 from kexport.project.choice import check_options, known_options, make_options
-from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, damage_of, find_folder, read_manifest
+from kexport.project.intact import artifact_damage
+from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.unlisted import with_unlisted
@@ -237,7 +238,7 @@ def _require_browser(artifacts: Sequence[ArtifactEntry]) -> None:
 
 def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
     target = find_target(artifact.target)
-    if problem := damage_of(job.folder, artifact):
+    if problem := artifact_damage(job.folder, artifact):
         return [_without_run(artifact, Status.FAILED, f"damaged: {problem}")]
     if artifact.kept:
         return [_without_run(artifact, Status.EMITTED, OTHER_MODEL)]

@@ -10,7 +10,8 @@ from kexport.errors import ConfigError, VerifyError
 from kexport.names import suggest
 from kexport.project.bundle import CODE, DATA, START, is_bundle, opened, write_bundle
 from kexport.project.choice import Names, each_target
-from kexport.project.manifest import FILE, FileEntry, ModelEntry, damage_of, find_folder, manifest_text, read_manifest
+from kexport.project.intact import artifact_damage
+from kexport.project.manifest import FILE, FileEntry, ModelEntry, find_folder, manifest_text, read_manifest
 from kexport.project.staging import publish, staging
 from kexport.project.verify import choose_model, choose_reference
 from kexport.replay.code import STARTER, code_files
@@ -93,7 +94,7 @@ def _part_of(entry: ModelEntry, folder: Path, source: Path, to: Names) -> ModelE
 def _data(entry: ModelEntry, folder: Path, reference: str | Path | None, stage: Path) -> list[tuple[str, Path | bytes]]:
     """The manifest and the files that it lists, by their paths in the bundle."""
     places = {f.path: folder / f.path for a in entry.artifacts.values() for f in a.files}
-    problem = next((p for a in entry.artifacts.values() if (p := damage_of(folder, a))), None)
+    problem = next((p for a in entry.artifacts.values() if (p := artifact_damage(folder, a))), None)
     if problem:
         raise VerifyError(f"what is damaged is not packed: {problem}", where=str(folder), hint="export it again")
     recorded = choose_reference(entry, folder, reference)

@@ -11,8 +11,9 @@ from kexport.ir.graph import Graph
 from kexport.names import suggest
 from kexport.project.bench_file import BENCH, BenchReport
 from kexport.project.graph_file import read_graph
+from kexport.project.intact import artifact_damage
 from kexport.project.layers_file import LAYERS, LayersEntry
-from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, damage_of, read_manifest
+from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, read_manifest
 from kexport.project.runs_file import RUNS, RunsEntry
 from kexport.verify.locate import Location
 from kexport.verify.reference_file import Environment, load_reference
@@ -75,7 +76,7 @@ def read_facts(folder: Path, name: str | None = None) -> list[Facts]:
 def _facts(
     folder: Path, model: ModelEntry, bench: BenchReport | None, layers: LayersEntry | None, runs: RunsEntry | None
 ) -> Facts:
-    damaged = {a.target: problem for a in model.artifacts.values() if (problem := damage_of(folder, a))}
+    damaged = {a.target: problem for a in model.artifacts.values() if (problem := artifact_damage(folder, a))}
     problems: list[str] = []
     graph = _graph(folder, model, problems)
     environment, batches, sizes = _reference(folder, model, problems)

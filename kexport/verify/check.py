@@ -16,6 +16,7 @@ from kexport.ir.dim import Dim
 from kexport.ir.evaluator import bind_inputs
 from kexport.ir.op import Array
 from kexport.names import suggest
+from kexport.reading import check_format, read_back
 from kexport.target import Runtime, Span, Target
 from kexport.verify.agreement import contract_problems
 from kexport.verify.compare import is_float
@@ -111,11 +112,11 @@ def _fault_before_running(path: Path, target: Target, reference: Reference, chec
     contract = check.contract or reference.contract
     try:
         if not _unread(target, check):
-            target.validate(path)
-            problems = contract_problems(contract, target.read_contract(path))
+            check_format(target, path)
+            problems = contract_problems(contract, read_back(target, path))
     except KexportError as e:
         return f"not valid: {e.what}"
-    except Exception as e:  # noqa: BLE001  a parser may raise anything on a damaged file
+    except ImportError as e:
         return f"cannot be read back: {type(e).__name__}: {e}"
     if problems:
         return "breaks the contract: " + "; ".join(problems)

@@ -17,6 +17,7 @@ from kexport_coreml.lint_weights import WeightFile
 from kexport_coreml.reader import model_path, read_model
 from kexport_coreml.signatures import OPSETS
 from kexport_coreml.values import Type
+from kexport_coreml.weight_files import check_weight_files
 from kexport_coreml.writer import WEIGHT_FILE
 
 _SHOWN = 5
@@ -54,6 +55,7 @@ def lint(path: Path) -> Iterator[str]:
     if function.opset != opset or list(function.block_specializations) != [opset]:
         yield f"specification version {model.specificationVersion} goes with opset {opset}, not {function.opset}"
         return
+    check_weight_files(path, model)
     weights = WeightFile.read(model_path(path).parent / "weights" / WEIGHT_FILE)
     yield from weights.problems
     yield from _lint_function(model, function, function.block_specializations[opset], ios, weights)

@@ -43,7 +43,11 @@ class WeightFile:
                     found.problems.append(f"the weight file ends before the weight at {offset} does")
                     break
                 found.entries[offset] = (code, nbytes)
-                offset = -(-(start + nbytes) // ALIGN) * ALIGN
+                behind = -(-(start + nbytes) // ALIGN) * ALIGN
+                if behind <= offset:
+                    found.problems.append(f"the weight at {offset} lies before its entry")
+                    break
+                offset = behind
         return found
 
     def check(self, offset: int, dtype: DType, nbytes: int) -> Iterator[str]:

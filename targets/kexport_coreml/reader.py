@@ -11,11 +11,12 @@ from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import TensorType
+from kexport.paths import inside
 from kexport_coreml import proto
 from kexport_coreml.description import CONTRACT_KEY, NAMES_KEY
 from kexport_coreml.dtypes import ARRAY_DTYPES, at_the_border
 
-MANIFEST = "Manifest.json"
+MANIFEST, DATA = "Manifest.json", "Data"
 
 
 def model_path(path: Path) -> Path:
@@ -27,9 +28,10 @@ def model_path(path: Path) -> Path:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         items = manifest["itemInfoEntries"]
-        files = {key: path / "Data" / entry["path"] for key, entry in items.items()}
+        data = inside(path, DATA, EmitError)
+        files = {key: inside(data, entry["path"], EmitError) for key, entry in items.items()}
         root = files[manifest["rootModelIdentifier"]]
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise EmitError(f"the manifest cannot be read: {e}", where=str(path)) from e
     lost = [str(f.relative_to(path)) for f in files.values() if not f.exists()]
     if lost:

@@ -17,6 +17,7 @@ from kexport.target import Runtime, Session, pip_install
 from kexport_coreml.border import Border
 from kexport_coreml.description import PRECISION_KEY
 from kexport_coreml.reader import read_contract, read_model
+from kexport_coreml.weight_files import check_weight_files
 
 LOADER_HINT = "this is a bug in kexport: please report it"
 SHOWN = 8
@@ -58,14 +59,16 @@ class CoremlRuntime(Runtime):
         """
         if self.version() is None:
             raise VerifyError("Core ML runs on macOS only", hint="the runtime mil-evaluator simulates it elsewhere")
+        model = read_model(path)
+        check_weight_files(path, model)
         import coremltools
 
         try:
             units = getattr(coremltools.ComputeUnit, self.units)
-            model = coremltools.models.MLModel(str(path), compute_units=units)
+            loaded = coremltools.models.MLModel(str(path), compute_units=units)
         except Exception as e:  # its errors share no base class
             raise VerifyError(f"Core ML refuses the package: {e}", where=str(path)) from e
-        return CoremlSession(model, Border(read_model(path), read_contract(path)))
+        return CoremlSession(loaded, Border(model, read_contract(path)))
 
 
 class CoremlCpu(CoremlRuntime):
@@ -170,8 +173,9 @@ def _program(path: Path) -> tuple[Any, Border, str]:
     """The program, what brings inputs to it, and the mode that it was made for."""
     import kexport_mil
 
-    load_with_coremltools(path)
     model = read_model(path)
+    check_weight_files(path, model)
+    load_with_coremltools(path)
     half = model.description.metadata.userDefined.get(PRECISION_KEY) == "float16"
     return kexport_mil.load(path), Border(model, read_contract(path)), "float16" if half else "float32"
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 
 from kexport.errors import VerifyError
+from kexport.paths import inside
 from kexport_mil.proto import model_messages
 from kexport_mil.values import Weights
 
@@ -24,7 +25,7 @@ class Package(NamedTuple):
 def open_package(path: str | Path) -> Package:
     """Reads a package from disk."""
     root = Path(path)
-    model_path = root / "Data" / _model_item(root)
+    model_path = inside(inside(root, "Data"), _model_item(root))
     try:
         raw = model_path.read_bytes()
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kexport.errors import VerifyError
+from kexport.paths import inside
 from kexport_mil.blob import WeightFile
 from kexport_mil.dtypes import STRING, DType, dtype_of, unpack
 
@@ -24,7 +25,7 @@ class Weights:
     def read(self, name: str, offset: int, dtype: DType, shape: tuple[int, ...]) -> np.ndarray:
         """One tensor of the file the program names."""
         if name not in self._files:
-            path = self._folder / name.removeprefix(MODEL_PATH)
+            path = inside(self._folder, name.removeprefix(MODEL_PATH))
             if not name.startswith(MODEL_PATH) or not path.is_file():
                 raise VerifyError(f"the program's weights {name} are not in the package", where=str(self._folder))
             self._files[name] = WeightFile(path)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,17 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.dim_parser import parse_dim
 from kexport.ir.types import DType, TensorType
+from kexport.paths import inside
 from kexport_onnx.dtypes import CODES, DTYPES, raw_size
 from kexport_onnx.emission import CONTRACT_KEY, RUNTIME_KEY
+from kexport_onnx.external import external_files
+from kexport_onnx.mapped import mapped
 from kexport_onnx.wire import Field, bytes_field, fields
 from kexport_onnx.writer import INLINE
 
 _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
+_DIGITS = 20
+"""More than the number of any byte has."""
 
 
 def validate(path: Path) -> None:
@@ -33,6 +36,7 @@ def validate(path: Path) -> None:
     """
     from onnx import checker
 
+    external_files(path)
     model, tensors = load_skeleton(path)
     for tensor, size in tensors:
         _check_bytes(path, tensor, size)
@@ -95,7 +99,7 @@ def load_skeleton(path: Path) -> tuple[Any, list[tuple[Any, int]]]:
     from onnx import ModelProto, TensorProto
 
     try:
-        with _mapped(path) as data:
+        with mapped(path) as data:
             head, tensors = _split(data)
             return ModelProto.FromString(head), [(TensorProto.FromString(t), size) for t, size in tensors]
     except (DecodeError, EmitError, ValueError) as e:
@@ -136,9 +140,9 @@ def _check_bytes(path: Path, tensor: Any, size: int) -> None:
     needed = raw_size(DTYPES[tensor.data_type], prod(tensor.dims))
     where = {e.key: e.value for e in tensor.external_data}
     if where:
-        found = int(where["length"])
-        beside = path.with_name(where["location"])
-        if not beside.is_file() or beside.stat().st_size < int(where["offset"]) + found:
+        beside = inside(path.parent, where.get("location"), EmitError)
+        found, start = _number(where.get("length")), _number(where.get("offset"))
+        if min(found, start) < 0 or not beside.is_file() or beside.stat().st_size < start + found:
             raise EmitError(f"{where['location']} does not hold the bytes of {tensor.name!r}", where=str(path))
     elif tensor.data_type == CODES[DType.STRING]:
         found, needed = len(tensor.string_data), prod(tensor.dims)
@@ -147,6 +151,11 @@ def _check_bytes(path: Path, tensor: Any, size: int) -> None:
     if found != needed:
         what = "texts" if tensor.data_type == CODES[DType.STRING] else "bytes"
         raise EmitError(f"initializer {tensor.name!r} has {found} {what}, its shape needs {needed}", where=str(path))
+
+
+def _number(text: str | None) -> int:
+    """A number of bytes; -1 if it is none."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < _DIGITS else -1
 
 
 def _declare(graph: Any, tensor: Any) -> None:
@@ -168,12 +177,3 @@ def _dim(dim: Any, anonymous: Iterator[int]) -> Dim:
     if dim.HasField("dim_value") and dim.dim_value >= 0:
         return dim.dim_value
     return parse_dim(dim.dim_param) if dim.dim_param else symbol(f"dim_{next(anonymous)}")
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[memoryview]:
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            raise EmitError("the file is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-            yield view

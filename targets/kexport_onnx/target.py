@@ -14,6 +14,7 @@ from kexport.target import Runtime, Target
 from kexport_onnx.context import Context
 from kexport_onnx.emission import emit, tensor_names
 from kexport_onnx.emit import EMITTERS
+from kexport_onnx.external import external_files
 from kexport_onnx.legalize import legalize
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.reader import read_contract, read_facts, validate
@@ -51,6 +52,9 @@ class OnnxTarget(Target):
 
     def tensors(self, graph: Graph, contract: Contract, options: OnnxOptions) -> dict[Value, str]:
         return tensor_names(graph, contract, options, EMITTERS)
+
+    def parts(self, path: Path) -> list[Path]:
+        return [path, *external_files(path)]
 
     def validate(self, path: Path) -> None:
         validate(path)

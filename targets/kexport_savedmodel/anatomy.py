@@ -6,13 +6,13 @@ could so hide what TensorFlow would run: whatever is not in the tables is refuse
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from kexport.errors import EmitError
+from kexport.paths import all_files
 from kexport_graphdef.wire import BYTES, FIXED32, VARINT, Field, fields
 from kexport_savedmodel.operations import OPERATIONS
 from kexport_savedmodel.writer import MODEL, NOTES
@@ -81,7 +81,8 @@ PARTS: Mapping[str, Mapping[int, Part]] = {
     "a tensor": {1: TEXT, 2: NUMBER, 3: Part((BYTES,), ONE, "a shape")},
 }  # fmt: skip
 """The fields of every message that the writer writes, by number. Source: tensorflow/core/protobuf and framework."""
-FILES = frozenset((MODEL, NOTES))
+NOTES_FOLDER = NOTES.partition("/")[0]
+"""Left to the user: TensorFlow reads nothing in it."""
 
 
 def check_folder(path: Path) -> None:
@@ -90,11 +91,10 @@ def check_folder(path: Path) -> None:
     Raises:
         EmitError: names one that TensorFlow might read beside them.
     """
-    for folder, folders, files in os.walk(path):
-        for name in (*(f for f in folders if Path(folder, f).is_symlink()), *files):
-            found = Path(folder, name).relative_to(path).as_posix()
-            if found not in FILES and name != ".DS_Store":
-                raise EmitError(f"it holds {found[:200]!r}, which is no part of it", where=str(path))
+    for file in all_files(path):
+        found = file.relative_to(path).as_posix()
+        if found != MODEL and not found.startswith(f"{NOTES_FOLDER}/"):
+            raise EmitError(f"it holds {found[:200]!r}, which is no part of it", where=str(path))
 
 
 def check_parts(data: memoryview, kind: str = "the model") -> None:

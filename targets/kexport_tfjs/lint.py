@@ -9,7 +9,7 @@ from typing import Any
 
 from kexport.errors import EmitError
 from kexport_tfjs.known import KNOWN_OPS
-from kexport_tfjs.reader import load_document
+from kexport_tfjs.reader import load_document, shards
 
 _BYTES = {"float32": 4, "int32": 4, "bool": 1, "float16": 2, "uint16": 2, "uint8": 1}
 _Nodes = Sequence[Mapping[str, Any]]
@@ -80,7 +80,7 @@ def _weight_problems(path: Path, document: Mapping[str, Any], graphs: Sequence[_
     others = [n["name"] for nodes in graphs for n in nodes if n["op"] != "Const"]
     found += [f"{name} has the name of a weight" for name in others if name in weights]
     wanted = sum(prod(w["shape"]) * _BYTES[w.get("quantization", w)["dtype"]] for w in weights.values())
-    there = [path / name for name in group["paths"]]
+    there = shards(path)
     found += [f"{file.name} is missing" for file in there if not file.is_file()]
     size = sum(file.stat().st_size for file in there if file.is_file())
     return found if size == wanted else [*found, f"the shards hold {size} bytes, the manifest lists {wanted}"]

@@ -11,6 +11,7 @@ from kexport.errors import EmitError, GraphError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import DType, TensorType
+from kexport.paths import inside
 from kexport_graphdef.dtypes import BY_NAME
 from kexport_tfjs.dialect import TFJS
 from kexport_tfjs.writer import MODEL
@@ -23,12 +24,26 @@ def load_document(path: Path) -> dict[str, Any]:
         EmitError: it is missing or damaged.
     """
     try:
-        document = json.loads((path / MODEL).read_text(encoding="utf-8"))
+        document = json.loads(inside(path, MODEL, EmitError).read_text(encoding="utf-8"))
         if document["format"] != "graph-model":
             raise EmitError("this is no graph model", where=str(path))
         return document
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise EmitError(f"this is no graph model: {type(e).__name__}: {e}", where=str(path)) from e
+
+
+def shards(path: Path) -> list[Path]:
+    """The files with the weights, in their order. An engine opens each of them, and would follow any address.
+
+    Raises:
+        EmitError: one lies outside of the folder, or the list of them is damaged.
+    """
+    groups = load_document(path).get("weightsManifest")
+    if not isinstance(groups, list) or not all(
+        isinstance(g, dict) and isinstance(g.get("paths"), list) for g in groups
+    ):
+        raise EmitError("the list of its weights is damaged", where=str(path))
+    return [inside(path, name, EmitError) for group in groups for name in group["paths"]]
 
 
 def read_contract(path: Path) -> Contract:

@@ -13,7 +13,7 @@ from kexport_js.browser import BrowserEngine
 from kexport_js.engine import Engine, EngineSession, NodeEngine, TappedSession
 from kexport_js.npm import Packages
 from kexport_js.page import PageRuntime, VisitorEngine
-from kexport_tfjs.reader import node_names, read_contract, stored_types
+from kexport_tfjs.reader import node_names, read_contract, shards, stored_types
 
 HERE = Path(__file__).parent
 PACKAGES = Packages("tfjs", HERE)
@@ -27,6 +27,7 @@ MAX_SOFTWARE = 96 * 96 * 3
 
 def open_session(engine: Engine, path: Path, place: str, tensors: Sequence[str] | None = None) -> EngineSession:
     """Load a graph model in an engine, which finds it at `place`; it gives its outputs, or inner `tensors`."""
+    shards(path)
     stored = {name: dtype.numpy for name, dtype in stored_types(path).items()}
     if tensors is None:
         return EngineSession(engine, place, read_contract(path), stored)

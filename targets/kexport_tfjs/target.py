@@ -14,7 +14,7 @@ from kexport_tfjs.emit import EMITTERS
 from kexport_tfjs.legalize import legalize
 from kexport_tfjs.lint import validate
 from kexport_tfjs.options import TfjsOptions
-from kexport_tfjs.reader import read_contract
+from kexport_tfjs.reader import read_contract, shards
 from kexport_tfjs.runtime import (
     PACKAGES,
     BrowserWasm,
@@ -48,6 +48,9 @@ class TfjsTarget(Target):
 
     def tensors(self, graph: Graph, contract: Contract, options: TfjsOptions) -> dict[Value, str]:
         return {value: ref.name for value, ref in emit(graph, contract, TFJS, EMITTERS).values.items()}
+
+    def parts(self, path: Path) -> list[Path]:
+        return list(dict.fromkeys([*super().parts(path), *shards(path)]))
 
     def validate(self, path: Path) -> None:
         validate(path)

@@ -163,9 +163,10 @@ def test_a_link_that_leads_out(tmp_path: Path) -> None:
         TARGET.validate(path)
 
 
-def test_a_file_of_the_finder_is_no_reason(tmp_path: Path) -> None:
+def test_files_that_tensorflow_does_not_read(tmp_path: Path) -> None:
     path = export(image_net(), tmp_path / "m")
     (path / ".DS_Store").touch()
+    (path / "assets.extra" / "readme.txt").touch()
     assert run(path, INPUTS)
 
 

@@ -90,7 +90,7 @@ def test_an_invalid_artifact_is_not_run(tmp_path: Path, reference: Reference) ->
     (tmp_path / "a.json").write_text('{"weights": ')
     (verdict,) = check(tmp_path / "a.json", reference, "good")
     assert verdict.status is Status.FAILED
-    assert verdict.reason.startswith("cannot be read back: JSONDecodeError")
+    assert verdict.reason.startswith("not valid: it is damaged: JSONDecodeError")
 
 
 def test_a_broken_contract_is_not_run(artifact: Path, reference: Reference) -> None:

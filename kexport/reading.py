@@ -1,0 +1,63 @@
+"""Reads artifacts back: what a reader raises on bytes that make no sense becomes one kind of error."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kexport.errors import EmitError, KexportError
+from kexport.ir.contract import Contract
+from kexport.target import Target
+
+
+def check_format(target: Target, path: Path) -> None:
+    """Run the checker of a format.
+
+    Raises:
+        EmitError: the artifact is not valid, or so damaged that reading it ends in any other error.
+    """
+    with _damage(path):
+        target.validate(path)
+
+
+def read_back(target: Target, path: Path) -> Contract:
+    """The contract of an artifact.
+
+    Raises:
+        EmitError: the artifact is not valid, or so damaged that reading it ends in any other error.
+    """
+    with _damage(path):
+        return target.read_contract(path)
+
+
+def parts_of(target: Target, path: Path) -> list[Path]:
+    """The files that an engine reads when it loads an artifact.
+
+    Raises:
+        EmitError: the artifact names a file outside of its folder, or is so damaged that it cannot be told.
+    """
+    with _damage(path):
+        return target.parts(path)
+
+
+def facts_of(target: Target, path: Path) -> Mapping[str, Any]:
+    """What an artifact says of itself beside its contract.
+
+    Raises:
+        EmitError: the artifact is so damaged that it says nothing.
+    """
+    with _damage(path):
+        return target.facts(path)
+
+
+@contextmanager
+def _damage(path: Path) -> Generator[None]:
+    """Turn whatever a reader raises on bytes that make no sense into an EmitError."""
+    try:
+        yield
+    except (KexportError, ImportError):
+        raise
+    except Exception as e:  # a parser may raise anything
+        raise EmitError(f"it is damaged: {type(e).__name__}: {str(e)[:500]}", where=str(path)) from e

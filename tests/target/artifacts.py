@@ -1,0 +1,38 @@
+"""One artifact of every format, and of every form of it, made without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kexport.ir.contract import Contract, Port
+from kexport.ir.graph import Graph
+from kexport.target import find_target
+from tests.tfjs.nets import image_net
+
+FORMS: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "onnx": ("onnx", {}),
+    "onnx with weights beside it": ("onnx", {"external_data": True}),
+    "tflite": ("tflite", {}),
+    "tfjs": ("tfjs", {}),
+    "savedmodel": ("savedmodel", {}),
+    "coreml": ("coreml", {}),
+}
+"""The target and its options by the name of a form."""
+
+
+def write(form: str, folder: Path, graph: Graph | None = None) -> Path:
+    """The artifact of a small graph in a form, written to a new folder."""
+    name, options = FORMS[form]
+    target, copy = find_target(name), (graph or image_net(channels=16)).copy()
+    contract = Contract(
+        tuple(Port(v.name, v.type) for v in copy.inputs), tuple(Port(o.name, o.value.type) for o in copy.outputs)
+    )
+    folder.mkdir(parents=True)
+    path = folder / f"net{target.suffix}"
+    chosen = target.options(**options)
+    target.legalize(copy, chosen)
+    target.write(copy, contract, path, chosen)
+    target.validate(path)
+    return path
