@@ -68,6 +68,17 @@ def refuse_old(package: str, text: str) -> None:
         )
 
 
+def refuse_old_running() -> None:
+    """Refuse Keras and TensorFlow where one that is loaded is too old.
+
+    Raises:
+        ConfigError: see `refuse_old`.
+    """
+    for package in OLDEST:
+        if package in sys.modules:
+            refuse_old(package, str(sys.modules[package].__version__))
+
+
 def remark(package: str, text: str) -> str | None:
     """One line about a version that was not tested, None for one that was."""
     state = standing(package, text)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import kexport
+from kexport.capture.versions import UPGRADE, standing
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.installed import installed_version, packages, target_state, ways_to_install
 from kexport.names import each_name
@@ -53,17 +54,31 @@ def _say_installed(state: State, places: dict[str, str]) -> None:
 
 def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:
     """All findings, as the document of --json."""
-    capture = [name for name in CAPTURE if installed_version(name) is None]
+    capture = capture_state()
     return {
         "kexport": kexport.__version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "packages": [p._asdict() for p in packages()],
-        "capture": {"missing": capture},
+        "capture": capture,
         "backends": {b: None if installed_version("keras") is None else installed_version(b) for b in BACKENDS},
         "targets": targets,
-        "install": ways_to_install(targets, ["tensorflow"] if capture else []),
+        "install": ways_to_install(targets, ["tensorflow"] if capture["missing"] else [])
+        + ([UPGRADE] if _too_old(capture) else []),
     }
+
+
+def capture_state() -> dict[str, Any]:
+    """What reading models lacks, and what is known of the versions that are here."""
+    found = {name: installed_version(name) for name in CAPTURE}
+    return {
+        "missing": [name for name, version in found.items() if version is None],
+        "versions": {n: {"version": v, "standing": standing(n, v)} for n, v in found.items() if v is not None},
+    }
+
+
+def _too_old(capture: dict[str, Any]) -> list[str]:
+    return [name for name, found in capture["versions"].items() if found["standing"] == "too old"]
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -87,8 +102,10 @@ def _summary(targets: list[dict[str, Any]]) -> str:
 
 
 def _abilities(found: dict[str, Any]) -> list[list[str]]:
-    missing = found["capture"]["missing"]
-    rows = [["capture", *_can("read models", missing, "keras, tensorflow")]]
+    capture = found["capture"]
+    parts = ", ".join(f"{name} {v['version']} ({v['standing']})" for name, v in capture["versions"].items())
+    can = "nothing" if _too_old(capture) else "read models"
+    rows = [["capture", *_can(can, capture["missing"], parts)]]
     for backend, version in found["backends"].items():
         rows.append([f"reference {backend}", "run models" if version else "missing", version or ""])
     for target in found["targets"]:

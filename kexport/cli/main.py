@@ -13,6 +13,7 @@ import kexport
 from kexport.cli.command import Command, State, flag, write_examples
 from kexport.cli.failure import ClosedPipe, report_failure
 from kexport.cli.plain import plain_streams
+from kexport.cli.remarks import remarks_in_one_line
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import suggest
 
@@ -76,7 +77,7 @@ class Root(click.Group):
         """Run, and exit: `standalone_mode` is always on."""
         extra.pop("standalone_mode", None)
         state = State()
-        with plain_streams():
+        with plain_streams(), remarks_in_one_line():
             try:
                 code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the one place that turns all into words

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from kexport.capture.fingerprint import fingerprint_of, keras_config
-from kexport.capture.reading import Custom
 from kexport.capture.sources.archive import read_archive
 from kexport.capture.sources.config import references
-from kexport.capture.sources.custom import custom_objects, name_objects, named_by_file
+from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
 from kexport.capture.sources.guard import refuse
 from kexport.capture.sources.judge3 import keras3_judge
 from kexport.capture.sources.live import functional_of, functional_plan, output_names
+from kexport.capture.sources.newer import readable
 from kexport.capture.sources.structure import flatten, unique
 from kexport.capture.sources.subclassed import subclassed_plan
 from kexport.capture.symbols import Symbols
@@ -63,7 +63,10 @@ def load_model(path: Path, *, trust: bool = False, custom: Custom = ()) -> Any:
     note = f"the file was written by Keras {archive.keras_version}, this is Keras {keras.__version__}"
     refuse(found, keras3_judge(keras, objects), str(path), note, trust=trust)
     try:
-        return keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=not trust)
+        with readable(path, archive.config, archive.keras_version) as place:
+            return keras.models.load_model(place, custom_objects=objects, compile=False, safe_mode=not trust)
+    except CaptureError:
+        raise
     except Exception as e:
         first = next((line.strip() for line in str(e).splitlines() if line.strip()), "")
         where = f"Keras {keras.__version__} on {keras.backend.backend()}"

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 
 import kexport.target
+from kexport.capture import versions
 from kexport.cli import doctor
 from kexport.cli.installed import Package, packages, target_state, ways_to_install
 from tests.cli.conftest import Run
@@ -63,8 +64,8 @@ def test_packages_are_read_from_the_metadata() -> None:
 
 
 def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    versions = {"keras": "3.15.1", "jax": "0.10.2"}
-    monkeypatch.setattr(doctor, "installed_version", versions.get)
+    found = {"keras": "3.15.1", "jax": "0.10.2"}
+    monkeypatch.setattr(doctor, "installed_version", found.get)
     result = run("doctor")
     assert result.exit_code == 0
     table = [line.split() for line in result.stdout.splitlines()]
@@ -85,9 +86,28 @@ def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypa
 
 
 def test_doctor_with_nothing_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "installed_version", lambda name: "1")
+    monkeypatch.setattr(doctor, "installed_version", lambda name: "99.0")
     monkeypatch.setattr(kexport.target, "targets", lambda: {"ready": READY})
     assert run("doctor").stdout.splitlines()[-1] == "Every target can be made and verified here."
+
+
+@pytest.mark.parametrize(
+    ("keras", "tensorflow", "row", "last"),
+    [
+        ("3.15.1", "2.21.0", "capture read models keras 3.15.1 (tested), tensorflow 2.21.0 (tested)", "Every target"),
+        ("3.3.3", "2.99.0", "read models keras 3.3.3 (tested), tensorflow 2.99.0 (newer than tested)", "Every target"),
+        ("3.2.1", "2.16.2", "capture nothing keras 3.2.1 (too old), tensorflow 2.16.2 (tested)", versions.UPGRADE),
+    ],
+)
+def test_doctor_says_which_versions_were_tested(
+    keras: str, tensorflow: str, row: str, last: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"keras": keras, "tensorflow": tensorflow}
+    monkeypatch.setattr(doctor, "installed_version", lambda name: found.get(name, "1"))
+    monkeypatch.setattr(kexport.target, "targets", lambda: {"ready": READY})
+    lines = [" ".join(line.split()) for line in run("doctor").stdout.splitlines()]
+    assert any(row in line for line in lines)
+    assert last in lines[-1]
 
 
 def test_doctor_does_not_call_a_simulation_verified(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

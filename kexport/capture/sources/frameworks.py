@@ -20,8 +20,8 @@ BACKEND_HINT = (
     "backend (the file is the same for all backends)"
 )
 _NATIVE_LOG = re.compile(
-    r"([IWE]\d{4} [\d:. ]+\d+ \S+:\d+\] |WARNING: All log messages before absl::InitializeLog|"
-    r"To enable the following instructions:)"
+    r"([IWE]\d{4} [\d:. ]+\d+ \S+:\d+\] |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |"
+    r"WARNING: All log messages before absl::InitializeLog|To enable the following instructions:)"
 )
 
 

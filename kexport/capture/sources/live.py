@@ -13,6 +13,7 @@ from kexport.capture.sources.run import run_graph, run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
 from kexport.capture.sources.subclassed import subclassed_plan
 from kexport.capture.trace import Source, Spec
+from kexport.capture.versions import refuse_old_running
 from kexport.errors import CaptureError
 
 
@@ -45,6 +46,7 @@ def live_source(model: Any, *, example: Any = None, name: str | None = None, pat
 
     Raises:
         CaptureError: Keras runs on another backend, the model is not built, or has sparse inputs.
+        ConfigError: Keras or TensorFlow is too old.
     """
     _require_tensorflow(model)
     functional = functional_of(model)
@@ -66,6 +68,7 @@ def live_source(model: Any, *, example: Any = None, name: str | None = None, pat
 
 
 def _require_tensorflow(model: Any) -> None:
+    refuse_old_running()
     backend = sys.modules["keras"].backend.backend()
     if backend != "tensorflow":
         raise CaptureError(

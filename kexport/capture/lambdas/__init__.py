@@ -1,1 +1,0 @@
-"""Python functions that a model file carries as bytecode, read as data: recognized and written out, run by nobody."""
