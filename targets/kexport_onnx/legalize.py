@@ -23,7 +23,7 @@ from kexport.target import all_nodes
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.text import reason_against
 from kexport_onnx.time_first import time_first
-from kexport_onnx.versions import FOUR_BITS, first_release
+from kexport_onnx.versions import FOUR_BITS
 
 _STRANGERS = {DType.C64: "ONNX operators know no complex numbers"}
 _WIDE_POOL = "ONNX pools no 64-bit integers"
@@ -51,21 +51,20 @@ SINGLE: tuple[type[Op], ...] = (
 """Ops that ONNX Runtime computes in float32 only; in float64 they are decomposed."""
 
 SINCE: dict[type[Op], int] = {ops.CumProd: 26}
-"""The opset that brought the op; for older ones it is decomposed where its size is known."""
+"""The opset that brought the op; for older ones it is decomposed."""
 
 
 def legalize(graph: Graph, options: OnnxOptions) -> None:
     """Edit an optimized `graph` in place.
 
     Raises:
-        UnsupportedError: element types that ONNX operators don't take, ops that the chosen opset lacks.
+        UnsupportedError: element types that ONNX operators don't take, text that the chosen opset lacks.
     """
     newest, chosen = options.newest(graph), options.written_for(graph)
     refuse_strangers(graph, newest)
     shared = (silu_of_doubles, *decompose(*DECOMPOSED, *(op for op, since in SINCE.items() if chosen < since)).rules)
     expand = RulePass("onnx_decompose", (*shared, expand_norm, pool_of_points, expand_double, time_first))
     expand.run(graph)
-    refuse_older(graph, newest)
     RulePass("onnx_channels", (channels_first(*CHANNELS_FIRST), merge_into_transpose)).run(graph)
     SinkTransposes(sink_through_batch_norm, hold_channels_first).run(graph)
     RulePass("onnx_batch_norm", (DECOMPOSE[ops.BatchNorm], *expand.rules)).run(graph)
@@ -86,18 +85,6 @@ def refuse_strangers(graph: Graph, newest: int) -> None:
     ]
     if items:
         raise UnsupportedError(list(dict.fromkeys(items)))
-
-
-def refuse_older(graph: Graph, newest: int) -> None:
-    """Raise one error for all nodes that no opset up to the newest has, and that could not be expanded."""
-    lacking = [n for n in all_nodes(graph) if SINCE.get(type(n.op), newest) > newest]
-    if lacking:
-        needed = max(SINCE[type(n.op)] for n in lacking)
-        why = f"opset {newest} has none, and this one cannot be expanded"
-        raise UnsupportedError(
-            [Unsupported(n.origin, n.op.name, why) for n in lacking],
-            hint=f"it needs opset {needed}, which ONNX Runtime {first_release(needed)} brought",
-        )
 
 
 @rule(ops.LayerNorm, ops.RmsNorm)

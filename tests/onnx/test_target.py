@@ -25,7 +25,7 @@ from kexport_onnx.kernels import _CASTS, compute_type
 from kexport_onnx.legalize import DECOMPOSED, SINCE
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.versions import IR_VERSIONS, MAX_OPSET, MIN_OPSET, NEWER_KINDS
-from tests.onnx.helper import export, run
+from tests.onnx.helper import export, kinds, run
 
 VOCABULARY = sorted(
     (op for op in OPS.values() if op.__module__.startswith(kexport.ops.__name__)), key=lambda op: op.name
@@ -91,20 +91,18 @@ def test_complex_numbers_are_refused_by_layer_path() -> None:
     assert "complex" in str(e.value)
 
 
-def test_a_running_product_over_a_dynamic_axis_needs_a_newer_opset(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("opset", [None, 26])
+def test_a_running_product_over_an_open_axis(exclusive: bool, reverse: bool, opset: int | None, tmp_path: Path) -> None:
     graph = Graph()
-    x = graph.input("x", TensorType(DType.F32, (symbol("n"),)))
-    graph.output("y", graph.add(ops.CumProd(0), x, origin="net/product").output)
-    for older in ({"opset": 24}, {"runtime": "1.23"}):
-        with pytest.raises(UnsupportedError, match=r"net/product: cum_prod: opset 2[34] has none") as e:
-            export(graph, tmp_path / "m.onnx", **older)
-        assert e.value.hint == "it needs opset 26, which ONNX Runtime 1.25 brought"
-    path = export(graph, tmp_path / "m.onnx")
-    assert TARGET.facts(path) == {
-        "opset": 26, "ir_version": 13, "onnxruntime": "1.25", "runs_in": "ONNX Runtime 1.25 or newer",
-    }  # fmt: skip
-    found = run(path, {"x": np.float32([1, 2, 3])})
-    np.testing.assert_array_equal(found["y"], [1, 2, 6])
+    x = graph.input("x", TensorType(DType.F32, (2, symbol("n"), 3)))
+    graph.output("y", graph.add(ops.CumProd(1, exclusive, reverse), x, origin="net/product").output)
+    path = export(graph, tmp_path / "m.onnx", opset=opset)
+    assert ("CumProd" in kinds(path), "Scan" in kinds(path)) == (opset is not None, opset is None)
+    for size in (1, 4):
+        inputs = {"x": np.random.default_rng(0).uniform(0.5, 2, (2, size, 3)).astype(np.float32)}
+        np.testing.assert_allclose(run(path, inputs)["y"], evaluate(graph, inputs)["y"], rtol=1e-6)
 
 
 def test_a_size_that_no_input_has_is_an_error(tmp_path: Path) -> None:
@@ -168,12 +166,30 @@ def _windowed(op: ops.Conv | ops.ConvTranspose, *kernel: int) -> Graph:
 
 def test_padding_that_only_the_input_tells_is_an_error(tmp_path: Path) -> None:
     n = symbol("n")
-    graph = _windowed(ops.Conv((1,), ((n, 0),), (1,)), 2, 3, 4)
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (1, symbol("n"), 3)))
+    graph.output("y", graph.add(ops.MaxPool((2,), (1,), ((n, 0),)), x, origin="net/window").output)
     with pytest.raises(EmitError, match=r"net/window: the padding .* of a window depends on the input size"):
         export(graph, tmp_path / "m.onnx")
     graph = _windowed(ops.ConvTranspose((2,), ((n // 2, 0),), None, (1,)), 3, 4, 3)
     with pytest.raises(EmitError, match=r"net/window: the crop .* depends on the input size"):
         export(graph, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("size", [1, 4, 7, 16])
+@pytest.mark.parametrize("padding", ["same", ((symbol("n"), 2), (0, symbol("m") // 2))], ids=["same", "explicit"])
+@pytest.mark.parametrize("strides", [(1, 2), (3, 1), (2, 2)], ids=str)
+@pytest.mark.parametrize("dilation", [(2, 1), (1, 3), (2, 3), (1, 1)], ids=str)
+@pytest.mark.parametrize("depthwise", [False, True], ids=["conv", "depthwise"])
+def test_dilation_and_strides_over_open_sizes(size, padding, strides, dilation, depthwise, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (1, symbol("n"), symbol("m"), 3)))
+    kind = ops.DepthwiseConv if depthwise else ops.Conv
+    weights = np.random.default_rng(0).standard_normal((2, 3, 3, 2)).astype(np.float32)
+    graph.output("y", graph.add(kind(strides, padding, dilation), x, graph.constant(weights)).output)
+    inputs = {"x": np.random.default_rng(1).standard_normal((1, size, 9, 3)).astype(np.float32)}
+    found = run(export(graph, tmp_path / "m.onnx"), inputs)["y"]
+    np.testing.assert_allclose(found, evaluate(graph, inputs, wide=True)["y"], rtol=0, atol=1e-5)
 
 
 def test_an_emitter_of_the_wrong_type_is_caught() -> None:

@@ -63,7 +63,7 @@ F32 = TensorType(DType.F32, (N, 8))
         (single(ops.Gelu(True), F32), 18, "1.14"),
         (single(ops.RmsNorm((1,), 1e-3), F32, TensorType(DType.F32, (8,))), 18, "1.14"),
         (single(ops.CumProd(1), F32), 18, "1.14"),
-        (single(ops.CumProd(0), F32), 26, "1.25"),
+        (single(ops.CumProd(0), F32), 18, "1.14"),
         (single(ops.ChangeCase(True), TensorType(DType.STRING, (N,))), 18, "1.14"),
         (single(ops.SplitText(3), TensorType(DType.STRING, (N,))), 20, "1.17"),
         (single(ops.Equal(), *[TensorType(DType.STRING, (N,))] * 2), 19, "1.17"),

@@ -60,6 +60,9 @@ REDUCE = [
     Case(ops.CumSum(1), (_I,), tf_call("cumsum", axis=1), "i32"),
     *(Case(ops.CumProd(2, e, r), (_X,), tf_call("math.cumprod", axis=2, exclusive=e, reverse=r), f"{'e' * e}{'r' * r}")
       for e in (False, True) for r in (False, True)),
+    *(Case(ops.CumProd(1, e, r), (normal(BATCH, LENGTH, 3),), tf_call("math.cumprod", axis=1, exclusive=e, reverse=r),
+           f"open{'e' * e}{'r' * r}") for e in (False, True) for r in (False, True)),
+    Case(ops.CumProd(0), (integers(-2, 3, LENGTH),), tf_call("math.cumprod"), "open_i32"),
     Case(ops.TopK(3), (normal(BATCH, 4, 6),), tf_call("math.top_k", k=3)),
     Case(ops.TopK(LENGTH), (normal(BATCH, 3, LENGTH),), tf_call("math.top_k", k=5), "all"),
     Case(ops.TopK(LENGTH - 2), (normal(BATCH, LENGTH),), tf_call("math.top_k", k=3), "all_but_two"),

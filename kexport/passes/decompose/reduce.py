@@ -9,6 +9,7 @@ from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.ops.reduce import Cumulative
 from kexport.rewrite import Rewriter, Skip, rule
+from kexport.rewrite.body import Body
 from kexport.rewrite.term import Term
 
 
@@ -57,7 +58,7 @@ def arg_min(node: Node, rewriter: Rewriter) -> Value | Skip | None:
 
 
 @rule(ops.CumSum, ops.CumProd)
-def cumulative(node: Node, rewriter: Rewriter) -> Value | Skip | None:
+def cumulative(node: Node, rewriter: Rewriter) -> Value | None:
     """Totals over 1, 2, 4, … elements: each step adds the total that lies so many places before."""
     x = Term(rewriter, node.inputs[0])
     match node.op:
@@ -67,7 +68,7 @@ def cumulative(node: Node, rewriter: Rewriter) -> Value | Skip | None:
             return None
     size = x.type.shape[axis]
     if isinstance(size, SymDim):
-        return Skip("the number of steps depends on the input size")
+        return _step_by_step(node, rewriter, op)
     total = x.of(ops.Reverse((axis,))) if op.reverse else x
     if op.exclusive:
         total = _shifted(op, total, axis, min(1, size))
@@ -77,6 +78,20 @@ def cumulative(node: Node, rewriter: Rewriter) -> Value | Skip | None:
         total = total + before if isinstance(op, ops.CumSum) else total * before
         step *= 2
     return (total.of(ops.Reverse((axis,))) if op.reverse else total).value
+
+
+def _step_by_step(node: Node, rewriter: Rewriter, op: Cumulative) -> Value:
+    """A scan along an axis whose size depends on the input."""
+    x = node.inputs[0]
+    axis = op.axis % x.type.rank
+    part = x.type.with_shape((*x.type.shape[:axis], *x.type.shape[axis + 1 :]))
+    body = Body("step", node.origin)
+    total, item = (Term(body, body.input(name, part)) for name in ("total", "x"))
+    new = total + item if isinstance(op, ops.CumSum) else total * item
+    step = body.finish({"total": new.value, "y": (total if op.exclusive else new).value})
+    start = rewriter.add(ops.Full(part.shape, op.start, part.dtype))
+    _, y = rewriter.add_all(ops.Scan(step, 1, 1, axis=axis, reverse=op.reverse), start, x)
+    return y
 
 
 def _shifted(op: Cumulative, x: Term, axis: int, by: int) -> Term:

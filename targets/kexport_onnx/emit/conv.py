@@ -8,11 +8,12 @@ from typing import Any
 from kexport import ops
 from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
-from kexport.ir.graph import Node
+from kexport.ir.graph import Node, Value
 from kexport.ops.window import Pairs, explicit_pads, transpose_crops
 from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.activation import activate
+from kexport_onnx.emit.layout import pad_around
 from kexport_onnx.emit.table import emits
 
 
@@ -38,8 +39,13 @@ def _window_attributes(op: Any, kernel: Sequence[Dim]) -> dict[str, Any]:
     }
 
 
-def _pads(op: Any, sizes: tuple[Dim, ...], kernel: tuple[Dim, ...]) -> dict[str, Any]:
-    return pad_attributes(explicit_pads(sizes, kernel[:-2], op.strides, op.dilation, op.padding), op.padding == "same")
+def _padded(e: Context, op: Any, x: Value, kernel: Sequence[Dim]) -> tuple[Ref, dict[str, Any]]:
+    """The image and `pads`; zeros around it where they depend on its size: `auto_pad` knows no dilation."""
+    pairs = explicit_pads(x.type.shape[2:], tuple(kernel[:-2]), op.strides, op.dilation, op.padding)
+    known = not any(isinstance(p, SymDim) for pair in pairs for p in pair)
+    if known or (op.padding == "same" and set(op.dilation) == {1}):
+        return e.ref(x), pad_attributes(pairs, op.padding == "same")
+    return pad_around(e, e.ref(x), [(i, pair) for i, pair in enumerate(pairs, 2) if pair != (0, 0)], 0), {}
 
 
 @emits(ops.Conv)
@@ -47,8 +53,9 @@ def conv(e: Context, node: Node) -> Ref:
     op: ops.Conv = inner(node)
     x, kernel, *bias = node.inputs
     weights = e.parameter(kernel, _last_two_first(kernel.type.rank))
-    attributes = _window_attributes(op, kernel.type.shape) | _pads(op, x.type.shape[2:], kernel.type.shape)
-    y = e.op("Conv", e.ref(x), weights, *map(e.ref, bias), group=op.groups if op.groups > 1 else None, **attributes)
+    image, pads = _padded(e, op, x, kernel.type.shape)
+    attributes = _window_attributes(op, kernel.type.shape) | pads
+    y = e.op("Conv", image, weights, *map(e.ref, bias), group=op.groups if op.groups > 1 else None, **attributes)
     return activate(e, op.activation, y)
 
 
@@ -62,8 +69,9 @@ def depthwise_conv(e: Context, node: Node) -> Ref:
     order = (rank - 2, rank - 1, *range(rank - 2))
     shape: Any = (channels * multiplier, 1, *kernel.type.shape[:-2])
     weights = e.parameter(kernel, order, shape)
-    attributes = _window_attributes(op, kernel.type.shape) | _pads(op, x.type.shape[2:], kernel.type.shape)
-    y = e.op("Conv", e.ref(x), weights, *map(e.ref, bias), group=channels, **attributes)
+    image, pads = _padded(e, op, x, kernel.type.shape)
+    attributes = _window_attributes(op, kernel.type.shape) | pads
+    y = e.op("Conv", image, weights, *map(e.ref, bias), group=channels, **attributes)
     return activate(e, op.activation, y)
 
 

@@ -12,6 +12,8 @@ from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import emits
 
+_Grown = Sequence[tuple[int, tuple[Dim, Dim]]]
+"""Axes that grow, with what comes at the low and the high end."""
 _BEFORE_FIRST = -(2**63)
 """Where a slice that runs backwards ends to take the first element too."""
 
@@ -97,13 +99,19 @@ def pad(e: Context, node: Node) -> Ref:
         return x
     if op.mode == "symmetric":
         return _mirror(e, x, grown)
+    if op.mode == "constant":
+        return pad_around(e, x, grown, op.value)
+    return pad_around(e, x, grown, None, op.mode)
+
+
+def pad_around(e: Context, x: Ref, grown: _Grown, value: float | None, mode: str | None = None) -> Ref:
+    """x with more elements along some axes, of one value or in another mode."""
     pads = [*(low for _, (low, _) in grown), *(high for _, (_, high) in grown)]
-    value = e.const(op.value, x.dtype) if op.mode == "constant" else None
-    mode = None if op.mode == "constant" else op.mode
-    return e.op("Pad", x, e.dims(pads), value, e.ints([i for i, _ in grown]), mode=mode)
+    filled = None if value is None else e.const(value, x.dtype)
+    return e.op("Pad", x, e.dims(pads), filled, e.ints([i for i, _ in grown]), mode=mode)
 
 
-def _mirror(e: Context, x: Ref, grown: Sequence[tuple[int, tuple[Dim, Dim]]]) -> Ref:
+def _mirror(e: Context, x: Ref, grown: _Grown) -> Ref:
     """Padding that repeats the border, which ONNX lacks: the ends, backwards, on both sides."""
     for axis, (low, high) in grown:
         parts = [x]

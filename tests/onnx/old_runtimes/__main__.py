@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from tests.onnx.old_runtimes.cases import of_nets, of_ops, of_types, write_cases
-from tests.onnx.old_runtimes.environment import FOLDER, KEXPORT, UnreachableError, environment
+from tests.onnx.old_runtimes.environment import FOLDER, UnreachableError, environment
 from tests.onnx.old_runtimes.judge import HEAD, Outcome, judge, run_cases
 from tests.onnx.old_runtimes.models import export_models, verify_models
 
@@ -35,7 +35,7 @@ def main() -> int:
         table = [HEAD]
         for release in chosen.releases:
             try:
-                python = environment(release, FOLDER, KEXPORT)
+                python = environment(release, FOLDER)
             except UnreachableError as e:
                 table.append(f"{release:12}{e}")
                 wrong.append(release)

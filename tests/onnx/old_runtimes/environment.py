@@ -12,15 +12,13 @@ from kexport_onnx.versions import Release, parse_release
 FOLDER = Path("build")
 NUMPY_2 = Release(1, 19)
 """The first release that is built for numpy 2."""
-KEXPORT = ("ml_dtypes", "safetensors", "click", "rich", "jinja2")
-"""What `kexport verify` needs beside numpy and the engine. Keep in step with pyproject.toml's `dependencies`."""
 
 
 class UnreachableError(Exception):
     """An environment that cannot be made here, and why."""
 
 
-def environment(version: str, folder: Path = FOLDER, packages: tuple[str, ...] = ()) -> Path:
+def environment(version: str, folder: Path = FOLDER) -> Path:
     """The Python of an environment with this release of ONNX Runtime; made if it is not there.
 
     Raises:
@@ -28,11 +26,11 @@ def environment(version: str, folder: Path = FOLDER, packages: tuple[str, ...] =
     """
     place = folder / f"onnxruntime-{version}"
     python, ready = place / "bin" / "python", place / ".ready"
-    if not ready.exists() or not set(packages) <= set(ready.read_text(encoding="utf-8").split()):
+    if not ready.exists():
         venv.create(place, with_pip=True, clear=True)
         numpy = "numpy>=1.26,<3" if parse_release(version) >= NUMPY_2 else "numpy>=1.26,<2"
-        _install(python, f"onnxruntime=={version}.*", numpy, *packages)
-        ready.write_text(" ".join(packages), encoding="utf-8")
+        _install(python, f"onnxruntime=={version}.*", numpy)
+        ready.touch()
     return python
 
 

@@ -1,4 +1,4 @@
-"""Keras layers in small models, exported and recorded here, to be verified in another environment."""
+"""Keras layers in small models, exported and recorded here, and packed to be verified in another environment."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import UnsupportedError
+from kexport.replay.pack import bundle
 from tests.layers.catalog import FAMILIES
 from tests.layers.item import Item, items
 
 TOGETHER = 8
 """How many kinds of inputs are in one model."""
-ROOT = Path(__file__).parents[3]
 
 
 def samples() -> Iterator[tuple[str, list[list[Item]]]]:
@@ -43,6 +43,7 @@ def _exported(folder: Path, name: str, groups: Sequence[Sequence[Item]]) -> dict
     except UnsupportedError:
         parts = enumerate(groups) if len(groups) > 1 else ()
         return {k: v for i, group in parts for k, v in _exported(folder, f"{name}_{i}", [group]).items()}
+    bundle(folder / name, folder / f"{name}.zip")
     (artifact,) = report.artifacts
     if artifact.status != "verified":
         raise RuntimeError(f"{name} is {artifact.status} here: {artifact.reason}")
@@ -50,12 +51,11 @@ def _exported(folder: Path, name: str, groups: Sequence[Sequence[Item]]) -> dict
 
 
 def verify_models(python: Path, folder: Path, needs: dict[str, str], version: str) -> dict[str, Any]:
-    """What `kexport verify` of the other environment says of each, in the form of the runner of cases."""
+    """What the bundles say in the other environment, in the form of the runner of cases."""
     found = []
     for name in needs:
-        command = [str(python), "-m", "kexport", "verify", str(folder / name), "--json"]
-        paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'targets'}", "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=paths)
+        command = [str(python), str(folder / f"{name}.zip"), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         found.append({"name": name, "wrong": _wrong(done)})
     return {"version": version, "found": found}
 
