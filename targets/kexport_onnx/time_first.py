@@ -90,7 +90,7 @@ def _masked(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     steps = _Steps(rewriter, mask)
     y, *state = rewriter.add_all(TimeFirst(op), steps.to_front(x), *rest, steps.lengths.cast(DType.I32).value)
     back = steps.moved_back(Term(rewriter, y), op.reverse, op.zero_masked)
-    return (back.value, *steps.kept(state, rest))
+    return (back.value, *steps.kept(state, rest, trusted=not isinstance(op, ops.SimpleRnn)))
 
 
 class _Steps:
@@ -125,11 +125,14 @@ class _Steps:
         found = Term(self.rewriter, self.rewriter.add(ops.GatherNd(), y.value, self._at(place)))
         return self._column(valid).select(found, found.lift(0))
 
-    def kept(self, new: Sequence[Value], old: Sequence[Value]) -> list[Value]:
-        """The last state; where no step is live that is the first state."""
+    def kept(self, new: Sequence[Value], old: Sequence[Value], trusted: bool) -> list[Value]:
+        """The last state; where no step is live that is the first state.
+
+        Zeros are `trusted` to the engine, but not of an RNN: before 1.26 ONNX Runtime gives what was in memory.
+        """
         any_live = self._column(self.lengths > 0)
         pairs = [(Term(self.rewriter, n), Term(self.rewriter, o)) for n, o in zip(new, old, strict=False)]
-        return [n.value if is_zero(o.value) else any_live.select(n, o).value for n, o in pairs]
+        return [n.value if trusted and is_zero(o.value) else any_live.select(n, o).value for n, o in pairs]
 
     def _at(self, time: Term) -> Value:
         """Indices [B,T,2] into something time first."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.onnx.old_runtimes.cases import of_nets, of_ops, of_types, write_cases
+from tests.onnx.old_runtimes.cases import of_masks, of_nets, of_ops, of_types, write_cases
 from tests.onnx.old_runtimes.environment import UnreachableError, environment
 from tests.onnx.old_runtimes.judge import Outcome, judge, run_cases
 
@@ -28,7 +28,7 @@ def python() -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"runtime": RELEASE}], ids=["default", "asked"])
 def test_artifacts_run_in_an_old_release(options: dict[str, str], python: Path, tmp_path: Path) -> None:
-    cases = chain(of_nets(), islice(chain(of_ops(), of_types()), 0, None, EVERY))
+    cases = chain(of_nets(), of_masks(), islice(chain(of_ops(), of_types()), 0, None, EVERY))
     index = write_cases(tmp_path, cases, **options)
     outcome = judge(run_cases(python, tmp_path), index)
     assert not outcome.wrong

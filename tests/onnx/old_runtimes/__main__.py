@@ -11,7 +11,7 @@ import tempfile
 from itertools import chain
 from pathlib import Path
 
-from tests.onnx.old_runtimes.cases import of_nets, of_ops, of_types, write_cases
+from tests.onnx.old_runtimes.cases import of_masks, of_nets, of_ops, of_types, write_cases
 from tests.onnx.old_runtimes.environment import FOLDER, UnreachableError, environment
 from tests.onnx.old_runtimes.judge import HEAD, Outcome, judge, run_cases
 from tests.onnx.old_runtimes.models import export_models, verify_models
@@ -28,7 +28,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         cases, models = Path(folder) / "cases", Path(folder) / "models"
         cases.mkdir()
-        index = write_cases(cases, chain(of_ops(), of_types(), of_nets()))
+        index = write_cases(cases, chain(of_ops(), of_types(), of_masks(), of_nets()))
         needs = {} if chosen.no_models else export_models(models)
         wrong = [e["name"] for e in index if "refused" in e]
         print("\n".join(f"not exported: {name}" for name in wrong))

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from kexport import ops
 from kexport.errors import KexportError
+from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport.ir.types import DType
+from kexport.ir.types import DType, TensorType
 from kexport_onnx.reader import read_facts
 from tests.onnx import nets, test_dtypes, test_nets, test_ops
 from tests.onnx.helper import export
@@ -24,6 +26,9 @@ ROUNDING = 4e-6
 _EPS = {DType.F16: 2**-9, DType.BF16: 2**-6, DType.F64: 1e-14}
 _LACKING = {DType.BF16}
 """Types that numpy has no arrays of, so that no other environment can be given them."""
+
+_RECURRENT: dict[Any, tuple[int, int, int]] = {ops.SimpleRnn: (1, 1, 1), ops.Gru: (3, 1, 2), ops.Lstm: (4, 2, 1)}
+"""Gates, states and biases of recurrent ops."""
 
 Case = tuple[str, Graph, Mapping[str, Array]]
 
@@ -40,6 +45,25 @@ def of_types() -> Iterator[Case]:
     for form, dtype in test_dtypes.CASES:
         if dtype not in _LACKING and (form, dtype) not in test_dtypes.REFUSED:
             yield f"{form} {dtype}", *test_dtypes.graph_of(form, dtype)
+
+
+def of_masks() -> Iterator[Case]:
+    """Recurrent ops with masks, also of sequences in which no step is live."""
+    batch, length = symbol("batch"), symbol("length")
+    masks = {"none": np.zeros((3, 5), bool), "some": np.eye(3, 5, dtype=bool), "all": np.ones((3, 5), bool)}
+    for kind, (gates, states, biases) in _RECURRENT.items():
+        rng = np.random.default_rng(0)
+        shapes = [(4, 3 * gates), (3, 3 * gates), *[(3 * gates,)] * biases]
+        graph = Graph(kind.name)
+        x = graph.input("x", TensorType(DType.F32, (batch, length, 4)))
+        mask = graph.input("mask", TensorType(DType.BOOL, (batch, length)))
+        state = [graph.add(ops.Full((batch, 3), 0.0, DType.F32)).output] * states
+        weights = [graph.constant(rng.standard_normal(s).astype(np.float32)) for s in shapes]
+        for i, value in enumerate(graph.add(kind(), x, *state, *weights, mask).outputs):
+            graph.output(f"y{i}", value)
+        sequences = rng.standard_normal((3, 5, 4)).astype(np.float32)
+        for name, live in masks.items():
+            yield f"masked {kind.name} {name}", graph, {"x": sequences, "mask": live}
 
 
 def of_nets() -> Iterator[Case]:
