@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from kexport.capture.reading import Reading
 from kexport.capture.symbols import Symbols
 from kexport.capture.trace import Source, Trace
 from kexport.errors import CaptureError, UnsupportedError
@@ -30,13 +32,15 @@ def capture(
     custom: Any = (),
     signature: str | None = None,
     example: Any = None,
+    replace: Mapping[str, str] | None = None,
+    architecture: str | None = None,
 ) -> Captured:
     """Load, trace and lower a model.
 
     Args:
         source: whatever `load` takes, or a Source.
         dims: sizes and names for open sizes: `{"batch": 1}`, `{"ids:1": "length"}`.
-        trust: see `load`, as for `custom`, `signature` and `example`.
+        trust: see `Reading`, as for `custom`, `signature`, `example`, `replace` and `architecture`.
 
     Raises:
         CaptureError: the model cannot be loaded or traced, or needs sizes to be equal that are not.
@@ -46,7 +50,7 @@ def capture(
     from kexport.capture.load import load
 
     if not isinstance(source, Source):
-        source = load(source, trust=trust, custom=custom, signature=signature, example=example)
+        source = load(source, Reading(trust, custom, signature, example, replace or {}, architecture))
     symbols = Symbols(source.inputs, dims)
     graph, traced = _traced(source, symbols)
     return Captured(graph, contract_of(graph, traced), source)
@@ -67,7 +71,7 @@ def _traced(source: Source, symbols: Symbols) -> tuple[Graph, Trace]:
         if source.kind == "savedmodel" or all(s.shape == shape for s, shape in zip(source.inputs, shapes, strict=True)):
             raise
     inputs = [s._replace(shape=shape) for s, shape in zip(source.inputs, shapes, strict=True)]
-    traced = trace(replace(source, inputs=inputs))
+    traced = trace(dataclasses.replace(source, inputs=inputs))
     return lower_trace(traced, symbols), traced
 
 

@@ -12,7 +12,7 @@ from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.junit import write_junit
 from kexport.cli.options import read_options
 from kexport.cli.progress import progress
-from kexport.cli.shared import arguments, check_options, inputs_option, model_options, signature_option
+from kexport.cli.shared import arguments, check_options, inputs_option, model_options, reading_options
 from kexport.cli.values import read_targets
 
 
@@ -42,7 +42,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 )
 @click.option("-o", "--out", default="dist", show_default=True, metavar="DIR", help="Folder to write to.")
 @click.option("--name", help="Name of the artifacts. Default: the name of the model.")
-@signature_option
+@reading_options
 @model_options
 @click.option("--verify/--no-verify", default=True, help="Run every artifact in its real runtime. Default: verify.")
 @click.option("--layers", is_flag=True, help="Keep the captured graph whole, however large, for verify --locate.")

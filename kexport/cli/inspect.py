@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kexport.cli.command import State, print_json, subcommand
-from kexport.cli.shared import arguments, model_options, signature_option
+from kexport.cli.shared import arguments, model_options, reading_options
 
 
 @subcommand(
@@ -22,7 +22,7 @@ from kexport.cli.shared import arguments, model_options, signature_option
 @click.argument("file")
 @click.option("--graph", is_flag=True, help="Print the whole graph as text.")
 @click.option("--optimize", is_flag=True, help="After the passes that every target shares.")
-@signature_option
+@reading_options
 @model_options
 def command(state: State, file: str, graph: bool, optimize: bool, **rest: Any) -> None:
     """Show what is in FILE: a model as `kexport export` takes it, or an artifact."""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kexport.cli.command import State
-from kexport.cli.values import read_dims, read_tolerances
+from kexport.cli.values import read_dims, read_replacements, read_tolerances
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -19,7 +19,22 @@ _MODEL = (
     click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects."),
     click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust where it is from."),
 )
-signature_option = click.option("--signature", metavar="NAME", help="Which signature of a SavedModel.")
+_READING = (
+    click.option("--signature", metavar="NAME", help="Which signature of a SavedModel."),
+    click.option("--example", metavar="FILE", help="An .npz with a batch for a subclassed model, an array an input."),
+    click.option(
+        "--replace",
+        multiple=True,
+        metavar="LAYER=WHAT",
+        help="What a layer computes, a Lambda say: an expression of x, or module:function.",
+    ),
+    click.option(
+        "--model",
+        "architecture",
+        metavar="WHERE",
+        help="The model that a file of weights is of: module:function, or a JSON file.",
+    ),
+)
 
 
 def timeout_option(what: str) -> Decorator:
@@ -56,6 +71,8 @@ def _all(options: Sequence[Decorator]) -> Decorator:
 
 model_options = _all(_MODEL)
 """Decorator: the options that say how to read a model."""
+reading_options = _all(_READING)
+"""Decorator: what else may be said about a model that is read here and now."""
 check_options = _all(_CHECK)
 """Decorator: the options that say how to check an artifact."""
 
@@ -63,6 +80,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "dim": ("dims", read_dims),
     "custom": ("custom", tuple),
     "tolerance": ("tolerance", read_tolerances),
+    "replace": ("replace", read_replacements),
     "samples": ("samples", lambda path: Path(path) if path else None),
 }
 """Option -> (argument of the functions in `kexport.project`, reader of its values)."""

@@ -46,6 +46,11 @@ def read_tolerances(values: Iterable[str]) -> dict[str, float] | None:
     return tolerances or None
 
 
+def read_replacements(values: Iterable[str]) -> dict[str, str]:
+    """`lambda_1=x/127.5-1` and `lambda_1=module:function`: what a layer computes, by its name."""
+    return dict(split_pair("--replace", value, "lambda_1=x/127.5-1") for value in values)
+
+
 def read_numbers(option: str, value: str) -> list[int]:
     """`1,2,4`: whole numbers above 0, each once."""
     parts = [part.strip() for part in value.split(",")]

@@ -43,6 +43,8 @@ def export(
     custom: Sequence[Any] = (),
     signature: str | None = None,
     example: Any = None,
+    replace: Mapping[str, str] | None = None,
+    architecture: str | None = None,
     verify: bool = True,
     layers: bool = False,
     samples: str | Path | None = None,
@@ -66,6 +68,8 @@ def export(
         custom: modules that define custom objects.
         signature: which signature of a SavedModel.
         example: a batch for a subclassed model that was never called.
+        replace: what layers compute, by their names: an expression such as `x/127.5-1`, or `module:function`.
+        architecture: the model that a file of weights is of: `module:function`, or a JSON file of `model.to_json()`.
         verify: run the artifacts; without it they are `valid` at best.
         layers: leave the captured graph with all its weights beside the artifacts, so that `locate` can look inside
             them anywhere. A failing artifact has it anyway, a model that draws random numbers, and a small one; of
@@ -84,7 +88,8 @@ def export(
     tell = progress or silent
     choices = _choose(to, options or {})
     read_manifest(Path(out))  # a damaged one is said before the work
-    captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, example=example)
+    how = {"example": example, "replace": replace, "architecture": architecture}
+    captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
     name = model_name(name, captured.source.name)
     builds = lower(choices, graph, tell)
     out = Path(out)

@@ -73,9 +73,12 @@ def inspect_model(
     trust: bool = False,
     custom: tuple[str, ...] = (),
     signature: str | None = None,
+    example: Any = None,
+    replace: Mapping[str, str] | None = None,
+    architecture: str | None = None,
     optimize: bool = False,
 ) -> ModelSummary:
-    """Capture a model and summarize its graph by layer.
+    """Capture a model, read as `export` reads it, and summarize its graph by layer.
 
     Raises:
         KexportError: the model cannot be captured.
@@ -83,7 +86,8 @@ def inspect_model(
     from kexport.capture.capture import capture
     from kexport.passes.pipeline import OPTIMIZE, run_passes
 
-    captured = capture(source, dims=dims, trust=trust, custom=custom, signature=signature)
+    how = {"example": example, "replace": replace, "architecture": architecture}
+    captured = capture(source, dims=dims, trust=trust, custom=custom, signature=signature, **how)
     if optimize:
         run_passes(captured.graph, OPTIMIZE)
     return ModelSummary(captured.graph.name, captured.contract, summarize(captured.graph), to_text(captured.graph))

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from kexport.capture.fingerprint import fingerprint_of, keras_config
+from kexport.capture.reading import Custom
 from kexport.capture.sources.archive import read_archive
 from kexport.capture.sources.config import references
-from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
+from kexport.capture.sources.custom import custom_objects, name_objects, named_by_file
 from kexport.capture.sources.guard import refuse
 from kexport.capture.sources.judge3 import keras3_judge
 from kexport.capture.sources.live import functional_of, functional_plan, output_names

@@ -254,7 +254,7 @@ CONV = {"nb_filter": 1, "nb_row": 2, "nb_col": 2, "activation": "linear", "dim_o
     [
         (layer("Dense", "bad", units=2, **SHAPE), r"bad: a Dense of Keras 1 has no option units"),
         (layer("SReLU", "bad", **SHAPE), "bad: a SReLU of Keras 1 has no counterpart"),
-        (layer("Lambda", "bad", function="4wEAAA", **SHAPE), "bad: a Lambda, stored as bytecode"),
+        (layer("Lambda", "bad", function="4wEAAA", **SHAPE), "bad: a Lambda whose bytecode is not understood"),
         (layer("Activation", "bad", activation="magic", **SHAPE), "bad: activation is 'magic'"),
         (layer("BatchNormalization", "bad", mode=2, **SHAPE), "bad: a BatchNormalization of mode 2"),
         (layer("Convolution2D", "bad", border_mode="full", **CONV, **SHAPE), "bad: border_mode is 'full'"),

@@ -109,7 +109,8 @@ def test_a_version_that_is_none(edited: Callable[..., Path]) -> None:
 
 def test_a_lambda_needs_trust(tf_keras: Any, tmp_path: Path) -> None:
     x = tf_keras.Input((3,))
-    tf_keras.Model(x, tf_keras.layers.Lambda(lambda v: v * 3, name="triple")(x)).save(tmp_path / "lambda.h5")
+    triple = tf_keras.layers.Lambda(lambda v: v * 3 if v.shape[-1] else v, name="triple")
+    tf_keras.Model(x, triple(x)).save(tmp_path / "lambda.h5")
     with pytest.raises(CaptureError, match="triple: a lambda, stored as Python bytecode"):
         load(tmp_path / "lambda.h5")
     assert load(tmp_path / "lambda.h5", trust=True).run([np.ones((1, 3), "float32")])[0].tolist() == [[3, 3, 3]]
@@ -175,7 +176,7 @@ def test_weights_alone_are_refused(keras: Any, tmp_path: Path, edited: Callable[
     for path in (tmp_path / "new.weights.h5", edited(lambda file, config: file.attrs.pop("model_config"))):
         with pytest.raises(CaptureError, match="weights alone") as error:
             load(path)
-        assert "load_weights" in str(error.value.hint)
+        assert "--model" in str(error.value.hint)
 
 
 @pytest.mark.parametrize("size", [0, 4, 3000])

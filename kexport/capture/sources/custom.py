@@ -12,11 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from kexport.capture.reading import Custom
 from kexport.capture.sources.config import KERAS_PACKAGES, Reference
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import each_name
-
-Custom = Mapping[str, Any] | Iterable[Any]
 
 
 def custom_objects(custom: Custom) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
+from kexport.capture.lambdas.layer import replace_hint
 from kexport.capture.sources.allowed.refused import why_refused
 from kexport.capture.sources.config import KERAS_PACKAGES, TRUST_HINT, Reference
 from kexport.errors import CaptureError
@@ -29,10 +30,19 @@ class Verdict(Enum):
 Judge = Callable[[Reference], Verdict]
 
 
-def refuse(found: Iterable[Reference], judge: Judge, path: str, note: str, *, trust: bool = False) -> None:
+def refuse(
+    found: Iterable[Reference],
+    judge: Judge,
+    path: str,
+    note: str,
+    *,
+    trust: bool = False,
+    why: Mapping[str, str] | None = None,
+) -> None:
     """Refuse a file for all that its config names and may not.
 
-    `note` is on the versions involved. A trusted file may carry code.
+    `note` is on the versions involved; `why` says of lambdas, by layer, what about them is not understood. A trusted
+    file may carry code.
 
     Raises:
         CaptureError: names every offending reference with its layer.
@@ -47,23 +57,27 @@ def refuse(found: Iterable[Reference], judge: Judge, path: str, note: str, *, tr
             unknown.append(reference)
     parts, hints = [], []
     if code:
-        parts.append(f"the file carries code or calls what is no part of a model:\n{_lines(code)}")
+        parts.append(f"the file carries code or calls what is no part of a model:\n{_lines(code, why)}")
         hints.append(TRUST_HINT)
     if unknown:
         parts.append(f"the model needs what Keras does not have:\n{_lines(unknown)}")
         theirs = all((r.module or "").split(".")[0] in KERAS_PACKAGES for r in unknown)
         hints.append(f"{note}; install that version" if theirs else CUSTOM_HINT)
+    layers = [layer for r in (*code, *unknown) if (layer := r.where.rpartition("/")[2]) in (why or {})]
+    hints = [*map(replace_hint, layers[:1]), *hints]
     if parts:
         raise CaptureError("\n".join(parts), where=path, hint="; ".join(hints))
 
 
-def _lines(found: list[Reference]) -> str:
-    lines = [f"  {str(r)[:MAX_LINE]}{_reason(r)}" for r in found[:MAX_SHOWN]]
+def _lines(found: list[Reference], why: Mapping[str, str] | None = None) -> str:
+    lines = [f"  {str(r)[:MAX_LINE]}{_reason(r, why or {})}" for r in found[:MAX_SHOWN]]
     if len(found) > MAX_SHOWN:
         lines.append(f"  and {len(found) - MAX_SHOWN} more")
     return "\n".join(lines)
 
 
-def _reason(reference: Reference) -> str:
-    why = why_refused(reference.name) if reference.kind == "tf" else None
-    return f" ({why})" if why else ""
+def _reason(reference: Reference, why: Mapping[str, str]) -> str:
+    said = why_refused(reference.name) if reference.kind == "tf" else None
+    if reference.kind == "lambda":
+        said = why.get(reference.where.rpartition("/")[2])
+    return f" ({said})" if said else ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kexport.capture.lambdas.layer import keras2_modules
+from kexport.capture.reading import Reading
 from kexport.capture.sources.config import references
-from kexport.capture.sources.custom import Custom, custom_objects
+from kexport.capture.sources.custom import custom_objects
 from kexport.capture.sources.frameworks import first_lines, import_tf_keras
 from kexport.capture.sources.guard import refuse
 from kexport.capture.sources.hdf5_check import damaged, text_attribute
@@ -16,26 +18,29 @@ from kexport.capture.sources.keras1_weights import Groups, assign, names_in, rea
 from kexport.capture.sources.keras2 import keras2_source
 from kexport.capture.sources.keras2_limits import limited
 from kexport.capture.sources.kernels import check_padding, flips
+from kexport.capture.sources.lambdas import replace_lambdas
 from kexport.capture.sources.limits import within
 from kexport.capture.trace import Source
 from kexport.errors import CaptureError, KexportError
 
 
-def load_keras1(path: Path, config: dict[str, Any], *, custom: Custom) -> Source:
+def load_keras1(path: Path, config: dict[str, Any], reading: Reading) -> Source:
     """Load a whole-model .h5 file that Keras 1 wrote, on TensorFlow, Theano or MXNet.
 
     Raises:
         CaptureError: a layer, option or weight has no counterpart, or the config does not make a model.
     """
     with within(str(path)), damaged(str(path), "it is none that Keras 1 writes"):
-        model = _load(path, config, custom_objects(custom))
+        model = _load(path, config, reading)
     return keras2_source(model, name=path.stem, path=str(path))
 
 
-def _load(path: Path, config: dict[str, Any], known: dict[str, Any]) -> Any:
+def _load(path: Path, config: dict[str, Any], reading: Reading) -> Any:
     import h5py
 
     tf_keras = import_tf_keras()
+    replaced = replace_lambdas(config, reading.replace, tf_keras.layers.Layer, keras2_modules)
+    config, known = replaced.config, {**custom_objects(reading.custom), **replaced.classes}
     from kexport.capture.sources.keras1_objects import Highway, MaxoutDense
 
     objects = {"Highway": Highway, "MaxoutDense": MaxoutDense, **known}

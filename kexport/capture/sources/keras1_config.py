@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from kexport.capture.lambdas.layer import replace_hint
 from kexport.capture.sources.keras1_layers import CHOICES, FOR_TRAINING, MERGES, RENAMED, RULES, Rule
 from kexport.capture.sources.nodes import check_calls
 from kexport.errors import CaptureError
@@ -52,7 +53,7 @@ def translate_layer(entry: Config, custom: Collection[str] = (), name: str | Non
     if kind in custom:
         return {"class_name": kind, "config": config}
     if kind == "Lambda":
-        raise CaptureError("a Lambda, stored as bytecode of a Python that is gone", where=name, hint=HINT)
+        raise CaptureError("a Lambda whose bytecode is not understood", where=name, hint=replace_hint(str(name)))
     if kind not in RULES:
         raise CaptureError(f"a {kind} of Keras 1 has no counterpart", where=name, hint=HINT)
     return {"class_name": RULES[kind].to, "config": {"name": name, **_options(kind, config, custom, name)}}

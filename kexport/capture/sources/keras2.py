@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kexport.capture.lambdas.layer import keras2_modules
+from kexport.capture.reading import Reading
 from kexport.capture.sources.config import KERAS_PACKAGES, references
-from kexport.capture.sources.custom import Custom, custom_objects, name_objects, named_by_file
+from kexport.capture.sources.custom import custom_objects, name_objects, named_by_file
 from kexport.capture.sources.frameworks import first_lines, import_tf_keras
 from kexport.capture.sources.guard import refuse
 from kexport.capture.sources.hdf5_check import damaged
@@ -17,6 +19,7 @@ from kexport.capture.sources.keras2_config import settled, without_training
 from kexport.capture.sources.keras2_limits import limited
 from kexport.capture.sources.keras2_repair import repaired
 from kexport.capture.sources.kernels import convert_kernels
+from kexport.capture.sources.lambdas import replace_lambdas
 from kexport.capture.sources.limits import within
 from kexport.capture.sources.nodes import check_calls
 from kexport.capture.sources.run import run_predict
@@ -25,9 +28,7 @@ from kexport.capture.trace import Source, Spec
 from kexport.errors import CaptureError, KexportError
 
 
-def load_keras2(
-    path: Path, config: dict[str, Any], *, trust: bool, custom: Custom, backend: str | None = None
-) -> Source:
+def load_keras2(path: Path, config: dict[str, Any], reading: Reading, *, backend: str | None = None) -> Source:
     """Load a .h5 or .keras file that Keras 2 wrote, once what its config names is known to be harmless and complete.
 
     `backend` is what it was saved on: kernels of Theano are flipped.
@@ -36,27 +37,29 @@ def load_keras2(
         CaptureError: it carries code, needs unknown classes, or does not load.
     """
     with within(str(path)):
-        model = _load(path, config, trust, custom)
+        model = _load(path, config, reading)
         convert_kernels(model, backend, str(path))
     return keras2_source(model, name=path.stem, path=str(path))
 
 
-def _load(path: Path, config: dict[str, Any], trust: bool, custom: Custom) -> Any:
+def _load(path: Path, config: dict[str, Any], reading: Reading) -> Any:
     tf_keras = import_tf_keras()
     where, note = str(path), f"the file is read by tf_keras {tf_keras.__version__}"
     with damaged(where, "its config is none that Keras 2 writes"):
         config = without_training(repaired(config, bias_shapes(path)))
-        found = references(config)
-    objects = custom_objects(custom)
-    if trust:
+        replaced = replace_lambdas(config, reading.replace, tf_keras.layers.Layer, keras2_modules)
+        config, found = replaced.config, references(replaced.config)
+    objects = {**custom_objects(reading.custom), **replaced.classes}
+    if reading.trust:
         objects = {**named_by_file(r for r in found if r.name not in objects), **objects}
     objects = name_objects(objects, found)
     known = {*objects, *_registered_by_user(tf_keras)}
-    refuse(found, keras2_judge(known), where, note, trust=trust)
+    refuse(found, keras2_judge(known), where, note, trust=reading.trust, why=replaced.left)
     check_calls(config, hint=note)
     try:
         with limited(path):
-            return build_keras2(path, config if trust else settled(config, known), objects, safe=not trust)
+            config = config if reading.trust else settled(config, known)
+            return build_keras2(path, config, objects, safe=not reading.trust)
     except KexportError:
         raise
     except Exception as e:

@@ -40,20 +40,29 @@ def _from_archive(path: Path, config: Config, objects: Mapping[str, Any], safe: 
 
 
 def _from_hdf5(path: Path, config: Config, objects: Mapping[str, Any], safe: bool) -> Any:
-    import h5py
     from tf_keras.src.saving import serialization_lib as library
-    from tf_keras.src.saving.legacy import hdf5_format
     from tf_keras.src.saving.legacy.model_config import model_from_config
     from tf_keras.src.saving.legacy.saved_model import json_utils
 
     config = json_utils.decode(json.dumps(config))  # tuples, slices with "...", types
-    with h5py.File(path, "r") as file:
-        weights = file["model_weights"]
-        with library.SafeModeScope(safe):
-            model = model_from_config(config, custom_objects=dict(objects))
-        _require_model(model)
-        hdf5_format.load_weights_from_hdf5_group(weights, model)
+    with library.SafeModeScope(safe):
+        model = model_from_config(config, custom_objects=dict(objects))
+    _require_model(model)
+    assign_weights(model, path)
     return model
+
+
+def assign_weights(model: Any, path: Path) -> None:
+    """Give a model the weights of a `.h5` file, which may hold nothing else."""
+    import h5py
+    from tf_keras.src.saving.legacy import hdf5_format
+
+    with h5py.File(path, "r") as file:
+        weights: Any = file.get("model_weights", file)
+        if "layer_names" in weights.attrs or "layer_names0" in weights.attrs:
+            hdf5_format.load_weights_from_hdf5_group(weights, model)
+            return
+    load_weights(model, path)
 
 
 def _require_model(model: Any) -> None:
@@ -75,6 +84,6 @@ def bias_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
     if not is_archive(path):
         with h5py.File(path, "r") as file:
-            weights: Any = file["model_weights"]
+            weights: Any = file.get("model_weights", file)
             weights.visititems(keep)
     return found

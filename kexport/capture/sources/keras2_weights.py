@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.capture.sources.archive import is_archive
 from kexport.errors import CaptureError
 from kexport.ir.op import Array
 
@@ -55,30 +56,41 @@ def load_weights(model: Any, path: Path) -> None:
     Raises:
         CaptureError: no known layout accounts for every variable of the model; names a layer.
     """
-    with zipfile.ZipFile(path) as archive:
-        stored = read_stored(archive, path)
+    with _opened(path) as (archive, data):
+        stored = read_stored(data, path)
         found = [(layout, list(_walk(model, "", layout, set()))) for layout in LAYOUTS]
-        assets = {str(PurePosixPath(name).parent) for name in _asset_members(archive)}
-        faults = [(_faults(places, stored, assets), i) for i, (_, places) in enumerate(found)]
+        assets = _assets(archive)
+        homes = {str(PurePosixPath(name).parent) for name in assets}
+        faults = [(_faults(places, stored, homes), i) for i, (_, places) in enumerate(found)]
         fewest, best = min((len(f), i) for f, i in faults)
         if fewest:
             where, problem = faults[best][0][0]
             raise CaptureError(
                 problem, where=f"{path}: {where}", hint="save the model again with model.save('model.h5')"
             )
-        with _unpacked_assets(archive) as folder:
+        with _unpacked(assets) as folder:
             for place, layer in found[best][1]:
                 layer.load_own_variables({str(i): a for i, a in stored.get(place, {}).items()})
                 if hasattr(layer, "load_assets") and (folder / place).is_dir():
                     layer.load_assets(str(folder / place))
 
 
-def read_stored(archive: zipfile.ZipFile, path: Path) -> dict[str, dict[int, Array]]:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile | None, Any]]:
+    """The archive of a `.keras` file with the bytes of its weights; none, with the file itself, for weights alone."""
+    if not is_archive(path):
+        yield None, path
+        return
+    with zipfile.ZipFile(path) as archive:
+        yield archive, io.BytesIO(archive.read(WEIGHTS))
+
+
+def read_stored(data: Any, path: Path) -> dict[str, dict[int, Array]]:
     """The arrays in a file's weights, without those of its optimizer and metrics."""
     import h5py
 
     try:
-        with archive.open(WEIGHTS) as member, h5py.File(io.BytesIO(member.read()), "r") as file:
+        with h5py.File(data, "r") as file:
             found: dict[str, dict[int, Array]] = {}
             file.visititems(lambda name, item: _keep(found, name.replace("\\", "/"), item))
             return found
@@ -163,10 +175,12 @@ def _own_shapes(layer: Any) -> list[tuple[int, ...]] | None:
     return [tuple(v.shape) for v in (*layer._trainable_weights, *layer._non_trainable_weights)]
 
 
-def _asset_members(archive: zipfile.ZipFile) -> dict[str, str]:
-    """The files of vocabularies: their paths below the folder of assets -> the names of the members."""
+def _assets(archive: zipfile.ZipFile | None) -> dict[str, bytes]:
+    """The files of vocabularies by their paths below the folder of assets."""
+    if archive is None:
+        return {}
     names = {name.replace("\\", "/"): name for name in archive.namelist()}
-    return {path.removeprefix(f"{ASSETS}/"): name for path, name in names.items() if _is_asset(path)}
+    return {path.removeprefix(f"{ASSETS}/"): archive.read(name) for path, name in names.items() if _is_asset(path)}
 
 
 def _is_asset(path: str) -> bool:
@@ -174,11 +188,11 @@ def _is_asset(path: str) -> bool:
 
 
 @contextmanager
-def _unpacked_assets(archive: zipfile.ZipFile) -> Iterator[Path]:
+def _unpacked(assets: Mapping[str, bytes]) -> Iterator[Path]:
     """A temporary folder with the files of vocabularies; the names of members were checked before."""
     with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
-        for path, name in _asset_members(archive).items():
+        for path, data in assets.items():
             place = Path(folder) / path
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(archive.read(name))
+            place.write_bytes(data)
         yield Path(folder)
