@@ -63,11 +63,12 @@ def command(
 
 
 def _print(report: Any) -> None:
-    from kexport.cli.render import print_table, stdout
+    from kexport.cli.render import print_fitting_table, stdout
 
     timed = [r for r in report.rows if r.timing.status == "ok"]
     if timed:
-        print_table(COLUMNS, [_cells(r) for r in timed], right=COLUMNS[2:])
+        drop = ("size", "with start", "load", "first", "memory")
+        print_fitting_table(COLUMNS, [_cells(r) for r in timed], COLUMNS[2:], drop=drop)
     console = stdout()
     reasons: dict[str, list[str]] = {}
     for row in report.rows:

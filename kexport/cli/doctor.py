@@ -10,7 +10,7 @@ import click
 import kexport
 from kexport.capture.versions import UPGRADE, standing
 from kexport.cli.command import State, print_json, subcommand
-from kexport.cli.installed import installed_version, packages, target_state, ways_to_install
+from kexport.cli.installed import extras_of, installed_version, packages, target_state, ways_to_install
 from kexport.names import each_name
 
 CAPTURE = ("keras", "tensorflow")
@@ -82,16 +82,21 @@ def _too_old(capture: dict[str, Any]) -> list[str]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from kexport.cli.render import print_table, stdout
+    from kexport.cli.render import print_fitting_table, print_table, stdout
 
     console = stdout()
     console.print(f"kexport {found['kexport']}, Python {found['python']}, {found['system']}", markup=False)
     rows = [[p["name"], p["found"] or "missing", p["wanted"], ", ".join(p["extras"])] for p in found["packages"]]
-    print_table(("package", "installed", "wanted", "extras"), rows)
+    print_fitting_table(("package", "installed", "wanted", "extras"), rows, drop=("extras", "wanted"))
     console.print()
     print_table(("part", "can", "with"), _abilities(found))
     console.print()
-    lines = [f"To install the rest: {command}" for command in found["install"]] or [_summary(found["targets"])]
+    install = found["install"]
+    lines = ["To install the rest:", *(f"  {c}" for c in install)] if install else [_summary(found["targets"])]
+    others = _other_engines(found["targets"], install)
+    lines += (
+        ["More engines:", *(f"  {way}\n    for {', '.join(names)}" for way, names in others.items())] if others else []
+    )
     console.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
@@ -110,12 +115,24 @@ def _abilities(found: dict[str, Any]) -> list[list[str]]:
         rows.append([f"reference {backend}", "run models" if version else "missing", version or ""])
     for target in found["targets"]:
         rows.append([target["name"], *_can("emit", target["missing"], "")])
+        engines: dict[str, list[str]] = {}
         for runtime in target["runtimes"]:
             version = runtime["version"]
             can = ("simulate" if runtime["simulated"] else "verify") if version else "missing"
-            more = f" {version}" if version else f": {runtime['install']}"
-            rows.append(["", can, runtime["name"] + more])
+            engines.setdefault(can, []).append(f"{runtime['name']} {version or ''}".rstrip())
+        rows += [["", "" if i else can, name] for can, names in engines.items() for i, name in enumerate(names)]
     return rows
+
+
+def _other_engines(targets: list[dict[str, Any]], install: list[str]) -> dict[str, list[str]]:
+    """The names of missing engines that the commands do not bring, by what would."""
+    brought = {extra for command in install for extra in extras_of(command)} | set(install)
+    ways: dict[str, list[str]] = {}
+    for runtime in (r for t in targets for r in t["runtimes"] if not r["version"]):
+        way = runtime["install"]
+        if way not in brought and not extras_of(way) & brought:
+            ways.setdefault(way, []).append(runtime["name"])
+    return ways
 
 
 def _can(ability: str, missing: list[str], parts: str) -> list[str]:

@@ -43,7 +43,7 @@ def command(state: State, file: str, graph: bool, optimize: bool, **rest: Any) -
 
 
 def _print(summary: Any) -> None:
-    from kexport.cli.render import print_table, stdout
+    from kexport.cli.render import print_fitting_table, print_table, stdout
     from kexport.report.words import size_text
 
     layers = getattr(summary, "layers", None)
@@ -58,7 +58,8 @@ def _print(summary: Any) -> None:
     print_table(("", "name", "type"), [[kind, port.name, str(port.type)] for kind, port in ports])
     if layers is not None:
         rows = [[x.path, _ops(x.ops), f"{x.parameters:,}", size_text(x.bytes), x.output] for x in layers]
-        print_table(("layer", "ops", "parameters", "size", "output"), rows, right=("parameters", "size"))
+        columns = ("layer", "ops", "parameters", "size", "output")
+        print_fitting_table(columns, rows, ("parameters", "size"), below=("ops", "output"), drop=("size",))
 
 
 def _ops(names: list[str]) -> str:

@@ -7,6 +7,9 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import Any, NamedTuple
 
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?([^;]*)(?:;.*\bextra\s*==\s*['\"]([\w-]+)['\"])?")
+_EXTRAS = re.compile(r"pip install 'kexport\[([\w,-]+)\]'")
+COMMANDS = ("pip ", "kexport ")
+"""How a way to install something begins that is a command, and no remark."""
 BASE = "base"
 """Stands for no extra: what is always installed."""
 NOT_FOR_USERS = {"all", "dev", "peers"}
@@ -55,14 +58,26 @@ def target_state(target: Any) -> dict[str, Any]:
 
 
 def ways_to_install(states: list[dict[str, Any]], extras: list[str]) -> list[str]:
-    """The commands that bring `extras`, and after which every target can emit and be checked in some runtime."""
+    """The commands that bring `extras`, and after which every target can emit and be checked in some runtime.
+
+    One command for all that pip can bring comes first. What no command brings, such as a part of macOS, is left out.
+    """
     from kexport.target import pip_install
 
     wanted, commands = list(extras), []
     for state in states:
         if state["missing"]:
             wanted.append(state["extra"])
-        if state["runtimes"] and not any(r["version"] for r in state["runtimes"]):
-            commands.append(state["runtimes"][0]["install"])
+        if any(r["version"] for r in state["runtimes"]):
+            continue
+        way = next((r["install"] for r in state["runtimes"] if r["install"].startswith(COMMANDS)), "")
+        wanted += sorted(extras_of(way))
+        commands += [way] if way and not extras_of(way) else []
     packages = [pip_install(*dict.fromkeys(wanted))] if wanted else []
     return list(dict.fromkeys(packages + commands))
+
+
+def extras_of(command: str) -> set[str]:
+    """The extras of kexport that a command installs."""
+    found = _EXTRAS.fullmatch(command)
+    return set(found[1].split(",")) if found else set()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kexport.cli.command import State, print_json
-from kexport.cli.render import print_table, stdout
+from kexport.cli.render import print_fitting_table, stdout
 from kexport.report.words import number_text
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def _print(report: LocateReport) -> None:
         first = location.first.layer if location.first else ""
         if location.layers and (location.target, first) not in told and (first or not _any_failed(report)):
             told.add((location.target, first))
-            print_table(COLUMNS, [_row(c) for c in _window(location)], right=("error", "budget"))
+            rows = [_row(c) for c in _window(location)]
+            print_fitting_table(COLUMNS, rows, ("error", "budget"), drop=("ops", "error / budget"))
     for layer, problem in list(report.capture.items())[:1]:
         what = f"capture: first layer that differs from Keras: {layer!r}: {problem}"
         console.print(what, markup=False, soft_wrap=True)

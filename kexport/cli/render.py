@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from kexport.project import ArtifactReport, ExportReport
 
-PLAIN_WIDTH = 160
-"""Columns of a table that goes to a file or a pipe."""
+PLAIN_WIDTH = 10_000
+"""Columns of a table that goes to a file or a pipe: as many as it likes."""
 STYLES = {"verified": "green", "simulated": "yellow", "valid": "yellow", "emitted": "yellow", "failed": "bold red"}
 COLUMNS = ("target", "file", "size", "status", "runtime", "max error", "SNR", "argmax", "seconds")
 
@@ -65,13 +65,21 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
     stdout().print(_table(columns, rows, right))
 
 
-def print_wide_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Print a table of few rows, with rows and columns exchanged where the terminal is too narrow for it."""
-    console, table = stdout(), _table(columns, rows, right)
-    if console.measure(table, options=console.options.update(width=PLAIN_WIDTH)).maximum > console.width:
-        heading, *lines = zip(columns, *rows, strict=True)
-        table = _table(heading, lines)
-    console.print(table)
+def print_fitting_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[str] = (),
+    *,
+    below: Sequence[str] = (),
+    drop: Sequence[str] = (),
+) -> None:
+    """Print a table whose cells stay whole: on a narrow terminal some go below their row, or are left out."""
+    from kexport.cli.fitting import plan_table, table_lines
+
+    console, rows = stdout(), [[one_line(cell) for cell in row] for row in rows]
+    plan = plan_table(columns, rows, console.width, below, drop)
+    for line in table_lines(columns, rows, plan, right, STYLES):
+        console.print(line, soft_wrap=True)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> Table:
@@ -90,7 +98,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
 def print_report(report: ExportReport) -> None:
     """Print one line an artifact, the reasons of those that are not verified, and the verdict on all."""
     rows = [artifact_row(a) for a in report.artifacts]
-    print_wide_table(COLUMNS, rows, right=("size", "max error", "SNR", "argmax", "seconds"))
+    numbers = ("size", "max error", "SNR", "argmax", "seconds")
+    print_fitting_table(COLUMNS, rows, numbers, below=("file", "size"), drop=("argmax", "SNR", "seconds"))
     console = stdout()
     for line in report_lines(report):
         console.print(line, markup=False, soft_wrap=True)

@@ -47,7 +47,8 @@ def test_export_verifies_and_prints_the_table(exported: Done, dist: Path) -> Non
     assert "verified" in row
     assert "onnxruntime-cpu" in row
     assert exported.stdout.splitlines()[-1] == "digits: 1 verified"
-    files = {"digits.kx", "digits.onnx", "digits.reference.safetensors", "kexport.json", "kexport.runs.json"}
+    names = (".kx", ".onnx", ".graph.safetensors", ".reference.safetensors")
+    files = {f"digits{n}" for n in names} | {"kexport.json", "kexport.runs.json"}
     assert {p.name for p in dist.iterdir()} == files
 
 

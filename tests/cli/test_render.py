@@ -9,8 +9,10 @@ import pytest
 from rich.console import Console
 
 from kexport.cli import render
-from kexport.cli.render import print_table, print_wide_table
+from kexport.cli.render import print_fitting_table, print_table
 from kexport.report.words import number_text, seconds_text, size_text
+from tests.cli.conftest import Call, Run
+from tests.cli.fakes import FakeReport
 
 
 @pytest.mark.parametrize(
@@ -54,16 +56,48 @@ def test_a_table_keeps_long_cells_whole_outside_a_terminal(capsys: pytest.Captur
 
 
 COLUMNS = ("target", "file", "status", "runtime")
-ROWS = (("onnx", "dist/a.onnx", "verified", "engine-1.2"), ("b", "xxxxxxxxx", "failed", "other-3"))
+ROWS = (("onnx", "dist/a.onnx", "verified", "engine-1.2"), ("b", "dist/naïve 名.b", "failed", "other-3"))
+WIDE = """\
+target   file              status     runtime
+────────────────────────────────────────────────
+onnx     dist/a.onnx       verified   engine-1.2
+b        dist/naïve 名.b   failed     other-3
+"""
+NARROW = """\
+target   status     runtime
+──────────────────────────────
+onnx     verified   engine-1.2
+  dist/a.onnx
+b        failed     other-3
+  dist/naïve 名.b
+"""
+NARROWEST = """\
+target   status
+─────────────────
+onnx     verified
+  dist/a.onnx
+b        failed
+  dist/naïve 名.b
+"""
 
 
-@pytest.mark.parametrize(("width", "turned"), [(79, False), (34, True)])
-def test_a_wide_table_is_turned_where_it_does_not_fit(
-    monkeypatch: pytest.MonkeyPatch, width: int, turned: bool
+@pytest.mark.parametrize(("width", "shown"), [(10_000, WIDE), (48, WIDE), (47, NARROW), (30, NARROW), (20, NARROWEST)])
+def test_no_cell_is_broken_where_a_table_does_not_fit(monkeypatch: pytest.MonkeyPatch, width: int, shown: str) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(render, "stdout", lambda: Console(file=text, width=width))
+    print_fitting_table(COLUMNS, ROWS, below=("file",), drop=("runtime",))
+    assert text.getvalue() == shown
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_report_keeps_file_names_whole(
+    run: Run, calls: list[Call], report: FakeReport, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     text = io.StringIO()
     monkeypatch.setattr(render, "stdout", lambda: Console(file=text, width=width))
-    print_wide_table(COLUMNS, ROWS)
-    heading, _, *lines = [tuple(line.split()) for line in text.getvalue().splitlines()]
-    table = (COLUMNS, *ROWS)
-    assert (heading, *lines) == (tuple(zip(*table, strict=True)) if turned else table)
+    assert run("export", "m.keras").exit_code == 0
+    lines = text.getvalue().splitlines()
+    assert [sum(a.path in line for line in lines) for a in report.artifacts] == [1, 1]
+    assert all(a.status in text.getvalue() for a in report.artifacts)
+    table = lines[: lines.index("tflite: ai-edge-litert is not installed")]
+    assert max(map(len, table)) <= max(width, 54)

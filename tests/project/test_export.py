@@ -57,7 +57,8 @@ def test_names_order_and_dims_are_the_models_own(exported: Path) -> None:
 
 def test_nothing_but_the_results_is_left(exported: Path) -> None:
     assert sorted(p.name for p in exported.iterdir()) == [
-        "kexport.json", "kexport.runs.json", "small.kx", "small.onnx", "small.reference.safetensors",
+        "kexport.json", "kexport.runs.json", "small.graph.safetensors", "small.kx", "small.onnx",
+        "small.reference.safetensors",
     ]  # fmt: skip
 
 
