@@ -92,11 +92,11 @@ def _print(found: dict[str, Any]) -> None:
     print_table(("part", "can", "with"), _abilities(found))
     console.print()
     install = found["install"]
-    lines = ["To install the rest:", *(f"  {c}" for c in install)] if install else [_summary(found["targets"])]
-    others = _other_engines(found["targets"], install)
-    lines += (
-        ["More engines:", *(f"  {way}\n    for {', '.join(names)}" for way, names in others.items())] if others else []
-    )
+    others = [
+        f"  {way}\n    for {', '.join(names)}" for way, names in _other_engines(found["targets"], install).items()
+    ]
+    rest = ["To install the rest:", *(f"  {c}" for c in install)] if install else [_summary(found["targets"])]
+    lines = ["Engines that are not needed:", *others, *rest] if others else rest
     console.print("\n".join(lines), markup=False, soft_wrap=True)
 
 

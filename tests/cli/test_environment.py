@@ -80,11 +80,11 @@ def test_doctor_says_what_can_be_done_and_how_to_get_the_rest(run: Run, monkeypa
     ):
         assert row in table
     assert result.stdout.splitlines()[-5:] == [
-        "To install the rest:",
-        "  pip install 'kexport[tensorflow,eyes,broken]'",
-        "More engines:",
+        "Engines that are not needed:",
         "  pip install 'kexport[gpu]'",
         "    for engine-gpu",
+        "To install the rest:",
+        "  pip install 'kexport[tensorflow,eyes,broken]'",
     ]
 
 

@@ -12,18 +12,19 @@ from kexport.project import ModelSummary
 from tests.cli.conftest import Call, Run
 
 MODEL = {"dims": {}, "trust": False, "custom": ()}
+READ = MODEL | {"example": None, "replace": {}, "architecture": None}
 
 
 def test_inspect_defaults(run: Run, calls: list[Call]) -> None:
     assert run("inspect", "m.keras").exit_code == 0
-    assert calls == [("inspect_model", ("m.keras",), MODEL | {"signature": None, "optimize": False})]
+    assert calls == [("inspect_model", ("m.keras",), READ | {"signature": None, "optimize": False})]
 
 
 def test_inspect_passes_its_options(run: Run, calls: list[Call]) -> None:
     args = ["--optimize", "--dim", "batch=2", "--signature", "s", "--custom", "a", "--trust"]
     assert run("inspect", "m.keras", *args).exit_code == 0
     expected = {"optimize": True, "dims": {"batch": 2}, "signature": "s", "custom": ("a",), "trust": True}
-    assert calls == [("inspect_model", ("m.keras",), expected)]
+    assert calls == [("inspect_model", ("m.keras",), READ | {"signature": None} | expected)]
 
 
 def test_inspect_prints_ports_and_layers(run: Run, calls: list[Call]) -> None:
