@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,27 @@ def test_weights_that_no_file_of_this_size_holds_are_not_made(edited: Callable[.
 
     with pytest.raises(CaptureError, match="asks for weights of 40000000000 bytes and more, which the file cannot"):
         load(edited(edit))
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_keras_3_makes_no_such_weights_either(keras: Any, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"m{suffix}"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="big")]).save(path)
+    data = path.read_bytes()
+    if suffix == ".h5":
+        import h5py
+
+        with h5py.File(path, "a") as file:
+            text: Any = file.attrs["model_config"]
+            file.attrs["model_config"] = text.replace('"units": 2,', '"units": 5000000000,')
+    else:
+        with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(path, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name).replace(b'"units": 2,', b'"units": 5000000000,'))
+    with pytest.raises(CaptureError, match="asks for weights of 60000000000 bytes and more") as error:
+        load(path)
+    assert error.value.where == f"{path}: big"
 
 
 def test_json_has_limits() -> None:

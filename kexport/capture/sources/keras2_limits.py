@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from kexport.capture.sources.limits import BOMB_FLOOR
+from kexport.capture.sources.limits import BOMB_FLOOR, BOMB_RATIO, too_many_weights
 from kexport.errors import CaptureError
 
 MAX_ATTEMPTS = 1000
@@ -23,7 +23,7 @@ def limited(path: Path) -> Iterator[None]:
     Raises:
         CaptureError: see `limited_variables` and `limited_attempts`.
     """
-    with limited_variables(BOMB_FLOOR + 4 * path.stat().st_size), limited_attempts(MAX_ATTEMPTS):
+    with limited_variables(BOMB_FLOOR + BOMB_RATIO * path.stat().st_size), limited_attempts(MAX_ATTEMPTS):
         yield
 
 
@@ -46,8 +46,7 @@ def limited_variables(limit: int) -> Iterator[None]:
         if shape.is_fully_defined():
             made += (shape.num_elements() or 0) * (tf.as_dtype(dtype).size if dtype is not None else 4)
         if made > limit:
-            what = f"its config asks for weights of {made} bytes and more, which the file cannot hold"
-            found.append(CaptureError(what, where=str(options.get("name") or "") or None))
+            found.append(too_many_weights(made, str(options.get("name") or "") or None))
             raise found[0]
         return create_next(**options)
 

@@ -54,6 +54,13 @@ def _children(value: Any) -> Any:
     return value if isinstance(value, list) else ()
 
 
+def too_many_weights(size: int, where: str | None) -> CaptureError:
+    """The error about a config that asks for more than its file can fill."""
+    return CaptureError(
+        f"its config asks for weights of {size} bytes and more, which the file cannot hold", where=where
+    )
+
+
 @contextmanager
 def within(path: str) -> Iterator[None]:
     """Put a file's name before the place that an error about a part of it names."""
