@@ -17,7 +17,7 @@ from kexport.capture.sources.config import references
 from kexport.capture.sources.custom import custom_objects, name_objects, named_by_file
 from kexport.capture.sources.guard import refuse
 from kexport.capture.sources.judge3 import keras3_judge
-from kexport.capture.sources.keras3_limits import limited_weights
+from kexport.capture.sources.keras3_limits import limited
 from kexport.capture.sources.limits import within
 from kexport.capture.sources.live import functional_of, functional_plan, output_names
 from kexport.capture.sources.newer import readable
@@ -66,7 +66,7 @@ def load_model(path: Path, *, trust: bool = False, custom: Custom = ()) -> Any:
     note = f"the file was written by Keras {archive.keras_version}, this is Keras {keras.__version__}"
     refuse(found, keras3_judge(keras, objects), str(path), note, trust=trust)
     try:
-        with within(str(path)), limited_weights(keras, path), readable(path, archive.config, archive.keras_version) as place:
+        with within(str(path)), limited(keras, path), readable(path, archive.config, archive.keras_version) as place:
             return keras.models.load_model(place, custom_objects=objects, compile=False, safe_mode=not trust)
     except CaptureError:
         raise

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from kexport.capture.load import load
-from kexport.capture.sources.limits import MAX_DEPTH, parse_json
+from kexport.capture.sources import keras3_limits
+from kexport.capture.sources.limits import MAX_ATTEMPTS, MAX_DEPTH, parse_json
 from kexport.capture.sources.nodes import check_calls
 from kexport.errors import CaptureError
 
@@ -129,6 +130,18 @@ def test_weights_that_no_file_of_this_size_holds_are_not_made(edited: Callable[.
 
     with pytest.raises(CaptureError, match="asks for weights of 40000000000 bytes and more, which the file cannot"):
         load(edited(edit))
+
+
+def test_no_version_of_keras_3_tries_for_ever(keras: Any) -> None:
+    from keras.src.models import functional
+
+    node: list[Any] = []
+    with keras3_limits.limited_attempts():
+        for _ in range(MAX_ATTEMPTS):
+            functional.deserialize_node(node, {})
+        with pytest.raises(CaptureError, match="called on results that are never there"):
+            functional.deserialize_node(node, {})
+    functional.deserialize_node(node, {})
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
-from functools import reduce
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kexport.capture.sources.allowed.keras3 import ALSO, BASES, EXCEPT, FUNCTION_FAMILIES, NO_FUNCTIONS
@@ -87,17 +86,21 @@ def _symbol(reference: Reference) -> Any:
     public = api_export.get_symbol_from_name(f"{module}.{reference.name}")
     if public is not None:
         return public
-    return vars(sys.modules[module]).get(reference.name) if module in sys.modules else None
+    home = sys.modules.get(module) or _attribute(sys.modules.get("keras"), module.split(".")[1:])
+    return vars(home).get(reference.name) if inspect.ismodule(home) else None
+
+
+def _attribute(value: Any, path: Sequence[str]) -> Any:
+    """What a path of attributes leads to, None where it ends before. Some versions hide their public modules."""
+    for name in path:
+        value = getattr(value, name, None)
+    return value
 
 
 def _is_allowed(keras: Any, kind: str, found: Any) -> bool:
     if kind == "class":
-        bases = tuple(reduce(getattr, path.split("."), keras) for path in BASES if _has(keras, path))
+        bases = tuple(base for path in BASES if (base := _attribute(keras, path.split("."))) is not None)
         kept = inspect.isclass(found) and found.__name__ not in EXCEPT
         return kept and (issubclass(found, bases) or f"{found.__module__}.{found.__name__}" in ALSO)
     home = str(getattr(found, "__module__", "")).removeprefix("keras.src.").removeprefix("keras.")
     return inspect.isfunction(found) and home.split(".")[0] in FUNCTION_FAMILIES and found.__name__ not in NO_FUNCTIONS
-
-
-def _has(keras: Any, path: str) -> bool:
-    return hasattr(reduce(lambda o, name: getattr(o, name, None), path.split(".")[:-1], keras), path.split(".")[-1])

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from kexport.capture.sources.limits import BOMB_FLOOR, BOMB_RATIO, too_many_weights
+from kexport.capture.sources.limits import BOMB_FLOOR, BOMB_RATIO, MAX_ATTEMPTS, too_many_weights
 from kexport.errors import CaptureError
-
-MAX_ATTEMPTS = 1000
-"""Passes over the calls of a functional model; one for each layer that is called on what stands below it."""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from kexport.capture.sources.frameworks import first_lines, fresh_names, import_
 from kexport.capture.sources.guard import refuse
 from kexport.capture.sources.judge3 import keras3_judge
 from kexport.capture.sources.keras2 import load_keras2
-from kexport.capture.sources.keras3_limits import limited_weights
+from kexport.capture.sources.keras3_limits import limited
 from kexport.capture.sources.lambdas import Replaced, replace_lambdas, with_config
 from kexport.capture.sources.limits import within
 from kexport.capture.sources.live import live_source
@@ -52,7 +52,7 @@ def load_keras3(path: Path, config: dict[str, Any], version: str, reading: Readi
     refuse(found, keras3_judge(keras, objects), str(path), note, trust=reading.trust, why=replaced.left)
     how = {"custom_objects": objects, "safe_mode": not reading.trust}
     try:
-        with within(str(path)), fresh_names(), limited_weights(keras, path):
+        with within(str(path)), fresh_names(), limited(keras, path):
             model = _made(keras, path, replaced, version, how, alone)
     except CaptureError:
         raise

@@ -15,6 +15,9 @@ MAX_DEPTH = 200
 BOMB_FLOOR, BOMB_RATIO = 256 << 20, 100
 """What is larger than the floor and more than this many times its stored size is no model."""
 
+MAX_ATTEMPTS = 1000
+"""Passes over the calls of a functional model; one for each layer that is called on what stands below it."""
+
 
 def parse_json(text: str | bytes, what: str, where: str | None = None, hint: str | None = None) -> Any:
     """The value of a JSON text out of a model file.
