@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import os
 import queue
+import re
 import secrets
 import socket
-import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kexport.errors import ConfigError
+from kexport.replay.connection import CHUNK, GRACE, BoundedHandler, BoundedServer, Budget
+from kexport.replay.policy import NOTHING, engine_policy, page_policy, with_nonce
 from kexport.replay.visit import Opened, Visit
 
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 PAGE = Path(__file__).parent / "page.html"
 MAX_BODY = 512 << 20
 """Bytes of one message from a page."""
+MAX_WAITING = 1 << 30
+"""Bytes of all messages that are on their way."""
 MAX_VISITS = 64
 """Visits that are kept at a time; more are turned away."""
 _POLL = 20.0
 """Seconds after which a page that waits is told to ask again."""
 _TYPES = {".wasm": "application/wasm", ".mjs": "text/javascript", ".js": "text/javascript", ".html": "text/html"}
+_BYTES = "application/octet-stream"
+_TURN = re.compile(r"seen=(\d{1,9})", re.ASCII)
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -49,6 +54,7 @@ class Server:
     def __init__(self, host: str = LOCAL, port: int = 0):
         self.root = f"/{secrets.token_urlsafe(12)}/"
         self.arrivals: queue.Queue[Visit] = queue.Queue()
+        self.waiting = Budget(MAX_WAITING)
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
         server = self
@@ -57,7 +63,7 @@ class Server:
             owner = server
 
         try:
-            self._http = _Http((host, port), Handler)
+            self._http = BoundedServer((host, port), Handler)
         except (OSError, OverflowError) as e:
             what = f"cannot listen at {host}:{port}: {getattr(e, 'strerror', None) or e}"
             raise ConfigError(what, hint="choose another --host or --port") from e
@@ -104,104 +110,127 @@ def lan_address() -> str:
             return LOCAL
 
 
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of browsers that hang up; all else is a bug."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = 60
+class _Handler(BoundedHandler):
     owner: Server
 
     def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        path = unquote(url.path)
-        if not path.startswith(self.owner.root):
-            self._reply(404)
-        elif path == self.owner.root:
-            self._reply(200, PAGE.read_bytes(), "text/html; charset=utf-8")
+        found = self._place()
+        if found is None:
+            return
+        visit, opened, rest, query = found
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            self.send_error(400)
+        elif visit is None:
+            self._answer(200, PAGE.read_bytes(), "text/html; charset=utf-8", page_policy(PAGE.read_bytes()))
+        elif opened and rest == "request":
+            self._hand_over(opened)
+        elif opened:
+            self._send_file(opened, rest)
+        elif rest == "news":
+            self._send_news(visit, query)
         else:
-            visit, opened, rest = self.owner.find(path)
-            if opened and rest == "request":
-                self._hand_over(opened)
-            elif opened:
-                self._send_file(opened, rest)
-            elif visit and rest == "news":
-                seen = parse_qs(url.query).get("seen", ["0"])[0]
-                self._send_news(visit, int(seen) if seen.isdecimal() else 0)
-            else:
-                self._reply(404)
+            self.reply(404)
 
     def do_POST(self) -> None:
-        path, body = unquote(urlsplit(self.path).path), self._body()
+        found = self._place()
+        if found is None:
+            return
+        visit, opened, rest, _ = found
+        body = self._body(MAX_BODY if opened and rest == "answer" else 0)
         if body is None:
             return
-        if path == f"{self.owner.root}visit":
-            visit = self.owner.arrive(self.headers.get("User-Agent", ""), self.client_address[0])
-            self._reply(200, visit.base.encode(), "text/plain") if visit else self._reply(503)
-            return
-        visit, opened, rest = self.owner.find(path) if path.startswith(self.owner.root) else (None, None, "")
-        if opened and rest == "answer":
-            try:
-                opened.answers.put(body, timeout=_POLL)
-                self._reply(204)
-            except queue.Full:
-                self._reply(429)
-        elif visit and rest == "left":
+        if visit is None and rest == "visit":
+            arrived = self.owner.arrive(self.headers.get("User-Agent", ""), self.client_address[0])
+            self._answer(200, arrived.base.encode(), "text/plain") if arrived else self.reply(503)
+        elif opened and rest == "answer":
+            self._take(opened, body)
+        elif visit and not opened and rest == "left":
             visit.left.set()
-            self._reply(204)
+            self.reply(204)
         else:
-            self._reply(404)
+            self.reply(404)
 
-    def _body(self) -> bytes | None:
-        length = self.headers.get("Content-Length", "")
-        known = self.path.startswith(self.owner.root)
-        if not length.isdecimal() or int(length) > (MAX_BODY if known else 0):
-            self.close_connection = True
-            self._reply(413 if known else 404)
+    def _place(self) -> tuple[Visit | None, Opened | None, str, str] | None:
+        """What the request is about; None if there is no such thing, which the visitor has been told then."""
+        try:
+            url = urlsplit(self.path)
+            path, query = unquote(url.path, errors="strict"), url.query
+        except ValueError:
+            self.send_error(400)
             return None
-        return self.rfile.read(int(length))
+        if path == self.owner.root + ("visit" if self.command == "POST" else ""):
+            return None, None, path.removeprefix(self.owner.root), query
+        if path.startswith(self.owner.root):
+            visit, opened, rest = self.owner.find(path)
+            if visit:
+                return visit, opened, rest, query
+        self.send_error(404)
+        return None
+
+    def _body(self, longest: int) -> bytes | None:
+        """The body of a request; None if it has none that could be taken, which the visitor has been told then."""
+        length = self.length()
+        if length is None or length > longest:
+            self.send_error(400 if length is None else 413)
+            return None
+        if not self.owner.waiting.take(length):
+            self.send_error(503)
+            return None
+        try:
+            return self.body(length)
+        finally:
+            self.owner.waiting.give(length)
+
+    def _take(self, opened: Opened, body: bytes) -> None:
+        try:
+            opened.answers.put(body, timeout=_POLL)
+            self.reply(204)
+        except queue.Full:
+            self.reply(429)
 
     def _hand_over(self, opened: Opened) -> None:
         try:
-            self._reply(200, opened.requests.get(timeout=_POLL))
+            self._answer(200, opened.requests.get(timeout=_POLL))
         except queue.Empty:
-            self._reply(204)
+            self.reply(204)
 
-    def _send_news(self, visit: Visit, seen: int) -> None:
-        news = visit.news(seen, _POLL)
+    def _send_news(self, visit: Visit, query: str) -> None:
+        turn = _TURN.fullmatch(query)
+        news = visit.news(int(turn[1]) if turn else 0, _POLL)
         if news is None:
-            self._reply(204)
+            self.reply(204)
             return
-        self._reply(200, json.dumps(news).encode(), "application/json")
+        self._answer(200, json.dumps(news).encode(), "application/json")
         if news["done"]:
             visit.read.set()
 
     def _send_file(self, opened: Opened, rest: str) -> None:
-        for prefix, folder in list(opened.folders.items()):
-            if rest.startswith(prefix):
-                file = (folder / rest.removeprefix(prefix)).resolve()
-                if file.is_file() and file.is_relative_to(folder.resolve()):
-                    kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0]
-                    self._reply(200, file.read_bytes(), kind or "application/octet-stream")
-                    return
-        self._reply(404)
+        file = opened.file(rest)
+        if file is None:
+            self.reply(404)
+            return
+        kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or _BYTES
+        nonce = secrets.token_urlsafe(16)
+        policy = engine_policy(nonce)
+        if kind == _TYPES[".html"]:
+            self._answer(200, with_nonce(file.read_bytes(), nonce), kind, policy)
+            return
+        with file.open("rb") as source:
+            self._start(200, os.fstat(source.fileno()).st_size, kind, policy)
+            self.write(iter(lambda: source.read(CHUNK), b""))
 
-    def _reply(self, code: int, body: bytes = b"", kind: str = "application/octet-stream") -> None:
+    def _answer(self, code: int, body: bytes, kind: str = _BYTES, policy: str = NOTHING) -> None:
+        self._start(code, len(body), kind, policy)
+        self.write(body[at : at + CHUNK] for at in range(0, len(body), CHUNK))
+
+    def _start(self, code: int, size: int, kind: str, policy: str) -> None:
+        """Send the headers of an answer."""
+        facts = {"Content-Type": kind, "Content-Length": str(size), "Content-Security-Policy": policy}
         self.send_response(code)
-        for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))}.items():
+        for name, value in {**_HEADERS, **facts, **({"Connection": "close"} if self.close_connection else {})}.items():
             self.send_header(name, value)
+        self.connection.settimeout(GRACE)
         self.end_headers()
-        self.wfile.write(body)
 
-    def version_string(self) -> str:
-        return "kexport"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+    def reply(self, code: int) -> None:
+        self._answer(code, b"")

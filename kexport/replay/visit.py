@@ -13,6 +13,7 @@ from typing import Any
 
 from kexport.errors import KexportError, NotApplicable, VerifyError
 from kexport.ir.op import Array
+from kexport.paths import is_inside
 from kexport.printable import one_line
 from kexport.replay.agent import browser_of, plain_words, system_of
 from kexport.target import Page, Runtime
@@ -37,7 +38,7 @@ class Opened:
         self.base, self.page = base, page
         self.folders: dict[str, Path] = dict(page.folders)
         self.requests: queue.Queue[bytes] = queue.Queue()
-        self.answers: queue.Queue[bytes] = queue.Queue(8)
+        self.answers: queue.Queue[bytes] = queue.Queue(2)
         self._end, self._left = end, left
         self.about: Mapping[str, Any] = {}
 
@@ -51,6 +52,15 @@ class Opened:
         name = f"models/{len(self.folders)}/"
         self.folders[name] = folder
         return self.base + name
+
+    def file(self, path: str) -> Path | None:
+        """The file behind a path below `base`, if it lies in one of the folders."""
+        for name, folder in list(self.folders.items()):
+            rest = path.removeprefix(name)
+            if path.startswith(name) and is_inside(rest):
+                file = (folder / rest).resolve()
+                return file if file.is_relative_to(folder.resolve()) and file.is_file() else None
+        return None
 
     def exchange(self, message: bytes) -> bytes:
         """The page's answer to a message."""

@@ -51,6 +51,8 @@ class Server:
 
     def find(self, path: str) -> Path | None:
         """The file behind a path, if it lies in one of the folders."""
+        if "\0" in path:
+            return None
         for prefix, folder in self.folders.items():
             if path.startswith(prefix):
                 file = (folder / path.removeprefix(prefix)).resolve()
@@ -69,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
     owner: Server
 
     def do_GET(self) -> None:
-        path = unquote(urlparse(self.path).path)
+        path = self._path()
         if path == "/request":
             self._hand_over()
             return
@@ -81,10 +83,25 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(200, file.read_bytes(), kind)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = self.headers.get("Content-Length", "")
+        if self._path() != "/answer" or self._is_foreign() or not (length.isascii() and length.isdecimal()):
+            self.close_connection = True
+            self._reply(404, b"")
+            return
+        body = self.rfile.read(int(length[:12]))
         self._reply(204, b"")
-        if urlparse(self.path).path == "/answer":
-            self.owner.answers.put(body)
+        self.owner.answers.put(body)
+
+    def _path(self) -> str:
+        """What is asked for; empty if that makes no sense."""
+        try:
+            return unquote(urlparse(self.path).path)
+        except ValueError:
+            return ""
+
+    def _is_foreign(self) -> bool:
+        """Whether a page from elsewhere sends this, which any page in any browser of this machine can."""
+        return self.headers.get("Origin", self.owner.url) != self.owner.url
 
     def _hand_over(self) -> None:
         try:

@@ -18,9 +18,9 @@ from tests.tfjs.nets import image_net
 NAME = "net"
 
 
-def write_dist(folder: Path, targets: Sequence[str], size: int = 8) -> Path:
-    """The artifacts of a small convolutional net with their manifest and reference."""
-    graph = image_net(size)
+def write_dist(folder: Path, targets: Sequence[str], size: int = 8, batch: int | None = None) -> Path:
+    """The artifacts of a small convolutional net, for any batch or one of that size, with manifest and reference."""
+    graph = image_net(size) if batch is None else image_net(size).bind({"batch": batch})
     contract = contract_of(graph)
     folder.mkdir(parents=True)
     entry = ModelEntry(NAME, "0" * 64, "0", contract)

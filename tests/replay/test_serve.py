@@ -17,11 +17,14 @@ from kexport.cli.main import cli
 from kexport.errors import ConfigError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.op import Array
+from kexport.project.report import ArtifactReport
 from kexport.replay.agent import browser_of, plain_words, system_of
 from kexport.replay.serve import Outcome, Serving, serving
 from kexport.replay.server import MAX_BODY, MAX_VISITS
+from kexport.target import find_target
 from kexport_js.browser import Browser, find_browser
 from kexport_js.npm import Packages
+from tests.replay.dist import write_dist
 from tests.replay.visitor import Visitor, ask
 from tests.tfjs.nets import image_net
 
@@ -202,8 +205,9 @@ def test_large_and_strange_messages_are_refused(dist: Path) -> None:
     with serving(dist) as running:
         url = urlsplit(running.url)
         assert url.hostname
-        wrong = [(length, f"{url.path}visit", 413) for length in (str(MAX_BODY + 1), "-1", "x")]
-        for length, path, status in [*wrong, ("1", "/visit", 404)]:
+        nonsense = ("-1", "x", "", "+1", "1_0", "0x1", "\xb2", "9" * 5000, "1 2")
+        wrong = [(length, f"{url.path}visit", 400) for length in nonsense]
+        for length, path, status in [*wrong, (str(MAX_BODY + 1), f"{url.path}visit", 413), ("1", "/visit", 404)]:
             connection = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
             connection.putrequest("POST", path)
             connection.putheader("Content-Length", length)
@@ -278,7 +282,24 @@ def test_a_real_browser_visits(dist: Path) -> None:
     if not any(p.version("@tensorflow/tfjs") for p in [_tfjs_packages()]):
         pytest.skip("the npm packages are not installed: kexport doctor --install tfjs")
     flags = ("--enable-unsafe-webgpu", "--enable-unsafe-swiftshader", "--enable-features=Vulkan")
-    with serving(dist / "net.tfjs", timeout=120) as running:
+    artifact = visited_by_a_browser(dist / "net.tfjs", flags)
+    assert [(v.runtime, v.status.value) for v in artifact.verdicts] == [(name, "verified") for name in BACKENDS]
+    assert all("in Chrome " in (v.version or "") for v in artifact.verdicts)
+
+
+@pytest.mark.parametrize("target", ["onnx", "tflite"])
+def test_a_real_browser_runs_other_engines_too(target: str, tmp_path: Path) -> None:
+    (runtime,) = [r for r in find_target(target).runtimes() if r.on_request]
+    if runtime.version() is None:
+        pytest.skip(f"{runtime.name} is not installed: {runtime.how_to_install}")
+    folder = write_dist(tmp_path / "dist", [target], batch=2)
+    artifact = visited_by_a_browser(folder / f"net{find_target(target).suffix}")
+    assert [(v.runtime, v.status.value) for v in artifact.verdicts] == [(runtime.name, "verified")]
+
+
+def visited_by_a_browser(path: Path, flags: tuple[str, ...] = ()) -> ArtifactReport:
+    """What is found out about an artifact in the browser of this machine."""
+    with serving(path, timeout=120) as running:
         browser = Browser(running.url, flags)
         try:
             outcome = next(running.outcomes())
@@ -286,8 +307,7 @@ def test_a_real_browser_visits(dist: Path) -> None:
             browser.close()
     assert outcome.report
     (artifact,) = outcome.report.artifacts
-    assert [(v.runtime, v.status.value) for v in artifact.verdicts] == [(name, "verified") for name in BACKENDS]
-    assert all("in Chrome " in (v.version or "") for v in artifact.verdicts)
+    return artifact
 
 
 def _tfjs_packages() -> Packages:

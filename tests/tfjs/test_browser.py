@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -147,3 +148,30 @@ def test_a_server_serves_its_folders_alone(tmp_path: Path) -> None:
         assert server.find("/secret") is None
     finally:
         server.close()
+
+
+def test_a_server_takes_answers_of_its_own_page_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    server = Server({})
+    host = server.url.removeprefix("http://")
+    try:
+        for path, headers, status in (
+            ("/answer", {"Origin": server.url}, 204),
+            ("/answer", {}, 204),
+            ("/answer", {"Origin": "http://elsewhere"}, 404),
+            ("/answer", {"Origin": "null"}, 404),
+            ("/other", {}, 404),
+            ("http://[", {}, 404),
+            ("/answer", {"Content-Length": "x"}, 404),
+            ("/answer", {"Content-Length": "-1"}, 404),
+        ):
+            client = HTTPConnection(host, timeout=10)
+            client.putrequest("POST", path, skip_host=True)
+            for name, value in {"Content-Length": "2", **headers}.items():
+                client.putheader(name, value)
+            client.endheaders(b"{}")
+            assert client.getresponse().status == status, (path, headers)
+            client.close()
+        assert server.answers.qsize() == 2
+    finally:
+        server.close()
+    assert "Traceback" not in capfd.readouterr().err

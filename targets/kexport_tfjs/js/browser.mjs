@@ -9,6 +9,7 @@ export async function start(packages, {backend, threads, flags}) {
     throw new Error('this browser has no WebGPU, or keeps it for pages of https and of its own machine');
   }
   const root = `${packages}/node_modules/@tensorflow`;
+  globalThis.regeneratorRuntime = undefined; // or tf.min.js defines it by Function(), which no good policy allows
   await script(`${root}/tfjs/dist/tf.min.js`);
   if (DIST[backend]) {
     await script(`${root}/${DIST[backend]}`);

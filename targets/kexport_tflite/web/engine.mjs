@@ -4,6 +4,7 @@ export async function start(packages) {
   const root = `${packages}/node_modules/@litertjs`;
   const map = document.createElement('script');
   map.type = 'importmap';
+  map.nonce = document.scripts[0].nonce;
   map.textContent = JSON.stringify({imports: {'@litertjs/wasm-utils': `${root}/wasm-utils/dist/index.js`}});
   document.head.append(map);
   const litert = await import(`${root}/core/dist/index.js`);
