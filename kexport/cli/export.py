@@ -12,7 +12,7 @@ from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.junit import write_junit
 from kexport.cli.options import read_options
 from kexport.cli.progress import progress
-from kexport.cli.shared import arguments, check_options, inputs_option, model_options, reading_options
+from kexport.cli.shared import arguments, check_options, inputs_option, model_options, reading_options, require_option
 from kexport.cli.values import read_targets
 
 
@@ -46,6 +46,8 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 @model_options
 @click.option("--verify/--no-verify", default=True, help="Run every artifact in its real runtime. Default: verify.")
 @click.option("--layers", is_flag=True, help="Keep the captured graph whole, however large, for verify --locate.")
+@require_option
+@click.option("--strict", is_flag=True, help="Write nothing if one target refuses the model.")
 @click.option("--keep", is_flag=True, help="Leave artifacts of another model that DIR holds under the same name.")
 @inputs_option
 @click.option("--reference", metavar="FILE", help="Verify against this reference, recorded elsewhere.")

@@ -93,7 +93,7 @@ def cli() -> None:
     \b
     Exit codes:
       0    done, and nothing that was checked is wrong
-      1    an artifact failed its verification
+      1    an artifact failed its verification or a target refused the model
       2    the model is unsupported or cannot be read
       3    the command line is wrong
       70   a bug in kexport

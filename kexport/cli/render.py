@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 10_000
 """Columns of a table that goes to a file or a pipe: as many as it likes."""
-STYLES = {"verified": "green", "simulated": "yellow", "valid": "yellow", "emitted": "yellow", "failed": "bold red"}
+_GOOD, _FAIR, _BAD = "green", "yellow", "bold red"
+STYLES = {
+    "verified": _GOOD, "simulated": _FAIR, "valid": _FAIR, "emitted": _FAIR, "failed": _BAD, "refused": _BAD,
+}  # fmt: skip
 COLUMNS = ("target", "file", "size", "status", "runtime", "max error", "SNR", "argmax", "seconds")
 
 
@@ -115,8 +118,8 @@ def artifact_row(artifact: ArtifactReport) -> list[str]:
     """The cells of one artifact, in the order of COLUMNS."""
     return [
         artifact.target,
-        artifact.path,
-        size_text(artifact.size),
+        artifact.path or "-",
+        size_text(artifact.size) if artifact.path else "-",
         artifact.status,
         f"{artifact.runtime} {artifact.version}".strip() or "-",
         number_text(artifact.max_error, "{:.2g}"),

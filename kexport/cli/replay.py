@@ -49,6 +49,9 @@ def _parser(bundle: str) -> argparse.ArgumentParser:
     parser = _Parser(f"python {bundle}", description="Runs the artifacts in this file and compares them with Keras.")
     parser.add_argument("--tolerance", action="append", default=[], metavar="[OUTPUT=]ERROR", help="allowed error")
     parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for each runtime")
+    parser.add_argument(
+        "--require", action="append", default=[], metavar="LEVEL[:TARGET,...]", help="verified, simulated or valid"
+    )
     parser.add_argument("--browser", action="store_true", help="in a headless Chrome or Chromium, too")
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
@@ -63,8 +66,8 @@ def _check(bundle: str, given: argparse.Namespace) -> int:
         if not given.quiet:
             print(one_line(f"{stage} {detail}"), file=sys.stderr)
 
-    tolerance = read_tolerances(given.tolerance)
-    report = verify(bundle, tolerance=tolerance, timeout=given.timeout, browser=given.browser, progress=show)
+    how = {"timeout": given.timeout, "browser": given.browser, "require": given.require, "progress": show}
+    report = verify(bundle, tolerance=read_tolerances(given.tolerance), **how)
     if given.json:
         print(json_text(report.to_json()))
     elif not given.quiet:

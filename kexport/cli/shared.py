@@ -60,6 +60,12 @@ _CHECK = (
         help="Write the verdicts as JUnit XML, too.",
     ),
 )
+require_option = click.option(
+    "--require",
+    multiple=True,
+    metavar="LEVEL[:TARGET,...]",
+    help="Exit with 1 unless the artifacts are verified, simulated or valid: verified:onnx.",
+)
 inputs_option = click.option(
     "--inputs", "samples", metavar="FILE", help="Samples to run on too: an .npz with one array an input, or a folder."
 )

@@ -10,7 +10,7 @@ from kexport.cli.command import State, subcommand
 from kexport.cli.export import print_outcome
 from kexport.cli.progress import progress
 from kexport.cli.remote import remote_options, verifier
-from kexport.cli.shared import arguments, check_options, model_options
+from kexport.cli.shared import arguments, check_options, model_options, require_option
 from kexport.errors import ConfigError
 
 _FOR_MODELS = ("model", "dims", "custom", "trust")
@@ -32,6 +32,7 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
 @click.option("--name", help="Which model, if DIST holds several.")
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
 @click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
+@require_option
 @click.option("--locate", is_flag=True, help="Find the first layer that diverges, in every runtime.")
 @click.option("--plot", metavar="FILE", help="With --locate: an SVG of the error by layer.")
 @click.option("--model", help="With --locate: the model, where DIST does not hold its graph.")
@@ -56,7 +57,7 @@ def command(
     chosen = arguments(rest)
     if locate:
         _refuse_remote(on)
-        _refuse_junit(state)
+        _refuse_verdicts(state, chosen.pop("require"))
         return _locate(state, dist, plot, chosen)
     _require_locate(plot, {name: chosen.pop(name) for name in _FOR_MODELS})
     verify = verifier(on, python, ssh_config)
@@ -79,9 +80,10 @@ def _refuse_remote(on: str | None) -> None:
         raise ConfigError("--locate looks into artifacts on this machine", hint="leave out --on, or --locate")
 
 
-def _refuse_junit(state: State) -> None:
-    if state.junit:
-        raise ConfigError("--junit is for verdicts, which --locate does not give", hint="leave out one of them")
+def _refuse_verdicts(state: State, required: Any) -> None:
+    if state.junit or required:
+        option = "--junit" if state.junit else "--require"
+        raise ConfigError(f"{option} is for verdicts, which --locate does not give", hint="leave out one of them")
 
 
 def _require_locate(plot: str | None, given: dict[str, Any]) -> None:

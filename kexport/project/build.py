@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kexport.errors import EmitError, Unsupported, UnsupportedError
+from kexport.errors import EmitError, KexportError, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.project.progress import Progress
 from kexport.reading import check_format
-from kexport.target import Options, Target
+from kexport.target import Options, Span, Target
 from kexport.verify.check import Check, check_artifact, for_artifact
 from kexport.verify.locate import Subject
 from kexport.verify.peaks import find_peaks
@@ -24,6 +24,15 @@ from kexport.verify.status import Status, Verdict, overall_status
 
 if TYPE_CHECKING:
     from kexport.capture.capture import Captured
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A target that makes nothing of a model, and why."""
+
+    target: str
+    error: KexportError
+
 
 Choice = tuple[Target, Options]
 """A target, and the options for it."""
@@ -37,6 +46,8 @@ class Build:
     options: Options
     graph: Graph
     seconds: float
+    spans: Mapping[str, Span] = field(default_factory=dict[str, Span])
+    """The sizes that the artifact takes, by dynamic dim."""
     path: Path = Path()
     verdicts: list[Verdict] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -47,22 +58,42 @@ class Build:
         return overall_status(self.verdicts) if self.verdicts else Status.VALID
 
 
-def lower(choices: Sequence[Choice], graph: Graph, tell: Progress) -> list[Build]:
-    """A legalized copy of the graph per target. All unsupported nodes of all targets are reported at once."""
-    builds, missing = [], []
+def lower(
+    choices: Sequence[Choice], graph: Graph, contract: Contract, tell: Progress
+) -> tuple[list[Build], list[Refusal]]:
+    """A legalized copy of the graph for each target, and the targets that refuse it."""
+    builds: list[Build] = []
+    refusals: list[Refusal] = []
     for target, options in choices:
         tell("legalize", target.name, None)
-        start = time.perf_counter()
-        copy = graph.copy()
         try:
-            target.legalize(copy, options)
-            target.emitters.check(copy)
-        except UnsupportedError as e:
-            missing += [Unsupported(i.where, f"{i.op} on {target.name}", i.reason) for i in e.items]
-        builds.append(Build(target, options, copy, time.perf_counter() - start))
-    if missing:
-        raise UnsupportedError(missing, hint="change these layers, or leave the target out with --to")
-    return builds
+            builds.append(_lowered(target, options, graph, contract))
+        except KexportError as e:
+            refusals.append(Refusal(target.name, e))
+    return builds, refusals
+
+
+def _lowered(target: Target, options: Options, graph: Graph, contract: Contract) -> Build:
+    start = time.perf_counter()
+    copy = graph.copy()
+    target.legalize(copy, options)
+    target.emitters.check(copy)
+    spans = target.spans(contract, dataclasses.asdict(options))
+    return Build(target, options, copy, time.perf_counter() - start, spans)
+
+
+def all_refused(refusals: Sequence[Refusal]) -> KexportError:
+    """One error for all targets that refuse a model. What none of them can do is listed at once."""
+    if all(isinstance(r.error, UnsupportedError) for r in refusals):
+        items = [i._replace(op=f"{i.op} on {r.target}") for r in refusals for i in _items(r)]
+        return UnsupportedError(items, hint="change these layers, or leave the target out with --to")
+    if len(refusals) == 1:
+        return refusals[0].error.located(refusals[0].target)
+    return EmitError("every target refuses the model:\n" + "\n".join(f"  {r.target}: {r.error}" for r in refusals))
+
+
+def _items(refusal: Refusal) -> Sequence[Unsupported]:
+    return refusal.error.items if isinstance(refusal.error, UnsupportedError) else ()
 
 
 def adapt(build: Build, recording: Callable[[], Reference]) -> None:

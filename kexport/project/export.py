@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kexport.errors import ConfigError, KexportError
 from kexport.ir.graph import Graph
 from kexport.names import suggest
 from kexport.project import graph_file
-from kexport.project.build import Build, Choice, adapt, check, emit, lower, remarks
+from kexport.project.build import Build, Choice, Refusal, adapt, all_refused, check, emit, lower, remarks
 from kexport.project.choice import Names, choose_targets, make_options, model_name
 from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
@@ -20,6 +20,7 @@ from kexport.project.manifest import read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.publish import Export, Made, publish_export
 from kexport.project.report import ArtifactReport, ExportReport
+from kexport.project.requirement import Required, read_requirements, with_requirements
 from kexport.project.staging import staging
 from kexport.target import Span
 from kexport.verify import graph_file as captured_file
@@ -50,7 +51,9 @@ def export(
     samples: str | Path | None = None,
     reference: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
+    require: Required = (),
     keep: bool = False,
+    strict: bool = False,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     timeout: float = 300.0,
     progress: Progress | None = None,
@@ -77,29 +80,33 @@ def export(
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
         reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
+        require: what the artifacts have to reach, such as "verified" or "simulated:coreml"; what falls short is said,
+            and the report is not ok.
         keep: leave artifacts of another model that lie in the folder under the same name.
+        strict: write nothing if one of the targets refuses the model. Without it the others are written, and the
+            report is not ok.
         options: options by target: `{"onnx": {"opset": 21}}`.
         timeout: seconds for each runtime.
         progress: told what is being done.
 
     Raises:
-        KexportError: nothing was written; says what is wrong and what to do.
+        KexportError: nothing was written; says what is wrong and what to do. Every target refuses the model, say.
     """
     tell = progress or silent
-    choices = _choose(to, options or {})
+    choices, requirements = _choose(to, options or {}), read_requirements(require)
     read_manifest(Path(out))  # a damaged one is said before the work
     how = {"example": example, "replace": replace, "architecture": architecture}
     captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
     name = model_name(name, captured.source.name)
-    builds = lower(choices, graph, tell)
+    lowered, refused = lower(choices, graph, captured.contract, tell)
+    _stop(refused, strict or not lowered)
     out = Path(out)
     with staging(out) as stage:
-        spans = [b.target.spans(captured.contract, dataclasses.asdict(b.options)) for b in builds]
+        spans = [b.spans for b in lowered]
         recording = cache(lambda: _reference(captured, reference, samples, spans, tell))
-        for build in builds:
-            if verify:
-                adapt(build, recording)
-            emit(build, captured.contract, stage / build.target.name / f"{name}{build.target.suffix}", tell)
+        builds, more = _emitted(lowered, stage, name, captured, recording if verify else None, tell)
+        refused += more
+        _stop(refused, bool(more) and (strict or not builds))
         recorded = recording() if verify else None
         if recorded is not None:
             _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout), tell)
@@ -111,7 +118,8 @@ def export(
         tell("publish", str(out), None)
         made = [Made.of(b) for b in builds]
         publish_export(_described(captured, name, made, beside), out, stage, keep=keep)
-    return ExportReport(name, captured.contract, _reports(builds, made, out), remarks(builds))
+    reports = (*_reports(builds, made, out), *_refused(refused))
+    return with_requirements(ExportReport(name, captured.contract, reports, remarks(builds)), requirements)
 
 
 def _choose(to: Names, options: Mapping[str, Mapping[str, Any]]) -> list[Choice]:
@@ -120,8 +128,6 @@ def _choose(to: Names, options: Mapping[str, Mapping[str, Any]]) -> list[Choice]
     Raises:
         ConfigError: see `choose_targets` and `make_options`; or options for something else.
     """
-    from kexport.errors import ConfigError
-
     choices = [(t, make_options(t, options.get(t.name, {}))) for t in choose_targets(to)]
     names = [t.name for t, _ in choices]
     for target in options:
@@ -129,6 +135,37 @@ def _choose(to: Names, options: Mapping[str, Mapping[str, Any]]) -> list[Choice]
             hint = suggest(target, names, "targets of this export")
             raise ConfigError(f"options for {target!r}, which is not a target of this export", hint=hint)
     return choices
+
+
+def _stop(refused: Sequence[Refusal], whole: bool) -> None:
+    if refused and whole:
+        raise all_refused(refused)
+
+
+def _emitted(
+    builds: Sequence[Build],
+    stage: Path,
+    name: str,
+    captured: Captured,
+    recording: Callable[[], Reference] | None,
+    tell: Progress,
+) -> tuple[list[Build], list[Refusal]]:
+    """The builds that could be emitted, and the targets that refuse the model only now."""
+    done: list[Build] = []
+    refusals: list[Refusal] = []
+    for build in builds:
+        try:
+            if recording is not None:
+                adapt(build, recording)
+            emit(build, captured.contract, stage / build.target.name / f"{name}{build.target.suffix}", tell)
+            done.append(build)
+        except KexportError as e:
+            refusals.append(Refusal(build.target.name, e))
+    return done, refusals
+
+
+def _refused(refusals: Sequence[Refusal]) -> list[ArtifactReport]:
+    return [ArtifactReport.refused(r.target, str(r.error)) for r in refusals]
 
 
 def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:

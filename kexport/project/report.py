@@ -10,6 +10,9 @@ from typing import Any
 from kexport.ir.contract import Contract
 from kexport.verify.status import Status, Verdict, overall_status, worst_verdict
 
+REFUSED = "refused"
+"""The status of an artifact that was not made."""
+
 
 @dataclass(frozen=True)
 class ArtifactReport:
@@ -28,6 +31,13 @@ class ArtifactReport:
     verdicts: tuple[Verdict, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the artifact says of itself, such as the oldest engine that runs it."""
+    refusal: str = ""
+    """Why there is no artifact, where the target refused the model."""
+
+    @staticmethod
+    def refused(target: str, why: str) -> ArtifactReport:
+        """What is said of a target that made nothing of a model."""
+        return ArtifactReport(target, "", 0, REFUSED, 0.0, refusal=why)
 
     @property
     def worst(self) -> Verdict | None:
@@ -44,7 +54,7 @@ class ArtifactReport:
 
     @property
     def reason(self) -> str:
-        return self.worst.reason if self.worst else ""
+        return self.refusal or (self.worst.reason if self.worst else "")
 
     @property
     def max_error(self) -> float | None:
@@ -83,6 +93,8 @@ class ArtifactReport:
         """The inverse of `to_json`; what it says of its verdicts is found out from them."""
         fields = (str(data["target"]), str(data["path"]), int(data["size"]))
         verdicts = tuple(Verdict.from_json(v) for v in data["verdicts"])
+        if data["status"] == REFUSED:
+            return ArtifactReport.refused(str(data["target"]), str(data["reason"]))
         status, seconds, facts = overall_status(verdicts).value, float(data["seconds"]), data.get("facts", {})
         return ArtifactReport(*fields, status, seconds, verdicts, facts)
 
@@ -95,15 +107,18 @@ class ExportReport:
     contract: Contract
     artifacts: tuple[ArtifactReport, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    shortfalls: tuple[str, ...] = field(default=())
+    """What falls short of what was required, which is among the notes too."""
 
     @property
     def ok(self) -> bool:
-        """Whether no artifact failed its check."""
-        return not any(a.status == Status.FAILED.value for a in self.artifacts)
+        """Whether no artifact failed its check, no target refused the model, and all is as required."""
+        bad = (Status.FAILED.value, REFUSED)
+        return not self.shortfalls and not any(a.status in bad for a in self.artifacts)
 
     @property
     def exit_code(self) -> int:
-        """0 if no artifact failed, else 1."""
+        """0 if all is well, else 1."""
         return 0 if self.ok else 1
 
     def to_json(self) -> dict[str, Any]:
@@ -114,14 +129,15 @@ class ExportReport:
             "contract": self.contract.to_json(),
             "artifacts": [a.to_json() for a in self.artifacts],
             "notes": list(self.notes),
+            "shortfalls": list(self.shortfalls),
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> ExportReport:
         """The inverse of `to_json`."""
         artifacts = tuple(ArtifactReport.from_json(a) for a in data["artifacts"])
-        notes = tuple(map(str, data["notes"]))
-        return ExportReport(str(data["name"]), Contract.from_json(data["contract"]), artifacts, notes)
+        notes, shortfalls = (tuple(map(str, data.get(key, ()))) for key in ("notes", "shortfalls"))
+        return ExportReport(str(data["name"]), Contract.from_json(data["contract"]), artifacts, notes, shortfalls)
 
 
 def _extreme(pick: Any, values: Sequence[float | None]) -> float | None:

@@ -16,6 +16,7 @@ from kexport.project.intact import artifact_damage
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ArtifactReport, ExportReport
+from kexport.project.requirement import Required, read_requirements, with_requirements
 from kexport.project.unlisted import with_unlisted
 from kexport.project.verdicts import keep_verdicts
 from kexport.target import find_target
@@ -38,6 +39,7 @@ def verify(
     tolerance: Mapping[str, float] | None = None,
     timeout: float = 300.0,
     browser: bool = False,
+    require: Required = (),
     progress: Progress | None = None,
 ) -> ExportReport:
     """Verify what the manifest of a folder lists: files against their hashes, numbers against the reference.
@@ -51,23 +53,24 @@ def verify(
         tolerance: allowed absolute error by output name, or "*" for all.
         timeout: seconds for each runtime.
         browser: run artifacts in a headless browser too.
+        require: what the artifacts have to reach, as for `export`.
         progress: told what is being done.
 
     Raises:
         ConfigError: no manifest, a model that is not in it, or no browser that could run any of it.
         VerifyError: the manifest, the reference or the bundle is damaged; or nothing of it can be run here.
     """
+    requirements = read_requirements(require)
     check = Check(tolerances=tolerance, timeout=timeout, browser=browser, run=runner_here())
     with unpacked(Path(dist)) as path:
         job = read_job(path, Path(dist), name, reference)
         if browser:
             _require_browser(job.artifacts)
         report = check_job(job, check, progress)
-        if is_bundle(Path(dist)):
-            return replayed(report)
-        if path == job.folder:
+        if path == job.folder and not is_bundle(Path(dist)):
             report = with_unlisted(report, path)
-        return kept(require_runs(report), job.folder, job.model)
+        report = replayed(report) if is_bundle(Path(dist)) else kept(require_runs(report), job.folder, job.model)
+    return with_requirements(report, requirements)
 
 
 @dataclasses.dataclass(frozen=True)

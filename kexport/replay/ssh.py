@@ -23,6 +23,7 @@ from kexport.project.bundle import is_bundle
 from kexport.project.manifest import find_folder, read_manifest
 from kexport.project.progress import Progress, silent
 from kexport.project.report import ExportReport
+from kexport.project.requirement import Required, read_requirements, with_requirements
 from kexport.project.verify import choose_model, kept
 from kexport.replay.pack import bundle
 
@@ -101,6 +102,7 @@ def verify_on(
     tolerance: Mapping[str, float] | None = None,
     timeout: float = 300.0,
     browser: bool = False,
+    require: Required = (),
     progress: Progress | None = None,
 ) -> ExportReport:
     """Like `verify`, on another machine; the verdicts name that machine.
@@ -108,13 +110,13 @@ def verify_on(
     Args:
         remote: the machine.
         dist: a folder that `export` wrote, one artifact in it, or a bundle.
-        name, reference, tolerance, timeout, browser, progress: as for `verify`.
+        name, reference, tolerance, timeout, browser, require, progress: as for `verify`.
 
     Raises:
         ConfigError: the machine cannot be reached, or lacks Python, NumPy or every engine.
         VerifyError: something is damaged, or what comes back makes no sense.
     """
-    tell = progress or silent
+    tell, requirements = progress or silent, read_requirements(require)
     arguments = ["--json", "--timeout", f"{timeout:g}", *(["--browser"] if browser else [])]
     arguments += [f"--tolerance={output}={error!r}" for output, error in (tolerance or {}).items()]
     path = Path(dist)
@@ -127,7 +129,8 @@ def verify_on(
         tell("verify", remote.label, None)
         done = _call(remote, path, arguments)
     report = _ours(_read(remote, done), remote, Path(dist))
-    return kept(report, find_folder(Path(dist)), model) if model else report
+    report = kept(report, find_folder(Path(dist)), model) if model else report
+    return with_requirements(report, requirements)
 
 
 def _ours(report: ExportReport, remote: Remote, dist: Path) -> ExportReport:

@@ -28,6 +28,8 @@ DEFAULTS = {
     "verify": True,
     "layers": False,
     "keep": False,
+    "strict": False,
+    "require": (),
     "samples": None,
     "reference": None,
     "tolerance": None,
@@ -51,7 +53,8 @@ def test_defaults(run: Run, calls: list[Call]) -> None:
         (["--trust", "--custom", "a.b", "--custom", "c"], {"trust": True, "custom": ("a.b", "c")}),
         (["--signature", "serve", "--no-verify"], {"signature": "serve", "verify": False}),
         (["--layers"], {"layers": True}),
-        (["--keep"], {"keep": True}),
+        (["--keep", "--strict"], {"keep": True, "strict": True}),
+        (["--require", "valid", "--require", "verified:onnx"], {"require": ("valid", "verified:onnx")}),
         (["--reference", "r.safetensors"], {"reference": "r.safetensors"}),
         (["--inputs", "s.npz", "--timeout", "9"], {"samples": Path("s.npz"), "timeout": 9}),
         (["--tolerance", "probs=1e-3", "--tolerance", "0.5"], {"tolerance": {"probs": 1e-3, "*": 0.5}}),
@@ -66,6 +69,7 @@ def test_verify_passes_its_options(run: Run, calls: list[Call]) -> None:
     args = ["--name", "tiny", "--reference", "r.safetensors", "--timeout", "5", "--tolerance", "1e-2", "--browser"]
     assert run("verify", "dist", *args).exit_code == 0
     expected = {"name": "tiny", "reference": "r.safetensors", "timeout": 5, "tolerance": {"*": 1e-2}, "browser": True}
+    expected |= {"require": ()}
     assert calls == [("verify", ("dist",), expected)]
 
 
