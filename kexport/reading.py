@@ -59,5 +59,7 @@ def _damage(path: Path) -> Generator[None]:
         yield
     except (KexportError, ImportError):
         raise
+    except RecursionError as e:
+        raise EmitError("it is damaged: it is nested too deep", where=str(path)) from e
     except Exception as e:  # a parser may raise anything
         raise EmitError(f"it is damaged: {type(e).__name__}: {str(e)[:500]}", where=str(path)) from e

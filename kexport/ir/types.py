@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,16 @@ def check_rank(rank: int) -> None:
     """
     if rank > MAX_RANK:
         raise GraphError(f"no tensor has {rank} axes, {MAX_RANK} are the most")
+
+
+def element_count(sizes: Sequence[int]) -> int:
+    """The number of elements of a shape that a file states.
+
+    Raises:
+        GraphError: it has more axes than a tensor can have.
+    """
+    check_rank(len(sizes))
+    return prod(sizes)
 
 
 def split_top(text: str) -> list[str]:

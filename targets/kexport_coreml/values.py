@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kexport.ir.op import Array
-from kexport.ir.types import DType
+from kexport.ir.types import DType, check_rank
 from kexport_coreml.dtypes import DTYPES
 
 
@@ -32,6 +32,7 @@ def type_of(message: Any) -> Type | None:
     if message.WhichOneof("type") != "tensorType":
         return None
     tensor = message.tensorType
+    check_rank(len(tensor.dimensions))
     dims = tuple(d.constant.size if d.WhichOneof("dimension") == "constant" else None for d in tensor.dimensions)
     return Type(DTYPES.get(tensor.dataType), dims)
 

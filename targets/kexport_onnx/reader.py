@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.dim_parser import parse_dim
-from kexport.ir.types import DType, TensorType
+from kexport.ir.types import DType, TensorType, element_count
 from kexport.paths import inside
 from kexport_onnx.dtypes import CODES, DTYPES, raw_size
 from kexport_onnx.emission import CONTRACT_KEY, RUNTIME_KEY
@@ -137,7 +136,7 @@ def _check_bytes(path: Path, tensor: Any, size: int) -> None:
     """Require as many bytes as the shape needs, here or in the file beside the model."""
     if tensor.data_type not in DTYPES:
         raise EmitError(f"initializer {tensor.name!r} has unknown element type {tensor.data_type}", where=str(path))
-    needed = raw_size(DTYPES[tensor.data_type], prod(tensor.dims))
+    needed = raw_size(DTYPES[tensor.data_type], element_count(tensor.dims))
     where = {e.key: e.value for e in tensor.external_data}
     if where:
         beside = inside(path.parent, where.get("location"), EmitError)
@@ -145,7 +144,7 @@ def _check_bytes(path: Path, tensor: Any, size: int) -> None:
         if min(found, start) < 0 or not beside.is_file() or beside.stat().st_size < start + found:
             raise EmitError(f"{where['location']} does not hold the bytes of {tensor.name!r}", where=str(path))
     elif tensor.data_type == CODES[DType.STRING]:
-        found, needed = len(tensor.string_data), prod(tensor.dims)
+        found, needed = len(tensor.string_data), element_count(tensor.dims)
     else:
         found = size or len(tensor.raw_data)
     if found != needed:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from math import prod
 from pathlib import Path
 
 from kexport.errors import EmitError
-from kexport.ir.types import DType
+from kexport.ir.types import DType, element_count
 from kexport_graphdef.dtypes import BY_CODE
 from kexport_graphdef.wire import Field, fields
 from kexport_savedmodel.anatomy import check_folder, check_parts
@@ -93,7 +92,7 @@ def _value_problems(name: str, value: Field, callable_: Collection[str]) -> Iter
     """Attributes that are constants hold their bytes; those that are functions exist."""
     if value.number == 8:
         parts = {f.number: f for f in fields(value.data)}
-        dtype, wanted = BY_CODE[parts[1].value], prod(sizes(parts[2].data))
+        dtype, wanted = BY_CODE[parts[1].value], element_count(sizes(parts[2].data))
         if dtype is DType.STRING:
             found, what = sum(f.number == 8 for f in fields(value.data)), "texts"
         else:

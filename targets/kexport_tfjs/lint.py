@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from kexport.errors import EmitError
+from kexport.ir.types import element_count
 from kexport_tfjs.known import KNOWN_OPS
 from kexport_tfjs.reader import load_document, shards
 
@@ -79,7 +79,7 @@ def _weight_problems(path: Path, document: Mapping[str, Any], graphs: Sequence[_
     found = [f"weight {name} is in the graph or the manifest alone" for name in sorted(consts ^ weights.keys())]
     others = [n["name"] for nodes in graphs for n in nodes if n["op"] != "Const"]
     found += [f"{name} has the name of a weight" for name in others if name in weights]
-    wanted = sum(prod(w["shape"]) * _BYTES[w.get("quantization", w)["dtype"]] for w in weights.values())
+    wanted = sum(element_count(w["shape"]) * _BYTES[w.get("quantization", w)["dtype"]] for w in weights.values())
     there = shards(path)
     found += [f"{file.name} is missing" for file in there if not file.is_file()]
     size = sum(file.stat().st_size for file in there if file.is_file())

@@ -14,7 +14,8 @@ from typing import Any
 from kexport.errors import EmitError, GraphError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, SymDim, symbol
-from kexport.ir.types import DType, TensorType
+from kexport.ir.types import DType, TensorType, element_count
+from kexport_tflite.claims import check_claims
 from kexport_tflite.emission import CONTRACT, SIGNATURE
 from kexport_tflite.model import NO_TENSOR
 from kexport_tflite.operators import OPERATORS
@@ -76,9 +77,13 @@ def _opened(path: Path) -> Iterator[tuple[Any, int]]:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last array that looks into it
         _require(data[4:8] == IDENTIFIER, "this is no TF Lite model", path)
-        yield schema().Model.GetRootAs(data, 0), len(data)
+        model = schema().Model.GetRootAs(data, 0)
+        check_claims(model, len(data))
+        yield model, len(data)
     except OSError as e:
         raise EmitError(f"the model cannot be read: {e.strerror}", where=str(path)) from e
+    except EmitError as e:
+        raise e.located(str(path)) from None
     except _DAMAGED as e:
         raise EmitError(f"the model is damaged: {e}", where=str(path)) from e
 
@@ -152,7 +157,7 @@ def _check_constant(model: Any, tensor: Any, size: int, path: Path) -> bool:
     if not given:
         return False
     dtype = _dtype(tensor, path)
-    needed = math.prod(_shape(tensor)) * _BITS.get(dtype, dtype.numpy.itemsize * 8) / 8
+    needed = element_count(_shape(tensor)) * _BITS.get(dtype, dtype.numpy.itemsize * 8) / 8
     _require(given == math.ceil(needed), f"constant {name!r} has {given} bytes, its shape needs {needed:g}", path)
     start = buffer.Offset() if outside else buffer._tab.Vector(buffer._tab.Offset(4))
     _require(start + given <= size, f"constant {name!r} ends beyond the file", path)
@@ -195,6 +200,7 @@ def _kept_contract(model: Any, path: Path) -> Contract | None:
 
 
 def _outside(path: Path, buffer: Any) -> bytes:
+    _require(buffer.Offset() + buffer.Size() <= path.stat().st_size, "the contract ends beyond the file", path)
     with path.open("rb") as file:
         file.seek(buffer.Offset())
         return file.read(buffer.Size())

@@ -15,10 +15,11 @@ from kexport.capture.sources.operations import OBJECT_CLASSES, checkpoint_operat
 from kexport.capture.sources.saved_library import Library, all_nodes, named
 from kexport.capture.sources.saved_version1 import assets_of, graph_problems
 from kexport.errors import CaptureError
+from kexport.ir.types import MAX_RANK
 from kexport.paths import inside
 
 MAX_CONSTANT = 1 << 32
-"""Bytes that a constant may claim, whose value need be written only once."""
+"""Elements that a constant may claim, whose value need be written only once."""
 LINKS_HINT = (
     "copy the folder with what its links lead to (cp -rL), or, if you trust the file, give --trust (trust=True)"
 )
@@ -31,9 +32,10 @@ def too_large(model: Any) -> str:
         for node in all_nodes(meta.graph_def):
             for value in node.attr.values():
                 for tensor in (value.tensor, *value.list.tensor):
-                    size = prod(max(0, d.size) for d in tensor.tensor_shape.dim)
-                    if size > MAX_CONSTANT:
-                        return f"the constant {node.name[:200]!r} claims {size} elements"
+                    sizes = [max(0, d.size) for d in tensor.tensor_shape.dim]
+                    if len(sizes) > MAX_RANK or prod(sizes) > MAX_CONSTANT:
+                        claim = f"{len(sizes)} axes" if len(sizes) > MAX_RANK else f"{prod(sizes)} elements"
+                        return f"the constant {node.name[:200]!r} claims {claim}"
     return ""
 
 
