@@ -41,7 +41,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     "--to", multiple=True, metavar="TARGET,...", shell_complete=target_names, help="Default: all usable ones."
 )
 @click.option("-o", "--out", default="dist", show_default=True, metavar="DIR", help="Folder to write to.")
-@click.option("--name", help="Name of the artifacts. Default: the name of the model.")
+@click.option("--name", help="Name of the artifacts. Default: that of the model's file, else the model's own.")
 @reading_options
 @model_options
 @click.option("--verify/--no-verify", default=True, help="Run every artifact in its real runtime. Default: verify.")

@@ -16,7 +16,7 @@ from kexport.cli.command import State, print_json, subcommand
 )
 @click.argument("model")
 @click.option("-o", "--out", default="dist", show_default=True, metavar="DIR", help="Folder to write to.")
-@click.option("--name", help="Name of the files. Default: the name of the model.")
+@click.option("--name", help="Name of the files. Default: that of the model's file, else the model's own.")
 @click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects.")
 @click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust where it is from.")
 def command(state: State, model: str, out: str, **rest: Any) -> None:

@@ -88,7 +88,9 @@ def _unlike(value: Any, kind: Any) -> str:
 
 
 def model_name(wanted: str | None, found: str) -> str:
-    """The name of the artifacts: as wanted, or the model's own in letters that suit every file system.
+    """The name of the artifacts: as wanted, or as found in letters that suit every file system.
+
+    Found is the name of the model's file or folder without its ending, or where there is none the model's own.
 
     Raises:
         ConfigError: the wanted name is not a plain file name.

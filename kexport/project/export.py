@@ -16,7 +16,7 @@ from kexport.project.choice import Names, choose_targets, make_options, model_na
 from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
 from kexport.project.kept_graph import keep_graph
-from kexport.project.manifest import read_manifest
+from kexport.project.place import check_place
 from kexport.project.progress import Progress, silent
 from kexport.project.publish import Export, Made, publish_export
 from kexport.project.report import ArtifactReport, ExportReport
@@ -65,7 +65,8 @@ def export(
         to: one or more targets or names of targets, "onnx" or "onnx,tflite" or a list; None for all that can emit here.
         out: folder for the artifacts, the reference and the manifest. What an older export of the same name left there
             is replaced: artifacts of another model, or made with other sizes or by another kexport, go.
-        name: name of the artifacts; None for the model's own.
+        name: name of the artifacts; None for that of the model's file or folder without its ending, or where there is
+            none the model's own.
         dims: sizes or names for dynamic dims: `{"batch": 1}`, `{"ids:1": "length"}`.
         trust: allow code stored in the model (Lambda layers) to run.
         custom: modules that define custom objects.
@@ -94,7 +95,7 @@ def export(
     """
     tell = progress or silent
     choices, requirements = _choose(to, options or {}), read_requirements(require)
-    read_manifest(Path(out))  # a damaged one is said before the work
+    check_place(Path(out), model, name)  # what is wrong with it is said before the work
     how = {"example": example, "replace": replace, "architecture": architecture}
     captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
     name = model_name(name, captured.source.name)

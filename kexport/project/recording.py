@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import kexport
 from kexport.errors import VerifyError
+from kexport.project.place import check_file
 from kexport.project.progress import Progress, silent
 from kexport.target import Span
 from kexport.verify.batches import Batch
@@ -76,6 +77,7 @@ def record_reference(
     """
     from kexport.reference.run import run_reference
 
+    check_file(Path(out))
     (progress or silent)("reference", str(model), None)
     reference = run_reference(
         model, backend, device, dims=dims, samples=samples, layers=layers, trust=trust, custom=custom

@@ -20,6 +20,7 @@ from kexport.project.choice import make_options
 from kexport.project.graph_file import write_graph
 from kexport.project.locate import LocateReport, captured_graph, locate
 from kexport.project.manifest import ArtifactEntry, file_entries, read_manifest, sha256
+from kexport.project.place import check_folder
 from kexport.project.progress import Progress, silent
 from kexport.project.publish import Export, Made, publish_export
 from kexport.project.staging import staging
@@ -103,6 +104,7 @@ def reduce(
         KexportError: see `locate`.
     """
     tell = progress or silent
+    _refuse_other_things(Path(out))
     name, reference, model = (rest.get(key) for key in ("name", "reference", "model"))
     place = _place(Path(dist), target, name, reference)
     found = locate(place, timeout=timeout, progress=progress, **rest)
@@ -209,8 +211,6 @@ def _report(
 
 def _write(reduction: Reduction, how: How, report: ReduceReport, out: Path) -> None:
     """A folder as `export` leaves it, for a model that is the part, and what it came from beside it."""
-    if out.exists() and any(out.iterdir()) and not (out / FILE).exists():
-        raise ConfigError("the folder holds other things", where=str(out), hint="give a new folder with -o")
     part, graph = reduction.part, reduction.part.graph
     with staging(out) as stage:
         files = {"graph": graph_file.SUFFIX, "captured": captured_file.SUFFIX, "reference": SUFFIX}
@@ -224,6 +224,13 @@ def _write(reduction: Reduction, how: How, report: ReduceReport, out: Path) -> N
         emitted = _emitted(reduction, how, stage / "artifact")
         made = [_made(emitted, reduction.verdict, how)] if emitted else []
         publish_export(Export(NAME, fingerprint, contract_of(graph), made, beside, [stage / FILE]), out, stage)
+
+
+def _refuse_other_things(out: Path) -> None:
+    """Raise ConfigError unless the folder can be written, and is new or holds a reduced part."""
+    check_folder(out)
+    if out.exists() and any(out.iterdir()) and not (out / FILE).exists():
+        raise ConfigError("the folder holds other things", where=str(out), hint="give a new folder with -o")
 
 
 def _emitted(reduction: Reduction, how: How, folder: Path) -> Path | None:
