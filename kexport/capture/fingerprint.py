@@ -32,10 +32,18 @@ def fingerprint_of(config: Any, weights: Iterable[tuple[str, np.ndarray[Any, Any
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=_type_name).encode())
     for path, array in weights:
         digest.update(f"\n{path.rpartition('/')[2]} {array.dtype} {array.shape}\n".encode())
-        data = array.reshape(-1).view("u1")
+        data = _bytes_of(array)
         for start in range(0, data.size, CHUNK):
             digest.update(data[start : start + CHUNK].data)
     return digest.hexdigest()
+
+
+def _bytes_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The elements as bytes; texts with their lengths."""
+    if array.dtype != object:
+        return array.reshape(-1).view("u1")
+    texts = [str(t).encode() for t in array.reshape(-1)]
+    return np.frombuffer(b"".join(b"%d:%b" % (len(t), t) for t in texts), "u1")
 
 
 def keras_config(model: Any) -> Any:
@@ -44,7 +52,7 @@ def keras_config(model: Any) -> Any:
 
     try:
         config = keras.saving.serialize_keras_object(model)
-    except (NotImplementedError, TypeError):
+    except (NotImplementedError, TypeError, OSError):  # of functions whose source cannot be read Keras says OSError
         config = {"class_name": type(model).__name__}
     return _stable(config, {})
 

@@ -137,7 +137,7 @@ class Trace:
             found = graph._get_function(name)
             if found is not None:
                 if not hasattr(found, "graph"):
-                    raise NotLowered(NO_GRAPH)
+                    found = _read_definition(found, graph)
                 self.graphs.setdefault(id(found.graph), found.graph)
                 return found.graph
         raise CaptureError(f"the graph calls a function {name!r} that it does not have")
@@ -167,6 +167,19 @@ def trace(source: Source) -> Trace:
     from kexport.capture.tracing import trace_model, trace_signature
 
     return trace_signature(source) if source.kind == "savedmodel" else trace_model(source)
+
+
+def _read_definition(function: Any, graph: Any) -> Any:
+    """A function of TensorFlow 1, which is there as a definition alone, as one with a graph."""
+    from types import SimpleNamespace
+
+    from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+
+    try:
+        with graph.as_default():
+            return SimpleNamespace(graph=function_def_to_graph(function.definition))
+    except Exception as e:
+        raise NotLowered(NO_GRAPH) from e
 
 
 def _called(op: Any) -> str:

@@ -38,7 +38,7 @@ def read_tensor(tensor: Any, where: str = "") -> Array:
         )
     dtype = tf.as_dtype(known.shape_and_type[0].dtype)
     try:
-        return _read_only(tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype)._numpy())
+        return _read_only(as_text(tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype)._numpy()))
     except tf.errors.OpError as e:
         raise CaptureError(f"a variable cannot be read: {e.message}", where=where or None) from e
 
@@ -78,7 +78,16 @@ def weights_of(model: Any) -> Iterator[tuple[str, Array]]:
     """Path and value of each weight of a Keras model, or of a signature's function, in its own order."""
     for weight in getattr(model, "weights", None) or model.variables:
         variable = getattr(weight, "_value", weight)
+        if not hasattr(variable, "handle"):
+            yield from _words_of(variable)
+            continue
         yield getattr(weight, "path", None) or weight.name, read_tensor(variable.handle, model.name)
+
+
+def _words_of(handler: Any) -> Iterator[tuple[str, Array]]:
+    """The words of a lookup of Keras 2, which counts them among its weights."""
+    for i, tensor in enumerate(handler.get_tensors()):
+        yield f"vocabulary_{i}", as_text(tensor)
 
 
 def check_weights(model: Any) -> None:

@@ -27,7 +27,12 @@ def layer_class(base: type, name: str, function: Function, given: Mapping[str, A
     def compute_mask(self: Any, inputs: Any, mask: Any = None) -> None:
         """As a Lambda layer does without a mask of its own."""
 
-    return type(name, (base,), {"call": call, "compute_mask": compute_mask})
+    def get_config(self: Any) -> dict[str, Any]:
+        """What it computes is part of what the model is."""
+        values = {k: repr(v) for k, v in {**function.defaults, **function.closure, **given}.items()}
+        return {**base.get_config(self), "expression": str(function), "values": values}  # type: ignore[attr-defined]
+
+    return type(name, (base,), {"call": call, "compute_mask": compute_mask, "get_config": get_config})
 
 
 def replace_hint(layer: str) -> str:

@@ -35,6 +35,7 @@ from kexport.capture.lowering import (
     space,
     special,
     suppress,
+    switches,
     text,
     warp,
 )
@@ -45,7 +46,7 @@ from kexport.capture.lowering.table import LowerOp, Table, merge
 MODULES = (
     activation, attention, binary, conv, create, einsum, elementwise, fake_quant, fourier, gradients, image, index,
     layout, linalg, lists, lookup, losses, matmul, matrix, norm, pool, random, reduce, resize, segments, slicing,
-    space, special, suppress, text, warp,
+    space, special, suppress, switches, text, warp,
 )  # fmt: skip
 TABLE: Table = merge(m.table for m in MODULES)
 """Every lowering: by TensorFlow op type and by frame label."""
