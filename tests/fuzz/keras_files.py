@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import io
 import json
 import random
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +32,7 @@ def bases(folder: Path) -> dict[str, Path]:
 
     found: dict[str, Path] = {}
     for name, package in (("keras2", tf_keras), ("keras3", keras)):
-        for kind, model in (("nested", _nested(package)), ("chain", _chain(package))):
+        for kind, model in (("nested", _nested(package)), ("chain", _chain(package)), ("lambda", _lambda(package))):
             for suffix in (".h5", ".keras"):
                 found[f"{name}-{kind}{suffix}"] = folder / f"{name}-{kind}{suffix}"
                 model.save(folder / f"{name}-{kind}{suffix}")
@@ -83,6 +85,17 @@ def _chain(package: Any) -> Any:
     return package.Sequential(chain, name="chain")
 
 
+def _lambda(package: Any) -> Any:
+    scale = 0.5
+    layers = [
+        package.Input((4,), name="x"),
+        package.layers.Lambda(lambda x: x / 127.5 - 1.0, name="scaled"),
+        package.layers.Lambda(lambda x, by=(2.0, 3.0): abs(x * by[0]) + scale, name="moved"),
+        package.layers.Dense(2),
+    ]
+    return package.Sequential(layers, name="lambdas")
+
+
 def _keras1(path: Path) -> Path:
     import numpy as np
 
@@ -97,7 +110,7 @@ def _keras1(path: Path) -> Path:
 
 def flip(data: bytes, draw: random.Random) -> bytes:
     """Some bytes replaced, most of them early in the file, where its structure is."""
-    made = bytearray(data)
+    made = bytearray(data or b"x")
     for _ in range(draw.choice((1, 2, 8))):
         at = int(len(made) * draw.random() ** draw.choice((1, 3)))
         made[min(at, len(made) - 1)] = draw.choice((0, 1, 255, draw.randrange(256)))
@@ -106,14 +119,14 @@ def flip(data: bytes, draw: random.Random) -> bytes:
 
 def cut(data: bytes, draw: random.Random) -> bytes:
     """A part taken out, or put in twice."""
-    start = draw.randrange(len(data))
+    start = draw.randrange(len(data) or 1)
     end = min(len(data), start + draw.choice((1, 4, 64, 4096)))
     return data[:start] + draw.choice((b"", data[start:end] * 2)) + data[end:]
 
 
 def truncate(data: bytes, draw: random.Random) -> bytes:
     """The end taken off."""
-    return data[: draw.randrange(len(data))]
+    return data[: draw.randrange(len(data) or 1)]
 
 
 def attribute(data: bytes, draw: random.Random) -> bytes:
@@ -170,6 +183,36 @@ def hdf5_config(data: bytes, draw: random.Random) -> bytes:
     return _with_hdf5(data, change)
 
 
+def hdf5_bytecode(data: bytes, draw: random.Random) -> bytes:
+    """The bytecode of Lambda layers in an .h5 file, changed as bytes."""
+
+    def change(file: Any) -> None:
+        text: Any = file.attrs.get("model_config")
+        if text is not None:
+            file.attrs["model_config"] = _damaged_text(text, draw)
+
+    return _with_hdf5(data, change)
+
+
+def zip_bytecode(data: bytes, draw: random.Random) -> bytes:
+    """The bytecode of Lambda layers in a .keras file, changed as bytes."""
+    return _with_member(data, "config.json", lambda text: _damaged_text(text.decode(), draw).encode())
+
+
+def _damaged_text(text: str, draw: random.Random) -> str:
+    """A config with one of its long texts in base64 changed as bytes."""
+    found = list(re.finditer(r'"([A-Za-z0-9+/=\\]{40,}(?:\\n)?)"', text))
+    if not found:
+        return text
+    match = draw.choice(found)
+    try:
+        code = base64.b64decode(match[1].replace("\\n", ""))
+    except ValueError:
+        return text
+    code = draw.choice((flip, cut, truncate))(code, draw) if code else b"x"
+    return text[: match.start(1)] + base64.b64encode(code).decode() + text[match.end(1) :]
+
+
 def zip_config(data: bytes, draw: random.Random) -> bytes:
     """The config in a .keras file, changed as a tree."""
     return _with_member(data, "config.json", lambda text: json.dumps(_changed(json.loads(text), draw)).encode())
@@ -200,12 +243,21 @@ def zip_members(data: bytes, draw: random.Random) -> bytes:
 
 
 MUTATORS: dict[str, dict[str, Mutate]] = {
-    ".h5": {"bytes": flip, "cut": cut, "end": truncate, "attribute": attribute, "array": array, "config": hdf5_config},
+    ".h5": {
+        "bytes": flip,
+        "cut": cut,
+        "end": truncate,
+        "attribute": attribute,
+        "array": array,
+        "config": hdf5_config,
+        "bytecode": hdf5_bytecode,
+    },
     ".keras": {
         "bytes": flip,
         "cut": cut,
         "end": truncate,
         "config": zip_config,
+        "bytecode": zip_bytecode,
         "metadata": zip_metadata,
         "weights": zip_weights,
         "members": zip_members,

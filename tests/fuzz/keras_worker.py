@@ -40,7 +40,7 @@ class Watch:
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "subprocess.Popen" and PROBE in arguments[1]:
             return
-        runs = event in RUNS or (event in CHANGES and not self._ours(arguments[0]))
+        runs = event in RUNS or (event in CHANGES and not self._ours(_whole(*arguments)))
         if self.on and (runs or (event == "open" and not self._is_harmless(*arguments[:3]))):
             self.found.append(f"{event} {arguments}")
 
@@ -52,6 +52,13 @@ class Watch:
             return True
         writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (flags or 0) & (os.O_WRONLY | os.O_RDWR)
         return not writes and str(path).startswith(self.roots)
+
+
+def _whole(path: Any, *rest: Any) -> str:
+    """A path that is changed, whole where it is told from an open folder on, as the last argument says."""
+    folder = rest[-1] if rest and isinstance(rest[-1], int) else -1
+    known = Path(f"/proc/self/fd/{folder}")
+    return f"{known.readlink()}/{path}" if folder >= 0 and known.exists() else str(path)
 
 
 def say(line: str) -> None:
