@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from kexport.cli.command import State, print_json
+from kexport.cli.signals import Ended
 from kexport.errors import KexportError, UnsupportedError
 from kexport.printable import indented, one_line
 
@@ -64,7 +65,7 @@ def describe(error: BaseException) -> Failure:
             rows = tuple(item._asdict() for item in items)
             return Failure(type(error).__name__, error.what, error.exit_code, error.where, error.hint, rows)
         case click.Abort() | KeyboardInterrupt():
-            return Failure("Interrupted", "interrupted", INTERRUPTED)
+            return _interrupted(error)
         case click.ClickException():
             hint = f"{error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else None
             return Failure("UsageError", error.format_message(), USAGE, hint=hint)
@@ -79,6 +80,14 @@ def describe(error: BaseException) -> Failure:
 def _text_of(filename: Any) -> str | None:
     """The name of a file, which may be bytes, or the number of an open one."""
     return None if filename is None else os.fsdecode(filename) if isinstance(filename, bytes) else str(filename)
+
+
+def _interrupted(error: BaseException) -> Failure:
+    """Ctrl-C, or a signal: click turns both into an Abort, whose cause is what it was."""
+    for cause in (error, error.__cause__, error.__context__):
+        if isinstance(cause, Ended):
+            return Failure("Interrupted", f"ended by {cause}", cause.exit_code)
+    return Failure("Interrupted", "interrupted", INTERRUPTED)
 
 
 def _print(failure: Failure) -> None:

@@ -14,6 +14,7 @@ from kexport.cli.command import Command, State, flag, write_examples
 from kexport.cli.failure import ClosedPipe, report_failure
 from kexport.cli.plain import plain_streams
 from kexport.cli.remarks import remarks_in_one_line
+from kexport.cli.signals import ended_by_signals
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import suggest
 
@@ -79,7 +80,8 @@ class Root(click.Group):
         state = State()
         with plain_streams(), remarks_in_one_line():
             try:
-                code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)
+                with ended_by_signals():
+                    code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the one place that turns all into words
                 code = report_failure(error, state)
         sys.exit(code if isinstance(code, int) else 0)
@@ -97,7 +99,7 @@ def cli() -> None:
       2    the model is unsupported or cannot be read
       3    the command line is wrong
       70   a bug in kexport
-      130  interrupted
+      130  interrupted; 143 by SIGTERM, 129 by SIGHUP
     """
 
 

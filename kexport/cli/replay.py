@@ -11,6 +11,7 @@ from typing import Any
 from kexport.cli.noise import without_noise
 from kexport.cli.plain import plain_streams
 from kexport.cli.render import COLUMNS, artifact_row, report_lines
+from kexport.cli.signals import Ended, ended_by_signals
 from kexport.cli.values import read_tolerances
 from kexport.errors import KexportError
 from kexport.printable import indented, json_text, one_line
@@ -32,10 +33,12 @@ def main(bundle: str, args: Sequence[str]) -> int:
 def _main(bundle: str, args: Sequence[str]) -> int:
     given = _parser(bundle).parse_args(args)
     try:
-        with nullcontext() if given.debug else without_noise():
+        with ended_by_signals(), nullcontext() if given.debug else without_noise():
             return _check(bundle, given)
     except KexportError as e:
         failure = {"kind": type(e).__name__, "what": e.what, "code": e.exit_code, "where": e.where, "hint": e.hint}
+    except Ended as e:
+        failure = {"kind": "Interrupted", "what": f"ended by {e}", "code": e.exit_code}
     except KeyboardInterrupt:
         failure = {"kind": "Interrupted", "what": "interrupted", "code": INTERRUPTED}
     except Exception as e:

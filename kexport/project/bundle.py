@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import stat
 import struct
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.paths import is_inside
 from kexport.project.manifest import FILE, FileEntry, ModelEntry, read_manifest
+from kexport.temporary import temporary_folder
 
 SUFFIX = ".zip"
 DATA, CODE, START = "dist/", "code/", "__main__.py"
@@ -59,8 +59,7 @@ def opened(path: Path) -> Iterator[Path]:
         ConfigError: there is no such file.
         VerifyError: it is no bundle, a damaged one, or one made to do harm.
     """
-    with tempfile.TemporaryDirectory(prefix="kexport-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, folder, path)

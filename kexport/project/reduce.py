@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from kexport.project.publish import Export, Made, publish_export
 from kexport.project.staging import staging
 from kexport.project.verify import Job, read_job
 from kexport.target import find_target
+from kexport.temporary import temporary_folder
 from kexport.verify import graph_file as captured_file
 from kexport.verify.checkpoints import checkpoints
 from kexport.verify.graph_file import load_graph, save_graph
@@ -136,8 +136,8 @@ def check_reduced(folder: str | Path, timeout: float = 300.0) -> tuple[ReduceRep
     graph = load_graph(folder / f"{NAME}{captured_file.SUFFIX}")
     reference = load_reference(folder / f"{NAME}{SUFFIX}")
     part = Part(graph, reference.recordings[0].batch.inputs)
-    with tempfile.TemporaryDirectory(prefix="kexport-") as name:
-        return report, judge_part(part, how, emit_part(part, how, Path(name)), reference)
+    with temporary_folder() as folder:
+        return report, judge_part(part, how, emit_part(part, how, folder), reference)
 
 
 def how_of(target: str, runtime: str, options: Mapping[str, Any], timeout: float) -> How:
@@ -186,8 +186,8 @@ def _reduced(graph: Graph, location: Location, found: LocateReport, job: Job, ho
 def _is_ours(graph: Graph, job: Job, artifact: ArtifactEntry, how: How) -> bool | None:
     """Whether the files of an artifact are what is emitted now; None if nothing can be."""
     copy, folder = graph.copy(), (job.folder / artifact.path).parent
-    with tempfile.TemporaryDirectory(prefix="kexport-") as name:
-        path = Path(name) / Path(artifact.path).name
+    with temporary_folder() as place:
+        path = place / Path(artifact.path).name
         try:
             legalize(copy, how.target, how.options)
             how.target.write(copy, job.model.contract, path, how.options)

@@ -1,6 +1,7 @@
 """Staging folders: what is made lies hidden beside its destination until it is whole.
 
-A staging folder is removed at its end. One whose process was killed is removed by the next who makes one there.
+A staging folder is removed at its end. One whose process was killed is removed by the next who makes one there, and so
+are temporary folders of such processes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kexport.errors import ConfigError, EmitError
 from kexport.project.files import sync
 from kexport.project.folder_lock import is_dead, locked, sign_of_life
 from kexport.project.publication import finish
+from kexport.temporary import remove_dead
 
 PREFIX = ".kexport-"
 
@@ -29,6 +31,7 @@ def staging(out: Path) -> Iterator[Path]:
         VerifyError: an unfinished export is there, whose plan is damaged.
         EmitError: the disk is full, or another error of the file system while the body runs.
     """
+    remove_dead()
     try:
         made = [p for p in (out, *out.parents) if not p.exists()]
         out.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from kexport.names import each_name
 from kexport.reference.backends import check_device, child_environment, choose_backend
 from kexport.reference.here import Request, record_here
 from kexport.reference.worker import ERROR, RESULT, write_job
+from kexport.temporary import temporary_folder
 from kexport.verify.batches import SEEDS, Batch
 from kexport.verify.process import last_words, run_module, signal_name
 from kexport.verify.reference_file import Reference, load_reference
@@ -76,8 +76,8 @@ def run_reference(
     current = sys.modules["keras"].backend.backend()
     if backend in (None, current) and device == "auto":
         return record_here(model, request)
-    with tempfile.TemporaryDirectory(prefix="kexport-") as name:
-        path = Path(name) / "model.keras"
+    with temporary_folder() as folder:
+        path = folder / "model.keras"
         model.save(path)
         return _run_file(path, choose_backend(backend or current), request, timeout)
 
@@ -109,8 +109,7 @@ def _run_file(path: Path, backend: str, request: Request, timeout: float) -> Ref
         hint = "give the name of the module, or its file"
         raise ConfigError(f"{foreign[0]!r} cannot be handed to another process", where="custom", hint=hint)
     request = dataclasses.replace(request, custom=tuple(map(_place_free, request.custom)))
-    with tempfile.TemporaryDirectory(prefix="kexport-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         write_job(folder, path.absolute(), request)
         environment = child_environment(backend, request.device)
         code = run_module("kexport.reference.worker", folder, timeout, environment, [Path.cwd()])

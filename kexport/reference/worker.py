@@ -14,6 +14,7 @@ from typing import Any
 
 from kexport.errors import KexportError, VerifyError
 from kexport.ir.contract import Contract
+from kexport.lifeline import follow_parent
 from kexport.reference.backends import BACKENDS, Without
 from kexport.reference.here import Request, record_here
 from kexport.verify.batches import Batch
@@ -71,4 +72,5 @@ def _fail(folder: Path, kind: str, what: Any, where: str | None, hint: str | Non
 
 
 if __name__ == "__main__":
+    follow_parent()
     raise SystemExit(main(Path(sys.argv[1])))

@@ -12,13 +12,13 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kexport.errors import ConfigError, KexportError, VerifyError
+from kexport.lifeline import leashed
 from kexport.project.bundle import is_bundle
 from kexport.project.manifest import find_folder, read_manifest
 from kexport.project.progress import Progress, silent
@@ -26,6 +26,7 @@ from kexport.project.report import ExportReport
 from kexport.project.requirement import Required, read_requirements, with_requirements
 from kexport.project.verify import choose_model, kept
 from kexport.replay.pack import bundle
+from kexport.temporary import temporary_folder
 
 PYTHON = "python3"
 _URL = re.compile(
@@ -121,7 +122,7 @@ def verify_on(
     arguments += [f"--tolerance={output}={error!r}" for output, error in (tolerance or {}).items()]
     path = Path(dist)
     model = None if is_bundle(path) else choose_model(read_manifest(find_folder(path)), find_folder(path), name, path)
-    with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
+    with temporary_folder() as folder:
         if model is not None or name is not None or reference is not None:
             tell("bundle", path.name, None)
             path = Path(folder) / "check.zip"
@@ -149,7 +150,7 @@ def _call(remote: Remote, path: Path, arguments: Sequence[str]) -> subprocess.Co
     try:
         with path.open("rb") as file:
             command = remote.command(program, arguments)
-            return subprocess.run(command, stdin=file, capture_output=True, check=False)
+            return subprocess.run(leashed(command), stdin=file, capture_output=True, check=False)
     except FileNotFoundError:
         raise ConfigError("there is no such file", where=str(path)) from None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ import numpy as np
 from kexport.errors import NotApplicable
 from kexport.ir.op import Array
 from kexport.target import Runtime
+from kexport.temporary import temporary_folder
 from kexport.verify.process import end_group, last_words, signal_name, start_module
 from kexport.verify.stopwatch import PROFILE
 from kexport.verify.tensors import save_tensors
@@ -129,7 +129,7 @@ class Lane:
         if c.runtime.version() is None:
             self.failure = Timing("missing", f"{c.runtime.name} is not installed: {c.runtime.how_to_install}")
             return
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kexport-")))
+        self._folder = self._stack.enter_context(temporary_folder())
         job = Job(c.target, c.runtime.name, str(c.artifact.absolute()), 1, c.threads)
         (self._folder / "job.json").write_text(json.dumps(asdict(job)))
         save_tensors(self._folder / "in-0.safetensors", c.inputs, {})

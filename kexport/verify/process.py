@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from kexport.lifeline import leashed
+
 TAIL = 600
 """How many characters of a dead process' last words are kept."""
 
@@ -24,7 +26,7 @@ def run_module(
     """The exit code of `python -m module folder`; None after the time limit, with the whole process group ended.
 
     The child imports from where this process does, and from `import_from`; what it prints goes to `folder/log`. `env`
-    changes variables of the child alone.
+    changes variables of the child alone. The child ends with this process, even if that is killed.
     """
     with (folder / "log").open("wb") as log:
         process = start_module(module, folder, log, env=env, import_from=import_from)
@@ -48,7 +50,7 @@ def start_module(
     """The process `python -m module folder`, whose output goes to `log`; with `talk` stdin and stdout are pipes."""
     paths = os.pathsep.join([*(p for p in sys.path if p), *map(str, import_from)])
     return subprocess.Popen(
-        [sys.executable, "-m", module, str(folder)], cwd=folder,
+        leashed([sys.executable, "-m", module, str(folder)]), cwd=folder,
         env={**os.environ, "PYTHONPATH": paths, **(env or {})},
         stdin=subprocess.PIPE if talk else subprocess.DEVNULL, stdout=subprocess.PIPE if talk else log, stderr=log,
         start_new_session=True,

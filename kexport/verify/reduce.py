@@ -7,7 +7,6 @@ optimized, legalized, emitted, run and judged as any model is; what still fails 
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from kexport.ir.evaluator import bind_inputs, evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Array
 from kexport.target import Runtime, Target
+from kexport.temporary import temporary_folder
 from kexport.verify.batches import Batch
 from kexport.verify.check import Check, check_artifact
 from kexport.verify.locate import legalize
@@ -157,8 +157,8 @@ class _Trial:
         if id(part) not in self.verdicts:
             self.runs += 1
             self._kept.append(part)
-            with tempfile.TemporaryDirectory(prefix="kexport-") as name:
-                self.verdicts[id(part)] = self._judge(part, Path(name))
+            with temporary_folder() as folder:
+                self.verdicts[id(part)] = self._judge(part, folder)
         return self.verdicts[id(part)]
 
     def _judge(self, part: Part, folder: Path) -> Verdict:

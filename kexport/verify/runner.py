@@ -6,7 +6,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any
 from kexport.errors import KexportError, NotApplicable
 from kexport.ir.op import Array
 from kexport.target import Runtime
+from kexport.temporary import temporary_folder
 from kexport.verify import worker
 from kexport.verify.process import last_words, run_module, signal_name
 from kexport.verify.tensors import load_tensors, save_tensors
@@ -118,8 +118,7 @@ def _run(
 ) -> RunResult:
     if runtime.version() is None:
         return RunResult("missing", f"{runtime.name} is not installed: {runtime.how_to_install}")
-    with tempfile.TemporaryDirectory(prefix="kexport-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         job = Job(target, runtime.name, str(path.absolute()), len(batches), threads, repeats, taps)
         (folder / "job.json").write_text(json.dumps(asdict(job)))
         for i, inputs in enumerate(batches):

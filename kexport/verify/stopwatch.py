@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import NotApplicable
+from kexport.lifeline import follow_parent
 from kexport.target import Runtime, Session
 from kexport.verify.memory import family_peak_bytes
 from kexport.verify.tensors import load_tensors
@@ -97,4 +98,5 @@ def _answers() -> Answer:
 
 
 if __name__ == "__main__":
+    follow_parent()
     raise SystemExit(main(Path(sys.argv[1])))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from kexport.errors import ConfigError
+from kexport.lifeline import follow_parent
 from kexport.target import Runtime, Session, Target, find_target
 from kexport.verify.memory import peak_bytes
 from kexport.verify.tensors import load_tensors, save_tensors
@@ -127,4 +128,5 @@ def _run(session: Session, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], f
 
 
 if __name__ == "__main__":
+    follow_parent()
     raise SystemExit(main(Path(sys.argv[1])))

@@ -9,7 +9,6 @@ import queue
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -18,6 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 from kexport.errors import VerifyError
+from kexport.lifeline import leashed
+from kexport.temporary import TemporaryFolder
 from kexport_js.engine import Engine
 from kexport_js.server import Server
 
@@ -60,17 +61,17 @@ def _version_of(program: str) -> str | None:
 
 
 class Browser:
-    """A headless browser with one page open. It shares our process group, so that whoever ends us ends it."""
+    """A headless browser with one page open. It shares our process group, and ends with us."""
 
     def __init__(self, url: str, flags: Sequence[str] = ()):
         program = find_browser()
         if program is None:
             raise VerifyError("there is no Chrome or Chromium here", hint=HINT)
-        self._profile = tempfile.mkdtemp(prefix="kexport-browser-")
+        self._profile = TemporaryFolder()
         root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        command = [program, *FLAGS, *root, *flags, f"--user-data-dir={self._profile}", url]
+        command = [program, *FLAGS, *root, *flags, f"--user-data-dir={self._profile.path}", url]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            leashed(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         atexit.register(self.close)
 
@@ -88,7 +89,7 @@ class Browser:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        shutil.rmtree(self._profile, ignore_errors=True)
+        self._profile.close()
 
 
 class BrowserEngine(Engine):

@@ -16,6 +16,7 @@ import numpy as np
 from kexport.errors import VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.op import Array
+from kexport.lifeline import leashed
 from kexport.target import Session
 from kexport_js.message import pack, unpack
 
@@ -59,7 +60,7 @@ class NodeEngine(Engine):
         if node is None:
             raise VerifyError("there is no node here", hint="install Node.js 18 or newer")
         command = [node, str(HERE / "node.mjs"), str(module), str(packages), json.dumps(dict(settings))]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(leashed(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def exchange(self, message: bytes) -> bytes:
         stdin, stdout = self._process.stdin, self._process.stdout

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kexport.errors import ConfigError
+from kexport.lifeline import leashed
 
 _FILES = ("package.json", "package-lock.json")
 _INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
@@ -62,7 +63,7 @@ class Packages:
                 place.mkdir()
                 for file in _FILES:
                     shutil.copy(self.source / file, place)
-                done = subprocess.run([npm, *_INSTALL], cwd=place, capture_output=True, text=True, check=False)
+                done = subprocess.run(leashed([npm, *_INSTALL]), cwd=place, capture_output=True, text=True, check=False)
                 if done.returncode:
                     raise ConfigError(f"npm failed: {done.stderr.strip()[-600:]}", where=self.name)
                 os.replace(place, folder)

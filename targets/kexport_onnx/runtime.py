@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +16,7 @@ from kexport.errors import VerifyError
 from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.target import Runtime, Session
+from kexport.temporary import temporary_folder
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.external import external_files
 from kexport_onnx.outputs import with_outputs
@@ -103,7 +103,7 @@ class OnnxRuntime(Runtime):
     def profile(self, path: Path, inputs: Mapping[str, Array], runs: int, threads: int = 1) -> dict[str, float]:
         """Seconds by layer, from its own profiler, after runs that are not counted."""
         names = node_names(path)
-        with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
+        with temporary_folder() as folder:
             session = self._session(path, path, threads, profile=f"{folder}/profile")
             loaded = OnnxSession(session)
             for _ in range(WARM_RUNS + runs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("kexport", "kexport.errors", "kexport.names", "kexport.printable"),
+    ("kexport", "kexport.errors", "kexport.names", "kexport.printable", "kexport.lifeline", "kexport.temporary"),
     ("kexport.paths", "kexport.documents"),
     ("kexport.ir.dim",),
     ("kexport.ir.dim_parser",),
@@ -32,6 +32,7 @@ PUBLIC = {"kexport.errors", "kexport.project"}
 """What `kexport/__init__.py` hands out; it imports them on use."""
 
 TARGET_MAY = {
+    "kexport.lifeline", "kexport.temporary",
     "kexport.errors", "kexport.names", "kexport.paths", "kexport.ir", "kexport.ops", "kexport.rewrite",
     "kexport.passes", "kexport.target",
 }  # fmt: skip
@@ -45,6 +46,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport": set(),
     "kexport.errors": set(),
     "kexport.names": set(),
+    "kexport.lifeline": set(),
+    "kexport.temporary": set(),
     "kexport.printable": set(),
     "kexport.paths": set(),
     "kexport.documents": set(),

@@ -20,6 +20,7 @@ from typing import Any
 
 from kexport.capture.sources.hdf5_check import check_hdf5, damaged, read_all
 from kexport.errors import CaptureError
+from kexport.lifeline import leashed
 
 SECONDS, BYTES_A_SECOND = 30, 20 << 20
 MEMORY, TIMES = 4 << 30, 4
@@ -79,7 +80,7 @@ class _Prober:
         if self.process is None or self.owner != os.getpid() or self.process.poll() is not None:
             paths = os.pathsep.join(p for p in sys.path if p)
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "kexport.capture.sources.hdf5_probe"], start_new_session=True,
+                leashed([sys.executable, "-m", "kexport.capture.sources.hdf5_probe"]), start_new_session=True,
                 env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip

@@ -8,7 +8,6 @@ separator was a backslash. A file does not say its layout: the one that accounts
 from __future__ import annotations
 
 import io
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import numpy as np
 from kexport.capture.sources.archive import is_archive
 from kexport.errors import CaptureError
 from kexport.ir.op import Array
+from kexport.temporary import temporary_folder
 
 WEIGHTS, ASSETS = "model.weights.h5", "assets"
 DEPENDENCIES = "_layer_checkpoint_dependencies"
@@ -190,7 +190,7 @@ def _is_asset(path: str) -> bool:
 @contextmanager
 def _unpacked(assets: Mapping[str, bytes]) -> Iterator[Path]:
     """A temporary folder with the files of vocabularies; the names of members were checked before."""
-    with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
+    with temporary_folder() as folder:
         for path, data in assets.items():
             place = Path(folder) / path
             place.parent.mkdir(parents=True, exist_ok=True)

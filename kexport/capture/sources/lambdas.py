@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from kexport.capture.sources.archive import CONFIG, is_archive
 from kexport.capture.sources.function import PLACE, user_function
 from kexport.errors import ConfigError
 from kexport.names import suggest
+from kexport.temporary import temporary_folder
 
 Config = dict[str, Any]
 Replace = Mapping[str, str]
@@ -125,7 +125,7 @@ def _class(
 @contextmanager
 def with_config(path: Path, config: Config) -> Iterator[Path]:
     """A temporary copy of a `.keras` or `.h5` file with another config."""
-    with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
+    with temporary_folder() as folder:
         copy = Path(folder) / path.name
         if is_archive(path):
             copy = copy.with_suffix(".keras")

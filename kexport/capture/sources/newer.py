@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from kexport.capture.sources.config import KERAS_PACKAGES
 from kexport.capture.sources.settings import LISTS_OF_TENSORS, NAME, OPERATIONS, POLICIES_ARE_NAMES, SETTINGS
 from kexport.capture.versions import Version, minor, running, written
 from kexport.errors import CaptureError, KexportWarning
+from kexport.temporary import temporary_folder
 
 CHUNK = 1 << 22
 
@@ -116,7 +116,7 @@ def readable(path: Path, config: dict[str, Any], theirs: str) -> Iterator[Path]:
     if made is config:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="kexport-") as folder:
+    with temporary_folder() as folder:
         copy = Path(folder) / path.name
         (_copy_archive if is_archive(path) else _copy_hdf5)(path, copy, json.dumps(made))
         yield copy
