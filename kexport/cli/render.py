@@ -21,7 +21,8 @@ PLAIN_WIDTH = 10_000
 """Columns of a table that goes to a file or a pipe: as many as it likes."""
 _GOOD, _FAIR, _BAD = "green", "yellow", "bold red"
 STYLES = {
-    "verified": _GOOD, "simulated": _FAIR, "valid": _FAIR, "emitted": _FAIR, "failed": _BAD, "refused": _BAD,
+    "verified": _GOOD, "simulated": _FAIR, "unjudged": "bold yellow", "valid": _FAIR, "emitted": _FAIR, "failed": _BAD,
+    "refused": _BAD,
 }  # fmt: skip
 COLUMNS = ("target", "file", "size", "status", "runtime", "max error", "SNR", "argmax", "seconds")
 

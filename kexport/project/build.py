@@ -52,10 +52,17 @@ class Build:
     verdicts: list[Verdict] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     """What the artifact says of itself."""
+    looked_inside: bool = False
+    """Whether its outputs say too little, so that its inner layers were asked for."""
 
     @property
     def status(self) -> Status:
         return overall_status(self.verdicts) if self.verdicts else Status.VALID
+
+    @property
+    def is_to_be_explained(self) -> bool:
+        """Whether its verdict rests on the captured graph, or asks for it."""
+        return self.looked_inside or self.status is Status.FAILED
 
 
 def lower(
@@ -122,7 +129,13 @@ def check(build: Build, reference: Reference, captured: Captured, how: Check) ->
     """Run the artifact in its runtimes, and keep what they showed."""
     options = dataclasses.asdict(build.options)
     subject = Subject(build.path, build.target, build.options, captured.contract, captured.graph)
-    how = for_artifact(dataclasses.replace(how, subject=subject), build.target, captured.contract, options)
+
+    def inner() -> Subject:
+        build.looked_inside = True
+        return subject
+
+    how = dataclasses.replace(how, subject=subject, inner=inner)
+    how = for_artifact(how, build.target, captured.contract, options)
     build.verdicts = check_artifact(build.path, build.target, reference, how)
 
 

@@ -26,7 +26,6 @@ from kexport.target import Span
 from kexport.verify import graph_file as captured_file
 from kexport.verify.check import Check
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
-from kexport.verify.status import Status
 
 if TYPE_CHECKING:
     from kexport.capture.capture import Captured
@@ -76,8 +75,8 @@ def export(
         architecture: the model that a file of weights is of: `module:function`, or a JSON file of `model.to_json()`.
         verify: run the artifacts; without it they are `valid` at best.
         layers: leave the captured graph with all its weights beside the artifacts, so that `locate` can look inside
-            them anywhere. A failing artifact has it anyway, a model that draws random numbers, and a small one; of
-            another one the weights are read from the model's file.
+            them anywhere. A failing artifact has it anyway, one that was judged by its inner layers, a model that
+            draws random numbers, and a small one; of another one the weights are read from the model's file.
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
         reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
@@ -112,7 +111,7 @@ def export(
         if recorded is not None:
             _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout), tell)
         beside = _write_beside(stage, name, graph, recorded)
-        deep = layers or bool(recorded and recorded.random) or any(b.status is Status.FAILED for b in builds)
+        deep = layers or bool(recorded and recorded.random) or any(b.is_to_be_explained for b in builds)
         kept = stage / f"{name}{captured_file.SUFFIX}"
         if (verify or layers) and keep_graph(captured.graph, kept, captured.source.path, whole=deep):
             beside["captured"] = kept
@@ -120,7 +119,7 @@ def export(
         made = [Made.of(b) for b in builds]
         publish_export(_described(captured, name, made, beside), out, stage, keep=keep)
     reports = (*_reports(builds, made, out), *_refused(refused))
-    return with_requirements(ExportReport(name, captured.contract, reports, remarks(builds)), requirements)
+    return with_requirements(ExportReport(name, captured.contract, reports, _notes(captured, builds)), requirements)
 
 
 def _choose(to: Names, options: Mapping[str, Mapping[str, Any]]) -> list[Choice]:
@@ -218,6 +217,13 @@ def _described(captured: Captured, name: str, made: Sequence[Made], beside: Mapp
     from kexport.capture.fingerprint import fingerprint
 
     return Export(name, fingerprint(captured.source), captured.contract, made, beside)
+
+
+def _notes(captured: Captured, builds: Sequence[Build]) -> tuple[str, ...]:
+    """What is to be said of the model, and of its artifacts."""
+    from kexport.capture.sources.predicting import remarks_of
+
+    return (*remarks_of(captured.source.model), *remarks(builds))
 
 
 def _reports(builds: Sequence[Build], made: Sequence[Made], out: Path) -> tuple[ArtifactReport, ...]:

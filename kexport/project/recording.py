@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kexport
 from kexport.errors import VerifyError
+from kexport.ir.op import Array
 from kexport.project.place import check_file
 from kexport.project.progress import Progress, silent
 from kexport.target import Span
+from kexport.verify import silence
 from kexport.verify.batches import Batch
+from kexport.verify.inner import MOST_ELEMENTS, choose_recording
+from kexport.verify.judge import tolerances
+from kexport.verify.moving import moving_batch
 from kexport.verify.record import complete, plan_batches, record
-from kexport.verify.reference_file import Environment, Reference, load_reference, save_reference
+from kexport.verify.reference_file import Environment, Reference, load_reference, save_reference, with_recordings
 from kexport.verify.samples import load_samples
 from kexport.verify.sizes import sizes_within
 
 if TYPE_CHECKING:
     from kexport.capture.capture import Captured
+    from kexport.capture.trace import Source
 
 
 @dataclass(frozen=True)
@@ -114,13 +121,35 @@ def make_reference(
     from kexport.capture.sources.run import run_drawing
 
     tell("reference", captured.source.name, None)
-    batches, _ = plan_batches(captured.contract, captured.graph, captured.source.run)
+    source, model = captured.source, fingerprint(captured.source)
+    batches, _ = plan_batches(captured.contract, captured.graph, source.run, draw=int(model[:8], 16))
     batches += _within(spans, batches, captured)
+    moving = moving_batch(captured.graph, batches)
+    batches += [moving] if moving is not None else []
     if samples is not None:
         batches += load_samples(Path(samples), captured.contract)
-    environment = Environment("tensorflow", versions=_versions(), model=fingerprint(captured.source))
-    source = captured.source
-    return record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source))
+    environment = Environment("tensorflow", versions=_versions(), model=model)
+    reference = record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source))
+    return _with_layers(reference, source)
+
+
+def _with_layers(reference: Reference, source: Source) -> Reference:
+    """A reference of outputs that say too little, with what Keras' own layers answer on one batch."""
+    from kexport.capture.sources.run import run_eagerly
+    from kexport.reference.layers import layers_while
+
+    quiet = silence.silent([r for r in reference.recordings if not reference.random], tolerances(reference))
+    chosen = choose_recording(reference.recordings)
+    if not quiet or chosen is None or source.kind != "keras":
+        return reference
+    inputs = list(chosen.batch.inputs.values())
+    found: Mapping[str, Array] = {}
+    with suppress(Exception):  # what a layer does not answer eagerly is not compared with
+        found = layers_while(source.model, lambda: run_eagerly(source, inputs))
+    if sum(array.size for array in found.values()) > MOST_ELEMENTS:
+        return reference
+    recorded = dataclasses.replace(chosen, layers=found)
+    return with_recordings(reference, [recorded if r is chosen else r for r in reference.recordings])
 
 
 def _within(spans: Sequence[Mapping[str, Span]], batches: Sequence[Batch], captured: Captured) -> list[Batch]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from kexport.errors import ConfigError, VerifyError
@@ -251,7 +252,8 @@ def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
         return [_without_run(artifact, Status.FAILED, f"its options in the manifest make no sense: {e.what}")]
     subject = _subject(artifact, job) if job.reference.random else None
     check = for_artifact(check, target, job.model.contract, artifact.options)
-    check = dataclasses.replace(check, unchanged=True, subject=subject)
+    inner = partial(_subject, artifact, job) if job.model.captured else None
+    check = dataclasses.replace(check, unchanged=True, subject=subject, inner=inner)
     return check_artifact(job.place(artifact), target, job.reference, check)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kexport.capture.sources.copies import first_of_two
+from kexport.capture.sources.predicting import own_predict
 from kexport.capture.sources.quirks import loops_over_the_batch
 from kexport.capture.sources.states import kept_states
 from kexport.capture.weights import as_text
@@ -70,11 +71,14 @@ def record_here(model: Any, request: Request) -> Reference:
 
 
 def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
-    """What `predict` answers, as arrays in the order of the contract; subclassed models may need an eager call."""
+    """What `predict` answers, as arrays in the order of the contract; subclassed models may need an eager call, and one
+    whose `predict` is more than its call is called.
+    """
     import keras
 
     sizes = {a.shape[0] if a.ndim else 0 for a in arrays}
-    text, eager = any(a.dtype == object for a in arrays), loops_over_the_batch(model)
+    text = any(a.dtype == object for a in arrays)
+    eager = loops_over_the_batch(model) or own_predict(model) is not None
     if not (plan.by_name or text or eager) and len(sizes) == 1 and sizes != {0}:
         single = sizes == {1} and all(p.type.rank and is_symbol(p.type.shape[0]) for p in plan.contract.outputs)
         if single and all(is_symbol(p.type.shape[0]) for p in plan.contract.inputs):

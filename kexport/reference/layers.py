@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,10 +20,15 @@ def layer_outputs(model: Any, nest: Any, by_name: bool = False) -> dict[str, Arr
 
     A path is `encoder/block_1/dense`; a shared layer's second call `dense:1`, a second output `lstm#1`.
     """
+    return layers_while(model, lambda: model(**nest, training=False) if by_name else model(nest, training=False))
+
+
+def layers_while(model: Any, call: Callable[[], Any]) -> dict[str, Array]:
+    """The same while the model is called in some other way."""
     import keras
 
     with _recording(keras, model) as found:
-        model(**nest, training=False) if by_name else model(nest, training=False)
+        call()
     arrays: dict[str, Array] = {}
     calls = Counter[str]()
     for path, value in found:

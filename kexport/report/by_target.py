@@ -17,15 +17,18 @@ from kexport.verify.judge import OutputCheck
 from kexport.verify.status import Status, Verdict
 
 DAMAGED = "damaged"
-MARKS = {"verified": "✓", "simulated": "≈", "valid": "○", "emitted": "○", "failed": "✗", DAMAGED: "✗"}
+MARKS = {
+    "verified": "✓", "simulated": "≈", "unjudged": "?", "valid": "○", "emitted": "○", "failed": "✗", DAMAGED: "✗",
+}  # fmt: skip
 """A sign for every status, for those who do not see its colour."""
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 MEANINGS = {
     "verified": "the real runtime agrees with Keras",
     "simulated": "an independent evaluator of the format agrees with Keras; the real runtime was not there",
+    "unjudged": "it was run, and what it gave says nothing for or against it",
     "valid": "the format's checker accepts the file; it was not run",
     "emitted": "the file was written, and no more is known",
-    "failed": "it does not compute what Keras computes; it lies in quarantine",
+    "failed": "it did not pass its check; it lies in quarantine",
     DAMAGED: "the file is not the one that was checked",
 }
 

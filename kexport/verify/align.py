@@ -73,7 +73,13 @@ class _Match:
     tap: Tap | None = None
 
 
-def align(graph: Graph, legalized: Graph, tensors: Mapping[Value, str], inputs: Mapping[str, Array]) -> Alignment:
+def align(
+    graph: Graph,
+    legalized: Graph,
+    tensors: Mapping[Value, str],
+    inputs: Mapping[str, Array],
+    points: Sequence[Checkpoint] | None = None,
+) -> Alignment:
     """Find the layers of a captured graph in what was made of it for a target.
 
     Args:
@@ -81,8 +87,9 @@ def align(graph: Graph, legalized: Graph, tensors: Mapping[Value, str], inputs: 
         legalized: the same, optimized and legalized.
         tensors: the names that values of the legalized graph have in the artifact.
         inputs: one batch.
+        points: which values are looked for; None for what leaves the layers.
     """
-    points = checkpoints(graph)
+    points = checkpoints(graph) if points is None else points
     wanted = values_at(graph, points, inputs, wide=True)
     layers = {p.name: p.layer for p in points}
     matches = {p.name: _Match() for p in points}

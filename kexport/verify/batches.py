@@ -76,6 +76,7 @@ def make_batch(
     for i, port in enumerate(contract.bind(sizes).inputs):
         rng = np.random.default_rng([seed, i])
         limits = (ranges or {}).get(port.name) or default_range(port.type, port.name)
+        limits = limits.within(sizes) if isinstance(limits, Range) else limits
         inputs[port.name] = _values(port, limits, rng, kind == "extreme", turn)
     return Batch(name, kind, dict(sizes), inputs, seed)
 
@@ -87,10 +88,12 @@ def _values(port: Port, limits: Range | Words, rng: np.random.Generator, extreme
         raise ConfigError(
             f"random text for input {port.name!r} would mean nothing", hint="give samples of your own for this model"
         )
+    ascending = limits.ascending
     limits = TURNS.get((turn, limits.kind), limits)
     if limits.kind == "mask" and not extreme:
         return _mask(_shape(port), rng, turn).astype(port.type.dtype.numpy)
-    return _extreme(port, limits, rng) if extreme else _random(port, limits, rng)
+    values = _extreme(port, limits, rng) if extreme else _random(port, limits, rng)
+    return np.sort(values, axis=-1) if ascending and values.ndim else values
 
 
 def _shape(port: Port) -> tuple[int, ...]:
@@ -105,6 +108,8 @@ def _random(port: Port, limits: Range, rng: np.random.Generator) -> Array:
         values = rng.uniform(limits.low, limits.high, shape)
     else:
         values = rng.standard_normal(shape)
+    if limits.mean:
+        values = np.asarray(limits.mean) + np.asarray(limits.deviation) * values
     return np.asarray(values).astype(port.type.dtype.numpy)
 
 
@@ -125,7 +130,7 @@ def _mask(shape: tuple[int, ...], rng: np.random.Generator, turn: int) -> Array:
 def _extreme(port: Port, limits: Range, rng: np.random.Generator) -> Array:
     """Random picks from `EXTREMES` or the ends of the range; of several samples the first is zero, if that is valid."""
     shape = _shape(port)
-    choices = EXTREMES if limits.kind == "normal" else (limits.low, limits.high)
+    choices = EXTREMES if limits.kind in ("normal", "measured") else (limits.low, limits.high)
     values = np.asarray(rng.choice(np.asarray(choices), shape))
     if values.ndim and values.shape[0] > 1 and limits.low <= 0 <= limits.high:
         values[0] = 0

@@ -5,37 +5,34 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from kexport.errors import ConfigError, GraphError, KexportError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import Dim
 from kexport.ir.evaluator import bind_inputs
-from kexport.ir.op import Array
 from kexport.names import suggest
 from kexport.reading import check_format, read_back
 from kexport.target import Runtime, Span, Target
 from kexport.verify.agreement import contract_problems
-from kexport.verify.compare import is_float
 from kexport.verify.drawn import Drawn, judge_drawn, settled
 from kexport.verify.host import host
+from kexport.verify.inner import Inner, Insight
 from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
 from kexport.verify.locate import Subject
 from kexport.verify.record import capture_problems
 from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
 from kexport.verify.saturation import unsaturated
+from kexport.verify.silence import Silent, silent, weaknesses
 from kexport.verify.status import Status, Verdict
 from kexport.verify.tolerance import coarser
 
 RunArtifact = Callable[..., RunResult]
 """Runs an artifact on batches, as `runner.run_artifact` does and with its arguments."""
 _NOT_RUN = ("missing", "not applicable")
-SATURATED = 1e-6
-"""How near to 0 or 1 every value of a saturated output lies."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,9 @@ class Check:
     """The sizes that the artifact takes, where it does not take all, by dynamic dim."""
     subject: Subject | None = None
     """What the artifact was made from, by which outputs are judged that depend on random numbers."""
+    inner: Callable[[], Subject | None] | None = None
+    """Finds what the artifact was made from, by which its inner layers are judged where its outputs say nothing; None
+    where that was not kept, since they do."""
 
 
 def check_artifact(path: Path, target: Target, reference: Reference, check: Check = Check()) -> list[Verdict]:
@@ -83,7 +83,8 @@ def check_artifact(path: Path, target: Target, reference: Reference, check: Chec
         return [_verdict(path, target, r, Status.FAILED, fault) for r in runtimes or [None]]
     if not runtimes:
         return [_verdict(path, target, None, Status.VALID, f"no runtime for {target.title}, so it was not run")]
-    return [_checked(path, target, runtime, reference, check) for runtime in runtimes]
+    insight = cache(partial(_insight, reference, check)) if check.inner is not None else None
+    return [_checked(path, target, runtime, reference, check, insight) for runtime in runtimes]
 
 
 def fitting(reference: Reference, contract: Contract, spans: Mapping[str, Span] | None = None) -> tuple[Recording, ...]:
@@ -129,7 +130,20 @@ def _unread(target: Target, check: Check) -> list[str]:
     return [f"its format was checked at export, not here, where {', '.join(missing)} is missing"] if missing else []
 
 
-def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check) -> Verdict:
+def _insight(reference: Reference, check: Check) -> Insight | None:
+    """What can be known of the values inside the artifact."""
+    try:
+        subject = check.inner() if check.inner is not None else None
+    except KexportError:
+        return None
+    recordings = fitting(reference, check.contract or reference.contract, check.spans)
+    return subject and Insight(subject, reference, recordings)
+
+
+def _checked(
+    path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check,
+    insight: Callable[[], Insight | None] | None,
+) -> Verdict:  # fmt: skip
     contract = check.contract or reference.contract
     recordings = fitting(reference, contract, check.spans)
     result = (check.run or run_artifact)(
@@ -149,24 +163,74 @@ def _checked(path: Path, target: Target, runtime: Runtime, reference: Reference,
         pairs, stopped = [(r, outputs) for r, outputs, _ in mended], sum(count for *_, count in mended)
     checks = [c for recording, outputs in pairs for c in judge_batch(recording, outputs, allowed)]
     if not result.ok:
-        reason = f"{result.status}: {result.message}"
-        return _verdict(path, target, runtime, Status.FAILED, reason, result, checks, [r for r, _ in pairs])
+        return _verdict(path, target, runtime, *_broken(result, checks), result, checks, [r for r, _ in pairs])
     drawn = _drawn(path, runtime, reference, check, recordings) if reference.random else Drawn()
     checks += drawn.checks
-    passed, reason = overall(checks, _judged(reference, drawn))
-    if drawn.fault:
-        passed, reason = False, drawn.fault
-    good = Status.SIMULATED if runtime.simulated else Status.VERIFIED
-    if passed and drawn.missing:
-        random = ", ".join(reference.random)
-        good, reason = (
-            Status.VALID,
-            f"{reason}; not judged is what depends on random numbers ({random}): {drawn.missing}",
-        )
+    quiet = silent([r for r, _ in pairs], allowed)
+    status, reason = _concluded(runtime, reference, check, checks, drawn, quiet, insight)
     notes = [*_unread(target, check), *([result.note] if result.note else [])]
     notes += [f"{stopped} elements were not judged: they overflow, and this engine has no infinity"] if stopped else []
-    reason = "; ".join([reason, *notes, *(_weaknesses(contract, recordings) if passed else [])])
-    return _verdict(path, target, runtime, good if passed else Status.FAILED, reason, result, checks, recordings)
+    known = [s.output for s in quiet] if insight is not None else []
+    notes += weaknesses(contract, recordings, known) if status > Status.FAILED else []
+    return _verdict(path, target, runtime, status, "; ".join([reason, *notes]), result, checks, recordings)
+
+
+def _broken(result: RunResult, checks: Sequence[OutputCheck]) -> tuple[Status, str]:
+    """What a run that did not end well shows: nothing, if time ran out and all was right until then."""
+    late = result.status == "timeout" and not any(c.passed is False for c in checks)
+    judged = sum(c.passed is True for c in checks)
+    reason = f"{result.status}: {result.message}" + f"; {judged} checks passed until then" * bool(late and judged)
+    return Status.UNJUDGED if late else Status.FAILED, reason
+
+
+def _concluded(
+    runtime: Runtime, reference: Reference, check: Check, checks: Sequence[OutputCheck], drawn: Drawn,
+    quiet: Sequence[Silent], insight: Callable[[], Insight | None] | None,
+) -> tuple[Status, str]:  # fmt: skip
+    """The status of an artifact that was run, and why; what its outputs do not say its inner values may."""
+    contract = _judged(reference, drawn)
+    passed, reason = overall(checks, contract)
+    if drawn.fault:
+        passed, reason = False, drawn.fault
+    if passed is False:
+        return Status.FAILED, reason
+    good = Status.SIMULATED if runtime.simulated else Status.VERIFIED
+    names = [p.name for p in contract.outputs if p.name not in reference.random]
+    unproven = [n for n in names if not any(c.passed for c in checks if c.output == n)]
+    quiet = [s for s in quiet if s.output in names and s.output not in unproven]
+    if unproven or (quiet and insight is not None):
+        unsettled = any(c.output in unproven and c.metrics.finite for c in checks)
+        good, reason = _by_inner(runtime, check, unproven, quiet, good, reason, insight and insight(), unsettled)
+    if drawn.missing and good > Status.VALID:
+        random = ", ".join(reference.random)
+        return Status.VALID, f"{reason}; not judged is what depends on random numbers ({random}): {drawn.missing}"
+    return good, reason
+
+
+def _by_inner(
+    runtime: Runtime, check: Check, unproven: Sequence[str], quiet: Sequence[Silent], good: Status, reason: str,
+    insight: Insight | None, unsettled: bool,
+) -> tuple[Status, str]:  # fmt: skip
+    """The status by the values inside; without them nothing is known of outputs that stay the same. Where outputs are
+    `unsettled`, as rounding decides what they are, nothing can be known.
+    """
+    quiet = [s for s in quiet if insight is None or insight.depends(s.output)]
+    outputs = [*unproven, *(s.output for s in quiet)]
+    if not outputs:
+        return good, reason
+    reason = "; ".join([reason, *(s.reason for s in quiet)])
+    if insight is None or check.run is not None:
+        inner = Inner(missing="there is no captured graph here" if insight is None else "it ran on another machine")
+    else:
+        inner = insight.judge(runtime, outputs, check.timeout, settled=not unsettled)
+    if inner.fault:
+        return Status.FAILED, f"{inner.fault} ({reason})"
+    if unsettled:
+        return Status.UNJUDGED, f"{reason}; {inner.agreement}"
+    if not inner.missing:
+        return good, f"{good.value} by its inner layers ({inner.agreement}): {reason}"
+    silenced = bool(unproven) or any(s.constant for s in quiet)
+    return (Status.UNJUDGED if silenced else good), f"{reason}; its inner layers say no more: {inner.missing}"
 
 
 def _drawn(path: Path, runtime: Runtime, reference: Reference, check: Check, recordings: Sequence[Recording]) -> Drawn:
@@ -241,23 +305,3 @@ def _fits(recording: Recording, contract: Contract) -> bool:
     except (GraphError, KeyError):
         return False
     return True
-
-
-def _weaknesses(contract: Contract, recordings: Sequence[Recording]) -> list[str]:
-    """What the batches could not show, although everything passed."""
-    found: list[str] = []
-    for symbol in contract.symbols:
-        sizes = sorted({r.batch.sizes[symbol] for r in recordings if symbol in r.batch.sizes})
-        if len(sizes) < 2:
-            found.append(f"dimension {symbol!r} was checked at one size only ({', '.join(map(str, sizes))})")
-    for port in contract.outputs:
-        flat = np.concatenate([r.outputs[port.name].reshape(-1) for r in recordings])
-        if flat.size > 1 and (flat == flat[0]).all():
-            found.append(f"output {port.name!r} has one and the same value everywhere")
-        elif is_float(flat) and _is_saturated(flat.astype(np.float64)):
-            found.append(f"output {port.name!r} is saturated: its values are 0 and 1, which hides small faults")
-    return found
-
-
-def _is_saturated(values: Array) -> bool:
-    return values.size > 2 and bool((np.minimum(np.abs(values), np.abs(values - 1)) < SATURATED).all())

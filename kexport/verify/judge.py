@@ -83,8 +83,8 @@ def judge_batch(
     return [_judge(recording, name, actual, allowed[name, recording.batch.name]) for name in recording.outputs]
 
 
-def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool, str]:
-    """Whether the checks prove the artifact right, and the sentence that says why (not).
+def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool | None, str]:
+    """Whether the checks prove the artifact right, or nothing (None), and the sentence that says why (not).
 
     Every output must have been judged on some batch, and every judgement must be good.
     """
@@ -96,8 +96,9 @@ def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool, st
     for port in contract.outputs:
         mine = [c for c in checks if c.output == port.name]
         if not any(c.passed for c in mine):
-            why = "; ".join(dict.fromkeys(c.reason for c in mine)) or "no batch was run"
-            return False, f"output {port.name!r} was judged on no batch: {why}"
+            reasons = list(dict.fromkeys(c.reason for c in mine)) or ["no batch was run"]
+            why = reasons[0] + f"; {len(reasons) - 1} more say as little" * (len(reasons) > 1)
+            return None, f"output {port.name!r} was judged on no batch: {why}"
     idle = [c for c in checks if c.passed is None]
     passed = len(checks) - len(idle)
     notes = [f"{passed} check{'s' * (passed != 1)} passed"]
@@ -147,7 +148,9 @@ def _fault(metrics: Metrics, allowed: Tolerance, discrete: bool) -> str:
 
 
 def _hint(recording: Recording, name: str, got: Array, metrics: Metrics) -> str:
-    """A likely cause: transposed axes, or another output's values."""
+    """A likely cause: transposed axes, or another output's values. None where it nearly matches as it is."""
+    if metrics.same_shape and metrics.max_abs <= PERMUTATION_RTOL * value_range(recording.outputs[name]):
+        return ""
     perm = metrics.permutation or (find_permutation(recording.outputs[name], got) if metrics.same_shape else None)
     if perm:
         return f"; it matches after transposing {perm}"

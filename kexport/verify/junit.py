@@ -21,7 +21,8 @@ def junit_xml(name: str, verdicts: Sequence[Verdict], outputs: Sequence[str]) ->
     """The document on one model.
 
     A wrong output is a failure. Where an artifact could not be read or run, or a verdict failed for no single output,
-    each of its outputs is an error. Where it was not run, as its runtime is not there, each is skipped.
+    each of its outputs is an error. Where it was not run, as its runtime is not there, or where nothing is known after
+    all, each is skipped.
 
     Args:
         name: the model's.
@@ -66,6 +67,8 @@ def _case(verdict: Verdict, output: str) -> ElementTree.Element:
         _add(case, "failure", "NoEvidence", "it was judged on no batch", lines)
     elif verdict.status is Status.FAILED and not any_failed and not _unjudged(verdict):
         _add(case, "error", "NotRun", verdict.reason, lines)
+    elif verdict.status is Status.UNJUDGED:
+        _add(case, "skipped", "Unjudged", verdict.reason, lines)
     elif not checks:
         _add(case, "skipped", "NotRun", verdict.reason, "")
     return case

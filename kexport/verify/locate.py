@@ -113,12 +113,12 @@ class Subject:
     def precision(self) -> str:
         return str(getattr(self.options, "precision", "float32"))
 
-    def aligned(self, inputs: Mapping[str, Array]) -> Alignment:
-        """Which tensors of the artifact hold the layers."""
+    def aligned(self, inputs: Mapping[str, Array], points: Sequence[Checkpoint] | None = None) -> Alignment:
+        """Which tensors of the artifact hold the layers, or the values at some `points`."""
         legalized = self.graph.copy()
         legalize(legalized, self.target, self.options)
         names = self.target.tensors(legalized, self.contract, self.options)
-        return align(self.graph, legalized, names, inputs)
+        return align(self.graph, legalized, names, inputs, points)
 
 
 def legalize(graph: Graph, target: Target, options: Any) -> None:
@@ -133,7 +133,12 @@ def legalize(graph: Graph, target: Target, options: Any) -> None:
 
 
 def check_layers(
-    subject: Subject, runtime: Runtime, layers: Reference, alignment: Alignment, timeout: float = TIMEOUT
+    subject: Subject,
+    runtime: Runtime,
+    layers: Reference,
+    alignment: Alignment,
+    timeout: float = TIMEOUT,
+    points: Sequence[Checkpoint] | None = None,
 ) -> tuple[tuple[LayerCheck, ...], str]:
     """One check per checkpoint of the captured graph, in order of computation; and why they do not show, if so.
 
@@ -143,8 +148,9 @@ def check_layers(
         layers: what `layer_reference` made.
         alignment: which tensors hold the layers.
         timeout: seconds for the engine.
+        points: which values are compared; None for what leaves the layers.
     """
-    points = checkpoints(subject.graph)
+    points = checkpoints(subject.graph) if points is None else points
     result = _run(subject, runtime, layers, alignment, timeout)
     if not result.ok:
         return (), f"{result.status}: {result.message}"

@@ -18,6 +18,7 @@ from kexport.verify.compare import is_float, kinds, magnitude
 from kexport.verify.draws import given
 from kexport.verify.perturb import Rounding, farther, needs_perturbing, terms_of
 from kexport.verify.reference_file import Recording
+from kexport.verify.sizes import Sizes
 from kexport.verify.tolerance import CAPS, FACTOR
 
 MOST_RUNS, LEAST_RUNS = 6, 2
@@ -51,7 +52,7 @@ def evaluated(recording: Recording, graph: Graph) -> Recording:
 
 def roundings(graph: Graph, batch: Batch, count: int | None = None) -> list[Rounding]:
     """The random roundings of one batch: as many as `count`, else as the work allows. Every second one flushes."""
-    count = count or _affordable(graph, batch)
+    count = count or affordable(graph, batch)
     seed = zlib.crc32(batch.name.encode())
     for array in batch.inputs.values():
         seed = zlib.crc32(repr(array.tolist()).encode() if array.dtype == object else array.tobytes(), seed)
@@ -90,12 +91,16 @@ def jumps(array: Array, oracle: Array, doubtful: Array) -> Array:
     return far if np.count_nonzero(far) * 2 <= array.size else none
 
 
-def _affordable(graph: Graph, batch: Batch) -> int:
+def affordable(graph: Graph, batch: Batch) -> int:
     """How many runs are cheap enough; it depends on sizes alone, so that a reference is the same everywhere."""
-    work = sum(
+    least = LEAST_RUNS if needs_perturbing(graph) else 1
+    return int(min(max(BUDGET // max(work(graph, batch.sizes), 1), least), MOST_RUNS))
+
+
+def work(graph: Graph, sizes: Sizes) -> int:
+    """What one evaluation takes, about, in multiply-adds."""
+    return sum(
         (VALUE + terms_of(node, 1)) * math.prod(d for d in value.type.shape if isinstance(d, int))
-        for node in graph.bind(batch.sizes).nodes
+        for node in graph.bind(sizes).nodes
         for value in node.outputs
     )
-    least = LEAST_RUNS if needs_perturbing(graph) else 1
-    return int(min(max(BUDGET // max(work, 1), least), MOST_RUNS))

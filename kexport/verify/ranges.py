@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kexport.ir.dim import Dim, substitute
 from kexport.ir.graph import Graph, Node, Use, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
@@ -21,12 +23,24 @@ DEFAULT_INT = (0, 9)
 class Range:
     """The values of one input: `integers` and `uniform` lie in [low, high], `normal` has mean 0 and deviation 1.
 
-    A `mask` is 1 and then 0 along its last axis.
+    A `mask` is 1 and then 0 along its last axis. What is `measured` has the mean and the deviation of the data that the
+    model was adapted to, by place on the last axis, or one for all.
     """
 
     kind: str
     low: float = -1.0
     high: float = 1.0
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    axis: Dim | None = None
+    """The open size of what is indexed: the values are below it."""
+    ascending: bool = False
+    """Whether the values are sorted along the last axis."""
+
+    def within(self, sizes: Mapping[str, Dim]) -> Range:
+        """The range where open dims have these sizes."""
+        size = None if self.axis is None else substitute(self.axis, sizes)
+        return dataclasses.replace(self, low=0, high=max(size, 1) - 1) if isinstance(size, int) else self
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -41,8 +55,9 @@ def input_ranges(graph: Graph) -> dict[str, Range]:
     """The range of every input by name.
 
     An input that ends as an index gets [0, size of the indexed axis - 1], a float input that is rescaled like an image
-    gets [0, 255], what is called a mask, or an integer that is taken from 1, is a mask, other integers get
-    `DEFAULT_INT`, other floats the standard normal distribution.
+    gets [0, 255], one that is searched in is sorted, one whose mean is subtracted gets what it was adapted to; what is
+    called a mask, or an integer that is taken from 1, is a mask, other integers get `DEFAULT_INT`, other floats the
+    standard normal distribution.
     """
     return {v.name: _range(v) for v in graph.inputs}
 
@@ -72,8 +87,18 @@ def _range(value: Value) -> Range:
     bounds = _index_bounds(value)
     if bounds:
         return Range("integers", *_fit(*bounds, value.type.dtype))
+    if value.type.dtype.is_int and (axis := _open_axis(value)) is not None:
+        return Range("integers", *_fit(0, DEFAULT_INT[0], value.type.dtype), axis=axis)
+    found = _of_values(value)
+    return dataclasses.replace(found, ascending=True) if any(map(_is_searched, _uses(value))) else found
+
+
+def _of_values(value: Value) -> Range:
+    """The range of what is no index."""
     if value.type.dtype.is_float and any(_is_rescaling(use) for use in value.uses):
         return PIXELS
+    if value.type.dtype.is_float and (measured := _measured(value)) is not None:
+        return measured
     if value.type.rank >= 2 and not value.type.dtype.is_float and any(map(_is_inverting, _uses(value))):
         return MASK
     return default_range(value.type, value.name)
@@ -160,6 +185,35 @@ def _scalar(value: Value) -> int | None:
     return None if constant is None or constant.size != 1 else int(constant.flat[0])
 
 
+def _open_axis(value: Value) -> Dim | None:
+    """The open size of another input, or of what is made of it, that a value is an index into."""
+    for use in _uses(value):
+        if use.node.op.name == "gather" and use.index == 1:
+            size = use.node.inputs[0].type.shape[use.node.op.attributes()["axis"]]
+            return None if isinstance(size, int) else size
+    return None
+
+
+# --- sorted sequences
+
+
+def _is_searched(use: Use) -> bool:
+    """Whether a place for other values is looked for in it, which it has to be sorted for.
+
+    That is how `searchsorted` is captured: the elements of a row that are less than each of a column are counted.
+    """
+    node = use.node
+    if node.op.name not in ("less", "less_equal") or use.index != 0:
+        return False
+    row, column = (v.type.shape for v in node.inputs)
+    across = len(row) >= 2 and len(row) == len(column) and row[-2] == 1 and column[-1] == 1 and row[-1] != 1
+    last = len(node.output.type.shape) - 1
+    counted = [
+        u.node.op.name == "reduce_sum" and tuple(u.node.op.attributes()["axes"]) == (last,) for u in _uses(node.output)
+    ]
+    return across and bool(counted) and all(counted)
+
+
 # --- masks
 
 
@@ -195,6 +249,33 @@ def _is_rescaling(use: Use) -> bool:
     if node.op.name == "div":
         return use.index == 0 and bool((size >= 50).all() and (size <= 300).all())
     return bool((size >= 90).all() and (size <= 140).all())
+
+
+def _measured(value: Value) -> Range | None:
+    """What an input was measured to be, where the model normalizes it: (x - mean) / deviation, or a batch norm."""
+    for use in value.uses:
+        node, where = use.node, [_constant(v) for v in use.node.inputs]
+        if node.op.name == "batch_norm" and use.index == 0 and where[3] is not None and where[4] is not None:
+            return _statistics(where[3], np.sqrt(where[4]), value)
+        if node.op.name != "sub" or use.index != 0 or where[1] is None:
+            continue
+        for after in node.output.uses:
+            scale = _constant(after.node.inputs[1 - after.index]) if after.node.op.name in ("div", "mul") else None
+            if scale is not None and (after.node.op.name == "mul" or after.index == 0) and np.all(scale != 0):
+                return _statistics(where[1], 1 / scale if after.node.op.name == "mul" else scale, value)
+    return None
+
+
+def _statistics(mean: Array, deviation: Array, value: Value) -> Range | None:
+    """A range of these statistics, if they are those of the last axis; None where they are as good as standard."""
+    width = value.type.shape[-1] if value.type.rank else 1
+    found = [np.abs(a.astype(np.float64)) if a is deviation else a.astype(np.float64) for a in (mean, deviation)]
+    if any(a.size not in (1, width) or a.size != max(a.shape, default=1) or not np.isfinite(a).all() for a in found):
+        return None
+    center, spread = (a.reshape(-1) for a in found)
+    if (np.abs(center) <= 1).all() and ((spread >= 0.3) & (spread <= 3)).all():
+        return None
+    return Range("measured", mean=tuple(center.tolist()), deviation=tuple(np.where(spread > 0, spread, 1).tolist()))
 
 
 def _constant(value: Value) -> Array | None:

@@ -16,11 +16,11 @@ from kexport.ir.types import DType
 from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.compare import is_discrete, is_float
 from kexport.verify.draws import draws_of, random_outputs
-from kexport.verify.oracles import MORE_RUNS, evaluated, perturbed, roundings
+from kexport.verify.oracles import BUDGET, MORE_RUNS, evaluated, perturbed, roundings, work
 from kexport.verify.perturb import Rounding, all_nodes, sums_halves
 from kexport.verify.ranges import Range, input_ranges, narrower
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
-from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, enlarged
+from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, drawn, enlarged
 from kexport.verify.tolerance import Noise, capture_problem, measure
 from kexport.verify.words import Words, text_inputs
 
@@ -39,8 +39,11 @@ def plan_batches(
     *,
     hints: Mapping[str, Hint] | None = None,
     seeds: Sequence[int] = SEEDS,
+    draw: int | None = None,
 ) -> tuple[list[Batch], SizePlan]:
     """Batches that suit a captured graph: valid indices, image ranges, sizes that graph and model (`run`) take.
+
+    With a number to `draw` by, one of them has a batch size that nobody knows beforehand.
 
     Raises:
         ConfigError: hints for unknown dims, or text inputs.
@@ -48,11 +51,11 @@ def plan_batches(
     """
     ranges, words = input_ranges(graph), text_inputs(graph)
     try:
-        return _planned(contract, graph, {**ranges, **words}, run, hints, seeds)
+        return _planned(contract, graph, {**ranges, **words}, run, hints, seeds, draw)
     except VerifyError:
         for narrow in narrower(graph, ranges) if run is not None else ():
             with suppress(VerifyError):
-                return _planned(contract, graph, {**narrow, **words}, run, hints, seeds)
+                return _planned(contract, graph, {**narrow, **words}, run, hints, seeds, draw)
         raise
 
 
@@ -63,6 +66,7 @@ def _planned(
     run: Run | None,
     hints: Mapping[str, Hint] | None,
     seeds: Sequence[int],
+    draw: int | None,
 ) -> tuple[list[Batch], SizePlan]:
     def accepts(sizes: Sizes) -> None:
         check_sizes(graph, sizes)
@@ -72,7 +76,14 @@ def _planned(
     plan = choose_sizes(contract, accepts, hints)
     if not hints:
         plan = enlarged(plan, contract, lambda sizes: count_elements(graph, sizes), accepts)
-    return make_batches(contract, ranges, plan, seeds), plan
+    batches = make_batches(contract, ranges, plan, seeds)
+    if draw is not None and not hints:
+        sizes = drawn(plan, contract, draw, lambda one: int(BUDGET // max(work(graph, one), 1)))
+        with suppress(Exception):  # a model that does not take the size is none that the size says anything of
+            if sizes is not None:
+                accepts(sizes)
+                batches.append(make_batch(contract, sizes, draw, ranges, name="drawn"))
+    return batches, plan
 
 
 def record(

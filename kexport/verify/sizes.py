@@ -21,6 +21,8 @@ MANY, LONGER = 64, 4
 """Samples of a second batch that costs little, a quarter of them where other dims are `LONGER` times as long instead.
 Branches that one value in a thousand takes (the end of a hard sigmoid, a cap of 6), or that only long series reach, are
 otherwise seen by no batch, and faults in them by no one."""
+DRAWN = (4, 96)
+"""The least and the greatest batch size that is drawn by the model's fingerprint."""
 LITTLE = 1 << 20
 """Elements of all values of a graph together up to which a batch costs little."""
 LADDER = (
@@ -90,6 +92,27 @@ def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], a
         if _costs_little(sizes, cost) and search.takes(sizes):
             return SizePlan((*plan.choices[:-1], sizes), plan.single)
     return plan
+
+
+def drawn(plan: SizePlan, contract: Contract, number: int, most: Callable[[Sizes], int]) -> Sizes | None:
+    """The first sizes of a plan with a batch size that nobody knows beforehand; None where that would cost too much.
+
+    What goes wrong in batches of 32 alone, say, is seen by some models of all that are exported.
+
+    Args:
+        plan: the chosen sizes.
+        contract: with dims that stand for the batch.
+        number: any number, by which the size is chosen from `DRAWN`.
+        most: how many samples are affordable, told from the sizes of one.
+    """
+    batch = [s for s in batch_symbols(contract) if s not in plan.single]
+    if not batch:
+        return None
+    one = plan.choices[0] | dict.fromkeys(batch, 1)
+    high = min(DRAWN[1], most(one))
+    if high < DRAWN[0]:
+        return None
+    return one | dict.fromkeys(batch, DRAWN[0] + number % (high - DRAWN[0] + 1))
 
 
 def _costs_little(sizes: Sizes, cost: Callable[[Sizes], int]) -> bool:

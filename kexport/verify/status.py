@@ -19,6 +19,8 @@ class Status(enum.Enum):
     """Written, not even read back."""
     VALID = "valid"
     """The format's own checker took it, and it keeps the contract."""
+    UNJUDGED = "unjudged"
+    """It was run, and what it gave says nothing for or against it."""
     SIMULATED = "simulated"
     """Something other than the format's engine computed the right numbers from the file."""
     VERIFIED = "verified"

@@ -146,3 +146,45 @@ def test_what_is_taken_from_one_is_a_mask() -> None:
     assert build(TensorType(DType.F32, (BATCH, 6)), inverted).kind == "normal"
     assert build(TensorType(DType.I32, (BATCH,)), inverted).kind == "integers"
     assert build(ids(), lambda g, x: g.add(Sub(), x, g.constant(np.ones(1, np.int32))).output).kind == "integers"
+
+
+def test_sequences_that_are_searched_in_are_sorted() -> None:
+    from kexport.ir.parser import parse_graph
+    from kexport.verify.batches import make_batch
+
+    text = (
+        'graph "g" (%s: f32[n,6], %v: f32[n,4]) {{ %a = reshape(%s) {{shape=[n, 1, 6]}} '
+        "%b = reshape(%v) {{shape=[n, 4, 1]}} %m = {op}(%{first}, %{second}) %c = cast(%m) {{dtype=i32}} "
+        '%y = reduce_sum(%c) {{axes=[2]}} return "y": %y }}'
+    )
+    for op in ("less", "less_equal"):
+        graph = parse_graph(text.format(op=op, first="a", second="b"))
+        found = input_ranges(graph)
+        assert (found["s"].ascending, found["v"].ascending) == (True, False)
+        from kexport.ir.contract import Contract, Port
+
+        contract = Contract(
+            tuple(Port(v.name, v.type) for v in graph.inputs), (Port("y", graph.outputs[0].value.type),)
+        )
+        for kind in ("random", "extreme"):
+            inputs = make_batch(contract, {"n": 5}, 0, found, kind=kind).inputs
+            assert (np.diff(inputs["s"], axis=-1) >= 0).all()
+            assert (np.diff(inputs["v"], axis=-1) < 0).any()
+    graph = parse_graph(text.format(op="less", first="b", second="a"))
+    assert not any(r.ascending for r in input_ranges(graph).values())
+
+
+def test_indices_into_another_input_stay_within_its_open_size() -> None:
+    from kexport.ir.contract import Contract, Port
+    from kexport.ir.parser import parse_graph
+    from kexport.verify.batches import make_batch
+
+    graph = parse_graph(
+        'graph "g" (%t: f32[n,length,5], %i: i32[n,40]) { %y = gather(%t, %i) {axis=1, batch_dims=1} return "y": %y }'
+    )
+    found = input_ranges(graph)
+    contract = Contract(tuple(Port(v.name, v.type) for v in graph.inputs), (Port("y", graph.outputs[0].value.type),))
+    for length in (1, 5, 17):
+        for kind in ("random", "extreme"):
+            index = make_batch(contract, {"n": 3, "length": length}, 0, found, kind=kind).inputs["i"]
+            assert (index.min(), index.max()) == (0, length - 1)

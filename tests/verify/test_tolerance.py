@@ -246,11 +246,11 @@ def test_no_elements_are_no_evidence() -> None:
 
 
 def test_nothing_judged_is_not_a_pass(reference: Reference) -> None:
-    assert overall([], reference.contract) == (False, "output 'hidden' was judged on no batch: no batch was run")
+    assert overall([], reference.contract) == (None, "output 'hidden' was judged on no batch: no batch was run")
     allowed = {k: dataclasses.replace(t, judges=False, reason="why") for k, t in tolerances(reference).items()}
     r = reference.recordings[0]
     passed, reason = overall(judge_batch(r, r.outputs, allowed), reference.contract)
-    assert (passed, reason) == (False, "output 'hidden' was judged on no batch: why")
+    assert (passed, reason) == (None, "output 'hidden' was judged on no batch: why")
 
 
 def test_batches_that_are_no_evidence_are_named(reference: Reference) -> None:

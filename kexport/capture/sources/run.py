@@ -8,6 +8,7 @@ from logging import LogRecord
 from typing import Any
 
 from kexport.capture.sources.copies import first_of_two
+from kexport.capture.sources.predicting import own_predict
 from kexport.capture.sources.quirks import loops_over_the_batch
 from kexport.capture.sources.states import kept_states
 from kexport.capture.sources.structure import flatten
@@ -19,7 +20,7 @@ Run = Callable[[Sequence[Array]], list[Array]]
 
 def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
     """Run by `model.predict` in one batch (Keras 2 and 3), or eagerly where a layer branches on tensors in Python, or
-    where Keras loops over the wrong axis.
+    where Keras loops over the wrong axis. Where `predict` is more than a call of the model, the call alone is run.
 
     Text, and inputs that are not batches of one size, go through `predict_on_batch`.
     """
@@ -35,6 +36,8 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
                 return found
         return arrays_of(model.predict(pack(arrays), batch_size=sizes.pop(), verbose=0))
 
+    if own_predict(model) is not None:
+        return _run_call(model, pack)
     wrong = loops_over_the_batch(model)
 
     def run(arrays: Sequence[Array]) -> list[Array]:
@@ -46,6 +49,17 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
                 if not is_python_branch(e):
                     raise
             return arrays_of(model(pack([_as_tensor(a) for a in arrays]), training=False))
+
+    return run
+
+
+def _run_call(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
+    """Run by a call of the model, in a graph as `predict` does."""
+    call = run_graph(lambda tensors: model(pack(tensors), training=False))
+
+    def run(arrays: Sequence[Array]) -> list[Array]:
+        with kept_states(model):
+            return call(arrays)
 
     return run
 
@@ -98,6 +112,12 @@ def run_drawing(source: Source) -> Callable[[Sequence[Array]], tuple[list[Array]
         return arrays_of(answer), draws
 
     return run
+
+
+def run_eagerly(source: Source, arrays: Sequence[Array]) -> Any:
+    """What a model answers to a call of its own, layer by layer."""
+    with kept_states(source.model):
+        return source.call([_as_tensor(a) for a in arrays])
 
 
 def arrays_of(nest: Any) -> list[Array]:

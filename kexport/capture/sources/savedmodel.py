@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kexport.capture.sources.assigning import refuse_training
 from kexport.capture.sources.config import TRUST_HINT
 from kexport.capture.sources.frameworks import import_tensorflow
 from kexport.capture.sources.run import arrays_of
@@ -33,6 +34,7 @@ def load_savedmodel(path: Path, *, trust: bool, signature: str | None) -> Source
         text = (str(e).strip().splitlines() or [""])[0][:500]
         raise CaptureError(f"TensorFlow cannot load it: {type(e).__name__}: {text}", where=str(path)) from e
     function = _choose(dict(loaded.signatures), signature, path)
+    refuse_training(function, str(path))
     function._kexport_owner = loaded
     specs = _inputs(function, path)
     names = sorted(function.structured_outputs, key=_natural)

@@ -775,11 +775,14 @@ def validate___definitions_status(data, custom_formats={}, name_prefix=None):
         and data == "failed"
         or (isinstance(data, str) and data == "emitted")
         or (isinstance(data, str) and data == "valid")
+        or (isinstance(data, str) and data == "unjudged")
         or (isinstance(data, str) and data == "simulated")
         or (isinstance(data, str) and data == "verified")
     ):
         raise JsonSchemaValueException(
-            "" + (name_prefix or "data") + " must be one of ['failed', 'emitted', 'valid', 'simulated', 'verified']"
+            ""
+            + (name_prefix or "data")
+            + " must be one of ['failed', 'emitted', 'valid', 'unjudged', 'simulated', 'verified']"
         )
     return data
 
