@@ -46,6 +46,8 @@ def load(source: Any, reading: Reading | None = None, **how: Any) -> Source:
     path = Path(source)
     if not path.exists():
         return _from_function(str(source), reading.example)
+    if path.name == "saved_model.pb":
+        path = path.absolute().parent
     return _folder(path, reading) if path.is_dir() else _file(path, reading)
 
 

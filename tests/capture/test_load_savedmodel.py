@@ -101,7 +101,30 @@ def test_a_broken_graph_is_refused(content: bytes, message: str, folder: Path, t
         load(tmp_path / "broken")
 
 
-def test_missing_variables_are_an_error(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "hollow", ignore=shutil.ignore_patterns("variables.*"))
-    with pytest.raises(CaptureError, match="TensorFlow cannot load it"):
-        load(tmp_path / "hollow")
+@pytest.fixture
+def with_weights(keras: Any, tmp_path: Path) -> Path:
+    """A SavedModel of one Dense layer."""
+    x = keras.Input((3,), name="x")
+    keras.Model(x, keras.layers.Dense(2, name="d")(x)).export(tmp_path / "whole", verbose=False)
+    return tmp_path / "whole"
+
+
+def test_variables_beside_the_graph_are_found(with_weights: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in (p for p in with_weights.rglob("*") if p.is_file()):
+        (flat / file.name).write_bytes(file.read_bytes())
+    before = sorted(p.name for p in flat.iterdir())
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(load(flat).run([x])[0], load(with_weights).run([x])[0])
+    np.testing.assert_array_equal(load(flat / "saved_model.pb").run([x])[0], load(with_weights).run([x])[0])
+    assert load(flat).name == "flat"
+    assert sorted(p.name for p in flat.iterdir()) == before
+
+
+def test_a_graph_without_its_variables_is_refused(with_weights: Path) -> None:
+    for file in (with_weights / "variables").iterdir():
+        file.unlink()
+    with pytest.raises(CaptureError, match="its variables are missing") as caught:
+        load(with_weights)
+    assert "variables/variables.index" in str(caught.value.hint)

@@ -20,7 +20,6 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "m.json": (b"{}", "this is JSON", "it has no weights"),
     "m": (b"{}", "this is JSON", ""),
     "m.py": (b"def build(): ...", "this is Python code", "{}:NAME"),
-    "saved_model.pb": (b"\x08\x01", "the graph of a SavedModel", "give its folder"),
     "frozen.pb": (b"\n", "a frozen TensorFlow graph", ""),
     "check.zip": (b"PK\x03\x04" + bytes(26) + b"__main__.py", "this is a bundle of kexport", "kexport verify {}"),
 }

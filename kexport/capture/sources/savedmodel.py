@@ -12,6 +12,7 @@ from kexport.capture.sources.config import TRUST_HINT
 from kexport.capture.sources.frameworks import import_tensorflow
 from kexport.capture.sources.run import arrays_of
 from kexport.capture.sources.saved_check import LINKS_HINT, outside_links, problems, too_large
+from kexport.capture.sources.savedmodel_files import GRAPH, arranged, require_variables
 from kexport.capture.trace import Array, Source, Spec
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import suggest
@@ -27,12 +28,13 @@ def load_savedmodel(path: Path, *, trust: bool, signature: str | None) -> Source
         ConfigError: there is no such signature.
     """
     tf = import_tensorflow()
-    _check_graph(path, trust)
-    try:
-        loaded = tf.saved_model.load(str(path))
-    except Exception as e:
-        text = (str(e).strip().splitlines() or [""])[0][:500]
-        raise CaptureError(f"TensorFlow cannot load it: {type(e).__name__}: {text}", where=str(path)) from e
+    with arranged(path) as folder:
+        _check_graph(folder, trust, path)
+        try:
+            loaded = tf.saved_model.load(str(folder))
+        except Exception as e:
+            text = (str(e).strip().splitlines() or [""])[0][:500]
+            raise CaptureError(f"TensorFlow cannot load it: {type(e).__name__}: {text}", where=str(path)) from e
     function = _choose(dict(loaded.signatures), signature, path)
     refuse_training(function, str(path))
     function._kexport_owner = loaded
@@ -50,12 +52,12 @@ def load_savedmodel(path: Path, *, trust: bool, signature: str | None) -> Source
     return Source(function, "savedmodel", path.name, specs, structure, call, run, names, str(path))
 
 
-def _check_graph(path: Path, trust: bool) -> None:
+def _check_graph(folder: Path, trust: bool, path: Path) -> None:
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     proto = SavedModel()
     try:
-        proto.ParseFromString((path / "saved_model.pb").read_bytes())
+        proto.ParseFromString((folder / GRAPH).read_bytes())
     except Exception as e:
         raise CaptureError(f"saved_model.pb cannot be read: {e}", where=str(path)) from e
     if not proto.meta_graphs:
@@ -64,16 +66,17 @@ def _check_graph(path: Path, trust: bool) -> None:
         )
     if claim := too_large(proto):
         raise CaptureError(claim, where=str(path))
+    require_variables(proto, folder, path)
     if not trust:
-        _refuse_harm(proto, path)
+        _refuse_harm(proto, folder, path)
 
 
-def _refuse_harm(model: Any, path: Path) -> None:
+def _refuse_harm(model: Any, folder: Path, path: Path) -> None:
     """Raise if the file would do more than compute."""
-    if link := outside_links(path):
+    if link := outside_links(folder):
         raise CaptureError(f"{link!r} is a link that leads out of the folder", where=str(path), hint=LINKS_HINT)
     try:
-        found = list(problems(model, path))
+        found = list(problems(model, folder))
     except CaptureError as e:
         e.hint = TRUST_HINT
         raise e.located(str(path)) from None

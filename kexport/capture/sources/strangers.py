@@ -62,8 +62,6 @@ def stranger(path: Path) -> Stranger | None:
         return Stranger(_ARTIFACTS[suffix], _LOOK.format(path=path))
     if suffix == ".safetensors":
         return Stranger("a safetensors file, tensors alone")
-    if path.name == "saved_model.pb":
-        return Stranger("the graph of a SavedModel", f"give its folder: {path.parent}")
     if suffix in _OTHERS:
         return Stranger(_OTHERS[suffix], _MORE.get(suffix, "").format(path=path))
     if path.is_dir():
