@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from kexport.capture.sources.archive import BOMB_FLOOR, BOMB_RATIO, is_archive, read_archive
+from kexport.capture.sources.archive import is_archive, read_archive
+from kexport.capture.sources.hdf5_probe import probe
 from kexport.ir.op import Array
 from kexport.ir.text import content_hash
 
@@ -16,8 +17,8 @@ def stored_arrays(path: Path, wanted: Collection[str]) -> dict[str, Array]:
     """Those of the wanted arrays, by content hash, that a .keras or .h5 file holds; none where h5py is missing.
 
     Raises:
-        CaptureError: it is a damaged or unsafe .keras file.
-        OSError: it cannot be read, or is no HDF5 file.
+        CaptureError: it is damaged, unsafe, or no file of a model.
+        OSError: it cannot be opened.
     """
     found: dict[str, Array] = {}
     for array in _arrays(path):
@@ -35,6 +36,7 @@ def _arrays(path: Path) -> Iterator[Array]:
     except ImportError:
         return
     if not is_archive(path):
+        probe(path)
         with h5py.File(path, "r") as file:
             yield from _datasets(file, h5py)
         return
@@ -47,17 +49,9 @@ def _arrays(path: Path) -> Iterator[Array]:
 
 
 def _datasets(group: Any, h5py: Any) -> Iterator[Array]:
-    """The arrays of numbers in a group that are in the file itself."""
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            continue
-        item = group[name]
+    """The arrays of numbers in a group of a file that was checked."""
+    for item in group.values():
         if isinstance(item, h5py.Group):
             yield from _datasets(item, h5py)
-        elif isinstance(item, h5py.Dataset) and item.dtype.kind in "biufc" and _is_inside(item):
+        elif item.dtype.kind in "biufc":
             yield item[()]
-
-
-def _is_inside(dataset: Any) -> bool:
-    most = max(BOMB_FLOOR, BOMB_RATIO * dataset.id.get_storage_size())
-    return not dataset.external and not dataset.is_virtual and dataset.nbytes <= most

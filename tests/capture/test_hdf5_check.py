@@ -16,6 +16,7 @@ import pytest
 from kexport.capture.load import load
 from kexport.capture.sources import hdf5_probe
 from kexport.capture.sources.hdf5_check import check_hdf5, damaged, text_attribute
+from kexport.capture.stored import stored_arrays
 from kexport.errors import CaptureError, ConfigError
 
 h5py = pytest.importorskip("h5py", reason="h5py reads .h5 files")
@@ -231,3 +232,15 @@ def test_an_answer_that_was_not_waited_for_is_not_taken_for_another(tmp_path: Pa
     assert first.poll() is not None
     assert "no HDF5 file at all" in prober.ask(job)["wrong"]
     prober.end()
+
+
+def test_arrays_for_a_kept_graph_are_read_from_checked_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hdf5_probe, "SECONDS", 2)
+    with pytest.raises(CaptureError, match="reading it does not come to an end"):
+        stored_arrays(endless(tmp_path / "m.h5"), {"0" * 16})
+    with h5py.File(tmp_path / "circle.h5", "w") as file:
+        circle(file)
+    with pytest.raises(CaptureError, match="is there twice"):
+        stored_arrays(tmp_path / "circle.h5", {"0" * 16})
