@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import tensorflow as tf
@@ -10,6 +11,22 @@ import tensorflow as tf
 from kexport.capture.context import NotLowered
 from kexport.capture.weights import as_text
 from kexport.ir.op import Array
+
+MAX_ELEMENTS = 1 << 32
+"""Elements of one tensor: a few bytes of a file can ask for more than any memory holds."""
+
+
+def require_size(op: Any) -> None:
+    """Require that the results of an op have a size that can be, as far as it is known.
+
+    Raises:
+        NotLowered: one has too many elements.
+    """
+    for tensor in op.outputs:
+        sizes = tensor.shape.as_list() if tensor.shape.rank is not None else []
+        count = prod(d for d in sizes if d is not None)
+        if count > MAX_ELEMENTS:
+            raise NotLowered(f"its result has {count} elements, more than any format holds")
 
 
 def evaluate_op(op: Any, operands: Sequence[Any]) -> list[Array]:

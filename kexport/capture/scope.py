@@ -12,7 +12,7 @@ from kexport.capture.ancestors import ancestors
 from kexport.capture.body import Body
 from kexport.capture.calls import call_lowering
 from kexport.capture.context import Context, Found, Handle, Items, NotLowered, Pair
-from kexport.capture.evaluate import evaluate_op
+from kexport.capture.evaluate import evaluate_op, require_size
 from kexport.capture.frames import Frame, local, path_of
 from kexport.capture.lowering.float8 import is_float8
 from kexport.capture.trace import Trace
@@ -201,6 +201,7 @@ class Scope:
         self._bind(op.outputs, results, ctx.origin, op.type)
 
     def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:
+        require_size(op)
         operands = [lowering.as_pair(ctx, v) for v in inputs]
         function = self._function_for(op, operands)
         if function is not None:

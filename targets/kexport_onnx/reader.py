@@ -15,8 +15,8 @@ from kexport.ir.types import DType, TensorType, element_count
 from kexport.paths import inside
 from kexport_onnx.dtypes import CODES, DTYPES, raw_size
 from kexport_onnx.emission import CONTRACT_KEY, RUNTIME_KEY
-from kexport_onnx.external import external_files
 from kexport_onnx.mapped import mapped
+from kexport_onnx.origin import check_origin
 from kexport_onnx.wire import Field, bytes_field, fields
 from kexport_onnx.writer import INLINE
 
@@ -35,7 +35,7 @@ def validate(path: Path) -> None:
     """
     from onnx import checker
 
-    external_files(path)
+    check_origin(path)
     model, tensors = load_skeleton(path)
     for tensor, size in tensors:
         _check_bytes(path, tensor, size)

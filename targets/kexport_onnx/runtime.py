@@ -18,7 +18,7 @@ from kexport.ir.types import DType
 from kexport.target import Runtime, Session
 from kexport.temporary import temporary_folder
 from kexport_onnx.dtypes import CODES
-from kexport_onnx.external import external_files
+from kexport_onnx.origin import check_origin
 from kexport_onnx.outputs import with_outputs
 from kexport_onnx.profile import layer_seconds, node_names
 
@@ -112,7 +112,7 @@ class OnnxRuntime(Runtime):
         return layer_seconds(events, names, skip=WARM_RUNS)
 
     def _session(self, model: Path | bytes, path: Path, threads: int, profile: str = "") -> Any:
-        external_files(path)  # it would follow a name that leads out of the folder
+        check_origin(path)
         import onnxruntime as ort
 
         options = ort.SessionOptions()

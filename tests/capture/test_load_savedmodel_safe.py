@@ -302,3 +302,26 @@ def deep(meta: Any) -> None:
 def test_calls_that_go_deep(vocabulary: Path, tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="its functions call each other too deep"):
         load(change(vocabulary, deep, tmp_path / "m"))
+
+
+@pytest.mark.parametrize("function", ["fill", "tile", "range", "broadcast"])
+def test_results_of_a_size_that_nobody_has(function: str, keras: Any, tmp_path: Path) -> None:
+    """A few bytes can ask for more than any memory holds: nothing is computed of it."""
+    import tensorflow as tf
+
+    from kexport.capture.capture import capture
+    from kexport.errors import UnsupportedError
+
+    size, one = 1 << 36, tf.constant(1, tf.int64)
+    made = {
+        "fill": lambda: tf.fill([size], 1.0),
+        "tile": lambda: tf.tile([1.0], [size]),
+        "range": lambda: tf.cast(tf.raw_ops.Range(start=one, limit=one * size, delta=one), tf.float32),
+        "broadcast": lambda: tf.broadcast_to([1.0], [size]),
+    }[function]
+    module = tf.Module()
+    module.f = tf.function(lambda x: {"y": x + tf.reduce_sum(made())}, autograph=False)
+    path = tmp_path / "m"
+    tf.saved_model.save(module, str(path), module.f.get_concrete_function(x=tf.TensorSpec((2,))))
+    with pytest.raises(UnsupportedError, match=r"its result has 687194767\d\d elements, more than any format holds"):
+        capture(path)

@@ -159,6 +159,24 @@ def test_external_data_anywhere_in_a_model(where: str, tmp_path: Path) -> None:
             road(path)
 
 
+@pytest.mark.parametrize("place", ["model", "function"])
+def test_operators_of_an_engine_alone(place: str, tmp_path: Path) -> None:
+    """Some of them run what a model names, such as a function in Python."""
+    import onnx
+
+    path = write("onnx", tmp_path / "dist")
+    model: Any = onnx.load(path)
+    if place == "model":
+        model.opset_import.add(domain="com.microsoft", version=1)
+    else:
+        model.functions.add(name="f", domain="d").opset_import.add(domain="com.microsoft", version=1)
+    path.write_bytes(model.SerializeToString())
+    target = find_target("onnx")
+    for road in (target.validate, target.runtimes()[0].load):
+        with pytest.raises(EmitError, match=r"operators of 'com\.microsoft', which kexport does not write"):
+            road(path)
+
+
 def test_a_model_that_is_nested_too_deep(tmp_path: Path) -> None:
     data = b""
     for number in [6, 5, 1] * 60:  # graph in attribute in node in graph
