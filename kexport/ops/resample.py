@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from kexport.ir.dim import Dim
 from kexport.ir.op import Array
 
 
@@ -42,6 +43,17 @@ def resize(x: Array, size: tuple[int, int], method: str, antialias: bool) -> Arr
             weights = resize_weights(x.shape[axis], out, method, antialias).astype(x.dtype)
             x = np.moveaxis(np.tensordot(weights, x, axes=(1, axis)), 0, axis)
     return x
+
+
+def factor(size: Dim, out: Dim) -> int | None:
+    """By which whole number a size grows; None if by no such number."""
+    found = out // size
+    return found if isinstance(found, int) and found * size == out else None
+
+
+def grows(sizes: Sequence[Dim], outs: Sequence[Dim]) -> bool:
+    """Whether every size grows by a whole number."""
+    return all(factor(size, out) for size, out in zip(sizes, outs, strict=True))
 
 
 def nearest_indices(size: int, out: int) -> Array:

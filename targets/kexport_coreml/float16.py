@@ -44,6 +44,10 @@ _ADDING_UP: tuple[type[Op], ...] = (
     ops.MatMul, ops.Dense, ops.Conv, ops.DepthwiseConv, ops.Mul, ops.Square, ops.Pow, ops.ReduceSum, ops.ReduceProd,
     ops.CumSum, ops.ShiftLeft,
 )  # fmt: skip
+_OF_PLACES: tuple[type[Op], ...] = (
+    ops.Add, ops.Sub, ops.Mul, ops.FloorDiv, ops.Mod, ops.Maximum, ops.Minimum, ops.Cast, ops.Reshape, ops.Transpose,
+)  # fmt: skip
+"""What places in an input are computed with."""
 _NARROW = (DType.BOOL, DType.I4, DType.I8, DType.I16, DType.U4, DType.U8)
 """Types whose every value is below the greatest float16."""
 _DEPTH = 16
@@ -195,6 +199,8 @@ def _is_large_seed(node: Node) -> bool:
     op = inner(node)
     if type(op) in _SEEDS:
         return bool(_SEEDS[type(op)](op))
+    if isinstance(op, ops.Cast):
+        return op.dtype in _FLOATS and _is_of_sizes(node.inputs[0])
     squares = isinstance(op, ops.Square) or (isinstance(op, ops.Mul) and node.inputs[0] is node.inputs[1])
     return squares and any(isinstance(u.op, Reduce) for u in node.output.users)
 
@@ -210,6 +216,20 @@ def _adds_up(value: Value, depth: int = _DEPTH) -> bool:
     if isinstance(op, _ADDING_UP) or depth == 0:
         return True
     return any(_adds_up(v, depth - 1) for v in node.inputs)
+
+
+def _is_of_sizes(value: Value, depth: int = _DEPTH) -> bool:
+    """Whether integers are sizes of the input, places in it, or computed from those."""
+    node = value.producer
+    if node is None or not value.type.dtype.is_int or depth == 0:
+        return False
+    match inner(node):
+        case ops.Dims():
+            return True
+        case ops.Iota() as op:
+            return not isinstance(op.length, int)
+        case op:
+            return isinstance(op, _OF_PLACES) and any(_is_of_sizes(v, depth - 1) for v in node.inputs)
 
 
 def _counts_exactly(op: ops.Iota) -> bool:

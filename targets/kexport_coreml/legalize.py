@@ -21,7 +21,7 @@ from kexport.rewrite import RulePass
 from kexport.target import all_nodes, text_items
 from kexport_coreml.images import batch_of_images, read_images, take_images
 from kexport_coreml.options import CoremlOptions
-from kexport_coreml.rules import control, index, layout, norm, rank, recurrent, window
+from kexport_coreml.rules import control, index, layout, norm, rank, recurrent, resize, window
 from kexport_coreml.sizes import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
@@ -57,7 +57,9 @@ def legalize(graph: Graph, options: CoremlOptions) -> None:
     expand_loops(graph)
     expand = decompose(*DECOMPOSED)
     batches = index.RULES if options.ios < 16 else ()
-    forms = (*window.RULES, *layout.RULES, index.top_of_open_number, *batches, *rank.RULES, norm.other_layer_norm)
+    resizing = resize.resize_of_open_size(options.ios)
+    forms = (resizing, *window.RULES, *layout.RULES, index.top_of_open_number, *batches, *rank.RULES)
+    forms = (*forms, norm.other_layer_norm)
     fuse_pad.PASS.run(graph)
     RulePass("coreml_forms", (hash_narrow_number, DECOMPOSE[ops.FloorDiv], *expand.rules, *forms)).run(graph)
     RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)

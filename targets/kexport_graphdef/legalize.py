@@ -7,6 +7,7 @@ from typing import Any
 
 from kexport import ops
 from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.dim import SymDim
 from kexport.ir.graph import Graph, Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
@@ -33,6 +34,17 @@ def softmax_of_another_axis(node: Node, rewriter: Rewriter) -> Replacement:
     return DECOMPOSE[type(op)].function(node, rewriter)
 
 
+@rule(ops.Resize)
+def resize_of_open_size(node: Node, rewriter: Rewriter) -> Replacement:
+    """What the engines have no operation for."""
+    op: Any = node.op
+    old = node.inputs[0].type.shape[1:3]
+    native = op.method == "nearest" or (op.method == "bilinear" and not op.antialias)
+    if native or old == op.size or not any(isinstance(d, SymDim) for d in (*old, *op.size)):
+        return None
+    return DECOMPOSE[ops.Resize].function(node, rewriter)
+
+
 def legalize(graph: Graph, strangers: Sequence[DType], lacking: Sequence[type[Op]], rules: Sequence[Rule]) -> None:
     """Edit `graph` in place.
 
@@ -47,7 +59,8 @@ def legalize(graph: Graph, strangers: Sequence[DType], lacking: Sequence[type[Op
     """
     refuse(graph, strangers)
     expand = decompose(*DECOMPOSED, *lacking).rules
-    every = (*prune_loops.PASS.rules, *expand, softmax_of_another_axis, *window.RULES, *transpose.RULES, *rules)
+    own = (softmax_of_another_axis, resize_of_open_size)
+    every = (*prune_loops.PASS.rules, *expand, *own, *window.RULES, *transpose.RULES, *rules)
     RulePass("graphdef_forms", every).run(graph)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from kexport import ops
 from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.dim import SymDim
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Op
 from kexport.ir.types import DType
+from kexport.ops.resample import grows
 from kexport.passes import cse, layout
 from kexport.passes.channels_first import channels_first, sink_through_batch_norm
 from kexport.passes.decompose import DECOMPOSE, decompose
@@ -63,7 +65,9 @@ def legalize(graph: Graph, options: OnnxOptions) -> None:
     newest, chosen = options.newest(graph), options.written_for(graph)
     refuse_strangers(graph, newest)
     shared = (silu_of_doubles, *decompose(*DECOMPOSED, *(op for op, since in SINCE.items() if chosen < since)).rules)
-    expand = RulePass("onnx_decompose", (*shared, expand_norm, pool_of_points, expand_double, time_first))
+    expand = RulePass(
+        "onnx_decompose", (*shared, expand_norm, pool_of_points, expand_double, resize_of_open_size, time_first)
+    )
     expand.run(graph)
     RulePass("onnx_channels", (channels_first(*CHANNELS_FIRST), merge_into_transpose)).run(graph)
     SinkTransposes(sink_through_batch_norm, hold_channels_first).run(graph)
@@ -110,6 +114,18 @@ def pool_of_points(node: Node, rewriter: Rewriter) -> Replacement:
     rest = tuple(1 if point else s for s, point in zip(op.strides, points, strict=True))
     found = thin if set(op.window) == {1} else rewriter.add(replace(op, strides=rest), thin)
     return found if found.type == node.output.type else None
+
+
+@rule(ops.Resize)
+def resize_of_open_size(node: Node, rewriter: Rewriter) -> Replacement:
+    """ONNX has no lanczos, and ONNX Runtime no cubics but by whole factors, be they widened or not."""
+    op: Any = node.op
+    old = node.inputs[0].type.shape[1:3]
+    if not any(isinstance(d, SymDim) for d in (*old, *op.size)) or op.method in ("nearest", "bilinear"):
+        return None
+    if op.method == "bicubic" and grows(old, op.size):
+        return None
+    return DECOMPOSE[ops.Resize].function(node, rewriter)
 
 
 @rule(*SINGLE)

@@ -10,7 +10,6 @@ from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.target import NO_TEXT
 from kexport_tflite.kernels import kernel_types
-from kexport_tflite.rules.resize import shrinks
 from kexport_tflite.rules.types import data_operands
 from kexport_tflite.weights import weights_of
 
@@ -66,22 +65,13 @@ def _is_grouped(op: Op) -> bool:
     return isinstance(op, ops.Conv) and op.groups != 1
 
 
-def _resize(node: Node) -> str | None:
-    match node.op:
-        case ops.Resize(method="bicubic" | "lanczos3" | "lanczos5" as method):
-            return f"{method} resizing of a dynamic image size; fix height and width"
-        case ops.Resize(method="bilinear") as op if shrinks(op, node.inputs[0]):
-            return "antialiased resizing of a dynamic image size; fix height and width"
-    return None
-
-
 def _scatter(node: Node) -> str | None:
     if isinstance(node.op, ops.ScatterNd):
         return f"scattering with {node.op.reduction} into a dynamic size"
     return None
 
 
-LIMITS: tuple[Limit, ...] = (_dtype, _rank, _computed, _resize, _scatter)
+LIMITS: tuple[Limit, ...] = (_dtype, _rank, _computed, _scatter)
 
 
 def reason_against(node: Node) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
+from kexport.ir.dim import SymDim, substitute
 from kexport.ir.types import DType
 from tests.ops.case import BATCH, LENGTH, Case, Operand, integers, normal, weight
 from tests.ops.expected import Array, keras, keras_call, pad_spatial, tensorflow, tf_call, to_numpy
@@ -207,6 +208,22 @@ def _resize(size: Any, method: str, antialias: bool) -> Any:
     return tf_call("image.resize", size=size, method=method, antialias=antialias)
 
 
+_OPEN: dict[str, Any] = {
+    "to_fixed": (4, 11), "whole": (LENGTH * 3, LENGTH * 2 + 6), "half": ((LENGTH + 1) // 2, LENGTH + 3),
+    "one_axis": (LENGTH, 7),
+}  # fmt: skip
+
+
+def _resize_open(label: str, method: str, antialias: bool) -> Any:
+    """The same at the sizes that an image has."""
+
+    def run(x: Array) -> Array:
+        sizes = [substitute(d, {"length": x.shape[1]}) if isinstance(d, SymDim) else d for d in _OPEN[label]]
+        return _resize(sizes, method, antialias)(x)
+
+    return run
+
+
 _PICTURE = normal(BATCH, 6, 5, 2)
 _SIZES = {"up": (9, 10), "down": (4, 2), "mixed": (3, 11), "far_down": (1, 1), "same": (6, 5)}
 _TABLE_STEP = 3e-3
@@ -223,6 +240,11 @@ RESIZE = [
       for method in ("lanczos3", "lanczos5") for antialias in (False, True) for label in ("up", "mixed")),
     Case(ops.Resize((LENGTH * 2, LENGTH * 2 + 6), "bilinear"), (_ANY,),
          lambda x: to_numpy(keras().layers.UpSampling2D(2, interpolation="bilinear")(x)), "any_size", 2e-6),
+    *(Case(ops.Resize(_OPEN[label], method, antialias), (_ANY,), _resize_open(label, method, antialias),
+           f"open_{method}_{label}{'_antialias' * antialias}",
+           tolerance=_TABLE_STEP if method == "bicubic" and not antialias else 5e-6)
+      for method in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+      for antialias in ((False, True) if method != "nearest" else (False,)) for label in _OPEN),
     Case(ops.Resize((4, 9)), (integers(0, 255, BATCH, 6, 5, 1, dtype=DType.U8),),
          _resize((4, 9), "nearest", False), "u8"),
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from kexport.passes.decompose import (
     product,
     recurrent,
     reduce,
+    resize,
 )
 from kexport.rewrite import Rule, RulePass
 
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     *product.RULES,
     *recurrent.RULES,
     *reduce.RULES,
+    *resize.RULES,
 )
 DECOMPOSE: dict[type[Op], Rule] = {op: rule for rule in RULES for op in rule.ops}
 """The rule that expands each op; what it expands to may have a rule too."""

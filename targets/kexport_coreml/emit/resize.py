@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim
+from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport.ops.resample import nearest_indices, resize_weights
+from kexport.ops.resample import factor, nearest_indices, resize_weights
 from kexport.passes.channels_first import inner
 from kexport_coreml.context import Context
 from kexport_coreml.emit.table import emits
@@ -23,7 +22,7 @@ def resize(e: Context, node: Node) -> Ref:
     old, new, shape = x.shape[2:], op.size, node.output.type.shape
     if old == new:
         return x
-    factors = [_factor(a, b) for a, b in zip(old, new, strict=True)]
+    factors = [factor(a, b) for a, b in zip(old, new, strict=True)]
     grows = None not in factors
     if op.method == "nearest" and grows and x.dtype.is_float:
         return e.op("upsample_nearest_neighbor", shape=shape, x=x, **_scales(factors))
@@ -31,21 +30,12 @@ def resize(e: Context, node: Node) -> Ref:
     if plain and not any(isinstance(d, SymDim) for d in new):
         return e.op("resize_bilinear", shape=shape, x=x, target_size_height=new[0], target_size_width=new[1],
                     sampling_mode="UNALIGN_CORNERS")  # fmt: skip
-    if any(isinstance(d, SymDim) for d in (*old, *new)):
-        if op.method == "bilinear" and grows and e.ios >= 16:
-            more: Any = _scales(factors)
-            return e.op("upsample_bilinear", shape=shape, x=x, align_corners=False, half_pixel_centers=True, **more)
-        hint = "give the image a fixed size" + ", or choose deployment ios16" * (plain and grows)
-        raise EmitError(f"Core ML cannot resize from {_show(old)} to {_show(new)} ({op.method})", hint=hint)
+    if op.method == "bilinear" and grows and e.ios >= 16 and any(isinstance(d, SymDim) for d in old):
+        more: Any = _scales(factors)
+        return e.op("upsample_bilinear", shape=shape, x=x, align_corners=False, half_pixel_centers=True, **more)
     if op.method == "nearest":
         return _pick(e, x, old, new)
     return _mix(e, x, op, old, new)
-
-
-def _factor(old: Dim, new: Dim) -> int | None:
-    """By which whole number a size grows."""
-    factor = new // old
-    return factor if isinstance(factor, int) and factor * old == new else None
 
 
 def _scales(factors: list[int | None]) -> dict[str, Any]:
@@ -67,7 +57,3 @@ def _mix(e: Context, x: Ref, op: ops.Resize, old: Any, new: Any) -> Ref:
     rows, columns = (resize_weights(a, b, op.method, op.antialias) for a, b in zip(old, new, strict=True))
     wide = e.op("matmul", shape=(*x.shape[:3], new[1]), x=x, y=e.const(columns.T, x.dtype))
     return e.op("matmul", shape=(*x.shape[:2], *new), dtype=x.dtype, x=e.const(rows, x.dtype), y=wide)
-
-
-def _show(size: Any) -> str:
-    return "x".join(map(str, size))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.errors import EmitError
-from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.ops.resample import resize_weights
@@ -29,9 +27,6 @@ def resize(e: Context, node: Node) -> Ref:
         made = DType.F32 if op.method == "bilinear" else None
         y = e.op(_KINDS[op.method], x, e.dims(op.size), dtype=made, align_corners=False, half_pixel_centers=True)
         return e.cast(y, x.dtype)
-    if any(isinstance(d, SymDim) for d in (*shape[1:3], *op.size)):
-        what = f"{op.method} resizing needs images of a fixed size here"
-        raise EmitError(what, hint="give the height and width of the input fixed sizes")
     return _mix(e, x, op, shape)
 
 

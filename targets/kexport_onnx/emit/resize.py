@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim
+from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport.ops.resample import nearest_indices, resize_weights
+from kexport.ops.resample import factor, nearest_indices, resize_weights
 from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import emits
@@ -29,11 +28,8 @@ def resize(e: Context, node: Node) -> Ref:
     (x,) = e.refs(node)
     if old == new:
         return x
-    factors = [_factor(a, b) for a, b in zip(old, new, strict=True)]
+    factors = [factor(a, b) for a, b in zip(old, new, strict=True)]
     if op.method not in _METHODS:
-        if any(isinstance(d, SymDim) for d in (*old, *new)):
-            raise EmitError(f"{op.method} resizing needs images of a fixed size here",
-                            hint="give the height and width of the input fixed sizes")  # fmt: skip
         return _mix(e, x, op, old, new)
     attributes = _METHODS[op.method] | (_ANTIALIAS if op.antialias and op.method != "nearest" else {})
     if None not in factors:
@@ -44,12 +40,6 @@ def resize(e: Context, node: Node) -> Ref:
         if op.method == "bicubic" and not op.antialias:
             return _mix(e, x, op, old, new)
     return e.op("Resize", x, None, None, e.dims([*node.inputs[0].type.shape[:2], *new]), **attributes)
-
-
-def _factor(old: Dim, new: Dim) -> int | None:
-    """By which whole number a size grows."""
-    factor = new // old
-    return factor if isinstance(factor, int) and factor * old == new else None
 
 
 def _pick(e: Context, x: Ref, old: Any, new: Any) -> Ref:

@@ -8,8 +8,9 @@ from kexport import ops
 from kexport.ir.dim import SymDim, UndecidableDim
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
-from kexport.ops.resample import nearest_indices, resize_weights
-from kexport.rewrite import Rewriter, Skip, rule
+from kexport.ops.resample import nearest_indices
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
 
 
@@ -18,17 +19,9 @@ def resize_by_matrices(node: Node, rewriter: Rewriter) -> Replacement:
     """Bicubic, and anything antialiased that shrinks: rows first, then columns."""
     op, (x,) = node.op, node.inputs
     assert isinstance(op, ops.Resize)
-    batch, height, width, channels = x.type.shape
     if op.method == "nearest" or (op.method == "bilinear" and not shrinks(op, x)):
         return None
-    sizes = (height, width, *op.size)
-    if any(isinstance(d, SymDim) for d in sizes):
-        return Skip("its weights depend on the image size")
-    rows, columns = (_weights(op, x, sizes[i], op.size[i]) for i in range(2))  # type: ignore[arg-type]  ints
-    flat = rewriter.add(ops.Reshape((batch, height, width * channels)), x)
-    flat = rewriter.add(ops.MatMul(), rewriter.constant(rows[None]), flat)
-    image = rewriter.add(ops.Reshape((batch, op.size[0], width, channels)), flat)
-    return rewriter.add(ops.MatMul(), rewriter.constant(columns[None, None]), image)
+    return DECOMPOSE[ops.Resize].function(node, rewriter)
 
 
 def shrinks(op: ops.Resize, x: Value) -> bool:
@@ -37,10 +30,6 @@ def shrinks(op: ops.Resize, x: Value) -> bool:
         return op.antialias and any(b < a for a, b in zip(x.type.shape[1:3], op.size, strict=True))
     except UndecidableDim:
         return True
-
-
-def _weights(op: ops.Resize, x: Value, size: int, out: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    return resize_weights(size, out, op.method, op.antialias).astype(x.type.dtype.numpy)
 
 
 @rule(ops.Resize)

@@ -1,0 +1,35 @@
+"""Resizing of images whose size is open, where Core ML has no operation for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Node
+from kexport.ops.resample import grows
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import Rewriter, Rule, rule
+from kexport.rewrite.rule import Replacement
+
+
+def resize_of_open_size(ios: int) -> Rule:
+    """A rule for what no operation of this system does: rows and columns are gathered, or weighed."""
+
+    @rule(ops.Resize)
+    def resize_of_open_size(node: Node, rewriter: Rewriter) -> Replacement:
+        op: Any = node.op
+        x = node.inputs[0].type
+        old, new = x.shape[1:3], op.size
+        if not any(isinstance(d, SymDim) for d in (*old, *new)) or old == new:
+            return None
+        whole, plain = grows(old, new), op.method == "bilinear" and not op.antialias
+        if op.method == "nearest" and whole and x.dtype.is_float:
+            return None
+        if plain and not any(isinstance(d, SymDim) for d in new):
+            return None
+        if op.method == "bilinear" and whole and ios >= 16:
+            return None
+        return DECOMPOSE[ops.Resize].function(node, rewriter)
+
+    return resize_of_open_size
