@@ -9,7 +9,7 @@ import numpy as np
 
 from kexport import ops
 from kexport.errors import GraphError
-from kexport.ir.dim import Dim, SymDim, UndecidableDim
+from kexport.ir.dim import Dim, SymDim, UndecidableDim, dim_max, dim_min
 from kexport.ir.evaluator import fit
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, Op, RegionOp, infer
@@ -70,11 +70,17 @@ def fold_sizes(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -
     if not known or any(k is None for k in known) or all(v.is_constant for v in operands):
         return None
     try:
-        results = op.evaluate(*known)  # type: ignore[arg-type]
+        results = _CHOICES[type(op)](*known) if type(op) in _CHOICES else op.evaluate(*known)  # type: ignore[arg-type]
     except (UndecidableDim, TypeError, ValueError, GraphError):
         return None  # an op that numpy cannot run on symbols: it stays in the graph
     results = [np.asarray(r) for r in (results if isinstance(results, tuple) else (results,))]
     return results if all(r.size <= MAX_SIZES for r in results) else None
+
+
+_CHOICES: dict[type[Op], np.ufunc] = {
+    ops.Maximum: np.frompyfunc(dim_max, 2, 1), ops.Minimum: np.frompyfunc(dim_min, 2, 1),
+}  # fmt: skip
+"""How one of two sizes is chosen, which numpy would have to compare for."""
 
 
 def emit_sizes(graph: Graph, sizes: Array, type: TensorType, origin: str, before: Node | None = None) -> Value:

@@ -11,6 +11,7 @@ from kexport import ops
 from kexport.capture.context import Context, Found, NotLowered, Pair
 from kexport.capture.lowering.float8 import is_float8, rounded
 from kexport.capture.lowering.table import Table
+from kexport.capture.sizes import whole_quotient
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 
@@ -61,6 +62,8 @@ def cast(ctx: Context, op: Any, x: Value) -> Found:
     if dtype.is_complex:
         part = ctx.cast(x, DType.of(dtype.real_dtype.as_numpy_dtype))
         return Pair(part, ctx.full(part.type.shape, 0, part.type.dtype))
+    if dtype.is_integer and x.type.dtype.is_float and x.type.rank <= 1 and (sizes := whole_quotient(x)):
+        return ctx.sizes(sizes, DType.of(dtype.as_numpy_dtype), x.type.rank)
     return rounded(ctx, x, dtype) if is_float8(dtype) else ctx.cast(x, DType.of(dtype.as_numpy_dtype))
 
 
