@@ -15,6 +15,14 @@ _SEQUENCE = normal(BATCH, LENGTH, 4)
 _PADS = ((0, 0), (1, 2), (0, 1), (2, 0))
 
 
+_SIDES = (LENGTH, BATCH)
+_SHORT, _LONG = dim_min(*_SIDES), dim_max(*_SIDES)
+_MIDDLE = tuple((side - _SHORT) // 2 for side in _SIDES)
+_MIDDLE_END = tuple(begin + _SHORT for begin in _MIDDLE)
+_TO_SQUARE = tuple(((_LONG - side) // 2,) * 2 for side in _SIDES)
+"""An image of which nothing is known but that one side is not the longer one, cut and padded to a square."""
+
+
 def _slice(x: Array) -> Array:
     return x[:, 1:3, 0:4:2, 1:5:3]
 
@@ -46,6 +54,8 @@ LAYOUT = [
     Case(ops.Pad(((0, 0), (0, dim_max(LENGTH, 8) - LENGTH), (0, 0))), (_SEQUENCE,),
          lambda x: np.pad(x, ((0, 0), (0, 3), (0, 0))), "at_least"),
     Case(ops.Slice((0, 1, 0), (BATCH, 1, 4), (1, 1, 1)), (normal(BATCH, 3, 4),), lambda x: x[:, 1:1], "empty"),
+    *(Case(ops.Slice((*_MIDDLE[::step], 0), (*_MIDDLE_END[::step], 3), (1, 1, 1)), (normal(*_SIDES[::step], 3),),
+           lambda x, step=step: x[1:3] if step > 0 else x[:, 1:3], f"middle{step}") for step in (1, -1)),
     Case(ops.Reverse((1,)), (_SEQUENCE,), tf_call("reverse", axis=(1,))),
     Case(ops.Reverse((-1, 1)), (_X,), tf_call("reverse", axis=(-1, 1)), "two"),
     Case(ops.Pad(_PADS), (_X,), tf_call("pad", paddings=_PADS)),
@@ -53,6 +63,9 @@ LAYOUT = [
     Case(ops.Pad(_PADS, "reflect"), (_X,), tf_call("pad", paddings=_PADS, mode="REFLECT"), "reflect"),
     Case(ops.Pad(_PADS, "symmetric"), (_X,), tf_call("pad", paddings=_PADS, mode="SYMMETRIC"), "symmetric"),
     Case(ops.Pad(((0, 0), (2, 1)), "edge"), (normal(BATCH, 3),), lambda x: x[:, [0, 0, 0, 1, 2, 2]], "edge"),
+    *(Case(ops.Pad((*_TO_SQUARE[::step], (0, 0)), value=7), (normal(*_SIDES[::step], 3),),
+           lambda x, step=step: np.pad(x, ((0, 0), (1, 1), (0, 0)) if step > 0 else ((1, 1), (0, 0), (0, 0)),
+                                       constant_values=7), f"to_square{step}") for step in (1, -1)),
     Case(ops.Pad(((0, 0), (1, 1)), value=7), (integers(0, 5, BATCH, 3),),
          tf_call("pad", paddings=((0, 0), (1, 1)), constant_values=7), "i32"),
     Case(ops.Tile((1, 2, 1, 3)), (_X,), tf_call("tile", multiples=(1, 2, 1, 3))),

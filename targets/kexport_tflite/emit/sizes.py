@@ -13,7 +13,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Call, Dim, SymDim, dim_min
+from kexport.ir.dim import Call, Dim, SymDim, bounds, dim_min
 from kexport.ir.types import DType, TensorType
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def emit_size(context: Context, dim: SymDim) -> int:
     source = context.source(dim)
     if source is not None:
         return _read(context, *source)
+    if _rounded_up(dim):
+        return _length(context, dim)
     if all(count < 0 for count in dim.terms.values()):
         return context.step("MUL", [context.size(-dim), context.ints([-1])], _ONE)
     common = math.gcd(*dim.terms.values())
@@ -139,6 +141,9 @@ def _vector(context: Context, dim: Dim) -> int:
 
 def _make_vector(context: Context, dim: Dim) -> int:
     if isinstance(dim, SymDim) and context.source(dim) is None:
+        if quotient := _rounded_up(dim):
+            dividend, divisor = quotient
+            return _sliced(context, _vector(context, dividend), context.ints([divisor - 1]), divisor, dim)
         match list(dim.terms.items()):
             case [((Call("floordiv", (dividend, int(divisor))),), 1)]:
                 return _sliced(context, _vector(context, dividend), context.ints([divisor - 1]), divisor, dim)
@@ -155,10 +160,26 @@ def _make_vector(context: Context, dim: Dim) -> int:
 
 
 def _sum(context: Context, dim: SymDim) -> int:
-    more = [SymDim({m: c}) if m else c for m, c in dim.terms.items() if c > 0]
-    less: Dim = sum((SymDim({m: -c}) if m else -c for m, c in dim.terms.items() if c < 0), 0)
+    more: list[Dim] = []
+    less: Dim = 0
+    for factors, count in dim.terms.items():
+        one: Dim = SymDim({factors: -1}) if factors else -1
+        if count > 0:
+            more.append(one * -count)
+        elif isinstance(one, SymDim) and _rounded_up(one):
+            more += [one] * -count
+        else:
+            less = less - one * -count
     vector = _joined(context, more)
     return vector if less == 0 else _sliced(context, vector, context.size(less), 1, dim)
+
+
+def _rounded_up(dim: SymDim) -> tuple[Dim, int] | None:
+    """Dividend and divisor of -(a // n) where a may be negative, which no length is: (n - 1 - a) // n is the same."""
+    match list(dim.terms.items()):
+        case [((Call("floordiv", (a, int(n))),), -1)] if bounds(a)[0] < 0:
+            return n - 1 - a, n
+    return None
 
 
 def _joined(context: Context, dims: Sequence[Dim]) -> int:

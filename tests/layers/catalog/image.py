@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.layers.item import Entry, Feed
 
+OPEN_IMAGE = Feed((9, 8, 3), high=255, open=(None, None, 3))
 PICTURE = Feed((9, 8, 3), high=255)
 SMALL = Feed((9, 8, 3), high=1)
 BYTES = Feed((9, 8, 3), "uint8", high=256)
@@ -44,7 +45,13 @@ IMAGE_LAYERS: dict[str, tuple[Entry, ...]] = {
         Entry((PICTURE,), {"height": 13, "width": 20}, IMAGE_RESIZE, note="up"),
         Entry((PICTURE,), {"height": 5, "width": 6, "interpolation": "bicubic"}, note="by cubics",
               tolerance=TABLE_STEP),
-        Entry((Feed((9, 8, 3), high=255, open=(None, None, 3)),), {"height": 7, "width": 7}, note="of open size"),
+        Entry((OPEN_IMAGE,), {"height": 7, "width": 7}, note="of open size"),
+        Entry((OPEN_IMAGE,), {"height": 7, "width": 9, "crop_to_aspect_ratio": True}, note="cut at open size"),
+        Entry((OPEN_IMAGE,), {"height": 7, "width": 9, "pad_to_aspect_ratio": True}, note="padded at open size"),
+        Entry((OPEN_IMAGE,), {"height": 7, "width": 9, "interpolation": "lanczos5", "antialias": True},
+              note="by lanczos at open size"),
+        Entry((OPEN_IMAGE,), {"height": 7, "width": 9, "interpolation": "bicubic"}, note="by cubics at open size",
+              tolerance=TABLE_STEP),
     ),
     "CenterCrop": (
         Entry((PICTURE,), {"height": 5, "width": 4}, FIRST),
