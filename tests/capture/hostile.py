@@ -156,6 +156,10 @@ ROADS: dict[str, tuple[Config, str]] = {
         ),
         "l: ckpt_to_load_from in the local file",
     ),
+    "texts without end": (
+        layer("Rescaling", scale={"class_name": "__numpy__", "config": {"value": ["a"], "dtype": "S9999999999"}}),
+        "l: elements of type 'S9999999999'",
+    ),
     "changing words": (layer("DynamicLookup", "keras.layers.experimental"), "l: class DynamicLookup"),
 }
 """What it is -> a layer that takes this road, and what the error says."""

@@ -114,6 +114,7 @@ def test_every_operation_of_keras_3_is_allowed(keras: Any) -> None:
         Reference("", "class", "Popen", "subprocess"),
         Reference("", "file", "/etc/passwd", "vocabulary", owner="StringLookup"),
         Reference("", "tf", "io.write_file"),
+        Reference("", "dtype", "U99999999"),
     ],
 )
 def test_keras_3_refuses_what_makes_no_tensors(keras: Any, reference: Reference) -> None:
@@ -129,6 +130,7 @@ def test_keras_3_refuses_what_makes_no_tensors(keras: Any, reference: Reference)
         Reference("", "class", "DTypePolicyMap", "keras.dtype_policies"),
         Reference("", "class", "Functional", "keras.src.models.functional", "Functional"),
         Reference("", "class", "Adam", "keras.optimizers"),
+        *(Reference("", "dtype", name) for name in ("float32", "bfloat16", "float8_e4m3fn", "bool", "string", "str96")),
         Reference("", "class", "mine>Layer", "mine", "mine>Layer"),
         Reference("", "file", "words.txt", "vocabulary", owner="mine>Layer"),
     ],

@@ -129,6 +129,11 @@ HARMLESS = {
     "activation layer": dense(activation={"class_name": "LeakyReLU", "config": {"alpha": 0.1}}),
     "function of the backend": layer("TFOpLambda", function="keras.backend.square"),
     "function of version 1": layer("TFOpLambda", function="compat.v1.math.negative"),
+    "operation": layer(
+        "TensorFlowOpLayer",
+        node_def={"name": "Mul", "op": "Mul", "input": ["x", "Mul/y"], "attr": {"T": {"type": "DT_FLOAT"}}},
+        constants={"1": 2.0},
+    ),
     "loss": layer("AddLoss", unconditional=False),
     "policy": dense(dtype={"class_name": "Policy", "config": {"name": "float32"}}),
     "alias": dense(kernel_initializer="uniform", bias_constraint="nonneg"),

@@ -23,6 +23,8 @@ DATA = (
 """Class names of plain values."""
 HOLD_FUNCTIONS = ("Lambda", "ResidualWrapper", "DropoutWrapper", "DeviceWrapper")
 """Layers with functions of the user, each beside an option that ends in `_type`."""
+ARRAYS = ("__tensor__", "__numpy__")
+"""Those that say the type of their elements."""
 _SHOWN = {
     "lambda": "a lambda, stored as Python bytecode",
     "tf": "tf {0.name}",
@@ -31,6 +33,7 @@ _SHOWN = {
     "op": "operation {0.name}",
     "option": "{0.module} {0.name!r}",
     "file": "{0.module} in the local file {0.name!r}",
+    "dtype": "elements of type {0.name!r}",
 }
 
 
@@ -40,8 +43,8 @@ class Reference:
 
     `kind` is `class`, `function`, `typespec`, `lambda` (Python bytecode inside the file), `tf` (a TensorFlow function
     by name), `method` (of a TensorFlow class), `attribute` (of a tensor), `op` (a TensorFlow operation), `option` (a
-    name as the value of the option `module`) or `file` (a local file, as the value of the option `module`). `owner` is
-    the class whose option it is.
+    name as the value of the option `module`) `file` (a local file, as the value of the option `module`) or `dtype` (the
+    type of an array's elements). `owner` is the class whose option it is.
     """
 
     where: str
@@ -138,6 +141,8 @@ def _reference(name: str, value: dict[str, Any], where: str) -> Iterator[Referen
     elif name != "__lambda__" and name not in DATA:
         yield Reference(where, "class", name, module, registered)
     yield from _called(name, inner, where)
+    if name in ARRAYS:
+        yield Reference(where, "dtype", str(inner.get("dtype")))
     if name in HOLD_FUNCTIONS:
         yield from _functions_by_type(inner, where)
 

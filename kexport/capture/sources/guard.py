@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
@@ -28,6 +29,8 @@ class Verdict(Enum):
 
 
 Judge = Callable[[Reference], Verdict]
+PLAIN_TYPE = re.compile(r"[a-z]+[0-9]{0,4}(_[a-z0-9]+)?")
+"""The names of element types that arrays have in a config; NumPy also knows texts of any length."""
 
 
 def refuse(

@@ -21,7 +21,7 @@ from kexport.capture.sources.allowed.tensorflow import (
     is_pure,
 )
 from kexport.capture.sources.config import Reference
-from kexport.capture.sources.guard import Judge, Verdict
+from kexport.capture.sources.guard import PLAIN_TYPE, Judge, Verdict
 from kexport.capture.sources.operations import pure_operations
 
 
@@ -53,6 +53,7 @@ _NAMED: dict[str, Callable[[str], bool]] = {
     "method": CLASS_METHODS.__contains__,
     "attribute": ATTRIBUTES.__contains__,
     "op": _is_operation,
+    "dtype": lambda name: PLAIN_TYPE.fullmatch(name) is not None,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kexport.capture.sources.allowed.keras3 import ALSO, BASES, EXCEPT, FUNCTION_FAMILIES, NO_FUNCTIONS
 from kexport.capture.sources.config import KERAS_PACKAGES, Reference
-from kexport.capture.sources.guard import Judge, Verdict
+from kexport.capture.sources.guard import PLAIN_TYPE, Judge, Verdict
 from kexport.capture.sources.judge2 import is_type_spec
 
 
@@ -27,6 +27,8 @@ def keras3_judge(keras: Any, objects: Mapping[str, Any]) -> Judge:
             return Verdict.ALLOWED if reference.owner in custom else Verdict.CODE
         if reference.kind == "typespec":
             return Verdict.ALLOWED if is_type_spec(reference) else Verdict.CODE
+        if reference.kind == "dtype":
+            return Verdict.ALLOWED if PLAIN_TYPE.fullmatch(reference.name) else Verdict.CODE
         if reference.kind not in ("class", "function"):
             return Verdict.CODE
         is_function = reference.kind == "function"
