@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kexport.cli.command import State, print_json, subcommand
-from kexport.cli.shared import arguments, model_options, reading_options
+from kexport.cli.shared import arguments, model_options, reading_options, timeout_option
 
 
 @subcommand(
@@ -24,16 +24,17 @@ from kexport.cli.shared import arguments, model_options, reading_options
 @click.option("--optimize", is_flag=True, help="After the passes that every target shares.")
 @reading_options
 @model_options
-def command(state: State, file: str, graph: bool, optimize: bool, **rest: Any) -> None:
+@timeout_option("For reading FILE.")
+def command(state: State, file: str, graph: bool, optimize: bool, timeout: float, **rest: Any) -> None:
     """Show what is in FILE: a model as `kexport export` takes it, or an artifact."""
     from kexport.project import artifact_target, inspect_artifact, inspect_model
 
     if artifact_target(Path(file)) is not None:
         if graph or optimize:
             raise click.UsageError("--graph and --optimize are for models, not for artifacts")
-        summary: Any = inspect_artifact(Path(file))
+        summary: Any = inspect_artifact(Path(file), timeout)
     else:
-        summary = inspect_model(file, optimize=optimize, **arguments(rest))
+        summary = inspect_model(file, optimize=optimize, timeout=timeout, **arguments(rest))
     if state.data:
         print_json(summary.to_json() | ({"graph": summary.text} if graph else {}))
     elif graph:

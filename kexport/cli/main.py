@@ -15,6 +15,7 @@ from kexport.cli.failure import ClosedPipe, report_failure
 from kexport.cli.plain import plain_streams
 from kexport.cli.remarks import remarks_in_one_line
 from kexport.cli.signals import ended_by_signals
+from kexport.deadline import process_is_ours
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import suggest
 
@@ -78,7 +79,7 @@ class Root(click.Group):
         """Run, and exit: `standalone_mode` is always on."""
         extra.pop("standalone_mode", None)
         state = State()
-        with plain_streams(), remarks_in_one_line():
+        with plain_streams(), remarks_in_one_line(), process_is_ours():
             try:
                 with ended_by_signals():
                     code = super().main(args, prog_name or "kexport", standalone_mode=False, obj=state, **extra)

@@ -9,7 +9,7 @@ import click
 
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.progress import progress
-from kexport.cli.shared import arguments, inputs_option, model_options
+from kexport.cli.shared import arguments, inputs_option, model_options, timeout_option
 
 
 @subcommand(
@@ -29,6 +29,7 @@ from kexport.cli.shared import arguments, inputs_option, model_options
 @inputs_option
 @click.option("--layers", is_flag=True, help="Record the output of every layer too.")
 @model_options
+@timeout_option("For Keras to load and run it.", default=1800)
 def command(state: State, model: str, out: str, **rest: Any) -> None:
     """Run MODEL in Keras, in float32, and record its inputs and outputs with the device and versions.
 

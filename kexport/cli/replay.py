@@ -13,9 +13,12 @@ from kexport.cli.plain import plain_streams
 from kexport.cli.render import COLUMNS, artifact_row, report_lines
 from kexport.cli.signals import Ended, ended_by_signals
 from kexport.cli.values import read_tolerances
+from kexport.deadline import process_is_ours
 from kexport.errors import KexportError
 from kexport.printable import indented, json_text, one_line
 
+MAX_SECONDS = 1e8
+"""Three years; no timer of a system takes all numbers."""
 USAGE, BUG, INTERRUPTED = 3, 70, 130
 
 
@@ -26,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(bundle: str, args: Sequence[str]) -> int:
     """Check a bundle and print the verdicts; returns the exit code."""
-    with plain_streams():
+    with plain_streams(), process_is_ours():
         return _main(bundle, args)
 
 
@@ -51,7 +54,9 @@ def _main(bundle: str, args: Sequence[str]) -> int:
 def _parser(bundle: str) -> argparse.ArgumentParser:
     parser = _Parser(f"python {bundle}", description="Runs the artifacts in this file and compares them with Keras.")
     parser.add_argument("--tolerance", action="append", default=[], metavar="[OUTPUT=]ERROR", help="allowed error")
-    parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for each runtime")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=300, metavar="SECONDS", help="for reading, and for each runtime"
+    )
     parser.add_argument(
         "--require", action="append", default=[], metavar="LEVEL[:TARGET,...]", help="verified, simulated or valid"
     )
@@ -60,6 +65,13 @@ def _parser(bundle: str) -> argparse.ArgumentParser:
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= MAX_SECONDS:
+        raise ValueError(text)
+    return value
 
 
 def _check(bundle: str, given: argparse.Namespace) -> int:

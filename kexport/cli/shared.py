@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
@@ -14,6 +15,8 @@ from kexport.cli.values import read_dims, read_replacements, read_tolerances
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+MAX_SECONDS = 1e8
+"""Three years; no timer of a system takes all numbers."""
 _MODEL = (
     click.option("--dim", multiple=True, metavar="DIM=SIZE", help="Fix or name a dimension: batch=1, ids:1=length."),
     click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects."),
@@ -37,10 +40,18 @@ _READING = (
 )
 
 
-def timeout_option(what: str) -> Decorator:
+def timeout_option(what: str, default: float = 300) -> Decorator:
     """Decorator: --timeout, with the words for what it is the time of."""
-    seconds = click.FloatRange(min=1)
-    return click.option("--timeout", type=seconds, default=300, show_default=True, metavar="SECONDS", help=what)
+    seconds = click.FloatRange(min=1, max=MAX_SECONDS)
+    names = {"default": default, "show_default": True, "metavar": "SECONDS", "help": what}
+    return click.option("--timeout", type=seconds, callback=_number, **names)
+
+
+def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """Refuse what compares with nothing."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number of seconds", ctx, param)
+    return value
 
 
 def _keep_junit(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -51,7 +62,7 @@ def _keep_junit(ctx: click.Context, _: click.Parameter, value: str | None) -> No
 
 _CHECK = (
     click.option("--tolerance", multiple=True, metavar="[OUTPUT=]ERROR", help="Allowed absolute error."),
-    timeout_option("For each runtime."),
+    timeout_option("For reading a model or artifact, and for each runtime."),
     click.option(
         "--junit",
         metavar="FILE",

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import typing
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kexport.errors import ConfigError
@@ -85,6 +86,11 @@ def _unlike(value: Any, kind: Any) -> str:
     fits = not plain or isinstance(value, (*kinds, int) if float in kinds else kinds)
     fits = fits and (not isinstance(value, bool) or not plain or bool in kinds)
     return "" if fits else " or ".join(getattr(k, "__name__", str(k)) for k in kinds)
+
+
+def place_of(model: Any) -> str | None:
+    """Where a model is; None for one that is not in a file."""
+    return str(model) if isinstance(model, str | Path) else None
 
 
 def model_name(wanted: str | None, found: str) -> str:

@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kexport.deadline import deadline
 from kexport.errors import ConfigError, KexportError
 from kexport.ir.graph import Graph
 from kexport.names import suggest
 from kexport.project import graph_file
 from kexport.project.build import Build, Choice, Refusal, adapt, all_refused, check, emit, lower, remarks
-from kexport.project.choice import Names, choose_targets, make_options, model_name
+from kexport.project.choice import Names, choose_targets, make_options, model_name, place_of
 from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
 from kexport.project.kept_graph import keep_graph
@@ -86,7 +87,7 @@ def export(
         strict: write nothing if one of the targets refuses the model. Without it the others are written, and the
             report is not ok.
         options: options by target: `{"onnx": {"opset": 21}}`.
-        timeout: seconds for each runtime.
+        timeout: seconds for reading the model, and for each runtime.
         progress: told what is being done.
 
     Raises:
@@ -96,7 +97,8 @@ def export(
     choices, requirements = _choose(to, options or {}), read_requirements(require)
     check_place(Path(out), model, name)  # what is wrong with it is said before the work
     how = {"example": example, "replace": replace, "architecture": architecture}
-    captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
+    with deadline(timeout, "reading the model", where=place_of(model)):
+        captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
     name = model_name(name, captured.source.name)
     lowered, refused = lower(choices, graph, captured.contract, tell)
     _stop(refused, strict or not lowered)

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kexport.deadline import deadline
 from kexport.errors import ConfigError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.ir.text import to_text
+from kexport.project.choice import place_of
 from kexport.project.files import files_of
 from kexport.reading import facts_of, read_back
 from kexport.target import Target, pip_install, targets
@@ -77,8 +79,9 @@ def inspect_model(
     replace: Mapping[str, str] | None = None,
     architecture: str | None = None,
     optimize: bool = False,
+    timeout: float | None = None,
 ) -> ModelSummary:
-    """Capture a model, read as `export` reads it, and summarize its graph by layer.
+    """Capture a model, read as `export` reads it, and summarize its graph by layer; `timeout` is in seconds.
 
     Raises:
         KexportError: the model cannot be captured.
@@ -87,9 +90,10 @@ def inspect_model(
     from kexport.passes.pipeline import OPTIMIZE, run_passes
 
     how = {"example": example, "replace": replace, "architecture": architecture}
-    captured = capture(source, dims=dims, trust=trust, custom=custom, signature=signature, **how)
-    if optimize:
-        run_passes(captured.graph, OPTIMIZE)
+    with deadline(timeout, "reading the model", where=place_of(source)):
+        captured = capture(source, dims=dims, trust=trust, custom=custom, signature=signature, **how)
+        if optimize:
+            run_passes(captured.graph, OPTIMIZE)
     return ModelSummary(captured.graph.name, captured.contract, summarize(captured.graph), to_text(captured.graph))
 
 
@@ -114,8 +118,8 @@ def artifact_target(path: Path) -> Target | None:
     return next((t for t in targets().values() if path.name.endswith(t.suffix)), None)
 
 
-def inspect_artifact(path: Path) -> ArtifactSummary:
-    """Read an artifact's contract back from the file.
+def inspect_artifact(path: Path, timeout: float | None = None) -> ArtifactSummary:
+    """Read an artifact's contract back from the file; `timeout` is in seconds.
 
     Raises:
         ConfigError: no installed target has this suffix, or what reads its artifacts is not installed.
@@ -129,7 +133,8 @@ def inspect_artifact(path: Path) -> ArtifactSummary:
         raise ConfigError("no such file or folder", where=str(path))
     size = sum(f.stat().st_size for f in files_of(path))
     try:
-        contract, facts = read_back(target, path), facts_of(target, path)
+        with deadline(timeout, "reading the artifact", where=str(path)):
+            contract, facts = read_back(target, path), facts_of(target, path)
     except ImportError as e:
         needed = ", ".join(target.missing()) or e.name
         what = f"to read a {target.title} artifact takes {needed}, which is not installed"

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kexport.deadline import deadline
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
+from kexport.project.choice import place_of
 from kexport.project.kept_graph import read_graph
 from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import ArtifactEntry, damage
@@ -85,7 +87,7 @@ def locate(
         name: which model, if the folder holds several.
         reference: another reference file; None for the one in the folder.
         tolerance: for the outputs, as for `verify`; budgets of layers are always derived.
-        timeout: seconds for each runtime.
+        timeout: seconds for reading what is there, and for each runtime.
         browser: look into artifacts in a headless browser too.
         model: the model again, where the folder does not hold the captured graph.
         progress: told what is being done.
@@ -96,9 +98,9 @@ def locate(
         KexportError: see `verify`.
     """
     tell = progress or silent
-    job = read_job(Path(dist), Path(dist), name, reference)
+    job = read_job(Path(dist), Path(dist), name, reference, timeout)
     check = Check(tolerances=tolerance, timeout=timeout, browser=browser)
-    inside = look_inside(job, captured_graph(job, model, **how), check, tell)
+    inside = look_inside(job, captured_graph(job, model, timeout, **how), check, tell)
     locations = [
         location
         for artifact, checked in zip(job.artifacts, inside.report.artifacts, strict=True)
@@ -120,22 +122,26 @@ def look_inside(job: Job, graph: Graph, check: Check, tell: Progress) -> Inside:
     return Inside(job, graph, report, layers)
 
 
-def captured_graph(job: Job, model: Any = None, **how: Any) -> Graph:
+def captured_graph(job: Job, model: Any = None, timeout: float | None = None, **how: Any) -> Graph:
     """The graph that the artifacts of a job were made from, from its file or by capturing the model again.
+
+    `timeout` is in seconds, for either.
 
     Raises:
         ConfigError: neither is there, or the model is another one.
         VerifyError: the file is damaged.
     """
     if model is not None:
-        return _captured_again(job, model, how)
+        with deadline(timeout, "reading the model", where=place_of(model)):
+            return _captured_again(job, model, how)
     entry = job.model.captured
     if entry is None:
         hint = "give the model with --model, or export it again with --layers"
         raise ConfigError("the graph that the artifacts were made from is not here", where=str(job.shown), hint=hint)
     if problem := damage(job.folder, [entry]):
         raise VerifyError(problem, where=str(job.shown), hint="export the model again with --layers")
-    return read_graph(job.folder / entry.path, (job.folder, job.folder.absolute().parent, Path.cwd()))
+    with deadline(timeout, "reading the graph", VerifyError, str(job.shown)):
+        return read_graph(job.folder / entry.path, (job.folder, job.folder.absolute().parent, Path.cwd()))
 
 
 def _captured_again(job: Job, model: Any, how: Mapping[str, Any]) -> Graph:

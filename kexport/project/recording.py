@@ -63,6 +63,7 @@ def record_reference(
     trust: bool = False,
     custom: Sequence[Any] = (),
     layers: bool = False,
+    timeout: float = 1800.0,
     progress: Progress | None = None,
 ) -> Recorded:
     """Run a Keras model in float32, without TF32, and record it in a file; needs no TensorFlow on other backends.
@@ -77,6 +78,7 @@ def record_reference(
         trust: allow code stored in the model to run.
         custom: modules that define custom objects.
         layers: record the output of every layer too.
+        timeout: seconds for Keras to load and run the model, where that takes a process of its own.
         progress: told what is being done.
 
     Raises:
@@ -87,7 +89,7 @@ def record_reference(
     check_file(Path(out))
     (progress or silent)("reference", str(model), None)
     reference = run_reference(
-        model, backend, device, dims=dims, samples=samples, layers=layers, trust=trust, custom=custom
+        model, backend, device, dims=dims, samples=samples, layers=layers, trust=trust, custom=custom, timeout=timeout
     )
     save_reference(reference, Path(out))
     return Recorded(str(out), reference.environment, len(reference.recordings))

@@ -95,7 +95,7 @@ def reduce(
         out: the folder to write; `verify` runs it again, `check_reduced` emits it again.
         target: which artifact, by its target; None for the first that fails.
         runtime: which engine; None for the first in which it fails.
-        timeout: seconds for each run.
+        timeout: seconds for reading what is there, and for each run.
         progress: told what is being done.
         rest: see `locate`.
 
@@ -110,8 +110,8 @@ def reduce(
     found = locate(place, timeout=timeout, progress=progress, **rest)
     location = _failing(found, place, runtime)
     how_to_read = {k: rest[k] for k in ("dims", "trust", "custom") if rest.get(k)}
-    job = read_job(place, place, name, reference)
-    graph = captured_graph(job, model, **how_to_read)
+    job = read_job(place, place, name, reference, timeout)
+    graph = captured_graph(job, model, timeout, **how_to_read)
     artifact = job.model.artifacts[location.target]
     how = how_of(location.target, location.runtime, artifact.options, timeout)
     tell("reduce", location.runtime, None)

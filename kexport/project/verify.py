@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from kexport.deadline import deadline
 from kexport.errors import ConfigError, VerifyError
 from kexport.ir.graph import Graph
 from kexport.names import suggest
@@ -52,7 +53,7 @@ def verify(
         name: which model, if the folder holds several.
         reference: another reference file; None for the one in the folder.
         tolerance: allowed absolute error by output name, or "*" for all.
-        timeout: seconds for each runtime.
+        timeout: seconds for reading what is there, for reading each artifact, and for each runtime.
         browser: run artifacts in a headless browser too.
         require: what the artifacts have to reach, as for `export`.
         progress: told what is being done.
@@ -64,7 +65,7 @@ def verify(
     requirements = read_requirements(require)
     check = Check(tolerances=tolerance, timeout=timeout, browser=browser, run=runner_here())
     with unpacked(Path(dist)) as path:
-        job = read_job(path, Path(dist), name, reference)
+        job = read_job(path, Path(dist), name, reference, timeout)
         if browser:
             _require_browser(job.artifacts)
         report = check_job(job, check, progress)
@@ -101,11 +102,14 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield path
 
 
-def read_job(path: Path, shown: Path, name: str | None, reference: str | Path | None) -> Job:
-    """What there is to check at a path, a folder or one artifact, with its reference."""
+def read_job(
+    path: Path, shown: Path, name: str | None, reference: str | Path | None, timeout: float | None = None
+) -> Job:
+    """What there is to check at a path, a folder or one artifact, with its reference; `timeout` is in seconds."""
     folder = find_folder(path)
-    entry = choose_model(read_manifest(folder), folder, name, path)
-    recorded = choose_reference(entry, folder, reference)
+    with deadline(timeout, "reading the manifest and the reference", VerifyError, str(shown)):
+        entry = choose_model(read_manifest(folder), folder, name, path)
+        recorded = choose_reference(entry, folder, reference)
     chosen = tuple(a for a in entry.artifacts.values() if path == folder or (folder / a.path) == path)
     if not chosen:
         raise ConfigError("the manifest lists no such artifact", where=str(shown), hint="kexport verify the folder")

@@ -111,7 +111,7 @@ def serving(
         VerifyError: the manifest, the reference or the bundle is damaged.
     """
     with unpacked(Path(dist)) as path:
-        job = read_job(path, Path(dist), name, reference)
+        job = read_job(path, Path(dist), name, reference, timeout)
         plan = _plan(job)
         server = Server(host, port)
         try:

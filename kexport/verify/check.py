@@ -9,7 +9,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from kexport.errors import ConfigError, GraphError, KexportError
+from kexport.deadline import deadline
+from kexport.errors import ConfigError, EmitError, GraphError, KexportError
 from kexport.ir.contract import Contract
 from kexport.ir.dim import Dim
 from kexport.ir.evaluator import bind_inputs
@@ -113,8 +114,9 @@ def _fault_before_running(path: Path, target: Target, reference: Reference, chec
     contract = check.contract or reference.contract
     try:
         if not _unread(target, check):
-            check_format(target, path)
-            problems = contract_problems(contract, read_back(target, path))
+            with deadline(check.timeout, "reading it", EmitError):
+                check_format(target, path)
+                problems = contract_problems(contract, read_back(target, path))
     except KexportError as e:
         return f"not valid: {e.what}"
     except ImportError as e:

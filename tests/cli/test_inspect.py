@@ -12,7 +12,7 @@ from kexport.project import ModelSummary
 from tests.cli.conftest import Call, Run
 
 MODEL = {"dims": {}, "trust": False, "custom": ()}
-READ = MODEL | {"example": None, "replace": {}, "architecture": None}
+READ = MODEL | {"example": None, "replace": {}, "architecture": None, "timeout": 300}
 
 
 def test_inspect_defaults(run: Run, calls: list[Call]) -> None:
@@ -21,9 +21,9 @@ def test_inspect_defaults(run: Run, calls: list[Call]) -> None:
 
 
 def test_inspect_passes_its_options(run: Run, calls: list[Call]) -> None:
-    args = ["--optimize", "--dim", "batch=2", "--signature", "s", "--custom", "a", "--trust"]
+    args = ["--optimize", "--dim", "batch=2", "--signature", "s", "--custom", "a", "--trust", "--timeout", "5"]
     assert run("inspect", "m.keras", *args).exit_code == 0
-    expected = {"optimize": True, "dims": {"batch": 2}, "signature": "s", "custom": ("a",), "trust": True}
+    expected = {"optimize": True, "dims": {"batch": 2}, "signature": "s", "custom": ("a",), "trust": True, "timeout": 5}
     assert calls == [("inspect_model", ("m.keras",), READ | {"signature": None} | expected)]
 
 
@@ -61,13 +61,14 @@ def test_an_artifact_has_no_graph(run: Run, option: str) -> None:
     [
         ([], {}),
         (["--backend", "jax", "--device", "gpu:1"], {"backend": "jax", "device": "gpu:1"}),
+        (["--timeout", "9"], {"timeout": 9}),
         (["--inputs", "s.npz", "--layers"], {"samples": Path("s.npz"), "layers": True}),
         (["--dim", "batch=2", "--trust", "--custom", "a"], {"dims": {"batch": 2}, "trust": True, "custom": ("a",)}),
     ],
 )
 def test_reference_passes_its_options(run: Run, calls: list[Call], args: list[str], expected: dict[str, Any]) -> None:
     assert run("reference", "m.keras", "-o", "r.safetensors", *args).exit_code == 0
-    defaults = MODEL | {"backend": None, "device": "auto", "samples": None, "layers": False}
+    defaults = MODEL | {"backend": None, "device": "auto", "samples": None, "layers": False, "timeout": 1800}
     assert calls == [("record_reference", ("m.keras", Path("r.safetensors")), defaults | expected)]
 
 

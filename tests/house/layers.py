@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport", "kexport.errors", "kexport.names", "kexport.printable", "kexport.lifeline", "kexport.temporary"),
-    ("kexport.paths", "kexport.documents"),
+    ("kexport.paths", "kexport.documents", "kexport.deadline"),
     ("kexport.ir.dim",),
     ("kexport.ir.dim_parser",),
     ("kexport.ir.types",),
@@ -51,6 +51,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.printable": set(),
     "kexport.paths": set(),
     "kexport.documents": set(),
+    "kexport.deadline": set(),
     "kexport.ir": NUMERIC,
     "kexport.ops": NUMERIC,
     "kexport.rewrite": NUMERIC,

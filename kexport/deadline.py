@@ -1,0 +1,156 @@
+"""A time limit on reading what may come from a stranger, in this process.
+
+An alarm ends the block by an exception that no handler of `Exception` takes for its own, and comes again where that was
+swallowed. Native code that does not return cannot be ended so. On the command line, whose process is ours to end, a
+thread then says what happened and ends it with exit code 2; where native code keeps even threads from running, Python's
+`faulthandler` ends it, with exit code 1. Whoever uses kexport as a library keeps the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from types import FrameType
+
+from kexport.errors import CaptureError, KexportError
+from kexport.printable import one_line
+
+AGAIN = 5.0
+"""Seconds after which the alarm comes again."""
+GRACE = 20.0
+"""Seconds for the alarm to be heard before the process is ended."""
+_OURS: ContextVar[bool] = ContextVar("_OURS", default=False)
+
+
+class Late(BaseException):
+    """The time is over. Every deadline has a subclass of its own, so that it knows its alarm from that of another."""
+
+
+@contextmanager
+def deadline(
+    seconds: float | None, what: str, error: type[KexportError] = CaptureError, where: str | None = None
+) -> Generator[None]:
+    """Ends the block after some seconds.
+
+    Args:
+        seconds: None for no limit.
+        what: what takes so long: `reading the model`.
+        error: what is raised then.
+        where: the file.
+
+    Raises:
+        error: the block was not done in time.
+    """
+    if seconds is None:
+        yield
+        return
+    late: type[Late] = type("Late", (Late,), {})
+    message = f"{what} takes longer than {seconds:g} s"
+    try:
+        with ExitStack() as stack:
+            if _OURS.get():
+                stack.enter_context(_last_resort(seconds + GRACE, f"{where}: {message}" if where else message))
+            stack.enter_context(_alarm(seconds, late))
+            yield
+    except late:
+        raise error(message, where=where, hint="allow more with --timeout, if it is worth that") from None
+
+
+@contextmanager
+def process_is_ours() -> Generator[None]:
+    """Inside, a deadline may end the process where nothing else helps."""
+    token = _OURS.set(True)
+    try:
+        yield
+    finally:
+        _OURS.reset(token)
+
+
+@contextmanager
+def _alarm(seconds: float, late: type[Late]) -> Generator[None]:
+    """Raises `late` in this thread after some seconds, and again while the block lasts."""
+    can_signal = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    with _by_signal(seconds, late) if can_signal else _by_thread(seconds, late):
+        yield
+
+
+@contextmanager
+def _by_signal(seconds: float, late: type[Late]) -> Generator[None]:
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise late
+
+    if 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= seconds:
+        yield  # the alarm of a block around this one comes first
+        return
+    start = time.monotonic()
+    handler = signal.signal(signal.SIGALRM, ring)
+    before, again = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    try:
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:  # an alarm may have come right before that line; there is none in the next seconds
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if before:  # of a block around this one
+            signal.setitimer(signal.ITIMER_REAL, max(before - (time.monotonic() - start), 1e-3), again)
+
+
+@contextmanager
+def _by_thread(seconds: float, late: type[Late]) -> Generator[None]:
+    """The same where no signal can be had: a thread asks the interpreter to raise it."""
+    done, guard = threading.Event(), threading.Lock()
+    thread = ctypes.c_ulong(threading.get_ident())
+
+    def ring() -> None:
+        wait = seconds
+        while not done.wait(wait):
+            with guard:
+                if not done.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(late))
+            wait = AGAIN
+
+    threading.Thread(target=ring, daemon=True).start()
+    try:
+        yield
+    finally:
+        with guard:
+            done.set()
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that is on its way
+
+
+@contextmanager
+def _last_resort(seconds: float, message: str) -> Generator[None]:
+    """Ends the process after some seconds, in which the alarm was not heard."""
+    done = threading.Event()
+    errors = _descriptor()
+
+    def end() -> None:
+        if not done.wait(seconds):
+            os.write(errors, f"error: {one_line(message)}, and cannot be interrupted\n".encode())
+            os._exit(CaptureError.exit_code)
+
+    threading.Thread(target=end, daemon=True).start()
+    faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=errors)
+    try:
+        yield
+    finally:
+        done.set()
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _descriptor() -> int:
+    """Where errors go to, past all of Python."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError):
+        return 2
