@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kexport.capture.sources.limits import parse_json
@@ -53,6 +53,8 @@ class Reference:
     module: str | None = None
     registered: str | None = None
     owner: str | None = None
+    options: tuple[str, ...] = field(default=(), compare=False)
+    """The options of a class."""
 
     def __str__(self) -> str:
         where = self.where or "<model>"
@@ -113,7 +115,7 @@ def _walk_dict(value: dict[str, Any], at: _Place) -> Iterator[Reference]:
 
 def _join(where: str, value: dict[str, Any]) -> str:
     inner = value.get("config")
-    name = inner.get("name") if isinstance(inner, dict) else None
+    name = (inner.get("name") if isinstance(inner, dict) else None) or value.get("name")
     return "/".join(filter(None, (where, name))) if isinstance(name, str) else where
 
 
@@ -139,7 +141,7 @@ def _reference(name: str, value: dict[str, Any], where: str) -> Iterator[Referen
     elif name == "TypeSpec":
         yield Reference(where, "typespec", str(value.get("type_spec")))
     elif name != "__lambda__" and name not in DATA:
-        yield Reference(where, "class", name, module, registered)
+        yield Reference(where, "class", name, module, registered, options=tuple(inner))
     yield from _called(name, inner, where)
     if name in ARRAYS:
         yield Reference(where, "dtype", str(inner.get("dtype")))

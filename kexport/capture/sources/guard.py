@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from importlib.metadata import packages_distributions
 
 from kexport.capture.lambdas.layer import replace_hint
 from kexport.capture.sources.allowed.refused import why_refused
 from kexport.capture.sources.config import KERAS_PACKAGES, TRUST_HINT, Reference
+from kexport.capture.sources.stubs import stub
 from kexport.errors import CaptureError
 
 CUSTOM_HINT = (
     "--custom MODULE (in Python: custom=['module']) imports your module or file that defines them; "
     "--trust imports the modules that the file names"
 )
-MAX_SHOWN, MAX_LINE = 20, 300
+MAX_SHOWN, MAX_LINE, MAX_STUBS = 20, 300, 3
 
 
 class Verdict(Enum):
@@ -41,11 +43,12 @@ def refuse(
     *,
     trust: bool = False,
     why: Mapping[str, str] | None = None,
+    keras: str = "keras",
 ) -> None:
     """Refuse a file for all that its config names and may not.
 
     `note` is on the versions involved; `why` says of lambdas, by layer, what about them is not understood. A trusted
-    file may carry code.
+    file may carry code. `keras` is the package that the model is of.
 
     Raises:
         CaptureError: names every offending reference with its layer.
@@ -63,13 +66,26 @@ def refuse(
         parts.append(f"the file carries code or calls what is no part of a model:\n{_lines(code, why)}")
         hints.append(TRUST_HINT)
     if unknown:
-        parts.append(f"the model needs what Keras does not have:\n{_lines(unknown)}")
         theirs = all((r.module or "").split(".")[0] in KERAS_PACKAGES for r in unknown)
-        hints.append(f"{note}; install that version" if theirs else CUSTOM_HINT)
+        start = "" if theirs or _packages(unknown) else stub(unknown[:MAX_STUBS], keras)
+        parts.append(f"the model needs what Keras does not have:\n{_lines(unknown)}{start}")
+        hints.append(f"{note}; install that version" if theirs else _custom_hint(unknown))
     layers = [layer for r in (*code, *unknown) if (layer := r.where.rpartition("/")[2]) in (why or {})]
     hints = [*map(replace_hint, layers[:1]), *hints]
     if parts:
         raise CaptureError("\n".join(parts), where=path, hint="; ".join(hints))
+
+
+def _packages(unknown: list[Reference]) -> list[str]:
+    """The installed packages that references are of, Keras aside."""
+    installed = packages_distributions()
+    roots = dict.fromkeys((r.module or "").split(".")[0] for r in unknown)
+    return [root for root in roots if root in installed and root not in KERAS_PACKAGES]
+
+
+def _custom_hint(unknown: list[Reference]) -> str:
+    example = f"; here --custom {packages[0]}" if (packages := _packages(unknown)) else ""
+    return CUSTOM_HINT + example
 
 
 def _lines(found: list[Reference], why: Mapping[str, str] | None = None) -> str:

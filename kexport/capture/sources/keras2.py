@@ -54,7 +54,7 @@ def _load(path: Path, config: dict[str, Any], reading: Reading) -> Any:
         objects = {**named_by_file(r for r in found if r.name not in objects), **objects}
     objects = name_objects(objects, found)
     known = {*objects, *_registered_by_user(tf_keras)}
-    refuse(found, keras2_judge(known), where, note, trust=reading.trust, why=replaced.left)
+    refuse(found, keras2_judge(known), where, note, trust=reading.trust, why=replaced.left, keras="tf_keras")
     check_calls(config, hint=note)
     try:
         with limited(path):
