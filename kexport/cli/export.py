@@ -11,7 +11,7 @@ import click
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.junit import write_junit
 from kexport.cli.options import read_options
-from kexport.cli.progress import progress
+from kexport.cli.progress import print_took, progress
 from kexport.cli.shared import arguments, check_options, inputs_option, model_options, reading_options, require_option
 from kexport.cli.values import read_targets
 
@@ -66,6 +66,7 @@ def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ..
     code = print_outcome(report, state)
     if not state.data and not state.quiet and any(a.status == "failed" for a in report.artifacts):
         click.echo(f"to see where it goes wrong: kexport verify {shlex.quote(chosen['out'])} --locate")
+    print_took(state, show)
     return code
 
 

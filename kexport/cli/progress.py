@@ -1,53 +1,93 @@
-"""Progress of long work, on stderr: a bar on a terminal, a line a stage elsewhere, nothing when quiet."""
+"""Progress of long work, on stderr: a bar on a terminal, a line a stage elsewhere, nothing when quiet.
+
+Elsewhere, a line comes from time to time too while one stage goes on, so that nobody takes a long one for dead.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from kexport.cli.command import State
 from kexport.cli.render import stderr
+from kexport.cli.watch import Watch
 from kexport.printable import one_line
 
-if TYPE_CHECKING:
-    from kexport.project.progress import Progress
+BEAT = 15.0
+"""Seconds without a line after which one says what is still being done."""
 
 
 @contextmanager
-def progress(state: State) -> Iterator[Progress]:
-    """A function that shows progress until the block ends."""
-    console = stderr()
+def progress(state: State) -> Iterator[Watch]:
+    """A function that shows progress until the block ends, and knows then how long each stage took."""
+    watch = Watch()
     if state.quiet:
-        yield lambda stage, detail, fraction: None
-    elif console.is_terminal:
-        yield from _bar()
+        yield watch
+    elif stderr().is_terminal:
+        with _bar(watch):
+            yield watch
     else:
-        yield _lines()
+        with _lines(watch):
+            yield watch
+    watch.stop()
 
 
-def _lines() -> Progress:
-    last: list[str] = []
-
-    def show(stage: str, detail: str, fraction: float | None) -> None:
-        line = one_line(f"{stage} {detail}".strip())
-        if last != [line]:
-            last[:] = [line]
-            stderr().print(line, markup=False, soft_wrap=True)
-
-    return show
+def print_took(state: State, watch: Watch) -> None:
+    """Print how long everything took, and which stage how long of it."""
+    if not state.quiet and watch.took:
+        stderr().print(watch.took, markup=False, soft_wrap=True)
 
 
-def _bar() -> Iterator[Progress]:
+@contextmanager
+def _lines(watch: Watch) -> Iterator[None]:
+    """A line for each stage and each thing that it works on, and one after every `BEAT` without any."""
+    done, spoken = threading.Event(), threading.Event()
+    shown: list[str] = []
+
+    def say(text: str) -> None:
+        stderr().print(one_line(text), markup=False, soft_wrap=True)
+
+    def show() -> None:
+        line = f"{watch.stage} {watch.subject}".strip()
+        if shown != [line]:
+            shown[:] = [line]
+            spoken.set()
+            say(line)
+
+    def beat() -> None:
+        while not done.is_set():
+            if spoken.wait(BEAT):
+                spoken.clear()
+            elif watch.stage and not done.is_set():
+                say(f"still: {watch.described}")
+
+    watch.listener = show
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        spoken.set()
+        thread.join()
+
+
+@contextmanager
+def _bar(watch: Watch) -> Iterator[None]:
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    text = TextColumn("{task.description}", markup=False)
-    with Bar(SpinnerColumn(), text, BarColumn(), TimeElapsedColumn(), console=stderr(), transient=True) as bar:
-        task = bar.add_task("", total=None)
+    text, left = (TextColumn(f"{{task.{part}}}", markup=False) for part in ("description", "fields[left]"))
+    columns = (SpinnerColumn(), text, BarColumn(20), TimeElapsedColumn(), left)
+    with Bar(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task("", total=None, left="")
 
-        def show(stage: str, detail: str, fraction: float | None) -> None:
-            total = None if fraction is None else 1.0
-            bar.update(task, description=one_line(f"{stage} {detail}".strip()), total=total, completed=fraction or 0.0)
+        def show() -> None:
+            part = watch.fraction
+            line = one_line(f"{watch.stage} {watch.detail}".strip())
+            total = None if part is None else 1.0
+            bar.update(task, description=line, total=total, completed=part or 0.0, left=watch.left)
 
-        yield show
+        watch.listener = show
+        yield

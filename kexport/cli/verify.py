@@ -8,7 +8,7 @@ import click
 
 from kexport.cli.command import State, subcommand
 from kexport.cli.export import print_outcome
-from kexport.cli.progress import progress
+from kexport.cli.progress import print_took, progress
 from kexport.cli.remote import remote_options, verifier
 from kexport.cli.shared import arguments, check_options, model_options, require_option
 from kexport.errors import ConfigError
@@ -63,7 +63,9 @@ def command(
     verify = verifier(on, python, ssh_config)
     with progress(state) as show:
         report = verify(dist, progress=show, **chosen)
-    return print_outcome(report, state)
+    code = print_outcome(report, state)
+    print_took(state, show)
+    return code
 
 
 def _locate(state: State, dist: str, plot: str | None, chosen: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from kexport.project.collection import collection
 from kexport.project.graph_file import write_graph
 from kexport.project.kept_graph import keep_graph
 from kexport.project.place import check_place
-from kexport.project.progress import Progress, silent
+from kexport.project.progress import Progress, silent, tell_runtimes
 from kexport.project.publish import Export, Made, publish_export
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.requirement import Required, read_requirements, with_requirements
@@ -195,14 +196,17 @@ def _reference(
 ) -> Reference:
     from kexport.project.recording import adopt_reference, make_reference
 
-    return adopt_reference(captured, Path(recorded)) if recorded else make_reference(captured, samples, tell, spans)
+    if recorded:
+        return adopt_reference(captured, Path(recorded), tell)
+    return make_reference(captured, samples, tell, spans)
 
 
 @collection(on=True)
 def _check(builds: Sequence[Build], reference: Reference, captured: Captured, how: Check, tell: Progress) -> None:
     for i, build in enumerate(builds):
         tell("verify", build.target.name, i / len(builds))
-        check(build, reference, captured, how)
+        told = tell_runtimes(tell, build.target.name, i, len(builds))
+        check(build, reference, captured, dataclasses.replace(how, tell=told))
 
 
 def _write_beside(stage: Path, name: str, graph: Graph, recorded: Reference | None) -> dict[str, Path]:

@@ -13,7 +13,7 @@ import kexport
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
 from kexport.project.place import check_file
-from kexport.project.progress import Progress, silent
+from kexport.project.progress import Progress, silent, tell_batches
 from kexport.target import Span
 from kexport.verify import silence
 from kexport.verify.batches import Batch
@@ -95,7 +95,7 @@ def record_reference(
     return Recorded(str(out), reference.environment, len(reference.recordings))
 
 
-def adopt_reference(captured: Captured, path: Path) -> Reference:
+def adopt_reference(captured: Captured, path: Path, tell: Progress = silent) -> Reference:
     """A reference recorded elsewhere, with what the captured graph says to its inputs.
 
     Raises:
@@ -108,7 +108,7 @@ def adopt_reference(captured: Captured, path: Path) -> Reference:
     if recorded and recorded != fingerprint(captured.source):
         hint = "record it again with kexport reference, from this model"
         raise VerifyError("the reference is of another model", where=str(path), hint=hint)
-    return complete(reference, captured.contract, captured.graph)
+    return complete(reference, captured.contract, captured.graph, tell_batches(tell, captured.source.name))
 
 
 def make_reference(
@@ -122,7 +122,7 @@ def make_reference(
     from kexport.capture.fingerprint import fingerprint
     from kexport.capture.sources.run import run_drawing
 
-    tell("reference", captured.source.name, None)
+    tell("reference", f"{captured.source.name}, sizes of batches", None)
     source, model = captured.source, fingerprint(captured.source)
     batches, _ = plan_batches(captured.contract, captured.graph, source.run, draw=int(model[:8], 16))
     batches += _within(spans, batches, captured)
@@ -131,7 +131,8 @@ def make_reference(
     if samples is not None:
         batches += load_samples(Path(samples), captured.contract)
     environment = Environment("tensorflow", versions=_versions(), model=model)
-    reference = record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source))
+    told = tell_batches(tell, source.name)
+    reference = record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source), told)
     return _with_layers(reference, source)
 
 

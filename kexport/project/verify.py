@@ -16,7 +16,7 @@ from kexport.project.bundle import is_bundle, opened
 from kexport.project.choice import check_options, known_options, make_options
 from kexport.project.intact import artifact_damage
 from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, find_folder, read_manifest
-from kexport.project.progress import Progress, silent
+from kexport.project.progress import Progress, silent, tell_runtimes
 from kexport.project.report import ArtifactReport, ExportReport
 from kexport.project.requirement import Required, read_requirements, with_requirements
 from kexport.project.unlisted import with_unlisted
@@ -122,7 +122,8 @@ def check_job(job: Job, check: Check, progress: Progress | None = None) -> Expor
     reports: list[ArtifactReport] = []
     for i, artifact in enumerate(job.artifacts):
         tell("verify", artifact.target, i / len(job.artifacts))
-        verdicts = _check(artifact, job, check)
+        told = tell_runtimes(tell, artifact.target, i, len(job.artifacts))
+        verdicts = _check(artifact, job, dataclasses.replace(check, tell=told))
         size, status = sum(f.size for f in artifact.files), overall_status(verdicts).value
         shown = str(job.shown / artifact.path)
         reports.append(ArtifactReport(artifact.target, shown, size, status, 0.0, tuple(verdicts), artifact.facts))

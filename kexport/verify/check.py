@@ -29,6 +29,7 @@ from kexport.verify.runner import TIMEOUT, RunResult, run_artifact
 from kexport.verify.saturation import unsaturated
 from kexport.verify.silence import Silent, silent, weaknesses
 from kexport.verify.status import Status, Verdict
+from kexport.verify.told import Tell, nobody, told
 from kexport.verify.tolerance import coarser
 
 RunArtifact = Callable[..., RunResult]
@@ -61,6 +62,8 @@ class Check:
     one is run where the packages that check its format are missing."""
     run: RunArtifact | None = None
     """How artifacts are run; None for in a process of their own."""
+    tell: Tell = nobody
+    """Told which runtime has its turn."""
     spans: Mapping[str, Span] = field(default_factory=dict[str, Span])
     """The sizes that the artifact takes, where it does not take all, by dynamic dim."""
     subject: Subject | None = None
@@ -85,7 +88,8 @@ def check_artifact(path: Path, target: Target, reference: Reference, check: Chec
     if not runtimes:
         return [_verdict(path, target, None, Status.VALID, f"no runtime for {target.title}, so it was not run")]
     insight = cache(partial(_insight, reference, check)) if check.inner is not None else None
-    return [_checked(path, target, runtime, reference, check, insight) for runtime in runtimes]
+    turns = told(runtimes, check.tell, lambda r: r.name)
+    return [_checked(path, target, runtime, reference, check, insight) for runtime in turns]
 
 
 def fitting(reference: Reference, contract: Contract, spans: Mapping[str, Span] | None = None) -> tuple[Recording, ...]:

@@ -21,6 +21,7 @@ from kexport.verify.perturb import Rounding, all_nodes, sums_halves
 from kexport.verify.ranges import Range, input_ranges, narrower
 from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
 from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, drawn, enlarged
+from kexport.verify.told import Tell, nobody, told
 from kexport.verify.tolerance import Noise, capture_problem, measure
 from kexport.verify.words import Words, text_inputs
 
@@ -93,6 +94,7 @@ def record(
     run: Run,
     environment: Environment = Environment(),  # noqa: B008  frozen
     drawing: Drawing | None = None,
+    tell: Tell = nobody,
 ) -> Reference:
     """Run Keras and the graph on every batch; by `drawing`, where the graph draws random numbers.
 
@@ -100,10 +102,10 @@ def record(
         VerifyError: Keras fails on a batch, or answers with other shapes than the graph.
     """
     if drawing is not None and draws_of(graph):
-        recordings = [_recorded_with_draws(contract, b, graph, drawing) for b in batches]
+        recordings = [_recorded_with_draws(contract, b, graph, drawing) for b in told(batches, tell, "Keras")]
     else:
-        recordings = [Recording(b, answer(contract, b, run)) for b in batches]
-    return with_oracles(Reference(contract, tuple(recordings), environment), graph)
+        recordings = [Recording(b, answer(contract, b, run)) for b in told(batches, tell, "Keras")]
+    return with_oracles(Reference(contract, tuple(recordings), environment), graph, tell)
 
 
 def answer(contract: Contract, batch: Batch, run: Run) -> dict[str, Array]:
@@ -134,7 +136,7 @@ def named_outputs(contract: Contract, batch: Batch, outputs: Sequence[Array]) ->
     return {p.name: _as_type(a, p.type.dtype) for p, a in zip(contract.outputs, outputs, strict=True)}
 
 
-def with_oracles(reference: Reference, graph: Graph) -> Reference:
+def with_oracles(reference: Reference, graph: Graph, tell: Tell = nobody) -> Reference:
     """The reference with the graph's float64 and float32 results.
 
     Runs with random rounding join the plain float32 one, fewer where they cost much, and more where Keras is farther
@@ -145,12 +147,12 @@ def with_oracles(reference: Reference, graph: Graph) -> Reference:
         VerifyError: the graph's outputs have other names or shapes than Keras'.
     """
     reference = dataclasses.replace(reference, compute=coarsest_float(graph), random=random_outputs(graph))
-    reference = with_recordings(reference, [evaluated(r, graph) for r in reference.recordings])
-    reference = with_recordings(
-        reference, [perturbed(r, graph, roundings(graph, r.batch)) for r in reference.recordings]
-    )
+    reference = with_recordings(reference, [evaluated(r, graph) for r in told(reference.recordings, tell, "float64")])
+    rounding = told(reference.recordings, tell, "rounding")
+    reference = with_recordings(reference, [perturbed(r, graph, roundings(graph, r.batch)) for r in rounding])
     if capture_problems(reference):
-        more = [perturbed(r, graph, roundings(graph, r.batch, MORE_RUNS)) for r in reference.recordings]
+        rounding = told(reference.recordings, tell, "more rounding")
+        more = [perturbed(r, graph, roundings(graph, r.batch, MORE_RUNS)) for r in rounding]
         reference = with_recordings(reference, more)
     if not sums_halves(graph) or not capture_problems(reference):
         return reference
@@ -158,7 +160,7 @@ def with_oracles(reference: Reference, graph: Graph) -> Reference:
     return with_recordings(reference, [perturbed(r, graph, runs) for r in reference.recordings])
 
 
-def complete(reference: Reference, contract: Contract, graph: Graph) -> Reference:
+def complete(reference: Reference, contract: Contract, graph: Graph, tell: Tell = nobody) -> Reference:
     """A reference recorded without capture, brought to the captured contract and given its oracle.
 
     Raises:
@@ -173,7 +175,7 @@ def complete(reference: Reference, contract: Contract, graph: Graph) -> Referenc
         what = "the reference does not tell which random numbers the model drew"
         raise VerifyError(what, hint="leave out --reference: the model is then run here, and its numbers are seen")
     recordings = [_fitted(r, contract) for r in reference.recordings]
-    return with_oracles(dataclasses.replace(reference, contract=contract, recordings=tuple(recordings)), graph)
+    return with_oracles(dataclasses.replace(reference, contract=contract, recordings=tuple(recordings)), graph, tell)
 
 
 def check_sizes(graph: Graph, sizes: Sizes) -> None:
