@@ -12,7 +12,7 @@ import pytest
 from kexport.capture.load import load
 from kexport.capture.lowering import COMPLEX, TABLE
 from kexport.capture.regions import REGIONS
-from kexport.capture.sources.operations import checkpoint_operations, harmless_operations
+from kexport.capture.sources.allowed.operations import checkpoint_operations, harmless_operations
 from kexport.capture.standins import STAND_IN
 from kexport.errors import CaptureError
 

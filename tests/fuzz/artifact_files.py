@@ -41,11 +41,11 @@ def mutants(seed: int, folder: Path, count: int) -> Iterator[tuple[str, Path]]:
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(found[name].parent, place)
         path = place / found[name].name
-        done = [_mutate(path, draw) for _ in range(draw.choice((1, 1, 1, 2, 5)))]
+        done = [mutate(path, draw) for _ in range(draw.choice((1, 1, 1, 2, 5)))]
         yield f"{seed}/{number} {name}: {', '.join(done)}", path
 
 
-def _mutate(path: Path, draw: random.Random) -> str:
+def mutate(path: Path, draw: random.Random) -> str:
     """Damage one file of an artifact, or the folder; says how."""
     files = sorted(p for p in path.parent.rglob("*") if p.is_file() and not p.is_symlink())
     file = draw.choice(files) if files else path

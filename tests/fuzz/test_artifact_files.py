@@ -1,4 +1,4 @@
-"""Damaged artifacts are read or refused: no other error, no wait without an end, and nothing touched beside them."""
+"""Damaged artifacts and SavedModels are read or refused: no other error, no long wait, nothing touched beside them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ import pytest
 pytest.importorskip("tensorflow", reason="mutants of messages are made with its classes")
 
 SEED, COUNT = int(os.environ.get("FUZZ_SEED", "0")), int(os.environ.get("FUZZ_COUNT", "600"))
-STARTING, EACH = 120, 0.5
+STARTING, EACH = 240, 2.0
 """Seconds for packages and for the artifacts that are damaged, and for a mutant on the average."""
 
 
-def test_damaged_artifacts_are_read_or_refused(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("worker", "count", "good"),
+    [("artifact_worker", COUNT, ": read in"), ("savedmodel_worker", COUNT // 6, ": loaded in")],
+)
+def test_damaged_files_are_read_or_refused(worker: str, count: int, good: str, root: Path, tmp_path: Path) -> None:
     """More of them: `FUZZ_SEED=1 FUZZ_COUNT=20000 pytest tests/fuzz/test_artifact_files.py`."""
-    command = [sys.executable, "-m", "tests.fuzz.artifact_worker", str(tmp_path), str(SEED), str(COUNT)]
+    command = [sys.executable, "-m", f"tests.fuzz.{worker}", str(tmp_path), str(SEED), str(count)]
     log = tmp_path / "log"
     with log.open("w") as out:
         try:
-            limit = STARTING + EACH * COUNT
+            limit = STARTING + EACH * count
             code = subprocess.run(command, cwd=root, stdout=out, stderr=subprocess.STDOUT, timeout=limit).returncode
         except subprocess.TimeoutExpired:
             code = None
@@ -30,7 +34,7 @@ def test_damaged_artifacts_are_read_or_refused(root: Path, tmp_path: Path) -> No
     begun = [line for line in lines if line.startswith("begin ")]
     ended = [line for line in lines if line.startswith("end ")]
     assert code == 0, f"ended with {code} at {(begun or lines)[-1:]}: {lines[-3:]}"
-    assert len(ended) == COUNT
+    assert len(ended) == count
     assert [line for line in ended if "FAILED" in line or "TOUCHED" in line] == []
-    assert any(": read in" in line for line in ended)
+    assert any(good in line for line in ended)
     assert any(": refused" in line for line in ended)

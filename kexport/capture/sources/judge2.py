@@ -13,6 +13,7 @@ from kexport.capture.sources.allowed.keras2 import (
     is_known_by_name,
     is_public_home,
 )
+from kexport.capture.sources.allowed.operations import pure_operations
 from kexport.capture.sources.allowed.tensorflow import (
     ATTRIBUTES,
     CLASS_METHODS,
@@ -22,7 +23,6 @@ from kexport.capture.sources.allowed.tensorflow import (
 )
 from kexport.capture.sources.config import Reference
 from kexport.capture.sources.guard import PLAIN_TYPE, Judge, Verdict
-from kexport.capture.sources.operations import pure_operations
 
 
 def keras2_judge(custom: Collection[str]) -> Judge:

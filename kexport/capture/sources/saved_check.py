@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from kexport.capture.sources.operations import OBJECT_CLASSES, checkpoint_operations, harmless_operations
+from kexport.capture.sources.allowed.operations import OBJECT_CLASSES, checkpoint_operations, harmless_operations
 from kexport.capture.sources.saved_library import Library, all_nodes, named
 from kexport.capture.sources.saved_version1 import assets_of, graph_problems
 from kexport.errors import CaptureError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from kexport.capture.sources.operations import TEXT_FILE_TABLES
+from kexport.capture.sources.allowed.operations import TEXT_FILE_TABLES
 
 CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
 """Operations whose operands are the arguments of the one function that they call."""

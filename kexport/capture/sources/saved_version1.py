@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kexport.capture.sources.operations import CHECKPOINT_READER, CHECKPOINT_WRITERS, checkpoint_operations
+from kexport.capture.sources.allowed.operations import CHECKPOINT_READER, CHECKPOINT_WRITERS, checkpoint_operations
 from kexport.capture.sources.saved_library import Library, behind, source_of
 from kexport.errors import CaptureError
 
