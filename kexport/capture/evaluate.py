@@ -12,12 +12,12 @@ from kexport.capture.context import NotLowered
 from kexport.capture.weights import as_text
 from kexport.ir.op import Array
 
-MAX_ELEMENTS = 1 << 32
-"""Elements of one tensor: a few bytes of a file can ask for more than any memory holds."""
+MAX_ELEMENTS = 1 << 30
+"""Elements of one tensor of known values: a few bytes of a file can ask for more than any memory holds."""
 
 
 def require_size(op: Any) -> None:
-    """Require that the results of an op have a size that can be, as far as it is known.
+    """Require that the results of an op on known operands are no larger than a model may hold.
 
     Raises:
         NotLowered: one has too many elements.

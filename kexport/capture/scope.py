@@ -201,7 +201,8 @@ class Scope:
         self._bind(op.outputs, results, ctx.origin, op.type)
 
     def _results(self, ctx: Context, op: Any, inputs: list[Found]) -> Any:
-        require_size(op)
+        if all(isinstance(v, Value) and v.is_constant for v in inputs):
+            require_size(op)
         operands = [lowering.as_pair(ctx, v) for v in inputs]
         function = self._function_for(op, operands)
         if function is not None:

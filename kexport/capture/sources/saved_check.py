@@ -18,8 +18,8 @@ from kexport.errors import CaptureError
 from kexport.ir.types import MAX_RANK
 from kexport.paths import inside
 
-MAX_CONSTANT = 1 << 32
-"""Elements that a constant may claim, whose value need be written only once."""
+MAX_CONSTANT = 1 << 28
+"""Elements that a constant may claim without a byte for each: one value can stand for all."""
 LINKS_HINT = (
     "copy the folder with what its links lead to (cp -rL), or, if you trust the file, give --trust (trust=True)"
 )
@@ -33,7 +33,7 @@ def too_large(model: Any) -> str:
             for value in node.attr.values():
                 for tensor in (value.tensor, *value.list.tensor):
                     sizes = [max(0, d.size) for d in tensor.tensor_shape.dim]
-                    if len(sizes) > MAX_RANK or prod(sizes) > MAX_CONSTANT:
+                    if len(sizes) > MAX_RANK or prod(sizes) > max(MAX_CONSTANT, len(tensor.tensor_content)):
                         claim = f"{len(sizes)} axes" if len(sizes) > MAX_RANK else f"{prod(sizes)} elements"
                         return f"the constant {node.name[:200]!r} claims {claim}"
     return ""
