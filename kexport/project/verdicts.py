@@ -67,7 +67,7 @@ def was_run(verdict: Verdict | None) -> bool:
 
 
 def _key(verdict: Verdict) -> tuple[str, str, str]:
-    return verdict.runtime, verdict.host, verdict.device
+    return str(verdict.runtime), str(verdict.host), str(verdict.device)  # another machine may say anything
 
 
 def _change(folder: Path, stage: Path, checked: ModelEntry, found: Found) -> Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +18,12 @@ from kexport.cli.main import cli
 from kexport.errors import ConfigError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.op import Array
+from kexport.project.manifest import read_manifest
 from kexport.project.report import ArtifactReport
 from kexport.replay.agent import browser_of, plain_words, system_of
 from kexport.replay.serve import Outcome, Serving, serving
 from kexport.replay.server import MAX_BODY, MAX_VISITS
+from kexport.report.facts import read_facts
 from kexport.target import find_target
 from kexport_js.browser import Browser, find_browser
 from kexport_js.npm import Packages
@@ -78,6 +81,24 @@ def test_a_right_artifact_is_verified_by_the_visitors_numbers(dist: Path) -> Non
     assert {v.version for v in artifact.verdicts} == {"9.9 in Chrome 131.0.0.0"}
     assert shown["state"] == "Done: everything that ran is right."
     assert [row[:2] for row in shown["rows"]] == [["verified", f"net.tfjs in {name}"] for name in BACKENDS]
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_a_visitor_showed_is_kept_in_the_manifest(dist: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(dist, tmp_path / "dist")
+    for engine, expected in ((right, "verified"), (wrong, "failed"), (right, "verified")):
+        with serving(mine / "net.tfjs") as running:
+            outcome, _ = one(running, engine)
+        assert outcome.report
+        artifact = read_manifest(mine)["net"].artifacts["tfjs"]
+        assert artifact.status == expected
+        assert [(v.runtime, v.host, v.status.value) for v in artifact.known()] == [
+            (name, "Android 14 at 127.0.0.1", expected) for name in BACKENDS
+        ]
+    (section,) = read_facts(mine)
+    assert {v.runtime: set(v.seconds or ()) for v in section.verdicts(artifact)} == {
+        name: {"load", "first", "best"} for name in BACKENDS
+    }
 
 
 @pytest.mark.usefixtures("installed")
