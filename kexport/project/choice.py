@@ -71,9 +71,9 @@ def check_options(target: Target, given: Mapping[str, Any]) -> None:
 
 
 def known_options(target: Target, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the options that the target has; another version of it may have had others."""
-    fields = {f.name for f in dataclasses.fields(target.options)}
-    return {name: value for name, value in given.items() if name in fields}
+    """The options that the target has, with values from a manifest; another version of it may have had others."""
+    defaults = dataclasses.asdict(target.options())
+    return defaults | {name: value for name, value in given.items() if name in defaults}
 
 
 def _unlike(value: Any, kind: Any) -> str:

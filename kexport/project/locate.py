@@ -11,7 +11,7 @@ from kexport.deadline import deadline
 from kexport.errors import ConfigError, KexportError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
-from kexport.project.choice import place_of
+from kexport.project.choice import known_options, place_of
 from kexport.project.kept_graph import read_graph
 from kexport.project.layers_file import LayersEntry, keep_layers
 from kexport.project.manifest import ArtifactEntry, damage
@@ -160,7 +160,8 @@ def _batches(job: Job, report: ExportReport) -> list[str]:
     """The names of the batches to look into."""
     verdicts = [v for a in report.artifacts for v in a.verdicts]
     failed = [v.worst.batch for v in verdicts if v.worst and v.worst.passed is False]
-    spans = [find_target(a.target).spans(job.model.contract, a.options) for a in job.artifacts]
+    pairs = [(find_target(a.target), a.options) for a in job.artifacts]
+    spans = [target.spans(job.model.contract, known_options(target, options)) for target, options in pairs]
     taken = [{r.batch.name for r in fitting(job.reference, job.model.contract, s)} for s in spans]
     every = fitting(job.reference, job.model.contract)
     fits = [r for r in every if all(r.batch.name in names for names in taken)] or every

@@ -251,12 +251,13 @@ def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
         return [_without_run(artifact, Status.FAILED, f"damaged: {problem}")]
     if artifact.kept:
         return [_without_run(artifact, Status.EMITTED, OTHER_MODEL)]
+    options = known_options(target, artifact.options)
     try:
-        check_options(target, known_options(target, artifact.options))
+        check_options(target, options)
+        check = for_artifact(check, target, job.model.contract, options)
     except ConfigError as e:
         return [_without_run(artifact, Status.FAILED, f"its options in the manifest make no sense: {e.what}")]
     subject = _subject(artifact, job) if job.reference.random else None
-    check = for_artifact(check, target, job.model.contract, artifact.options)
     inner = partial(_subject, artifact, job) if job.model.captured else None
     check = dataclasses.replace(check, unchanged=True, subject=subject, inner=inner)
     return check_artifact(job.place(artifact), target, job.reference, check)
@@ -273,7 +274,8 @@ def _subject(artifact: ArtifactEntry, job: Job) -> Subject | None:
 def subject_of(job: Job, artifact: ArtifactEntry, graph: Graph) -> Subject:
     """An artifact as something to look into."""
     target = find_target(artifact.target)
-    return Subject(job.place(artifact), target, make_options(target, artifact.options), job.model.contract, graph)
+    options = known_options(target, artifact.options)
+    return Subject(job.place(artifact), target, make_options(target, options), job.model.contract, graph)
 
 
 def _without_run(artifact: ArtifactEntry, status: Status, reason: str) -> Verdict:
