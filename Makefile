@@ -6,7 +6,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 DIST := dist/digits
 CODE := kexport targets samples tests
 
-.PHONY: env demo test lint format check bench torch pi lock clean
+.PHONY: env demo test lint format check bench torch pi versions oldest lock clean
 
 env: $(VENV)/.installed
 
@@ -50,6 +50,14 @@ torch: env
 # Emulated Raspberry Pis, on which tests then replay checks: build/pi/pi3, pi4, pi5. Wants Debian 12 and qemu-user-static.
 pi: env
 	$(PY) -m tests.replay.pi build/pi
+
+# kexport beside Keras 3.3 to 3.15 and TensorFlow 2.16 to 2.21, each pair in an environment of its own: 2 GB and minutes each.
+versions: env
+	$(PY) -m tests.versions $(PAIRS)
+
+# The environment of the oldest pair, beside which the tests then export a few models: build/versions.
+oldest: env
+	$(PY) -m tests.versions --install 3.3/2.16
 
 # Versions and hashes for every supported Python and platform, without naming any index.
 lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from kexport.capture.sources.custom import custom_objects, name_objects, named_b
 from kexport.capture.sources.guard import refuse
 from kexport.capture.sources.judge3 import keras3_judge
 from kexport.capture.sources.keras3_limits import limited
+from kexport.capture.sources.lambdas import with_config
 from kexport.capture.sources.limits import within
 from kexport.capture.sources.live import functional_of, functional_plan, output_names
-from kexport.capture.sources.newer import readable
+from kexport.capture.sources.newer import for_this_keras
 from kexport.capture.sources.structure import flatten, unique
 from kexport.capture.sources.subclassed import subclassed_plan
 from kexport.capture.symbols import Symbols
@@ -58,18 +60,18 @@ def load_model(path: Path, *, trust: bool = False, custom: Custom = ()) -> Any:
     archive = read_archive(path)
     if archive.keras_version.startswith("2."):
         raise ConfigError(f"the file is of Keras {archive.keras_version}", where=str(path), hint=SAVE_HINT)
-    found = references(archive.config)
+    present = for_this_keras(archive.config, archive.keras_version, path)
+    found = references(present)
     objects = custom_objects(custom)
     if trust:
         objects = {**named_by_file(r for r in found if r.name not in objects), **objects}
     objects = name_objects(objects, found)
     note = f"the file was written by Keras {archive.keras_version}, this is Keras {keras.__version__}"
     refuse(found, keras3_judge(keras, objects), str(path), note, trust=trust)
+    place = nullcontext(path) if present is archive.config else with_config(path, present)
     try:
-        with within(str(path)), limited(keras, path), readable(path, archive.config, archive.keras_version) as place:
-            return keras.models.load_model(place, custom_objects=objects, compile=False, safe_mode=not trust)
-    except CaptureError:
-        raise
+        with within(str(path)), limited(keras, path), place as file:
+            return keras.models.load_model(file, custom_objects=objects, compile=False, safe_mode=not trust)
     except Exception as e:
         first = next((line.strip() for line in str(e).splitlines() if line.strip()), "")
         where = f"Keras {keras.__version__} on {keras.backend.backend()}"

@@ -17,6 +17,7 @@ from kexport_onnx.dtypes import CODES, DTYPES, raw_size
 from kexport_onnx.emission import CONTRACT_KEY, RUNTIME_KEY
 from kexport_onnx.mapped import mapped
 from kexport_onnx.origin import check_origin
+from kexport_onnx.versions import IR_VERSIONS
 from kexport_onnx.wire import Field, bytes_field, fields
 from kexport_onnx.writer import INLINE
 
@@ -31,12 +32,14 @@ def validate(path: Path) -> None:
     The checker gets the model with its large initializers declared as inputs, so that memory stays small.
 
     Raises:
-        EmitError: the file is no valid model; says what the checker found.
+        EmitError: the file is no valid model, which says what the checker found; or the onnx that is here is too old
+            for it.
     """
     from onnx import checker
 
     check_origin(path)
     model, tensors = load_skeleton(path)
+    _check_version(path, model)
     for tensor, size in tensors:
         _check_bytes(path, tensor, size)
     for tensor, size in tensors:
@@ -52,6 +55,19 @@ def validate(path: Path) -> None:
         if type(e).__name__ != "InferenceError":
             raise
         raise EmitError(f"shape inference refuses the model: {e}", where=str(path)) from e
+
+
+def _check_version(path: Path, model: Any) -> None:
+    import onnx
+
+    known = onnx.IR_VERSION
+    if known < model.ir_version <= max(IR_VERSIONS.values()):
+        opset = onnx.defs.onnx_opset_version()
+        raise EmitError(
+            f"onnx {onnx.__version__} checks files up to version {known}, this one is of version {model.ir_version}",
+            where=str(path),
+            hint=f"pip install -U onnx, or ask for an opset that it knows: -O onnx.opset={opset}",
+        )
 
 
 def read_contract(path: Path) -> Contract:

@@ -16,7 +16,8 @@ import pytest
 
 from kexport.capture.load import load
 from kexport.capture.sources import newer
-from kexport.capture.sources.newer import readable, translate
+from kexport.capture.sources.lambdas import with_config
+from kexport.capture.sources.newer import for_this_keras, translate
 from kexport.capture.sources.settings import OPERATIONS, SETTINGS
 from kexport.capture.versions import minor
 from kexport.errors import CaptureError, KexportWarning
@@ -97,6 +98,13 @@ def test_policies_become_names_where_they_were_names() -> None:
     assert told(layer("Dense", dtype=quantized), (3, 3))[0]["dtype"] == "int8_from_float32"
 
 
+def test_classes_have_the_names_that_they_had() -> None:
+    initializer = layer("Orthogonal", "keras.initializers", gain=1.0)
+    for version, name in (((3, 6), "OrthogonalInitializer"), ((3, 7), "Orthogonal")):
+        made, _ = translate(layer("LSTM", recurrent_initializer=initializer), version, "3.99.0", "m.keras")
+        assert made["config"]["recurrent_initializer"]["class_name"] == name
+
+
 def test_operations_have_no_names_where_they_had_none() -> None:
     flip = layer("Flip", "keras.src.ops.numpy", axis=1)
     assert told(flip, (3, 10)) == ({"axis": 1}, [])
@@ -171,7 +179,8 @@ def test_the_copy_differs_in_its_config_alone(model: Any, tmp_path: Path, monkey
     archive = read_archive(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with readable(path, archive.config, "3.99.0") as copy, zipfile.ZipFile(copy) as a, zipfile.ZipFile(path) as b:
+        present = for_this_keras(archive.config, "3.99.0", path)
+        with with_config(path, present) as copy, zipfile.ZipFile(copy) as a, zipfile.ZipFile(path) as b:
             assert a.testzip() is None
             assert sorted(a.namelist()) == sorted(b.namelist())
             same = [n for n in a.namelist() if a.read(n) == b.read(n)]
@@ -186,5 +195,5 @@ def test_a_file_of_this_version_is_read_as_it_is(model: Any, tmp_path: Path, ker
     model.save(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error", KexportWarning)
-        with readable(path, {"class_name": "Functional"}, keras.__version__) as same:
-            assert same is path
+        config = {"class_name": "Functional"}
+        assert for_this_keras(config, keras.__version__, path) is config

@@ -135,6 +135,15 @@ def test_a_damaged_contract_is_reported(artifact: Path) -> None:
         TARGET.read_contract(artifact)
 
 
+def test_an_onnx_that_is_too_old_for_a_file_is_told(artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the one that goes with TensorFlow 2.16 is for files of the newest opsets."""
+    monkeypatch.setattr(onnx, "IR_VERSION", 7)
+    monkeypatch.setattr(onnx.defs, "onnx_opset_version", lambda: 17)
+    with pytest.raises(EmitError, match=r"onnx \S+ checks files up to version 7, this one is of version \d+") as e:
+        TARGET.validate(artifact)
+    assert e.value.hint == "pip install -U onnx, or ask for an opset that it knows: -O onnx.opset=17"
+
+
 def test_the_checker_sees_large_weights_as_inputs(artifact: Path) -> None:
     """The same model, every weight beyond protobuf's limit: the check must not need them in memory."""
     from kexport_onnx.reader import load_skeleton

@@ -19,7 +19,7 @@ from kexport.capture.sources.keras3_limits import limited
 from kexport.capture.sources.lambdas import Replaced, replace_lambdas, with_config
 from kexport.capture.sources.limits import within
 from kexport.capture.sources.live import live_source
-from kexport.capture.sources.newer import readable
+from kexport.capture.sources.newer import for_this_keras
 from kexport.capture.trace import Source
 from kexport.errors import CaptureError
 
@@ -42,7 +42,8 @@ def load_keras3(path: Path, config: dict[str, Any], version: str, reading: Readi
     With `alone` the file holds weights, and the config is from elsewhere.
     """
     keras = import_keras()
-    replaced = replace_lambdas(config, reading.replace, keras.layers.Layer, keras3_modules)
+    present = for_this_keras(config, version, path)
+    replaced = replace_lambdas(present, reading.replace, keras.layers.Layer, keras3_modules)
     found = references(replaced.config)
     objects = {**custom_objects(reading.custom), **replaced.classes}
     if reading.trust:
@@ -53,9 +54,7 @@ def load_keras3(path: Path, config: dict[str, Any], version: str, reading: Readi
     how = {"custom_objects": objects, "safe_mode": not reading.trust}
     try:
         with within(str(path)), fresh_names(), limited(keras, path):
-            model = _made(keras, path, replaced, version, how, alone)
-    except CaptureError:
-        raise
+            model = _made(keras, path, replaced, present is not config, how, alone)
     except Exception as e:
         if version == keras.__version__:
             note += "; what it saves and cannot load is exported from Python: kexport.export(model), or module:function"
@@ -63,12 +62,11 @@ def load_keras3(path: Path, config: dict[str, Any], version: str, reading: Readi
     return live_source(model, example=reading.example, name=path.stem, path=str(path))
 
 
-def _made(keras: Any, path: Path, replaced: Replaced, version: str, how: dict[str, Any], alone: bool) -> Any:
+def _made(keras: Any, path: Path, replaced: Replaced, translated: bool, how: dict[str, Any], alone: bool) -> Any:
     """The model of the config as it was read, with the weights of the file."""
     if alone:
         model = keras.saving.deserialize_keras_object(replaced.config, **how)
         model.load_weights(path)
         return model
-    place = with_config(path, replaced.config) if replaced.classes else nullcontext(path)
-    with place as file, readable(file, replaced.config, version) as known:
-        return keras.models.load_model(known, compile=False, **how)
+    with with_config(path, replaced.config) if replaced.classes or translated else nullcontext(path) as file:
+        return keras.models.load_model(file, compile=False, **how)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import warnings
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kexport.capture.sources.archive import CONFIG, is_archive
 from kexport.capture.sources.config import KERAS_PACKAGES
-from kexport.capture.sources.settings import LISTS_OF_TENSORS, NAME, OPERATIONS, POLICIES_ARE_NAMES, SETTINGS
+from kexport.capture.sources.settings import LISTS_OF_TENSORS, NAME, OPERATIONS, POLICIES_ARE_NAMES, RENAMED, SETTINGS
 from kexport.capture.versions import Version, minor, running, written
 from kexport.errors import CaptureError, KexportWarning
-from kexport.temporary import temporary_folder
-
-CHUNK = 1 << 22
 
 
 @dataclass
@@ -44,6 +35,9 @@ class Translation:
         made = {k: self._converted(k, v, where) for k, v in value.items()}
         if isinstance(inner, dict) and _is_keras(value):
             made["config"] = self._settings(value, made["config"], where)
+            since, former = RENAMED.get(value["class_name"], ((0, 0), ""))
+            if self.version < since:
+                made["class_name"], self.changed = former, True
         return made
 
     def _converted(self, key: str, value: Any, where: str) -> Any:
@@ -101,48 +95,25 @@ def translate(config: dict[str, Any], version: Version, theirs: str, where: str)
     return (made if found.changed else config), list(found.left_out)
 
 
-@contextmanager
-def readable(path: Path, config: dict[str, Any], theirs: str) -> Iterator[Path]:
-    """The path of a .keras or .h5 file that the Keras which is here can read: its own, or that of a copy.
+def for_this_keras(config: dict[str, Any], theirs: str, path: Path) -> dict[str, Any]:
+    """The config of a file that Keras `theirs` wrote, as the Keras which is here would have written it.
 
     Raises:
         CaptureError: a layer is set to what this version does not have.
     """
     ours = running("keras")
+    if minor(theirs) == ours:
+        return config
     theirs = theirs if re.fullmatch(r"[\w.+-]{1,40}", theirs) else "of no known version"
-    made, left_out = (config, []) if minor(theirs) == ours else translate(config, ours, theirs, str(path))
+    made, left_out = translate(config, ours, theirs, str(path))
     if minor(theirs) > ours:
         warnings.warn(_remark(path, theirs, ours, left_out), KexportWarning, stacklevel=4)
-    if made is config:
-        yield path
-        return
-    with temporary_folder() as folder:
-        copy = Path(folder) / path.name
-        (_copy_archive if is_archive(path) else _copy_hdf5)(path, copy, json.dumps(made))
-        yield copy
+    return made
 
 
 def _remark(path: Path, theirs: str, ours: Version, left_out: list[str]) -> str:
     text = f"{path} was written by Keras {theirs}, newer than this {written(ours)}, and is what this one makes of it"
     return f"{text}; left out, being as if they were not there: {', '.join(left_out)}" if left_out else text
-
-
-def _copy_archive(path: Path, copy: Path, config: str) -> None:
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
-        for member in source.infolist():
-            if member.filename == CONFIG:
-                target.writestr(CONFIG, config)
-                continue
-            with source.open(member) as read, target.open(member.filename, "w", force_zip64=True) as write:
-                shutil.copyfileobj(read, write, CHUNK)
-
-
-def _copy_hdf5(path: Path, copy: Path, config: str) -> None:
-    import h5py
-
-    shutil.copyfile(path, copy)
-    with h5py.File(copy, "r+") as file:
-        file.attrs["model_config"] = config
 
 
 def _is_tensor(value: Any) -> bool:

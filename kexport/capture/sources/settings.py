@@ -106,6 +106,9 @@ OPERATIONS: Mapping[str, Mapping[str, Setting]] = {
 NAME = Setting((3, 11), ANYTHING)
 """Of all of those: before, they are called as the model calls them, and number themselves."""
 
+RENAMED: Mapping[str, tuple[Version, str]] = {"Orthogonal": ((3, 7), "OrthogonalInitializer")}
+"""Classes by their present name: since when they have it, and the name before. Later versions know both."""
+
 POLICIES_ARE_NAMES = (3, 4)
 """Before this version the dtype of a layer is the name of a policy, from it on a policy with a config."""
 LISTS_OF_TENSORS = (3, 4)
