@@ -115,10 +115,12 @@ def test_every_operation_of_keras_3_is_allowed(keras: Any) -> None:
         Reference("", "file", "/etc/passwd", "vocabulary", owner="StringLookup"),
         Reference("", "tf", "io.write_file"),
         Reference("", "dtype", "U99999999"),
+        Reference("", "file", "/etc/passwd", "vocabulary", owner="mine>Layer"),
+        Reference("", "file", "gs://bucket/words", "proto", owner="mine>Layer"),
     ],
 )
 def test_keras_3_refuses_what_makes_no_tensors(keras: Any, reference: Reference) -> None:
-    assert keras3_judge(keras, {})(reference) is not Verdict.ALLOWED
+    assert keras3_judge(keras, {"mine>Layer": object})(reference) is not Verdict.ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,8 @@ def test_keras_3_refuses_what_makes_no_tensors(keras: Any, reference: Reference)
         Reference("", "class", "Adam", "keras.optimizers"),
         *(Reference("", "dtype", name) for name in ("float32", "bfloat16", "float8_e4m3fn", "bool", "string", "str96")),
         Reference("", "class", "mine>Layer", "mine", "mine>Layer"),
-        Reference("", "file", "words.txt", "vocabulary", owner="mine>Layer"),
+        Reference("", "file", "a text", "vocabulary", owner="mine>Layer"),
+        Reference("", "file", "\x00", "vocabulary", owner="mine>Layer"),
     ],
 )
 def test_keras_3_knows_what_models_are_made_of(keras: Any, reference: Reference) -> None:

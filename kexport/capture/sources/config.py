@@ -14,7 +14,10 @@ TRUST_HINT = "if you trust the file, --trust (in Python: trust=True) lets it run
 KERAS_PACKAGES = ("keras", "tf_keras")
 POSITIONS = ("activation", "initializer", "regularizer", "constraint")
 """Last words of options whose values are names of functions and classes."""
-FILES = ("vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from", "initial_vocabulary", "filepath")
+FILES = (
+    "vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from", "initial_vocabulary", "filepath", "merges",
+    "proto",
+)  # fmt: skip
 """Options that are read as the path of a file where they are text."""
 DATA = (
     "TensorShape", "CompositeTensor", "__tuple__", "__ellipsis__", "__bytes__", "__tensor__", "__numpy__", "__slice__",

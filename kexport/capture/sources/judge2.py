@@ -22,7 +22,7 @@ from kexport.capture.sources.allowed.tensorflow import (
     is_pure,
 )
 from kexport.capture.sources.config import Reference
-from kexport.capture.sources.guard import PLAIN_TYPE, Judge, Verdict
+from kexport.capture.sources.guard import PLAIN_TYPE, Judge, Verdict, judge_file
 
 
 def keras2_judge(custom: Collection[str]) -> Judge:
@@ -35,7 +35,7 @@ def keras2_judge(custom: Collection[str]) -> Judge:
         if kind == "typespec":
             return Verdict.ALLOWED if is_type_spec(reference) else Verdict.CODE
         if kind == "file":
-            return Verdict.ALLOWED if reference.owner in custom else Verdict.CODE
+            return judge_file(reference, custom)
         if kind == "option":
             return _judge_option(reference, custom)
         return _judge_function(reference, custom) if kind == "function" else _judge_class(reference, custom)

@@ -9,7 +9,7 @@ from typing import Any
 
 from kexport.capture.sources.allowed.keras3 import ALSO, BASES, EXCEPT, FUNCTION_FAMILIES, NO_FUNCTIONS
 from kexport.capture.sources.config import KERAS_PACKAGES, Reference
-from kexport.capture.sources.guard import PLAIN_TYPE, Judge, Verdict
+from kexport.capture.sources.guard import PLAIN_TYPE, Judge, Verdict, judge_file
 from kexport.capture.sources.judge2 import is_type_spec
 
 
@@ -24,7 +24,7 @@ def keras3_judge(keras: Any, objects: Mapping[str, Any]) -> Judge:
         if reference.kind == "option":
             return Verdict.ALLOWED  # Keras 3 looks these names up in tables of its own
         if reference.kind == "file":
-            return Verdict.ALLOWED if reference.owner in custom else Verdict.CODE
+            return judge_file(reference, custom)
         if reference.kind == "typespec":
             return Verdict.ALLOWED if is_type_spec(reference) else Verdict.CODE
         if reference.kind == "dtype":
