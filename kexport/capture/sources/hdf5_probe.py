@@ -15,11 +15,13 @@ import subprocess
 import sys
 import threading
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kexport.capture.sources.frameworks import INSTALL
 from kexport.capture.sources.hdf5_check import check_hdf5, damaged, read_all
-from kexport.errors import CaptureError
+from kexport.errors import CaptureError, ConfigError
 from kexport.lifeline import leashed
 
 SECONDS, BYTES_A_SECOND = 30, 20 << 20
@@ -33,7 +35,10 @@ def probe(path: Path, member: str | None = None) -> None:
 
     Raises:
         CaptureError: it is damaged, holds what Keras does not write, or cannot be read to its end.
+        ConfigError: what reads such files is not installed.
     """
+    if find_spec("h5py") is None:
+        raise ConfigError("reading the weights of a model takes h5py, which is not installed", hint=INSTALL)
     seconds = SECONDS + path.stat().st_size // BYTES_A_SECOND
     try:
         answer = _PROBER.ask({"path": str(path.resolve()), "member": member, "seconds": seconds})
