@@ -50,6 +50,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 @click.option("--strict", is_flag=True, help="Write nothing if one target refuses the model.")
 @click.option("--keep", is_flag=True, help="Leave artifacts of another model that DIR holds under the same name.")
 @inputs_option
+@click.option("--only-inputs", "only_samples", is_flag=True, help="Verify on the samples of --inputs alone.")
 @click.option("--reference", metavar="FILE", help="Verify against this reference, recorded elsewhere.")
 @check_options
 @click.option("-O", "--option", multiple=True, metavar="TARGET.NAME=VALUE", help="See: kexport targets --options")

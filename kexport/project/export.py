@@ -28,6 +28,7 @@ from kexport.target import Span
 from kexport.verify import graph_file as captured_file
 from kexport.verify.check import Check
 from kexport.verify.reference_file import SUFFIX, Reference, save_reference
+from kexport.verify.samples import Samples
 
 if TYPE_CHECKING:
     from kexport.capture.capture import Captured
@@ -50,6 +51,7 @@ def export(
     verify: bool = True,
     layers: bool = False,
     samples: str | Path | None = None,
+    only_samples: bool = False,
     reference: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
     require: Required = (),
@@ -80,6 +82,7 @@ def export(
             them anywhere. A failing artifact has it anyway, one that was judged by its inner layers, a model that
             draws random numbers, and a small one; of another one the weights are read from the model's file.
         samples: an .npz file, or a folder, of inputs to verify on besides generated ones.
+        only_samples: verify on these alone, for models that generated inputs do not suit.
         reference: a file that `kexport reference` recorded, on a GPU say, to verify against instead of a run here.
         tolerance: allowed absolute error by output name, or "*" for all.
         require: what the artifacts have to reach, such as "verified" or "simulated:coreml"; what falls short is said,
@@ -106,7 +109,8 @@ def export(
     out = Path(out)
     with staging(out) as stage:
         spans = [b.spans for b in lowered]
-        recording = cache(lambda: _reference(captured, reference, samples, spans, tell))
+        given = Samples(Path(samples) if samples else None, only_samples)
+        recording = cache(lambda: _reference(captured, reference, given, spans, tell))
         builds, more = _emitted(lowered, stage, name, captured, recording if verify else None, tell)
         refused += more
         _stop(refused, bool(more) and (strict or not builds))
@@ -190,7 +194,7 @@ def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
 def _reference(
     captured: Captured,
     recorded: str | Path | None,
-    samples: str | Path | None,
+    samples: Samples,
     spans: Sequence[Mapping[str, Span]],
     tell: Progress,
 ) -> Reference:

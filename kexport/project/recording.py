@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kexport
-from kexport.errors import VerifyError
+from kexport.errors import ConfigError, VerifyError
 from kexport.ir.op import Array
 from kexport.project.place import check_file
 from kexport.project.progress import Progress, silent, tell_batches
@@ -22,7 +22,7 @@ from kexport.verify.judge import tolerances
 from kexport.verify.moving import moving_batch
 from kexport.verify.record import complete, plan_batches, record
 from kexport.verify.reference_file import Environment, Reference, load_reference, save_reference, with_recordings
-from kexport.verify.samples import load_samples
+from kexport.verify.samples import Samples, load_samples
 from kexport.verify.sizes import sizes_within
 
 if TYPE_CHECKING:
@@ -112,11 +112,12 @@ def adopt_reference(captured: Captured, path: Path, tell: Progress = silent) -> 
 
 
 def make_reference(
-    captured: Captured, samples: str | Path | None, tell: Progress, spans: Sequence[Mapping[str, Span]] = ()
+    captured: Captured, samples: Samples, tell: Progress, spans: Sequence[Mapping[str, Span]] = ()
 ) -> Reference:
     """Run the loaded model here, on generated batches and the user's samples; also on sizes within each of the `spans`.
 
     Raises:
+        ConfigError: there are to be no generated batches, and no samples either.
         VerifyError: the model runs on none of the sizes tried, or answers otherwise than its graph.
     """
     from kexport.capture.fingerprint import fingerprint
@@ -124,16 +125,23 @@ def make_reference(
 
     tell("reference", f"{captured.source.name}, sizes of batches", None)
     source, model = captured.source, fingerprint(captured.source)
-    batches, _ = plan_batches(captured.contract, captured.graph, source.run, draw=int(model[:8], 16))
-    batches += _within(spans, batches, captured)
-    moving = moving_batch(captured.graph, batches)
-    batches += [moving] if moving is not None else []
-    if samples is not None:
-        batches += load_samples(Path(samples), captured.contract)
+    batches = [] if samples.only else _generated(captured, spans, int(model[:8], 16))
+    if samples.path is not None:
+        batches += load_samples(samples.path, captured.contract)
+    if not batches:
+        raise ConfigError("there are no inputs to use alone", where="--only-inputs", hint="give --inputs FILE too")
     environment = Environment("tensorflow", versions=_versions(), model=model)
     told = tell_batches(tell, source.name)
     reference = record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source), told)
     return _with_layers(reference, source)
+
+
+def _generated(captured: Captured, spans: Sequence[Mapping[str, Span]], draw: int) -> list[Batch]:
+    """Batches that suit the graph, and the sizes that each artifact takes."""
+    batches, _ = plan_batches(captured.contract, captured.graph, captured.source.run, draw=draw)
+    batches += _within(spans, batches, captured)
+    moving = moving_batch(captured.graph, batches)
+    return [*batches, *([moving] if moving is not None else [])]
 
 
 def _with_layers(reference: Reference, source: Source) -> Reference:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,14 @@ ROWS = 8
 LIMIT = 32
 """Samples read unless the caller says otherwise."""
 SUFFIXES = (".npz", ".npy", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The user's own inputs: where they are, and whether there are to be no others."""
+
+    path: Path | None = None
+    only: bool = False
 
 
 def load_samples(path: Path, contract: Contract, limit: int = LIMIT) -> list[Batch]:

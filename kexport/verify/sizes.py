@@ -28,10 +28,15 @@ LITTLE = 1 << 20
 LADDER = (
     (5, 2), (8, 3), (16, 4), (32, 32), (64, 32),
     (12, 0), (18, 0), (32, 0), (64, 0), (96, 0), (128, 0), (224, 0), (256, 0), (512, 0), (1024, 0), (1536, 0),
+    (3072, 0), (6144, 0), (12288, 0), (24576, 0), (49152, 0),
 )  # fmt: skip
 """Sizes to try, in order, as (first symbol's, step from symbol to symbol). Distinct sizes find swapped symbols,
 multiples of 32 suit nets that halve five times, equal sizes inputs that must agree under different symbols, and long
-ones what begins with a wide window over sound."""
+ones what begins with a wide window over sound or cuts thousands of elements off a sequence. Sizes of which a graph
+makes nothing are refused by its shapes, before anything is computed."""
+
+OWN = "inputs that it takes, and no others (--inputs FILE --only-inputs)"
+"""The way out where no generated input will do."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,13 @@ def choose_sizes(
     if first is None:
         names, failure = ", ".join(contract.symbols), _in_short(search.failure)
         if not names:
-            raise VerifyError(f"the model fails on generated inputs: {failure}", hint="give inputs of your own")
+            raise VerifyError(
+                f"the model fails on generated inputs: {failure}",
+                hint=f"give {OWN}",
+            )
         raise VerifyError(
             f"the model takes none of the sizes tried for {names}; the last failure was: {failure}",
-            hint=f"say which sizes it takes, for example {contract.symbols[-1]}=128",
+            hint=f"fix a size that it takes (--dim {contract.symbols[-1]}=N), or give {OWN}",
         )
     choices = [first, *search.others(first)]
     single = tuple(s for s in contract.symbols if len({c[s] for c in choices}) == 1)

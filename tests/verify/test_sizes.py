@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kexport.errors import ConfigError, VerifyError
+from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.types import TensorType
 from kexport.verify.sizes import LADDER, LITTLE, SizePlan, Sizes, choose_sizes, enlarged
@@ -155,3 +155,27 @@ def test_what_a_model_does_not_take_is_not_enlarged() -> None:
     assert enlarged(plan, series, lambda sizes: 1, one) == plan
     chosen = choose_sizes(series, hints={"batch": [2, 4]})
     assert enlarged(chosen, series, lambda sizes: 1, lambda sizes: None) == chosen
+
+
+@pytest.mark.parametrize("least", [5001, 20000, 49000])
+def test_sizes_grow_until_they_are_taken(least: int) -> None:
+    contract = Contract((Port("x", TensorType.parse("f32[batch,length]")),), ())
+
+    def accepts(sizes: dict[str, int]) -> None:
+        if sizes["length"] < least:
+            raise GraphError("too short")
+
+    first, *_ = choose_sizes(contract, accepts).choices
+    assert least <= first["length"] <= 49152
+
+
+def test_a_model_that_takes_no_size_is_told_both_ways_out() -> None:
+    contract = Contract((Port("x", TensorType.parse("f32[batch,length]")),), ())
+
+    def accepts(sizes: dict[str, int]) -> None:
+        raise GraphError("never")
+
+    with pytest.raises(VerifyError) as caught:
+        choose_sizes(contract, accepts)
+    assert "--dim length=N" in str(caught.value.hint)
+    assert "--inputs FILE --only-inputs" in str(caught.value.hint)
