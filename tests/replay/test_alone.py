@@ -107,6 +107,20 @@ def test_a_wrong_artifact_fails(python: Path, small: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("required", "code", "message"),
+    [
+        ("verified:onnx", 0, ""),
+        ("verified:tfjs", 1, "required: tfjs is not here, not to speak of verified; artifacts are for: onnx"),
+        ("perfect", 3, "'perfect' is nothing that can be required"),
+    ],
+)
+def test_what_is_required_of_a_bundle(python: Path, small: Path, required: str, code: int, message: str) -> None:
+    done = run(python, small, "--require", required)
+    assert done.returncode == code
+    assert message in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
     ("args", "code", "message"),
     [
         (("--tolerance", "wrong=1e-3"), 3, "error: a tolerance is given for 'wrong', which is not an output"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -12,11 +13,14 @@ import pytest
 
 from kexport.errors import ConfigError, VerifyError
 from kexport.project.manifest import FILE, manifest_text
+from kexport.project.verdicts import keep_verdicts
+from kexport.project.verify import OTHER_MODEL
 from kexport.report.write import write_report
 from kexport.verify.status import Status
 from tests.report.dist import HOSTILE, add_bench, add_layers, add_model, check, net, verdict
 
 LOADS = ("src", "srcset", "href", "data", "action", "poster", "background", "ping", "xlink:href")
+BATCH = {"name": "random-0", "kind": "random", "sizes": {"batch": 2}, "seed": 0}
 HOLLOW = {"meta", "link", "input", "img", "br", "wbr", "hr", "rect", "line", "path"}
 
 
@@ -226,6 +230,36 @@ def test_headings_and_pictures_can_be_heard(tmp_path: Path) -> None:
     assert all(a["aria-label"] for a in images)
     assert all("aria-label" in a for t, a in tags if a.get("role") == "region")
     assert next(a for t, a in tags if t == "html")["lang"] == "en"
+
+
+def test_later_verdicts_are_on_the_page(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    model = add_model(dist, "net", [verdict("tflite", Status.VALID, "not run: litert is not installed")])
+    later = dataclasses.replace(verdict("tflite", Status.VERIFIED), batches=(BATCH,), peak_bytes=7_000_000)
+    assert keep_verdicts(dist, model, {"tflite": [later]}) == ""
+    text = Page(report(dist)).text
+    assert "tflite net.tflite ✓ verified" in text
+    assert "not run" not in text
+    assert "7.0 MB" in text
+
+
+def test_verdicts_on_another_file_are_not_on_the_page(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    add_model(dist, "net", [verdict("tflite", Status.VERIFIED)])
+    data = json.loads((dist / FILE).read_text())
+    data["models"]["net"]["artifacts"]["tflite"]["verdicts"][0]["sha256"] = "0" * 64
+    (dist / FILE).write_text(json.dumps(data))
+    text = Page(report(dist)).text
+    assert "tflite net.tflite ○ emitted" in text
+    assert "1 checks passed" not in text
+
+
+def test_what_was_kept_of_another_model_is_said_so(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    model = add_model(dist, "net", [verdict("tflite", Status.VERIFIED)])
+    model.artifacts["tflite"].kept = True
+    (dist / FILE).write_text(manifest_text({"net": model}))
+    assert OTHER_MODEL in Page(report(dist)).text
 
 
 @pytest.mark.parametrize("name", [None, "other"])
