@@ -40,7 +40,7 @@ PARTS: Mapping[str, Mapping[int, Part]] = {
         4: Part((BYTES,), MAYBE, "a collection"),
         5: Part((BYTES,), MANY, "a signature"),
     },
-    "the notes on the graph": {4: TEXTS, 5: TEXT, 7: NUMBER},
+    "the notes on the graph": {1: TEXT, 4: TEXTS, 5: TEXT, 6: TEXT, 7: NUMBER},
     "the definition": {
         1: Part((BYTES,), MANY, NODE),
         2: Part((BYTES,), MAYBE, "the library"),
@@ -80,7 +80,8 @@ PARTS: Mapping[str, Mapping[int, Part]] = {
     "a named tensor": {1: TEXT, 2: Part((BYTES,), ONE, "a tensor")},
     "a tensor": {1: TEXT, 2: NUMBER, 3: Part((BYTES,), ONE, "a shape")},
 }  # fmt: skip
-"""The fields of every message that the writer writes, by number. Source: tensorflow/core/protobuf and framework."""
+"""The fields of every message that the writer writes, by number, and texts that say who made a model. Source:
+tensorflow/core/protobuf and framework."""
 NOTES_FOLDER = NOTES.partition("/")[0]
 """Left to the user: TensorFlow reads nothing in it."""
 

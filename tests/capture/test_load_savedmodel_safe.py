@@ -325,3 +325,23 @@ def test_results_of_a_size_that_nobody_has(function: str, keras: Any, tmp_path: 
     tf.saved_model.save(module, str(path), module.f.get_concrete_function(x=tf.TensorSpec((2,))))
     with pytest.raises(UnsupportedError, match=r"its result has 687194767\d\d elements, more than any format holds"):
         capture(path)
+
+
+def test_layers_that_were_adapted_to_data_are_loaded(keras: Any, tmp_path: Path) -> None:
+    """Their files have the function that did it, which reads from an iterator that is not there any more."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.total = tf.Variable(0.0)
+
+    @tf.function
+    def adapt_step(iterator: Any) -> None:
+        module.total.assign_add(next(iterator))
+
+    data = iter(tf.data.Dataset.from_tensors(1.0).repeat())
+    adapt_step(data)
+    module.step = adapt_step.get_concrete_function(data)
+    module.f = tf.function(lambda x: {"y": x + module.total})
+    path = tmp_path / "m"
+    tf.saved_model.save(module, str(path), module.f.get_concrete_function(x=tf.TensorSpec((2,))))
+    assert load(path).output_names == ["y"]

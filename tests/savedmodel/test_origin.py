@@ -189,3 +189,11 @@ def test_a_value_has_one_part(tmp_path: Path) -> None:
     assert data != (path / MODEL).read_bytes()
     with pytest.raises(EmitError, match="a value has not exactly one part"):
         TARGET.validate(path)
+
+
+def test_who_made_a_model_may_be_told(tmp_path: Path) -> None:
+    path = export(image_net(), tmp_path / "m")
+    model = parsed(path)
+    model.meta_graphs[0].meta_info_def.tensorflow_git_version = "somebody's"
+    (path / MODEL).write_bytes(model.SerializeToString())
+    TARGET.validate(path)
