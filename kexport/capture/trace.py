@@ -10,6 +10,7 @@ import numpy as np
 
 from kexport.capture.context import NotLowered
 from kexport.capture.frames import Frame
+from kexport.capture.versions import lacking
 from kexport.errors import CaptureError
 
 Array = np.ndarray[Any, Any]
@@ -162,9 +163,13 @@ def trace(source: Source) -> Trace:
     No GPU is seen meanwhile, so that the graph is the same on any machine. The model is left as it was.
 
     Raises:
-        CaptureError: the model cannot be traced; names the layer.
+        CaptureError: the model cannot be traced; names the layer. Or what kexport imports of Keras or TensorFlow is not
+            there in a version that was not tested.
     """
-    from kexport.capture.tracing import trace_model, trace_signature
+    try:
+        from kexport.capture.tracing import trace_model, trace_signature
+    except ImportError as e:
+        raise lacking(e) from e
 
     return trace_signature(source) if source.kind == "savedmodel" else trace_model(source)
 

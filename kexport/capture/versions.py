@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from kexport.errors import ConfigError
+from kexport.errors import CaptureError, ConfigError
 
 Version = tuple[int, int]
 """Major and minor, as in (3, 15)."""
@@ -77,6 +77,13 @@ def refuse_old_running() -> None:
     for package in OLDEST:
         if package in sys.modules:
             refuse_old(package, str(sys.modules[package].__version__))
+
+
+def lacking(error: ImportError) -> CaptureError:
+    """What to say where a part of Keras or TensorFlow that kexport builds on is not there."""
+    here = ", ".join(f"{TITLES[package]} {written(running(package))}" for package in TESTED)
+    newest = " ".join(f"'{package}<={written(max(known))}.99'" for package, known in TESTED.items())
+    return CaptureError(f"kexport cannot work beside {here}: {error}", hint=f"pip install {newest}")
 
 
 def remark(package: str, text: str) -> str | None:

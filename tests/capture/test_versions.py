@@ -9,7 +9,7 @@ import pytest
 
 from kexport.capture.calls import FORMER, present
 from kexport.capture.versions import OLDEST, TESTED, minor, refuse_old, remark, standing
-from kexport.errors import ConfigError
+from kexport.errors import CaptureError, ConfigError
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,29 @@ def test_a_call_with_an_argument_that_is_not_known_is_left_to_its_ops(keras: Any
     assert call_lowering(lower, ctx, Frame("nn.relu", 1, args=(1,), function=older)) == 1
     with pytest.raises(NotLowered, match="takes other arguments"):
         call_lowering(lower, ctx, Frame("nn.relu", 1, args=(1,), function=newer))
+
+
+def test_what_is_not_there_to_be_imported_is_told(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a version to come has moved a module that capture cannot do without."""
+    import sys
+
+    from kexport.capture.load import load
+    from kexport.capture.trace import trace
+
+    x = keras.Input((3,))
+    source = load(keras.Model(x, keras.layers.Dense(2)(x)))
+    monkeypatch.delitem(sys.modules, "kexport.capture.tracing", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow.python.framework.func_graph", None)
+    with pytest.raises(CaptureError, match=r"cannot work beside Keras 3\.\d+, TensorFlow 2\.\d+: .*func_graph") as e:
+        trace(source)
+    assert str(e.value.hint).startswith("pip install 'keras<=3.")
+
+
+def test_names_are_as_they_come_where_they_cannot_be_numbered_anew(monkeypatch: pytest.MonkeyPatch, keras: Any) -> None:
+    import sys
+
+    from kexport.capture.sources.frameworks import fresh_names
+
+    monkeypatch.setitem(sys.modules, "keras.src.backend.common", None)
+    with fresh_names():
+        assert keras.layers.Dense(1).name
