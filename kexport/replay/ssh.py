@@ -7,7 +7,6 @@ is one connection, hence one password, and nothing is left behind when it breaks
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shlex
 import shutil
@@ -17,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kexport.errors import ConfigError, KexportError, VerifyError
+from kexport.documents.malformed import Malformed
+from kexport.documents.read import parse_json, validator
+from kexport.errors import ConfigError, GraphError, KexportError, VerifyError
 from kexport.lifeline import leashed
 from kexport.project.bundle import is_bundle
 from kexport.project.manifest import find_folder, read_manifest
@@ -165,14 +166,23 @@ def _read(remote: Remote, done: subprocess.CompletedProcess[bytes]) -> ExportRep
     if not ended:
         raise VerifyError(f"the connection broke while it ran{said}", where=remote.label)
     try:
-        data: Any = json.loads(document[document.index("{") :])
-        if "error" in data:
-            raise _theirs(remote, data["error"])
-        return ExportReport.from_json(data)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, KexportError) as e:
-        if isinstance(e, KexportError):
-            raise e.located(remote.label) from None
+        data = parse_json(document[document.index("{") :])
+        error = data.get("error")
+        theirs = _theirs(remote, error) if error is not None else None
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise _without_report(remote, code.strip(), said) from e
+    if theirs:
+        raise theirs
+    return _report_of(data, remote)
+
+
+def _report_of(data: Any, remote: Remote) -> ExportReport:
+    try:
+        validator("report")(data)
+        return ExportReport.from_json(data)
+    except (Malformed, GraphError) as e:
+        what = f"what comes back makes no sense: {getattr(e, 'what', e)}"
+        raise VerifyError(what, where=remote.label, hint="make the bundle again with this kexport") from e
 
 
 def _not_started(remote: Remote, code: int, said: str) -> KexportError:

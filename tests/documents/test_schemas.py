@@ -70,6 +70,18 @@ EXAMPLES: dict[str, Any] = {
         },
     },
     "runs": {"schema": 1, "models": {"m": {"name": "m", "rows": [RUN, RUN]}}},
+    "report": {
+        "name": "m", "ok": False, "contract": CONTRACT, "notes": ["a"], "shortfalls": ["b"],
+        "artifacts": [
+            {
+                "target": "onnx", "path": "m.onnx", "size": 1, "status": "verified", "runtime": "r", "version": "1",
+                "reason": "", "seconds": 0.5, "facts": {"runs_in": "r 1"}, "max_error": 1e-7, "snr": None, "argmax": 1,
+                "verdicts": [
+                    {k: v for k, v in VERDICT.items() if k != "sha256"} | {"seconds": {"load": 0.1}, "peak_bytes": 1}
+                ],
+            }
+        ],
+    },
     "reference": {
         "format": 1, "contract": CONTRACT, "compute": "f32",
         "environment": {"backend": "jax", "versions": {"jax": "1"}},
