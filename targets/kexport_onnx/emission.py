@@ -11,13 +11,13 @@ from kexport.errors import EmitError, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
-from kexport.target import EmitterTable
+from kexport.target import EmitterTable, all_nodes
 from kexport_onnx.bodies import Subgraph, all_calls, emit_nodes, live_calls
 from kexport_onnx.context import Call, Context
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.profile import layer_of
-from kexport_onnx.versions import IR_VERSIONS, Release, calls_after, least_release, needed_opset
+from kexport_onnx.versions import IR_VERSIONS, LACKING, Release, calls_after, least_release, needed_opset
 from kexport_onnx.writer import Weight
 
 CONTRACT_KEY = "kexport.contract"
@@ -36,19 +36,43 @@ def emit(
 
     Raises:
         EmitError: a node cannot be emitted in this form; names the layer path.
-        UnsupportedError: nodes without an emitter, or that the asked release of ONNX Runtime lacks; all of them.
+        UnsupportedError: nodes without an emitter, all of them.
     """
     e, _ = _emitted(graph, contract, options, emitters)
     read = {name for call in all_calls(e.calls) for name in call.inputs}
     weights = [w for w in e.weights if w.name in read]
     opset = options.newest(graph) if options.opset else needed_opset(e.calls)
-    if options.release:
-        _refuse_newer(options.release, e.calls)
     return _model_proto(opset, contract, e.calls), _graph_proto(graph, contract, e.calls), weights
 
 
+def refuse_lacking(graph: Graph, options: OnnxOptions, emitters: EmitterTable) -> None:
+    """Raise one error for all nodes of a legalized graph that ONNX Runtime, or the release asked for, cannot run.
+
+    Raises:
+        UnsupportedError: names the layers.
+    """
+    wide = any(v.type.dtype in LACKING for node in all_nodes(graph) for v in node.outputs)
+    if not wide and not options.release:
+        return
+    emitters.check(graph)
+    e = Context(graph, options.written_for(graph))
+    for value in graph.inputs:
+        e.declare(value, e.unique(value.name))
+    emit_nodes(e, graph, emitters)
+    calls = live_calls(e.calls, [e.ref(o.value).name for o in graph.outputs])
+    _refuse_types(calls)
+    if options.release:
+        _refuse_newer(options.release, calls)
+
+
+def _refuse_types(calls: Sequence[Call]) -> None:
+    lacking = [c for c in all_calls(calls) if c.dtype in LACKING and c.kind in LACKING[c.dtype]]
+    items = [Unsupported(layer_of(c.name), c.kind, f"ONNX Runtime has none for {c.dtype}") for c in lacking]
+    if items:
+        raise UnsupportedError(list(dict.fromkeys(items)), hint="give the layers the dtype float32")
+
+
 def _refuse_newer(release: Release, calls: Sequence[Call]) -> None:
-    """Raise one error for all nodes that came after the release that was asked for."""
     items = {
         Unsupported(layer_of(call.name), call.kind, f"ONNX Runtime runs it for {call.dtype} since {since}"): since
         for call, since in calls_after(release, calls)

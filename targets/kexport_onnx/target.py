@@ -12,7 +12,7 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.passes.channels_first import ChannelsFirst
 from kexport.target import Runtime, Target
 from kexport_onnx.context import Context
-from kexport_onnx.emission import emit, tensor_names
+from kexport_onnx.emission import emit, refuse_lacking, tensor_names
 from kexport_onnx.emit import EMITTERS
 from kexport_onnx.external import external_files
 from kexport_onnx.legalize import legalize
@@ -45,6 +45,7 @@ class OnnxTarget(Target):
 
     def legalize(self, graph: Graph, options: OnnxOptions) -> None:
         legalize(graph, options)
+        refuse_lacking(graph, options, EMITTERS)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: OnnxOptions) -> None:
         model, body, weights = emit(graph, contract, options, EMITTERS)

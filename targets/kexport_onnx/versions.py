@@ -62,6 +62,13 @@ LATER: dict[tuple[str, DType | None], Release] = {
     for kind, dtype in (pair.split(":") for pair in text.split())
 }
 """What came to the CPU with a release after that of its opset, by kind and type computed in."""
+LACKING: dict[DType | None, tuple[str, ...]] = {
+    DType.F64: (
+        "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "Conv", "ConvTranspose", "Cosh", "Erf", "Gelu",
+        "Resize", "Sinh", "Tan",
+    ),
+}  # fmt: skip
+"""Kinds of nodes that no release has for the CPU in an element type, and that nothing here stands in for."""
 TRANSPOSED = Release(1, 26)
 """The first release that multiplies what a Transpose made of float64; older ones fuse both and have no kernel."""
 
