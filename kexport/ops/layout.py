@@ -222,6 +222,7 @@ class SpaceToDepth(Op):
         for size in (h, w):
             if isinstance(size, int) and size % self.block:
                 raise GraphError(f"{size} rows or columns cannot be split into blocks of {self.block}x{self.block}")
+            same_dim(size, size // self.block * self.block, "rows or columns and those of whole blocks")
         return x.with_shape((n, h // self.block, w // self.block, c * self.block**2))
 
     def evaluate(self, x: Array) -> Array:

@@ -57,10 +57,10 @@ class Context:
 
     # --- values
 
-    def declare(self, value: Value, name: str) -> None:
-        """Name a graph input."""
+    def declare(self, value: Value, name: str, dtype: DType | None = None) -> None:
+        """Name a graph input, which may come as another element type."""
         self.unique(name)
-        self._refs[value] = Ref(name, value.type.dtype)
+        self._refs[value] = self.cast(Ref(name, dtype or value.type.dtype), value.type.dtype)
 
     def reserve(self, name: str) -> None:
         """Keep a name for an output."""

@@ -12,6 +12,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
 from kexport.target import EmitterTable, all_nodes
+from kexport_onnx.bfloat16 import readable
 from kexport_onnx.bodies import Subgraph, all_calls, emit_nodes, live_calls
 from kexport_onnx.context import Call, Context
 from kexport_onnx.dtypes import CODES
@@ -25,6 +26,7 @@ VERSION_KEY = "kexport.version"
 RUNTIME_KEY = "kexport.onnxruntime"
 """The first release of ONNX Runtime that runs the model, in its metadata."""
 ML, ML_OPSET = "ai.onnx.ml", 2
+_LACKS = "ONNX Runtime has none for {}; give the layer the dtype float32"
 DOMAINS = {"LabelEncoder": ML}
 """Ops of other domains, and the only other domain: models import it if they have one of these."""
 
@@ -38,11 +40,12 @@ def emit(
         EmitError: a node cannot be emitted in this form; names the layer path.
         UnsupportedError: nodes without an emitter, all of them.
     """
-    e, _ = _emitted(graph, contract, options, emitters)
+    shown = contract if options.bfloat16 else readable(contract)
+    e, _ = _emitted(graph, shown, options, emitters)
     read = {name for call in all_calls(e.calls) for name in call.inputs}
     weights = [w for w in e.weights if w.name in read]
     opset = options.newest(graph) if options.opset else needed_opset(e.calls)
-    return _model_proto(opset, contract, e.calls), _graph_proto(graph, contract, e.calls), weights
+    return _model_proto(opset, contract, e.calls), _graph_proto(graph, shown, e.calls), weights
 
 
 def refuse_lacking(graph: Graph, options: OnnxOptions, emitters: EmitterTable) -> None:
@@ -67,9 +70,9 @@ def refuse_lacking(graph: Graph, options: OnnxOptions, emitters: EmitterTable) -
 
 def _refuse_types(calls: Sequence[Call]) -> None:
     lacking = [c for c in all_calls(calls) if c.dtype in LACKING and c.kind in LACKING[c.dtype]]
-    items = [Unsupported(layer_of(c.name), c.kind, f"ONNX Runtime has none for {c.dtype}") for c in lacking]
+    items = [Unsupported(layer_of(c.name), c.kind, _LACKS.format(c.dtype)) for c in lacking]
     if items:
-        raise UnsupportedError(list(dict.fromkeys(items)), hint="give the layers the dtype float32")
+        raise UnsupportedError(list(dict.fromkeys(items)))
 
 
 def _refuse_newer(release: Release, calls: Sequence[Call]) -> None:
@@ -83,6 +86,7 @@ def _refuse_newer(release: Release, calls: Sequence[Call]) -> None:
 
 def tensor_names(graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable) -> dict[Value, str]:
     """The names that values have in the model; constants have none."""
+    contract = contract if options.bfloat16 else readable(contract)
     e, rename = _emitted(graph, contract, options, emitters)
     names = {value: rename.get(ref.name, ref.name) for value, ref in e.values.items()}
     held = {name for call in e.calls for name in call.outputs} | {p.name for p in contract.inputs}
@@ -99,7 +103,7 @@ def _emitted(
     for port in contract.outputs:
         e.reserve(port.name)
     for value, port in zip(graph.inputs, contract.inputs, strict=True):
-        e.declare(value, port.name)
+        e.declare(value, port.name, port.type.dtype)
     emit_nodes(e, graph, emitters)
     rename = _name_outputs(e, graph, contract)
     e.calls = live_calls(e.calls, [p.name for p in contract.outputs])
@@ -122,6 +126,9 @@ def _name_outputs(e: Context, graph: Graph, contract: Contract) -> dict[str, str
     rename: dict[str, str] = {}
     for output, port in zip(graph.outputs, contract.outputs, strict=True):
         ref = e.ref(output.value)
+        if ref.dtype is not port.type.dtype:
+            ref = e.cast(ref, port.type.dtype)
+            free[ref.name] = e.calls[-1]
         if ref.name in free:
             del free[ref.name]
             rename[ref.name] = port.name

@@ -36,6 +36,10 @@ class OnnxOptions(Options):
         default=None,
         metadata={"help": f"the oldest ONNX Runtime that has to run it, {OLDEST} or newer; none: as old as it can be"},
     )
+    bfloat16: bool = field(
+        default=False,
+        metadata={"help": "inputs and outputs of bfloat16 stay so; else they are float32, which numpy has"},
+    )
     external_data: bool = field(default=False, metadata={"help": "keep weights in a .data file beside the model"})
 
     def __post_init__(self) -> None:

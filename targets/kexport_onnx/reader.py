@@ -13,6 +13,7 @@ from kexport.ir.dim import Dim, symbol
 from kexport.ir.dim_parser import parse_dim
 from kexport.ir.types import DType, TensorType, element_count
 from kexport.paths import inside
+from kexport_onnx.bfloat16 import named, restored
 from kexport_onnx.dtypes import CODES, DTYPES, raw_size
 from kexport_onnx.emission import CONTRACT_KEY, RUNTIME_KEY
 from kexport_onnx.mapped import mapped
@@ -82,8 +83,21 @@ def read_contract(path: Path) -> Contract:
     except ValueError as e:
         raise EmitError(f"the contract in the metadata is damaged: {e}", where=str(path)) from e
     anonymous = iter(range(1 << 30))
-    inputs, outputs = ([_port(i, anonymous) for i in infos] for infos in (model.graph.input, model.graph.output))
-    return Contract(tuple(inputs), tuple(outputs), structure.get("input_structure"), structure.get("output_structure"))
+    halves = named(_metadata(model).get(CONTRACT_KEY))
+    inputs, outputs = (
+        restored([_port(i, anonymous) for i in infos], halves) for infos in (model.graph.input, model.graph.output)
+    )
+    return Contract(inputs, outputs, structure.get("input_structure"), structure.get("output_structure"))
+
+
+def stored_types(path: Path) -> dict[str, DType]:
+    """The element types that inputs have in the file.
+
+    Raises:
+        EmitError: the file is damaged.
+    """
+    model, _ = load_skeleton(path)
+    return {i.name: _port(i, iter(range(1 << 30))).type.dtype for i in model.graph.input}
 
 
 def read_facts(path: Path) -> dict[str, Any]:

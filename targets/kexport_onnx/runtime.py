@@ -17,7 +17,9 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.target import Runtime, Session
 from kexport.temporary import temporary_folder
+from kexport_onnx.bfloat16 import named
 from kexport_onnx.dtypes import CODES
+from kexport_onnx.emission import CONTRACT_KEY
 from kexport_onnx.origin import check_origin
 from kexport_onnx.outputs import with_outputs
 from kexport_onnx.profile import layer_seconds, node_names
@@ -26,7 +28,7 @@ _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 """Full float32, and an algorithm that does not depend on timings."""
 
 
-_BFLOAT16 = "tensor(bfloat16)"
+_FLOAT, _BFLOAT16 = "tensor(float)", "tensor(bfloat16)"
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 """Where weights beside a model are, when the model itself comes as bytes."""
 
@@ -42,10 +44,17 @@ class OnnxSession(Session):
         self._session = session
         self._outputs = [o.name for o in session.get_outputs()] if outputs is None else list(outputs)
         types = [v.type for v in (*session.get_inputs(), *session.get_outputs())]
+        self._halves = named(session.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY))
+        floats = {v.name for v in (*session.get_inputs(), *session.get_outputs()) if v.type == _FLOAT}
+        self._halves &= floats
         self._run = self._run_values if _BFLOAT16 in types else self._run_arrays
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        return dict(zip(self._outputs, self._run(inputs), strict=True))
+        if not self._halves:
+            return dict(zip(self._outputs, self._run(inputs), strict=True))
+        given = {k: v.astype(np.float32) if k in self._halves else v for k, v in inputs.items()}
+        found = dict(zip(self._outputs, self._run(given), strict=True))
+        return {k: v.astype(DType.BF16.numpy) if k in self._halves else v for k, v in found.items()}
 
     def _run_arrays(self, inputs: Mapping[str, Array]) -> list[Array]:
         return self._session.run(self._outputs, dict(inputs))

@@ -64,8 +64,8 @@ LATER: dict[tuple[str, DType | None], Release] = {
 """What came to the CPU with a release after that of its opset, by kind and type computed in."""
 LACKING: dict[DType | None, tuple[str, ...]] = {
     DType.F64: (
-        "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "Conv", "ConvTranspose", "Cosh", "Erf", "Gelu",
-        "Resize", "Sinh", "Tan",
+        "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "Conv", "ConvTranspose", "Cosh", "Erf",
+        "Gelu", "Resize", "Sinh", "Tan",
     ),
 }  # fmt: skip
 """Kinds of nodes that no release has for the CPU in an element type, and that nothing here stands in for."""

@@ -221,6 +221,16 @@ def test_a_net_that_halves_twice_takes_multiples_of_four(keras: Any) -> None:
     assert captured.contract.symbols == ("batch", "height_by_4", "width_by_4")
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_images_split_into_blocks_have_sizes_of_whole_ones(data_format: str, keras: Any) -> None:
+    last = data_format == "channels_last"
+    x = keras.Input((None, None, 4) if last else (4, None, None), name="image")
+    model = keras.Model(x, keras.ops.space_to_depth(keras.ops.space_to_depth(x, 2, data_format), 3, data_format))
+    shapes = [(2, 12, 6, 4), (1, 6, 18, 4)]
+    captured = agree(model, *([normal(*(s if last else (s[0], 4, *s[1:3])))] for s in shapes))
+    assert captured.contract.symbols == ("batch", "height_by_6", "width_by_6")
+
+
 def test_sizes_of_two_roles_that_are_one_have_one_name() -> None:
     symbols = Symbols([("boxes", "float32", (None, None, 1, 4)), ("scores", "float32", (None, None, 2))])
     assert symbols.merge(parse_dim("batch*height"), parse_dim("batch*length"))

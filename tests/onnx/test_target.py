@@ -25,7 +25,7 @@ from kexport_onnx.kernels import _CASTS, compute_type
 from kexport_onnx.legalize import DECOMPOSED, SINCE
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.versions import IR_VERSIONS, MAX_OPSET, MIN_OPSET, NEWER_KINDS
-from tests.onnx.helper import export, kinds, run
+from tests.onnx.helper import contract_of, export, kinds, run
 
 VOCABULARY = sorted(
     (op for op in OPS.values() if op.__module__.startswith(kexport.ops.__name__)), key=lambda op: op.name
@@ -143,6 +143,24 @@ def test_half_precision_weights(dtype: DType, tmp_path: Path) -> None:
     want = evaluate(graph, inputs, wide=True)["y"]
     eps = 2**-8 if dtype is DType.BF16 else 2**-11
     np.testing.assert_allclose(found, want, rtol=0, atol=3 * eps * np.abs(want).max())
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_inputs_and_outputs_of_bfloat16_are_what_numpy_reads(kept: bool, tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.BF16, (symbol("n"), 3)))
+    graph.output("y", graph.add(ops.Relu(), x).output)
+    graph.output("same", x)
+    path = export(graph, tmp_path / "m.onnx", bfloat16=kept)
+    model = onnx.load(path)
+    code = onnx.TensorProto.BFLOAT16 if kept else onnx.TensorProto.FLOAT
+    assert {i.type.tensor_type.elem_type for i in (*model.graph.input, *model.graph.output)} == {code}
+    assert TARGET.read_contract(path) == contract_of(graph)
+    data = np.array([[-1, 0.5, 3]], DType.BF16.numpy)
+    found = run(path, {"x": data})
+    np.testing.assert_array_equal(found["y"], np.maximum(data, 0))
+    np.testing.assert_array_equal(found["same"], data)
+    assert {a.dtype for a in found.values()} == {data.dtype}
 
 
 def test_four_bit_weights(tmp_path: Path) -> None:

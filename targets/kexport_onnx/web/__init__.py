@@ -11,7 +11,7 @@ from kexport_js.browser import BrowserEngine
 from kexport_js.engine import EngineSession
 from kexport_js.npm import Packages
 from kexport_js.page import PageRuntime, VisitorEngine
-from kexport_onnx.reader import read_contract
+from kexport_onnx.reader import read_contract, stored_types
 
 HERE = Path(__file__).parent
 PACKAGES = Packages("onnx", HERE)
@@ -37,5 +37,5 @@ class OnnxRuntimeWeb(PageRuntime):
 
     def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
         contract = read_contract(path)
-        stored = {p.name: p.type.dtype.numpy for p in contract.inputs}
+        stored = {name: dtype.numpy for name, dtype in stored_types(path).items()}
         return EngineSession(engine, engine.mount(path.absolute().parent) + path.name, contract, stored)
