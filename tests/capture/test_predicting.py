@@ -125,3 +125,22 @@ def test_a_function_that_assigns_its_weights_is_refused(tmp_path: Path) -> None:
         assert not (tmp_path / name).exists() or not list((tmp_path / name).iterdir())
     report = kexport.export(str(tmp_path / "s"), to="onnx", out=tmp_path / "only", signature="only")
     assert [a.status for a in report.artifacts] == ["verified"]
+
+
+def test_a_bias_whose_axis_depends_on_the_size_is_remarked(keras: Any) -> None:
+    layers = keras.layers
+    how = {"data_format": "channels_first", "padding": "same"}
+
+    def model(size: int | None, layer: Any) -> Any:
+        x = keras.Input((3, *(size,) * layer.rank))
+        return keras.Model(x, layer(x))
+
+    for layer in (layers.DepthwiseConv1D(3, depth_multiplier=2, name="a", **how), layers.Conv2D(6, 3, name="a", **how)):
+        (found,) = remarks_of(model(None, layer))
+        assert found.startswith(
+            "a: where the last axis of its result has 6 elements, Keras adds the bias along that axis"
+        )
+    fixed = model(8, layers.Conv1D(6, 3, **how))
+    plain = model(None, layers.Conv1D(6, 3, use_bias=False, **how))
+    last = keras.Model(x := keras.Input((None, 3)), layers.Conv1D(6, 3)(x))
+    assert [remarks_of(m) for m in (fixed, plain, last)] == [[], [], []]

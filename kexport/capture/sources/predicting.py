@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kexport.capture.sources.biases import remarks_on_biases
+
 METHODS = ("predict", "predict_step", "predict_on_batch", "make_predict_function")
 """What classes override to do more than their call: to preprocess text, to decode boxes, to divide by 255."""
 OWN = ("keras", "tf_keras")
@@ -36,7 +38,7 @@ def remarks_of(model: Any) -> list[str]:
     if stateful:
         names = ", ".join(dict.fromkeys(stateful))
         found.append(f"the state of {names} is not carried on: every run of an artifact starts from the present one")
-    return found
+    return [*found, *remarks_on_biases(_layers(model))]
 
 
 def _layers(model: Any) -> list[Any]:
