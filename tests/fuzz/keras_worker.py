@@ -35,7 +35,7 @@ class Watch:
 
     def __init__(self, folder: Path):
         self.folder, self.found, self.on = str(folder), [], False
-        self.roots = tuple({sys.prefix, sys.base_prefix, *(p for p in sys.path if p), *READABLE})
+        self.roots = tuple({sys.prefix, sys.base_prefix, *(p for p in sys.path if p), str(Path.cwd()), *READABLE})
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "subprocess.Popen" and PROBE in arguments[1]:
@@ -51,7 +51,7 @@ class Watch:
         if isinstance(path, int) or self._ours(path):
             return True
         writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (flags or 0) & (os.O_WRONLY | os.O_RDWR)
-        return not writes and str(path).startswith(self.roots)
+        return not writes and os.path.abspath(path).startswith(self.roots)
 
 
 def _whole(path: Any, *rest: Any) -> str:

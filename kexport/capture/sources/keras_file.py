@@ -55,6 +55,8 @@ def load_keras3(path: Path, config: dict[str, Any], version: str, reading: Readi
     try:
         with within(str(path)), fresh_names(), limited(keras, path):
             model = _made(keras, path, replaced, present is not config, how, alone)
+    except CaptureError:
+        raise
     except Exception as e:
         if version == keras.__version__:
             note += "; what it saves and cannot load is exported from Python: kexport.export(model), or module:function"
