@@ -94,7 +94,7 @@ def _beside(path: Path) -> str:
     """The files that have nearly the name of one that is not there."""
     if not path.parent.is_dir():
         return ""
-    near = nearest(path.name, (p.name for p in path.parent.iterdir()))
+    near = nearest(path.name, (p.name for p in path.parent.iterdir() if p.is_dir() or p.suffix.lower() in MODELS))
     return f"did you mean {' or '.join(str(path.with_name(n)) for n in near)}? " if near else ""
 
 

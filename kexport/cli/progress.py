@@ -14,6 +14,8 @@ from kexport.cli.render import stderr
 from kexport.cli.watch import Watch
 from kexport.printable import one_line
 
+WIDE = 100
+"""Columns from which on a bar names all that is known."""
 BEAT = 15.0
 """Seconds without a line after which one says what is still being done."""
 
@@ -78,14 +80,15 @@ def _bar(watch: Watch) -> Iterator[None]:
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
+    console = stderr()
     text, left = (TextColumn(f"{{task.{part}}}", markup=False) for part in ("description", "fields[left]"))
-    columns = (SpinnerColumn(), text, BarColumn(20), TimeElapsedColumn(), left)
-    with Bar(*columns, console=stderr(), transient=True) as bar:
+    columns = (SpinnerColumn(), TimeElapsedColumn(), BarColumn(12), left, text)
+    with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None, left="")
 
         def show() -> None:
             part = watch.fraction
-            line = one_line(f"{watch.stage} {watch.detail}".strip())
+            line = one_line(watch.short if console.width < WIDE else watch.long)
             total = None if part is None else 1.0
             bar.update(task, description=line, total=total, completed=part or 0.0, left=watch.left)
 

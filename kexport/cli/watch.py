@@ -43,18 +43,28 @@ class Watch:
         return self.detail.partition(", ")[0]
 
     @property
+    def long(self) -> str:
+        """What is being done: stage and detail."""
+        return f"{self.stage} {self.detail}".strip()
+
+    @property
+    def short(self) -> str:
+        """The stage, and of the detail what changes while it goes on, if anything does."""
+        return f"{self.stage} {self.detail.partition(', ')[2] or self.detail}".strip()
+
+    @property
     def left(self) -> str:
         """How long the stage may still take, in words; empty where that is not known."""
         done = (self.fraction or 0.0) - self._from
         if done < KNOWN:
             return ""
         left = (self.clock() - self._since) * (1 - (self.fraction or 0.0)) / done
-        return f"about {clock_text(left)} more for this"
+        return f"about {clock_text(left)} more"
 
     @property
     def described(self) -> str:
         """What is being done, for how long already, and for how long still."""
-        parts = (f"{self.stage} {self.detail}".strip(), clock_text(self.clock() - self.begun), self.left)
+        parts = (self.long, clock_text(self.clock() - self.begun), self.left)
         return ", ".join(filter(None, parts))
 
     @property

@@ -169,7 +169,8 @@ def _failing(found: LocateReport, place: Path, runtime: str | None) -> Location:
         raise ConfigError(what, where=str(place), hint="this is a fault of kexport's capture: please report the model")
     if failed:
         raise ConfigError(f"no layer of what fails can be looked into: {failed[0].note}", where=str(place))
-    raise ConfigError("nothing fails here, so there is nothing to reduce", where=str(place))
+    hint = "kexport verify --locate shows every layer, and how near it is to its budget"
+    raise ConfigError("nothing fails here, so there is nothing to reduce", where=str(place), hint=hint)
 
 
 def _reduced(graph: Graph, location: Location, found: LocateReport, job: Job, how: How) -> Reduction:

@@ -73,7 +73,7 @@ def test_what_is_left_is_told_where_it_can_be_known(watch: Watch, clock: Clock) 
     clock.now += 30
     assert watch.described == "reference net, float64 on batch 1 of 4, 2:10"
     tell("float64", 2, 4)
-    assert watch.described == "reference net, float64 on batch 2 of 4, 2:10, about 1:30 more for this"
+    assert watch.described == "reference net, float64 on batch 2 of 4, 2:10, about 1:30 more"
     tell("rounding", 1, 4)
     assert watch.described == "reference net, rounding on batch 1 of 4, 2:10"
 
@@ -137,6 +137,15 @@ def test_a_terminal_sees_batches_and_engines(stderr: Callable[[bool], io.StringI
         tell_batches(tell, "net")("float64", 2, 4)
         tell("verify", "onnx, in onnxruntime-cpu", 0.5)
     assert "verify onnx, in onnxruntime-cpu" in text.getvalue()
+
+
+def test_a_narrow_terminal_sees_what_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(shown, "stderr", lambda: console)
+    with shown.progress(State()) as tell:
+        tell_batches(tell, "a_network_with_a_name_that_is_too_long")("more rounding", 12, 16)
+    assert "reference more rounding on batch 12 of 16" in text.getvalue()
 
 
 def test_quiet_says_nothing(stderr: Callable[[bool], io.StringIO]) -> None:
