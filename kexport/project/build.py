@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from kexport.errors import EmitError, KexportError, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
+from kexport.paths import problem_with
+from kexport.project.files import files_of
 from kexport.project.progress import Progress
 from kexport.reading import check_format
 from kexport.target import Options, Span, Target
@@ -121,6 +123,10 @@ def emit(build: Build, contract: Contract, path: Path, tell: Progress) -> None:
     except EmitError as e:
         e.hint = e.hint or "this is a bug in kexport: please report it"
         raise
+    for file in files_of(path.parent):
+        name = file.relative_to(path.parent).as_posix()
+        if problem := problem_with(name):  # no manifest could list it
+            raise EmitError(f"the artifact would have a file {name!r}, which {problem}")
     build.facts = dict(build.target.facts(path))
     build.seconds += time.perf_counter() - start
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from kexport.errors import ConfigError
 from kexport.names import each_name, suggest
+from kexport.paths import is_inside
 from kexport.target import Options, Target, find_target, pip_install, targets
 
 Names = str | Target | Iterable[str | Target] | None
@@ -93,6 +94,10 @@ def place_of(model: Any) -> str | None:
     return str(model) if isinstance(model, str | Path) else None
 
 
+_LONGEST = 120
+"""Bytes of a name, which is the beginning of longer ones."""
+
+
 def model_name(wanted: str | None, found: str) -> str:
     """The name of the artifacts: as wanted, or as found in letters that suit every file system.
 
@@ -102,7 +107,9 @@ def model_name(wanted: str | None, found: str) -> str:
         ConfigError: the wanted name is not a plain file name.
     """
     if wanted is None:
-        return re.sub(r"[^A-Za-z0-9_.-]+", "_", found).strip("._") or "model"
-    if not re.fullmatch(r"[^/\\\x00-\x1f]+", wanted) or wanted.startswith("."):
-        raise ConfigError(f"{wanted!r} cannot be the name of a file", hint="use letters, digits, '_' and '-'")
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", found).strip("._")[:_LONGEST].strip("._") or "model"
+        return name if is_inside(name) else f"model_{name}"
+    if wanted.startswith(".") or "/" in wanted or not is_inside(wanted) or len(wanted.encode()) > _LONGEST:
+        hint = f"use letters, digits, '_' and '-', {_LONGEST} at most"
+        raise ConfigError(f"{wanted!r} cannot be the name of a file on every system", hint=hint)
     return wanted

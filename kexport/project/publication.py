@@ -131,6 +131,8 @@ def finish(out: Path, *, begun: bool = True) -> None:
         OSError: the file system refuses.
     """
     folder = out / PUBLISHING
+    if folder.is_symlink():
+        raise VerifyError("it is a link, which no export makes", where=str(folder), hint="remove it")
     if os.path.lexists(folder / PLAN):
         plan = _read(folder)
         for i, (place, digest) in enumerate(zip(plan.places, plan.digests, strict=True)):

@@ -101,7 +101,10 @@ def test_two_models_share_a_folder(model: Any, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"to": ["onyx"]}, "there is no target 'onyx'"),
-        ({"name": "a/b"}, "'a/b' cannot be the name of a file"),
+        *(
+            ({"name": name}, "cannot be the name of a file")
+            for name in ("a/b", "a:b", "..", ".a", "con", "a.", "", "ü" * 99)
+        ),
         ({"options": {"onnx": {"opsett": 1}}}, "target 'onnx' has no option 'opsett'"),
         ({"options": {"onnx": {"opset": "18"}}}, "option 'opset' of target 'onnx' cannot be '18'\n  hint: give int"),
         ({"options": {"onnx": {"opset": True}}}, "option 'opset' of target 'onnx' cannot be True"),

@@ -233,6 +233,16 @@ def test_a_plan_of_a_stranger_does_no_harm(old: Path, plan: str) -> None:
     assert not (old.parent.parent / "x").exists()
 
 
+def test_a_plan_behind_a_link_is_not_followed(old: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "0").write_text("mine")
+    (tmp_path / "secret" / PLAN).write_text('{"places": ["x"], "digests": ["0"], "removals": []}')
+    (old / PUBLISHING).symlink_to(tmp_path / "secret")
+    with pytest.raises(VerifyError, match="it is a link"):
+        read_manifest(old)
+    assert (tmp_path / "secret" / "0").read_text() == "mine"
+
+
 def test_an_unfinished_export_that_cannot_be_finished_is_said_so(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(folder: Path) -> None:
         raise OSError(30, "Read-only file system")
