@@ -17,6 +17,7 @@ from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport.project.progress import silent
 from kexport.project.recording import make_reference
 from kexport.verify.reference_file import Reference
+from kexport.verify.samples import Samples
 from tests.faults.models import MODELS, build
 
 Arrays = Mapping[str, Array]
@@ -54,7 +55,7 @@ def bench(name: str) -> Bench:
     captured = capture(build(name))
     graph = captured.graph.copy()
     run_passes(graph, OPTIMIZE)
-    reference = make_reference(captured, None, silent)
+    reference = make_reference(captured, Samples(), silent)
     rng = np.random.default_rng(99)
     inputs = [r.batch.inputs for r in reference.recordings]
     inputs += [MODELS[name][1](rng) for _ in range(PROBES)]

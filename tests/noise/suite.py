@@ -19,6 +19,7 @@ from kexport.target import find_target
 from kexport.verify.check import check_artifact
 from kexport.verify.record import noises
 from kexport.verify.reference_file import Reference
+from kexport.verify.samples import Samples
 from kexport.verify.status import Status, Verdict
 from kexport.verify.tolerance import capture_excess
 from tests.faults.engines import in_process
@@ -64,7 +65,7 @@ def _measured(name: str, seed: int, model: object, targets: Sequence[str], folde
     graph = captured.graph.copy()
     run_passes(graph, OPTIMIZE)
     try:
-        reference = make_reference(captured, None, silent)
+        reference = make_reference(captured, Samples(), silent)
     except KexportError as e:
         yield Point(name, seed, CAPTURE, float("inf"), "error", e.what)
         return
