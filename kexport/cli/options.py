@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Union
 
 from kexport.cli.values import split_pair
 from kexport.errors import ConfigError
-from kexport.names import suggest
+from kexport.names import nearest, suggest
 
 
 class Field(NamedTuple):
@@ -70,7 +70,9 @@ def _read(target: str, name: str, text: str, where: str) -> Any:
     try:
         return kind.read(text)
     except ValueError as e:
-        raise ConfigError(f"{text!r} is no value of {target}.{name}", where=where, hint=f"give {kind.text}") from e
+        near = nearest(text, kind.text.split("|"))
+        hint = f"did you mean {' or '.join(near)}? give {kind.text}" if near else f"give {kind.text}"
+        raise ConfigError(f"{text!r} is no value of {target}.{name}", where=where, hint=hint) from e
 
 
 def _look_up(choices: dict[str, Any], text: str) -> Any:

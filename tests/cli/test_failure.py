@@ -106,6 +106,7 @@ def test_markup_in_a_message_is_text(run: Run, raising: Raising) -> None:
         (["export", "m", "--laers"], "--layers"),
         (["export", "m", "--to", "onxn"], "did you mean 'onnx'? targets: "),
         (["export", "m", "-O", "onnx.opsett=18"], "did you mean 'opset'? its options: "),
+        (["export", "m", "-O", "coreml.deployment=ios17.0"], "did you mean ios17"),
         (["export", "m", "-O", "onxn.opset=18"], "did you mean 'onnx'? targets: "),
         (["doctor", "--install", "tfsj"], "did you mean 'tfjs'? targets: "),
         (["export"], "Missing argument 'MODEL'"),
