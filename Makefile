@@ -25,10 +25,10 @@ demo: env
 
 test: lint check
 
-# Tests of what runs in JavaScript skip where there is no npm.
+# Tests of what runs in JavaScript skip where there is no npm. The files of tests are shared out between two processes.
 check: env
 	-$(VENV)/bin/kexport doctor --install tfjs --install onnx --install tflite
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile --durations=20
 
 lint: env
 	$(PY) -m ruff check $(CODE)
