@@ -244,3 +244,13 @@ def test_arrays_for_a_kept_graph_are_read_from_checked_files_alone(
         circle(file)
     with pytest.raises(CaptureError, match="is there twice"):
         stored_arrays(tmp_path / "circle.h5", {"0" * 16})
+
+
+def test_a_system_without_limits_of_memory_checks_files_too(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="this system has no limits")
+    with h5py.File(tmp_path / "good.h5", "w") as file:
+        file["array"] = np.zeros(3)
+    with patch.object(resource, "setrlimit", side_effect=ValueError), patch.object(hdf5_probe.signal, "alarm") as alarm:
+        hdf5_probe._limit(tmp_path / "good.h5", 9)
+    alarm.assert_called_once_with(9)
+    assert hdf5_probe.examine(tmp_path / "good.h5", None) is None

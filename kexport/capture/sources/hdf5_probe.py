@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,9 @@ def _limit(path: Path, seconds: int) -> None:
 
         wanted = MEMORY + TIMES * path.stat().st_size
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(ValueError, OSError):  # systems without such a limit
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def main() -> None:
