@@ -24,7 +24,7 @@ from tests.project.locating import break_emitter, change_weight, in_this_process
 pytest.importorskip("tensorflow", reason="the extra tensorflow is not installed")
 
 FILES = {
-    "kexport.json", "reduced.graph.safetensors", "reduced.json", "reduced.kx", "reduced.onnx",
+    "kexport.json", "kexport.runs.json", "reduced.graph.safetensors", "reduced.json", "reduced.kx", "reduced.onnx",
     "reduced.reference.safetensors",
 }  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_the_folder_is_complete(wrong: Path, tmp_path: Path) -> None:
 def test_two_reductions_are_the_same_files(wrong: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         reduce(wrong, tmp_path / name)
-    for name in FILES - {"kexport.json"}:  # it holds times and memory
+    for name in FILES - {"kexport.runs.json"}:  # times and memory
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
