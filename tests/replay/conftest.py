@@ -11,14 +11,20 @@ from tests.replay.dist import write_dist
 
 
 @pytest.fixture(scope="session")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the ONNX, TF Lite and TensorFlow.js artifacts of a small net, and the reference."""
     return write_dist(tmp_path_factory.mktemp("replay") / "dist", ("onnx", "tflite", "tfjs"))
 
 
 @pytest.fixture(scope="session")
-def check(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dist(made: Path) -> Path:
+    """The folder, for tests that read it."""
+    return made
+
+
+@pytest.fixture(scope="session")
+def check(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder as a bundle."""
     path = tmp_path_factory.mktemp("bundle") / "check.zip"
-    bundle(dist, path)
+    bundle(made, path)
     return path

@@ -35,6 +35,12 @@ NET = image_net(8)
 BACKENDS = ["tfjs-browser-wasm", "tfjs-browser-webgl", "tfjs-browser-webgl-half", "tfjs-browser-webgpu"]
 
 
+@pytest.fixture
+def dist(made: Path, tmp_path: Path) -> Path:
+    """A copy of the shared folder: verdicts are kept in it."""
+    return Path(shutil.copytree(made, tmp_path / "served"))
+
+
 def right(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Array]:
     """What the artifact is to compute."""
     return evaluate(NET, tensors)
