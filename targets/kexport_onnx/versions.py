@@ -109,6 +109,10 @@ def needed_opset(calls: Iterable[Call]) -> int:
     return max(found, default=MIN_OPSET)
 
 
+CUBIC = Release(1, 22)
+"""The first release that resizes by cubics whatever is around: older ones move transposes through, and then refuse."""
+
+
 def least_release(opset: int, calls: Iterable[Call]) -> Release:
     """The first release of ONNX Runtime that runs these nodes on a CPU, written for this opset."""
     return max([first_release(opset), *(since for _, since in calls_after(OLDEST, calls))])
@@ -119,7 +123,15 @@ def calls_after(release: Release, calls: Iterable[Call]) -> Iterator[tuple[Call,
     every = list(all_calls(calls))
     moved = {name for call in every if call.kind == "Transpose" for name in call.outputs}
     for call in every:
-        fused = call.kind == "MatMul" and call.dtype is DType.F64 and not moved.isdisjoint(call.inputs)
-        since = TRANSPOSED if fused else LATER.get((call.kind, call.dtype), OLDEST)
+        since = _runs_since(call, moved)
         if since > release:
             yield call, since
+
+
+def _runs_since(call: Call, moved: set[str]) -> Release:
+    """The first release that runs a node, given the results of all transposes."""
+    if call.kind == "MatMul" and call.dtype is DType.F64 and not moved.isdisjoint(call.inputs):
+        return TRANSPOSED
+    if call.kind == "Resize" and call.attributes.get("mode") == "cubic" and not call.attributes.get("antialias"):
+        return CUBIC
+    return LATER.get((call.kind, call.dtype), OLDEST)

@@ -71,6 +71,8 @@ F32 = TensorType(DType.F32, (N, 8))
         (single(ops.Less(), *[TensorType(DType.U64, (N, 3))] * 2), 18, "1.21"),
         (single(ops.Less(), *[TensorType(DType.U8, (N, 3))] * 2), 18, "1.14"),
         (single(ops.MatMul(transpose_b=True), *[TensorType(DType.F64, (N, 3))] * 2), 18, "1.26"),
+        (single(ops.Resize((24, 16), "bicubic"), TensorType(DType.F32, (N, 8, 8, 3))), 18, "1.22"),
+        (single(ops.Resize((24, 16), "bilinear"), TensorType(DType.F32, (N, 8, 8, 3))), 18, "1.14"),
         (quantized(), 21, "1.23"),
     ],
     ids=lambda v: v.name if isinstance(v, Graph) else str(v),
