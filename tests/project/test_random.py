@@ -61,7 +61,9 @@ def test_numbers_are_new_in_every_run(exported: tuple[Path, Any]) -> None:
 def test_artifacts_are_verified_again(exported: tuple[Path, Any]) -> None:
     out, _ = exported
     (again,) = verify(out / "sampling.onnx").artifacts
-    assert (again.status, again.reason.partition(";")[0]) == ("verified", "12 checks passed")
+    checks = 3 * len(again.verdicts[0].batches)  # each output on each batch
+    assert checks >= 12
+    assert (again.status, again.reason.partition(";")[0]) == ("verified", f"{checks} checks passed")
 
 
 def test_without_the_captured_graph_they_are_not_judged(exported: tuple[Path, Any], tmp_path: Path) -> None:
