@@ -17,14 +17,14 @@ from pathlib import Path
 from tests.versions.environment import ROOT, UnreachableError, environment
 from tests.versions.pairs import PAIRS, Pair, find_pair
 from tests.versions.run import Found
-from tests.versions.table import print_table, show
+from tests.versions.table import head, row, show
 
 SECONDS = 5400
 """For all models of one pair."""
 
 
 def main() -> int:
-    """Print what is not proven, and a table; 1 if anything is wrong or could not be tried."""
+    """Print what is not proven, and a row for each pair; 1 if anything is wrong or could not be tried."""
     parser = argparse.ArgumentParser(prog="python -m tests.versions", description=__doc__)
     parser.add_argument("pairs", nargs="*", help=f"such as {PAIRS[0].name}; all without any")
     parser.add_argument("--small", action="store_true", help="a few models of every kind, in a minute or two")
@@ -35,7 +35,6 @@ def main() -> int:
     for name in set(chosen.pairs) - set(names):
         parser.error(f"there is no pair {name!r}; pairs: {', '.join(names)}")
     pairs = [find_pair(name) for name in chosen.pairs or names]
-    found: dict[str, list[Found]] = {}
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "files"
@@ -50,11 +49,10 @@ def main() -> int:
                 continue
             if not files.exists():
                 write_files(files, chosen.small)
+                print(head(), flush=True)
             results = try_pair(pair, python, files, small=chosen.small, layers=chosen.layers)
-            found[pair.name] = results
             wrong += show(pair, results)
-    if found:
-        print_table(found)
+            print(row(results), flush=True)
     return 1 if wrong else 0
 
 

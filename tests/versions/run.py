@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from kexport.errors import KexportError
 
 GOOD = ("verified", "simulated", "same", "agrees")
-FAIR = ("refused", "absent", "Keras fails")
+FAIR = ("refused", "absent", "Keras fails", "meant otherwise")
 """What is said before an artifact is written, and what Keras itself lacks or cannot do."""
 
 
@@ -56,8 +56,8 @@ def _all(chosen: Any, keras: Any) -> Iterator[Found]:
         from tests.versions.exchange import read
 
         for name, outcome in read(chosen.files):
-            word, _, detail = outcome.partition(":")
-            yield Found(name, "file", word.split(" ")[0], detail or outcome)
+            word, _, detail = outcome.partition(": ")
+            yield Found(name, "file", "differs" if word.startswith("differs") else word, detail or outcome)
     if chosen.layers:
         yield from captured(keras)
 

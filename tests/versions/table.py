@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tests.versions.pairs import Pair
 from tests.versions.run import FAIR, GOOD, Found
@@ -30,16 +30,18 @@ def show(pair: Pair, found: Sequence[Found]) -> int:
     return len(wrong)
 
 
-def print_table(found: Mapping[str, Sequence[Found]]) -> None:
-    """A row for each pair: how many are proven of those that this Keras has, and what the others are."""
-    print(
-        f"{'Keras':8} {'TensorFlow':11} {'Python':8}" + "".join(f"{TITLES.get(c, c):>16}" for c in COLUMNS) + "  others"
-    )
-    for results in found.values():
-        keras, tensorflow, python = next(f.outcome for f in results if f.target == "versions").split()
-        others = Counter(f.outcome for f in results if f.target == "all")
-        cells = [_cell([f for f in results if f.target == column]) for column in COLUMNS]
-        print(f"{keras:8} {tensorflow:11} {python:8}" + "".join(f"{c:>16}" for c in cells) + "  " + _counts(others))
+def head() -> str:
+    """The titles of the columns."""
+    return f"{'Keras':8} {'TensorFlow':11} {'Python':8}{''.join(f'{TITLES.get(c, c):>13}' for c in COLUMNS)}  others"
+
+
+def row(found: Sequence[Found]) -> str:
+    """How many are proven of those that the Keras of a pair has, and what the others are."""
+    versions = next((f.outcome for f in found if f.target == "versions"), "? ? ?")
+    keras, tensorflow, python = versions.split()
+    others = Counter(f.outcome for f in found if f.target == "all")
+    cells = [_cell([f for f in found if f.target == column]) for column in COLUMNS]
+    return f"{keras:8} {tensorflow:11} {python:8}{''.join(f'{c:>13}' for c in cells)}  {_counts(others)}"
 
 
 def _cell(found: Sequence[Found]) -> str:

@@ -14,7 +14,7 @@ from tests.versions.environment import environment, is_ready
 from tests.versions.models import ALL, SMALL
 from tests.versions.pairs import PAIRS, find_pair
 from tests.versions.run import FAIR, Found
-from tests.versions.table import print_table, show, wrong_of
+from tests.versions.table import head, row, show, wrong_of
 
 
 def test_every_tested_version_is_in_a_pair_and_the_oldest_are_one() -> None:
@@ -64,10 +64,10 @@ def test_what_is_not_proven_is_shown_and_counted(capsys: pytest.CaptureFixture[s
         ["file", "differs"],
         ["onnx", "failed"],
     ]
-    print_table({PAIRS[0].name: FOUND})
-    row = capsys.readouterr().out.splitlines()[1].split()
-    assert row[:6] == ["3.3.3", "2.16.2", "3.11.7", "1", "/", "2"]
-    assert " ".join(row).endswith("1 valid 0 / 1 - 1 absent, 1 refused")
+    words = row(FOUND).split()
+    assert words[:6] == ["3.3.3", "2.16.2", "3.11.7", "1", "/", "2"]
+    assert " ".join(words).endswith("1 valid 0 / 1 - 1 absent, 1 refused")
+    assert head().split()[3:6] == ["onnx", "tflite", "coreml"]
 
 
 def test_a_pair_that_is_not_known_is_told() -> None:
