@@ -75,6 +75,7 @@ def perturbed(recording: Recording, graph: Graph, runs: Sequence[Rounding]) -> R
                 doubtful[name] = doubtful[name] | (kinds(array) != kinds(other[name]))
                 eval32[name] = farther(array, other[name], oracle[name])
     doubtful = {n: d | jumps(eval32[n], oracle[n], d) for n, d in doubtful.items()}
+    doubtful = {n: d | _underflows(recording.outputs.get(n), eval32[n], oracle[n]) for n, d in doubtful.items()}
     kept = {n: d for n, d in doubtful.items() if d.any()}
     return dataclasses.replace(recording, eval32=eval32, doubtful=kept)
 
@@ -89,6 +90,16 @@ def jumps(array: Array, oracle: Array, doubtful: Array) -> Array:
         size = magnitude(oracle[finite])
         far = finite & (np.abs(array.astype(np.float64) - oracle) > CAPS["f32"] / FACTOR * size)
     return far if np.count_nonzero(far) * 2 <= array.size else none
+
+
+def _underflows(keras: Array | None, eval32: Array, oracle: Array) -> Array:
+    """Which elements are NaN in float32 alone, as 0 * log(0) is where a probability underflows: another order of the
+    same steps is finite.
+    """
+    none = np.zeros(eval32.shape, bool)
+    if keras is None or not is_float(keras) or not is_float(eval32):
+        return none
+    return np.isnan(keras) & np.isnan(eval32) & np.isfinite(oracle)
 
 
 def affordable(graph: Graph, batch: Batch) -> int:

@@ -87,10 +87,15 @@ class Rounding:
 
     def results(self, node: Node, operands: Sequence[Array], arrays: tuple[Array, ...]) -> tuple[Array, ...]:
         """What a node has computed, moved."""
+        plain = arrays
         if node.op.name not in EXACT:
             found = (self._moved(a, node, operands, v.type.dtype) for a, v in zip(arrays, node.outputs, strict=True))
             arrays = tuple(found)
-        return tuple(map(_flushed, arrays)) if self.flush else arrays
+        if not self.flush:
+            return arrays
+        floor = FLOORS.get(node.op.name)
+        least = floor.absolute / 2 if floor is not None and floor.low == 0 else 0.0
+        return tuple(_flushed(a, p, least) for a, p in zip(arrays, plain, strict=True))
 
     def _noise(self, shape: tuple[int, ...]) -> Array:
         return self.rng.random(shape, np.float32) - np.float32(0.5)
@@ -162,11 +167,13 @@ def _bounded(moved: Array, y: Array, floor: Floor) -> Array:
     return np.where(same, y, moved).astype(y.dtype)
 
 
-def _flushed(array: Array) -> Array:
+def _flushed(array: Array, plain: Array, least: float) -> Array:
+    """Moved results with 0 for subnormal ones, and for those below the floor of a function that some stop at 0."""
     if array.dtype != np.float32 or not array.size:
         return array
     with np.errstate(invalid="ignore"):
-        small = (np.abs(array) < TINY) & (array != 0)
+        size = np.abs(plain)
+        small = (size < max(TINY, least)) & (plain != 0)
     return np.where(small, np.float32(0), array) if small.any() else array
 
 
