@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -73,8 +74,9 @@ def fold_sizes(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -
         results = _CHOICES[type(op)](*known) if type(op) in _CHOICES else op.evaluate(*known)  # type: ignore[arg-type]
     except (UndecidableDim, TypeError, ValueError, GraphError):
         return None  # an op that numpy cannot run on symbols: it stays in the graph
-    results = [np.asarray(r) for r in (results if isinstance(results, tuple) else (results,))]
-    return results if all(r.size <= MAX_SIZES for r in results) else None
+    several = cast("tuple[Array, ...]", results if isinstance(results, tuple) else (results,))
+    arrays = [np.asarray(array) for array in several]
+    return arrays if all(a.size <= MAX_SIZES for a in arrays) else None
 
 
 _CHOICES: dict[type[Op], np.ufunc] = {
