@@ -31,6 +31,7 @@ DEFAULTS = {
     "strict": False,
     "require": (),
     "samples": None,
+    "only_samples": False,
     "reference": None,
     "tolerance": None,
     "options": {},
@@ -57,6 +58,8 @@ def test_defaults(run: Run, calls: list[Call]) -> None:
         (["--require", "valid", "--require", "verified:onnx"], {"require": ("valid", "verified:onnx")}),
         (["--reference", "r.safetensors"], {"reference": "r.safetensors"}),
         (["--inputs", "s.npz", "--timeout", "9"], {"samples": Path("s.npz"), "timeout": 9}),
+        (["--inputs", "s.npz", "--only-inputs"], {"samples": Path("s.npz"), "only_samples": True}),
+        (["--replace", "l=x*2", "--model", "m:f"], {"replace": {"l": "x*2"}, "architecture": "m:f"}),
         (["--tolerance", "probs=1e-3", "--tolerance", "0.5"], {"tolerance": {"probs": 1e-3, "*": 0.5}}),
     ],
 )
