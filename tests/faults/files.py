@@ -40,7 +40,7 @@ class Form:
 
 
 FORMS = (
-    Form("onnx", onnx_files.TABLE),
+    Form("onnx", onnx_files.TABLE, {"opset": 24}),
     Form("onnx", onnx_files.EXTERNAL, {"external_data": True}),
     Form("tflite", tflite_files.TABLE),
     Form("tfjs", tfjs_files.TABLE),
