@@ -220,6 +220,8 @@ TABLE = (
     FileFault("sharpness of softmax in the file", _option("beta", lambda b: 1.001)),
     FileFault("half pixels lost in the file", _option("halfPixelCenters", lambda h: False)),
     FileFault("transposed product in the file", _option("adjY", lambda a: not a)),
+    FileFault("exclusive sum in the file", _option("exclusive", lambda e: True)),
+    FileFault("reversed sum in the file", _option("reverse", lambda e: True)),
     FileFault("border repeats its edge in the file", _option("mode", lambda m: 1 - m, "MIRROR_PAD")),
     FileFault("permutation in the file", _constant(1, lambda p: p[[0, *range(len(p) - 1, 0, -1)]], "TRANSPOSE")),
     FileFault("border on the other side in the file", _constant(1, lambda p: p[:, ::-1], "PAD", "MIRROR_PAD")),
