@@ -6,7 +6,7 @@ from kexport import ops
 from kexport.errors import UnsupportedError
 from kexport.ir.graph import Graph
 from kexport.passes import layout
-from kexport.passes.decompose import DECOMPOSE
+from kexport.passes.decompose import rules_for
 from kexport.passes.fuse_activation import fuse_activation
 from kexport.passes.narrow_integers import four_bits
 from kexport.passes.pipeline import run_passes
@@ -38,7 +38,7 @@ LACKING = (
 
 DECOMPOSED = (*LACKING, ops.BitAnd, ops.BitOr, ops.BitNot, ops.ShiftLeft, ops.ScatterNd)
 """Every op that is emitted as others."""
-_EXPAND = tuple(dict.fromkeys(DECOMPOSE[op] for op in LACKING))
+_EXPAND = rules_for(*LACKING)
 _CLEAN = (
     layout.to_the_same_shape, layout.slice_of_everything, layout.nothing_to_do, layout.only_the_last_shape_counts,
     layout.transpose_of_transpose, layout.tile_of_ones,

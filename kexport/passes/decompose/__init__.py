@@ -41,7 +41,16 @@ DECOMPOSE: dict[type[Op], Rule] = {op: rule for rule in RULES for op in rule.ops
 
 
 def decompose(*kinds: type[Op]) -> RulePass:
-    """A pass that expands these ops and no others, for a target that lacks them.
+    """Make a pass that expands these ops and no others, for a target that lacks them.
+
+    Raises:
+        GraphError: an op has no decomposition.
+    """
+    return RulePass("decompose", rules_for(*kinds))
+
+
+def rules_for(*kinds: type[Op]) -> tuple[Rule, ...]:
+    """The rules that expand these ops. A rule that serves several ops looks at these alone.
 
     Raises:
         GraphError: an op has no decomposition.
@@ -50,4 +59,4 @@ def decompose(*kinds: type[Op]) -> RulePass:
     if unknown:
         raise GraphError(f"there is no decomposition of {', '.join(unknown)}")
     rules = dict.fromkeys(DECOMPOSE[kind] for kind in kinds)
-    return RulePass("decompose", tuple(replace(r, ops=tuple(op for op in r.ops if op in kinds)) for r in rules))
+    return tuple(replace(r, ops=tuple(op for op in r.ops if op in kinds)) for r in rules)
