@@ -43,8 +43,10 @@ def keras3_judge(keras: Any, objects: Mapping[str, Any]) -> Judge:
 
 
 def _is_custom_function(reference: Reference, custom: Mapping[str, Any]) -> bool:
-    """Keras looks functions up by their name, and before 3.7 saved them without their package."""
-    return reference.name in custom or any(key.endswith(f">{reference.name}") for key in custom)
+    """Keras looks functions up by their name. Before 3.7 it saved those of a user without their package."""
+    if reference.name in custom:
+        return True
+    return reference.module in (None, "builtins") and any(key.endswith(f">{reference.name}") for key in custom)
 
 
 def _is_custom_class(reference: Reference, custom: Mapping[str, Any]) -> bool:
