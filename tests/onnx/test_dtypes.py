@@ -101,16 +101,17 @@ def operands(form: str, dtype: DType) -> list[Array]:
     return [(m if dtype.is_float else np.floor(m)).astype(dtype.numpy) for m in made]
 
 
-def graph_of(form: str, dtype: DType) -> tuple[Graph, dict[str, Array]]:
+def graph_of(form: str, dtype: DType, inputs: int = 2) -> tuple[Graph, dict[str, Array]]:
+    """A graph of one op. The first operands are inputs, the others constants."""
     arrays = operands(form, dtype)
     graph = Graph(form)
-    x = [graph.input(f"x{i}", TensorType.of(a)) for i, a in enumerate(arrays[:2])]
-    constants = [graph.constant(a, "w") for a in arrays[2:]]
+    x = [graph.input(f"x{i}", TensorType.of(a)) for i, a in enumerate(arrays[:inputs])]
+    constants = [graph.constant(a, "w") for a in arrays[inputs:]]
     for i, value in enumerate(graph.add(FORMS[form][0], *x, *constants, origin=form).outputs):
         if value.type.dtype is DType.BF16:
             value = graph.add(ops.Cast(DType.F32), value).output
         graph.output(f"y{i}", value)
-    return graph, {f"x{i}": a for i, a in enumerate(arrays[:2])}
+    return graph, {f"x{i}": a for i, a in enumerate(arrays[:inputs])}
 
 
 def accepted(form: str, dtype: DType) -> bool:

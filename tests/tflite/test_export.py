@@ -52,7 +52,7 @@ def test_verified_in_every_engine(model: Any, tmp_path: Path) -> None:
         "litert-xnnpack": Status.VERIFIED, "litert-reference": Status.VERIFIED, "litert-compiled": Status.VERIFIED,
     }  # fmt: skip
     sizes = {s for v in verdicts.values() for b in v.batches for s in b["sizes"].values()}
-    assert len(sizes) == 2
+    assert sizes >= {1, 3}, "and one that is drawn from the artifact's hash"
     assert partitions(Path(artifact.path)) == (1, Counter())
 
 

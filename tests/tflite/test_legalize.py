@@ -181,12 +181,6 @@ UNSUPPORTED = {
         ops.Pad(((1, 1),) * 6), TensorType(DType.F32, (2,) * 6), (), "tensors of 6 axes; TF Lite takes 5 at most here"
     ),
     "seven reduced axes": (ops.ReduceSum((0,)), TensorType(DType.F32, (1,) * 7), (), "tensors of 7 axes"),
-    "bicubic": (
-        ops.Resize((H * 2, W * 2), "bicubic"), TensorType(DType.F32, (1, H, W, 3)), (), "bicubic resizing of a dynamic"
-    ),
-    "antialias": (
-        ops.Resize((4, 4), "bilinear", True), TensorType(DType.F32, (1, H, W, 3)), (), "antialiased resizing of a dyn"
-    ),
 }  # fmt: skip
 
 

@@ -32,4 +32,7 @@ REDUCTIONS: dict[str, Call] = {
     "layer_normalization": lambda k, x, y: k.layer_normalization(x),
     "rms_normalization": lambda k, x, y: k.rms_normalization(x),
     "is_tensor": lambda k, x, y: x * float(k.is_tensor(x)),
+    "ctc_loss": lambda k, x, y: k.ctc_loss(
+        k.cast(y[:, 0, :2] * 0 + 1, "int32"), x, *[k.cast(y[:, 0, 0] * 0 + 2, "int32")] * 2
+    ),
 }  # fmt: skip

@@ -11,10 +11,6 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "argpartition": (lambda k, x, y: k.argpartition(x[0, 0], 2), SIZE),
     "bincount": (lambda k, x, y: k.bincount(k.cast(x[:, 0] > 0, "int32"), minlength=9), "count with keras.ops.sum"),
     "ctc_decode": (lambda k, x, y: k.ctc_decode(x, k.cast(y[:, 0, 0] * 0 + 4, "int32"))[1], "CTC"),
-    "ctc_loss": (
-        lambda k, x, y: k.ctc_loss(k.cast(y[:, 0, :2] * 0 + 1, "int32"), x, *[k.cast(y[:, 0, 0] * 0 + 2, "int32")] * 2),
-        "CTC",
-    ),
     "eig": (lambda k, x, y: k.abs(k.eig(x[:, :, :4])[0]), ALGEBRA),
     "eigh": (lambda k, x, y: k.eigh(k.matmul(x, k.transpose(x, (0, 2, 1))))[0], ALGEBRA),
     "histogram": (lambda k, x, y: k.histogram(x[0, 0], bins=5, range=(-2.0, 2.0))[0], SIZE),
