@@ -17,14 +17,14 @@ if TYPE_CHECKING:
         UnsupportedError,
         VerifyError,
     )
-    from kexport.project import ExportReport, export, inspect_model
-    from kexport.project import verify as verify_artifacts
+    from kexport.workflows import ExportReport, export, inspect_model
+    from kexport.workflows import verify as verify_artifacts
 
 _HOMES = {
-    "export": ("kexport.project", "export"),
-    "inspect_model": ("kexport.project", "inspect_model"),
-    "verify_artifacts": ("kexport.project", "verify"),
-    "ExportReport": ("kexport.project", "ExportReport"),
+    "export": ("kexport.workflows", "export"),
+    "inspect_model": ("kexport.workflows", "inspect_model"),
+    "verify_artifacts": ("kexport.workflows", "verify"),
+    "ExportReport": ("kexport.workflows", "ExportReport"),
     "KexportError": ("kexport.errors", "KexportError"),
     "CaptureError": ("kexport.errors", "CaptureError"),
     "GraphError": ("kexport.errors", "GraphError"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kexport.capture.trace import Source
+from kexport.capture.tracing.trace import Source
 from kexport.capture.weights import weights_of
 
 CHUNK = 1 << 24

@@ -11,7 +11,7 @@ from kexport.capture.sources.example import read_example
 from kexport.capture.sources.function import PLACE, user_model
 from kexport.capture.sources.live import is_keras2_model, is_keras_model, live_source, model_of_function
 from kexport.capture.sources.strangers import stranger
-from kexport.capture.trace import Source
+from kexport.capture.tracing.trace import Source
 from kexport.errors import ConfigError
 from kexport.names import nearest
 

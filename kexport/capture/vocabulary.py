@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kexport.capture.sources.structure import unique
-from kexport.capture.trace import Source
+from kexport.capture.tracing.trace import Source
 
 SETTINGS = (
     "mask_token", "oov_token", "num_oov_indices", "oov_method", "salt", "invert", "output_mode", "max_tokens",

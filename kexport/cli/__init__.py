@@ -1,1 +1,1 @@
-"""The command line: parses arguments and prints results; the work is done in `kexport.project`."""
+"""The command line: parses arguments and prints results; the work is done in `kexport.workflows`."""

@@ -52,7 +52,7 @@ def command(
     manifest, for `kexport report`.
     """
     chosen = {"runtimes": read_targets(runtimes), "threads": read_numbers("--threads", threads), "dims": read_dims(dim)}
-    from kexport.project import bench
+    from kexport.workflows import bench
 
     with progress(state) as show:
         report = bench(dist, progress=show, **chosen, **rest)

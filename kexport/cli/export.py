@@ -60,7 +60,7 @@ def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ..
     MODEL is a .keras file, a .h5 file of Keras 1 to 3, a SavedModel folder, or module:function that returns a model.
     """
     chosen = {"to": read_targets(to), "options": read_options(option), **arguments(rest)}
-    from kexport.project import export
+    from kexport.workflows import export
 
     with progress(state) as show:
         report = export(model, progress=show, **chosen)

@@ -27,7 +27,7 @@ from kexport.cli.shared import arguments, model_options, reading_options, timeou
 @timeout_option("For reading FILE.")
 def command(state: State, file: str, graph: bool, optimize: bool, timeout: float, **rest: Any) -> None:
     """Show what is in FILE: a model as `kexport export` takes it, or an artifact."""
-    from kexport.project import artifact_target, inspect_artifact, inspect_model
+    from kexport.workflows import artifact_target, inspect_artifact, inspect_model
 
     if artifact_target(Path(file)) is not None:
         if graph or optimize:

@@ -17,7 +17,7 @@ def _refused(artifact: Any) -> list[Any]:
 
 def write_junit(report: Any, path: Path) -> None:
     """Write an ExportReport as JUnit XML; folders on the way are made."""
-    from kexport.verify.junit import junit_xml
+    from kexport.proof.junit import junit_xml
 
     verdicts = [v for artifact in report.artifacts for v in artifact.verdicts or _refused(artifact)]
     text = junit_xml(report.name, verdicts, [p.name for p in report.contract.outputs])

@@ -12,8 +12,8 @@ from kexport.cli.render import print_fitting_table, stdout
 from kexport.report.words import number_text
 
 if TYPE_CHECKING:
-    from kexport.project import LocateReport
-    from kexport.verify.locate import LayerCheck, Location
+    from kexport.locate.divergence import LayerCheck, Location
+    from kexport.workflows import LocateReport
 
 COLUMNS = ("layer", "ops", "error", "budget", "verdict", "error / budget")
 BEFORE, AFTER = 5, 4
@@ -36,7 +36,7 @@ def print_locations(report: LocateReport, state: State, plot: str | None) -> int
 
 def svg(report: LocateReport) -> str:
     """The error of every layer in every engine, drawn."""
-    from kexport.verify.plot import layer_plot
+    from kexport.locate.plot import layer_plot
 
     lines = {f"{x.target} in {x.runtime}": {c.layer: c.ratio for c in x.layers} for x in report.locations if x.layers}
     return layer_plot(f"{report.name}: error by layer, in units of its budget", lines)

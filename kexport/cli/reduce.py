@@ -45,7 +45,7 @@ def command(state: State, dist: str, out: str, check: bool, **rest: Any) -> int:
     """
     if check:
         return _check(state, dist, rest["timeout"])
-    from kexport.project import reduce
+    from kexport.workflows import reduce
 
     with progress(state) as show:
         report = reduce(dist, out, progress=show, **arguments(rest))
@@ -75,8 +75,8 @@ def described(report: Any) -> str:
 
 
 def _check(state: State, folder: str, timeout: float) -> int:
-    from kexport.project import check_reduced
     from kexport.verify.status import Status
+    from kexport.workflows import check_reduced
 
     report, verdict = check_reduced(folder, timeout)
     failed = verdict.status is Status.FAILED

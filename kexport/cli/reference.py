@@ -35,7 +35,7 @@ def command(state: State, model: str, out: str, **rest: Any) -> None:
 
     MODEL is a .keras file. It takes Keras with one of its backends, and no TensorFlow on the others.
     """
-    from kexport.project import record_reference
+    from kexport.workflows import record_reference
 
     with progress(state) as show:
         recorded = record_reference(model, Path(out), progress=show, **arguments(rest))

@@ -25,7 +25,7 @@ def remote_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def verifier(on: str | None, python: str | None, ssh_config: str | None) -> Callable[..., Any]:
-    """`kexport.project.verify`, or what does the same on another machine.
+    """`kexport.workflows.verifying`, or what does the same on another machine.
 
     Raises:
         ConfigError: no such address, or options of another machine without one.
@@ -33,7 +33,7 @@ def verifier(on: str | None, python: str | None, ssh_config: str | None) -> Call
     if on is None:
         if python or ssh_config:
             raise ConfigError("--python and --ssh-config are for another machine", hint="say which one with --on")
-        from kexport.project import verify
+        from kexport.workflows import verify
 
         return verify
     from kexport.replay.ssh import Remote, verify_on

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from kexport.project import ArtifactReport, ExportReport
+    from kexport.workflows import ArtifactReport, ExportReport
 
 PLAIN_WIDTH = 10_000
 """Columns of a table that goes to a file or a pipe: as many as it likes."""

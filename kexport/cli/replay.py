@@ -75,7 +75,7 @@ def _seconds(text: str) -> float:
 
 
 def _check(bundle: str, given: argparse.Namespace) -> int:
-    from kexport.project.verify import verify
+    from kexport.workflows.verifying import verify
 
     def show(stage: str, detail: str, fraction: float | None) -> None:
         if not given.quiet:

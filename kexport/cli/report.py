@@ -56,8 +56,8 @@ def _locate(state: State, dist: str, name: str | None, timeout: float, chosen: d
     """Look into the artifacts of one model, or of all."""
     from pathlib import Path
 
-    from kexport.project import locate
-    from kexport.project.manifest import find_folder, read_manifest
+    from kexport.workflows import locate
+    from kexport.workflows.manifest import find_folder, read_manifest
 
     names = [name] if name else sorted(read_manifest(find_folder(Path(dist))))
     with progress(state) as show:

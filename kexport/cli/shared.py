@@ -100,11 +100,11 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "replace": ("replace", read_replacements),
     "samples": ("samples", lambda path: Path(path) if path else None),
 }
-"""Option -> (argument of the functions in `kexport.project`, reader of its values)."""
+"""Option -> (argument of the functions in `kexport.workflows`, reader of its values)."""
 
 
 def arguments(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of shared options as arguments of `kexport.project` functions; others pass unchanged."""
+    """The values of shared options as arguments of `kexport.workflows` functions; others pass unchanged."""
     read = {name: _READERS.get(name, (name, _same)) for name in values}
     return {argument: reader(values[name]) for name, (argument, reader) in read.items()}
 

@@ -36,7 +36,7 @@ def command(state: State, options: bool, ops: bool) -> None:
 
 def _ops(state: State) -> None:
     from kexport.cli.render import print_table
-    from kexport.project.matrix import support_matrix
+    from kexport.workflows.matrix import support_matrix
 
     rows = support_matrix()
     if state.data:

@@ -70,7 +70,7 @@ def command(
 
 def _locate(state: State, dist: str, plot: str | None, chosen: dict[str, Any]) -> int:
     from kexport.cli.layers import print_locations
-    from kexport.project import locate
+    from kexport.workflows import locate
 
     with progress(state) as show:
         report = locate(dist, progress=show, **chosen)

@@ -26,7 +26,7 @@ def command(state: State, model: str, out: str, **rest: Any) -> None:
     NAME.LAYER.vocabulary.json with its settings. Text cannot go into an exported model: the program around it does the
     work of these layers with these files.
     """
-    from kexport.project.vocabulary import write_vocabularies
+    from kexport.workflows.vocabularies import write_vocabularies
 
     written = write_vocabularies(model, out, **rest)
     if state.data:

@@ -14,7 +14,7 @@ KNOWN = 0.1
 
 
 class Watch:
-    """Told of progress, as `kexport.project.progress` says; `listener` is called after each time."""
+    """Told of progress, as `kexport.workflows.progress` says; `listener` is called after each time."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
         self.clock = clock

@@ -12,17 +12,17 @@ from kexport.capture.sources.predicting import own_predict
 from kexport.capture.sources.quirks import loops_over_the_batch
 from kexport.capture.sources.states import kept_states
 from kexport.capture.weights import as_text
+from kexport.evidence.batches import SEEDS, Batch, make_batch, make_batches
+from kexport.evidence.reference_file import Environment, Recording, Reference
+from kexport.evidence.samples import load_samples
+from kexport.evidence.sizes import Hint, Sizes, choose_sizes
 from kexport.ir.contract import Contract
 from kexport.ir.dim import is_symbol
 from kexport.ir.op import Array
 from kexport.reference.backends import BACKENDS, driver_version, resolve_device, versions
 from kexport.reference.layers import layer_outputs
 from kexport.reference.model import Plan, guess_ranges, load_model, model_fingerprint, plan_model
-from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.record import answer
-from kexport.verify.reference_file import Environment, Recording, Reference
-from kexport.verify.samples import load_samples
-from kexport.verify.sizes import Hint, Sizes, choose_sizes
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,11 @@ from kexport.capture.sources.structure import flatten, unique
 from kexport.capture.sources.subclassed import subclassed_plan
 from kexport.capture.symbols import Symbols
 from kexport.errors import CaptureError, ConfigError
+from kexport.evidence.ranges import PIXELS, Range
+from kexport.evidence.words import Words
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import DType, TensorType
-from kexport.verify.ranges import PIXELS, Range
-from kexport.verify.words import Words
 
 SAVE_HINT = "load it in Keras 3 and save it with model.save('model.keras')"
 

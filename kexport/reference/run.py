@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from kexport import errors
+from kexport.engines.process import last_words, run_module, signal_name
 from kexport.errors import ConfigError, KexportError, VerifyError
+from kexport.evidence.batches import SEEDS, Batch
+from kexport.evidence.reference_file import Reference, load_reference
+from kexport.evidence.sizes import Hint
 from kexport.ir.contract import Contract
 from kexport.names import each_name
 from kexport.reference.backends import check_device, child_environment, choose_backend
 from kexport.reference.here import Request, record_here
 from kexport.reference.worker import ERROR, RESULT, write_job
 from kexport.temporary import temporary_folder
-from kexport.verify.batches import SEEDS, Batch
-from kexport.verify.process import last_words, run_module, signal_name
-from kexport.verify.reference_file import Reference, load_reference
-from kexport.verify.sizes import Hint
 
 TIMEOUT = 1800.0
 """Seconds for loading the model and all batches."""

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import KexportError, VerifyError
+from kexport.evidence.batches import Batch
+from kexport.evidence.plain import plain
+from kexport.evidence.reference_file import save_reference
+from kexport.evidence.tensors import load_tensors, save_tensors
 from kexport.ir.contract import Contract
 from kexport.lifeline import follow_parent
 from kexport.reference.backends import BACKENDS, Without
 from kexport.reference.here import Request, record_here
-from kexport.verify.batches import Batch
-from kexport.verify.plain import plain
-from kexport.verify.reference_file import save_reference
-from kexport.verify.tensors import load_tensors, save_tensors
 
 JOB, ERROR, RESULT = "job.json", "error.json", "reference.safetensors"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import ConfigError, VerifyError
+from kexport.evidence.reference_file import SUFFIX, save_reference
 from kexport.names import suggest
-from kexport.project.bundle import CODE, DATA, START, is_bundle, opened, write_bundle
-from kexport.project.choice import Names, each_target
-from kexport.project.intact import artifact_damage
-from kexport.project.manifest import FILE, FileEntry, ModelEntry, find_folder, manifest_text, read_manifest
-from kexport.project.staging import publish, staging
-from kexport.project.verify import choose_model, choose_reference
 from kexport.replay.code import STARTER, code_files
 from kexport.target import find_target
-from kexport.verify.reference_file import SUFFIX, save_reference
+from kexport.workflows.bundle import CODE, DATA, START, is_bundle, opened, write_bundle
+from kexport.workflows.choice import Names, each_target
+from kexport.workflows.intact import artifact_damage
+from kexport.workflows.manifest import FILE, FileEntry, ModelEntry, find_folder, manifest_text, read_manifest
+from kexport.workflows.staging import publish, staging
+from kexport.workflows.verifying import choose_model, choose_reference
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kexport.errors import ConfigError, KexportError
-from kexport.project.bundle import is_bundle
-from kexport.project.manifest import ArtifactEntry
-from kexport.project.report import ArtifactReport, ExportReport
-from kexport.project.verify import Job, check_job, kept, read_job, replayed, unpacked
+from kexport.proof.artifact import Check
 from kexport.replay.agent import browser_of, plain_words
 from kexport.replay.server import LOCAL, Server
 from kexport.replay.visit import Left, Visit
 from kexport.target import Runtime, find_target
-from kexport.verify.check import Check
 from kexport.verify.status import Verdict, overall_status
+from kexport.workflows.bundle import is_bundle
+from kexport.workflows.manifest import ArtifactEntry
+from kexport.workflows.report import ArtifactReport, ExportReport
+from kexport.workflows.verifying import Job, check_job, kept, read_job, replayed, unpacked
 
 _FAREWELL = 5.0
 """Seconds that a page has to fetch its verdict before the server ends."""

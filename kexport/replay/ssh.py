@@ -20,14 +20,14 @@ from kexport.documents.malformed import Malformed
 from kexport.documents.read import parse_json, validator
 from kexport.errors import ConfigError, GraphError, KexportError, VerifyError
 from kexport.lifeline import leashed
-from kexport.project.bundle import is_bundle
-from kexport.project.manifest import find_folder, read_manifest
-from kexport.project.progress import Progress, silent
-from kexport.project.report import ExportReport
-from kexport.project.requirement import Required, read_requirements, with_requirements
-from kexport.project.verify import choose_model, kept
 from kexport.replay.pack import bundle
 from kexport.temporary import temporary_folder
+from kexport.workflows.bundle import is_bundle
+from kexport.workflows.manifest import find_folder, read_manifest
+from kexport.workflows.progress import Progress, silent
+from kexport.workflows.report import ExportReport
+from kexport.workflows.requirement import Required, read_requirements, with_requirements
+from kexport.workflows.verifying import choose_model, kept
 
 PYTHON = "python3"
 _URL = re.compile(

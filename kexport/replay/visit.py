@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kexport.engines.runner import RunResult
 from kexport.errors import KexportError, NotApplicable, VerifyError
 from kexport.ir.op import Array
 from kexport.paths import is_inside
 from kexport.printable import one_line
 from kexport.replay.agent import browser_of, plain_words, system_of
 from kexport.target import Page, Runtime
-from kexport.verify.runner import RunResult
 
 _LONGEST = 300
 """Characters of a message from a page that are shown."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kexport.ir.graph import Graph
-from kexport.project.inspect import summarize
+from kexport.locate.divergence import LayerCheck, Location
 from kexport.report.cost import default_sizes, multiply_adds
 from kexport.report.facts import Facts
 from kexport.report.timing import layer_times
-from kexport.verify.locate import LayerCheck, Location
+from kexport.workflows.inspecting import summarize
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kexport.project.bench_file import BenchReport, BenchRow
-from kexport.project.manifest import ArtifactEntry
-from kexport.project.report import ArtifactReport
-from kexport.project.verify import OTHER_MODEL
 from kexport.report.facts import Facts
 from kexport.report.words import number_text, seconds_text, size_text
 from kexport.verify.judge import OutputCheck
 from kexport.verify.status import Status, Verdict
+from kexport.workflows.bench_file import BenchReport, BenchRow
+from kexport.workflows.manifest import ArtifactEntry
+from kexport.workflows.report import ArtifactReport
+from kexport.workflows.verifying import OTHER_MODEL
 
 DAMAGED = "damaged"
 MARKS = {

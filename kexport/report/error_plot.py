@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from kexport.locate.divergence import LayerCheck, Location
 from kexport.report.by_layer import engine_of, ratio_of
 from kexport.report.words import ratio_text
-from kexport.verify.locate import LayerCheck, Location
 
 LOWEST, HIGHEST = -4, 3
 """The decades that are drawn; what lies outside is put on the edge."""

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kexport.errors import ConfigError, KexportError
+from kexport.evidence.reference_file import Environment, load_reference
 from kexport.ir.graph import Graph
+from kexport.locate.divergence import Location
 from kexport.names import suggest
-from kexport.project.bench_file import BENCH, BenchReport
-from kexport.project.graph_file import read_graph
-from kexport.project.intact import artifact_damage
-from kexport.project.layers_file import LAYERS, LayersEntry
-from kexport.project.manifest import ArtifactEntry, ModelEntry, damage, read_manifest
-from kexport.project.runs_file import RUNS, RunsEntry
-from kexport.verify.locate import Location
-from kexport.verify.reference_file import Environment, load_reference
 from kexport.verify.status import Verdict
+from kexport.workflows.bench_file import BENCH, BenchReport
+from kexport.workflows.graph_text_file import read_graph
+from kexport.workflows.intact import artifact_damage
+from kexport.workflows.layers_file import LAYERS, LayersEntry
+from kexport.workflows.manifest import ArtifactEntry, ModelEntry, damage, read_manifest
+from kexport.workflows.runs_file import RUNS, RunsEntry
 
 
 @dataclass(frozen=True)

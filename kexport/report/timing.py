@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kexport.project.bench_file import BenchRow
 from kexport.report.facts import Facts
 from kexport.report.words import seconds_text, size_text
+from kexport.workflows.bench_file import BenchRow
 
 
 @dataclass(frozen=True)

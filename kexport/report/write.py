@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import ConfigError
-from kexport.project.manifest import find_folder
 from kexport.report.by_target import targets_of
 from kexport.report.facts import read_facts
 from kexport.report.page import render_page
+from kexport.workflows.manifest import find_folder
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Judges artifacts: derived tolerances, real runtimes in processes of their own, verdicts. Knows no Keras."""
+"""Derives tolerances and judges arrays: references, noise, random numbers and verdicts. Imports no Keras."""

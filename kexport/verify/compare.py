@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from kexport.errors import GraphError
+from kexport.evidence.plain import plain, special
 from kexport.ir.op import Array
 from kexport.ir.types import DType
-from kexport.verify.plain import plain, special
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 """The quantiles of the absolute error that are reported."""

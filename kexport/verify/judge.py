@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from kexport.errors import ConfigError
+from kexport.evidence.plain import plain
+from kexport.evidence.reference_file import Recording, Reference
 from kexport.ir.contract import Contract
 from kexport.ir.op import Array
 from kexport.names import suggest
 from kexport.verify.compare import PERMUTATION_RTOL, Metrics, compare, find_permutation, is_discrete, value_range
-from kexport.verify.plain import plain
 from kexport.verify.record import EVERY, noises
-from kexport.verify.reference_file import Recording, Reference
 from kexport.verify.tolerance import Tolerance, derive, unsettled
 
 

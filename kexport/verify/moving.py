@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kexport.errors import GraphError
+from kexport.evidence.batches import Batch
+from kexport.evidence.reference_file import Arrays
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport.verify.batches import Batch
 from kexport.verify.compare import is_float
 from kexport.verify.oracles import MOST_RUNS, affordable
-from kexport.verify.reference_file import Arrays
 from kexport.verify.silence import are_ends
 
 NAME = "moving"

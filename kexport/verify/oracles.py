@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from kexport.errors import VerifyError
+from kexport.evidence.batches import Batch
+from kexport.evidence.reference_file import Recording
+from kexport.evidence.sizes import Sizes
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport.verify.batches import Batch
 from kexport.verify.compare import is_float, kinds, magnitude
 from kexport.verify.draws import given
 from kexport.verify.perturb import Rounding, farther, needs_perturbing, terms_of
-from kexport.verify.reference_file import Recording
-from kexport.verify.sizes import Sizes
 from kexport.verify.tolerance import CAPS, FACTOR
 
 MOST_RUNS, LEAST_RUNS = 6, 2

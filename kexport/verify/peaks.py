@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kexport.evidence.reference_file import Reference
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.verify.compare import is_float, magnitude
 from kexport.verify.draws import given
-from kexport.verify.reference_file import Reference
 
 
 def find_peaks(graph: Graph, reference: Reference) -> dict[Value, float]:

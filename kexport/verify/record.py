@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from kexport.errors import GraphError, KexportError, VerifyError
+from kexport.evidence.batches import SEEDS, Batch, make_batch, make_batches
+from kexport.evidence.ranges import Range, input_ranges, narrower
+from kexport.evidence.reference_file import Environment, Recording, Reference, with_recordings
+from kexport.evidence.sizes import Hint, SizePlan, Sizes, choose_sizes, drawn, enlarged
+from kexport.evidence.words import Words, text_inputs
 from kexport.ir.contract import Contract
 from kexport.ir.evaluator import bind_inputs
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.ir.types import DType
-from kexport.verify.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.verify.compare import is_discrete, is_float
 from kexport.verify.draws import draws_of, random_outputs
 from kexport.verify.oracles import BUDGET, MORE_RUNS, evaluated, perturbed, roundings, work
 from kexport.verify.perturb import Rounding, all_nodes, sums_halves
-from kexport.verify.ranges import Range, input_ranges, narrower
-from kexport.verify.reference_file import Environment, Recording, Reference, with_recordings
-from kexport.verify.sizes import Hint, SizePlan, Sizes, choose_sizes, drawn, enlarged
 from kexport.verify.told import Tell, nobody, told
 from kexport.verify.tolerance import Noise, capture_problem, measure
-from kexport.verify.words import Words, text_inputs
 
 EVERY = "*"
 """Stands for every output in tolerances given by the user."""

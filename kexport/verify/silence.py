@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kexport.evidence.reference_file import Recording
 from kexport.ir.contract import Contract
 from kexport.ir.op import Array
 from kexport.verify.compare import is_float
-from kexport.verify.reference_file import Recording
 from kexport.verify.tolerance import Tolerance
 
 SATURATED = 1e-6

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kexport.evidence.plain import plain, special
 from kexport.verify.judge import OutputCheck
-from kexport.verify.plain import plain, special
 
 
 class Status(enum.Enum):

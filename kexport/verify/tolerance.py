@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from kexport.errors import ConfigError
+from kexport.evidence.plain import plain, special
 from kexport.ir.op import Array
 from kexport.names import suggest
 from kexport.verify.compare import is_discrete, kinds, magnitude
-from kexport.verify.plain import plain, special
 
 CAPTURE_FACTOR = 12.0
 """Measured on 37 models with TensorFlow, JAX and PyTorch on a CPU against float64: the largest error of one backend,

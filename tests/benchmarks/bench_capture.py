@@ -21,7 +21,7 @@ def main(models: tuple[str, ...] = MODELS) -> None:
     """Print medians of interleaved rounds, after one that does not count."""
     print(f"{'model':<28}{'trace s':>9}{'capture s':>11}{'ratio':>7}")
     for name in models:
-        from kexport.capture.capture import capture
+        from kexport.capture.capturing import capture
 
         model = build(name)
         ways: list[Callable[[], Any]] = [lambda model=model: _trace(model), lambda model=model: capture(model)]

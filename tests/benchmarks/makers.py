@@ -105,7 +105,12 @@ def _coremltools(model: Any, folder: Path) -> Path:
     return path
 
 
-CAPTURE = ("kexport.project", "kexport.capture.capture", "kexport.capture.load", "kexport.capture.lower")
+CAPTURE = (
+    "kexport.workflows",
+    "kexport.capture.capturing",
+    "kexport.capture.load",
+    "kexport.capture.lower_trace",
+)
 TFLITE = ("ai_edge_litert.schema_py_generated", "flatbuffers")
 COREML = ("kexport_coreml.writer",)
 MAKERS: dict[str, Maker] = {

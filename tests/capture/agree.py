@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kexport.capture.capture import Captured, capture
+from kexport.capture.capturing import Captured, capture
 from kexport.ir.evaluator import evaluate
 from kexport.ir.op import Array
 from kexport.ir.verifier import verify_graph

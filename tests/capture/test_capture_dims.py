@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.capture.symbols import Symbols
 from kexport.errors import CaptureError, ConfigError
 from kexport.ir.dim_parser import parse_dim

@@ -10,7 +10,7 @@ import pytest
 
 from kexport import ops
 from kexport.capture import lowering
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.errors import CaptureError, UnsupportedError
 from tests.capture.agree import agree, normal, op_counts
 from tests.capture.layer_of import layer_of
@@ -140,6 +140,6 @@ def test_every_frame_of_the_tables_exists(keras: Any) -> None:
 
 
 def test_importing_capture_loads_no_framework() -> None:
-    code = "import sys, kexport.capture.capture; print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
+    code = "import sys, kexport.capture.capturing; print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from kexport.capture.load import load
-from kexport.capture.trace import Spec, trace
-from kexport.capture.tracing import trace_model
+from kexport.capture.tracing.run import trace_model
+from kexport.capture.tracing.start import trace
+from kexport.capture.tracing.trace import Spec
 from kexport.errors import CaptureError, ConfigError
 
 CUSTOM = """

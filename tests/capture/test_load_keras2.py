@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kexport.capture.load import load
-from kexport.capture.trace import Spec, trace
+from kexport.capture.tracing.start import trace
+from kexport.capture.tracing.trace import Spec
 from kexport.errors import CaptureError
 
 h5py = pytest.importorskip("h5py", reason="h5py reads .h5 files")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.capture.load import load
 from kexport.errors import CaptureError, ConfigError
 from kexport.ir.evaluator import evaluate

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexport.capture.capture import Captured, capture
+from kexport.capture.capturing import Captured, capture
 from kexport.capture.fingerprint import fingerprint
 from kexport.capture.weights import check_weights
 from kexport.errors import UnsupportedError

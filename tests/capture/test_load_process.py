@@ -21,7 +21,7 @@ for source in (keras.Model(x, keras.layers.Dense(2)(x)), sys.argv[1]):
 QUIET = """
 import os, sys
 from kexport.capture.load import load
-from kexport.capture.trace import trace
+from kexport.capture.tracing.start import trace
 assert not {"keras", "tensorflow"} & sys.modules.keys()
 source = load(sys.argv[1])
 print(len(trace(source).outputs), source.model.name, sys.modules["keras"].backend.backend())

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from kexport.capture.load import load
-from kexport.capture.trace import Source, Spec, trace
+from kexport.capture.tracing.start import trace
+from kexport.capture.tracing.trace import Source, Spec
 from kexport.errors import CaptureError, ConfigError
 
 X = {"a": np.ones((2, 3), "float32"), "b": np.full((2, 2), 2, "float32")}

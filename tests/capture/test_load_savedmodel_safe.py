@@ -11,9 +11,9 @@ import pytest
 
 from kexport.capture.load import load
 from kexport.capture.lowering import COMPLEX, TABLE
-from kexport.capture.regions import REGIONS
+from kexport.capture.regions.table import REGIONS
 from kexport.capture.sources.allowed.operations import checkpoint_operations, harmless_operations
-from kexport.capture.standins import STAND_IN
+from kexport.capture.tracing.standins import STAND_IN
 from kexport.errors import CaptureError
 from tests.capture.fresh_tensorflow import names
 
@@ -307,7 +307,7 @@ def test_results_of_a_size_that_nobody_has(function: str, keras: Any, tmp_path: 
     """A few bytes can ask for more than any memory holds: nothing is computed of it."""
     import tensorflow as tf
 
-    from kexport.capture.capture import capture
+    from kexport.capture.capturing import capture
     from kexport.errors import UnsupportedError
 
     size, one = 1 << 36, tf.constant(1, tf.int64)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.ir.evaluator import evaluate
 from tests.capture.agree import agree, integers, normal, op_counts, randomize
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.capture.lowering.linalg import LARGEST
 from kexport.errors import UnsupportedError
 from kexport.ir.op import Array

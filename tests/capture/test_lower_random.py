@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.capture.sources.run import run_drawing
 from kexport.errors import UnsupportedError
 from kexport.ir.evaluator import evaluate

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.errors import UnsupportedError
 from kexport.ir.op import Array
 from tests.capture.agree import agree

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexport.capture.frames import Frame, local, path_of
 from kexport.capture.load import load
-from kexport.capture.standins import STAND_IN
-from kexport.capture.trace import Trace, trace
+from kexport.capture.tracing.frames import Frame, local, path_of
+from kexport.capture.tracing.standins import STAND_IN
+from kexport.capture.tracing.start import trace
+from kexport.capture.tracing.trace import Trace
 from kexport.errors import CaptureError
 
 

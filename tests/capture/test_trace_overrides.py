@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kexport.capture.load import load
-from kexport.capture.standins import STAND_IN
-from kexport.capture.trace import Source, trace
+from kexport.capture.tracing.standins import STAND_IN
+from kexport.capture.tracing.start import trace
+from kexport.capture.tracing.trace import Source
 
 Shape = tuple[int | None, ...]
 
@@ -19,9 +20,9 @@ def run_traced(source: Source, *arrays: Any) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.func_graph import FuncGraph
 
-    from kexport.capture.patches import patched
-    from kexport.capture.recorder import Recorder
-    from kexport.capture.tracing import patches_for
+    from kexport.capture.tracing.patches import patched
+    from kexport.capture.tracing.recorder import Recorder
+    from kexport.capture.tracing.run import patches_for
 
     specs = [tf.TensorSpec(s.shape, s.dtype) for s in source.inputs]
     with patched(Recorder(FuncGraph("test"), source.model, needs_ops=True), patches_for(source.kind)):

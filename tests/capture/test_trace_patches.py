@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from kexport.capture.load import load
-from kexport.capture.trace import trace
+from kexport.capture.tracing.start import trace
 from kexport.errors import CaptureError, KexportWarning
 from tests.capture.agree import agree, normal, randomize
 
 
 def originals() -> dict[tuple[str, str], Any]:
     """What stands now at every patched place of the versions that are here."""
-    from kexport.capture.patches import KERAS2_PATCHES, PATCHES, function_patches
+    from kexport.capture.tracing.patches import KERAS2_PATCHES, PATCHES, function_patches
 
     patches = (*PATCHES, *KERAS2_PATCHES, *function_patches())
     return {(p.owner, p.attribute): found[1] for p in patches if (found := p.find()) is not None}
@@ -27,13 +27,13 @@ def originals() -> dict[tuple[str, str], Any]:
 def recorder() -> Any:
     from tensorflow.python.framework.func_graph import FuncGraph
 
-    from kexport.capture.recorder import Recorder
+    from kexport.capture.tracing.recorder import Recorder
 
     return Recorder(FuncGraph("test"), None)
 
 
 def test_patches_are_undone(keras: Any, tf_keras: Any, dense_file: Any) -> None:
-    from kexport.capture.patches import PATCHES, function_patches, patched
+    from kexport.capture.tracing.patches import PATCHES, function_patches, patched
 
     before = originals()
     named = {
@@ -66,7 +66,7 @@ def test_patches_are_undone_when_a_layer_fails(keras: Any) -> None:
 
 
 def test_every_patch_has_its_place(keras: Any, tf_keras: Any) -> None:
-    from kexport.capture.patches import KERAS2_PATCHES, PATCHES, takes_the_same
+    from kexport.capture.tracing.patches import KERAS2_PATCHES, PATCHES, takes_the_same
     from kexport.capture.versions import running
 
     labels = {key[1] for key in originals()}
@@ -82,7 +82,7 @@ def test_every_patch_has_its_place(keras: Any, tf_keras: Any) -> None:
 
 @pytest.mark.parametrize("owner", ["keras.src.backend.tensorflow.nn", "keras.src.absent", "keras.src.ops.operation:No"])
 def test_a_missing_place_is_told_and_passed_over(owner: str, keras: Any) -> None:
-    from kexport.capture.patches import Patch, answer, patched
+    from kexport.capture.tracing.patches import Patch, answer, patched
 
     before = originals()
     patches = (Patch("keras.src.backend.tensorflow.nn", "relu", frame_all), Patch(owner, "absent", answer(1)))
@@ -95,7 +95,7 @@ def test_a_missing_place_is_told_and_passed_over(owner: str, keras: Any) -> None
 
 
 def test_a_place_with_other_arguments_is_told_and_passed_over(keras: Any) -> None:
-    from kexport.capture.patches import Patch, patched
+    from kexport.capture.tracing.patches import Patch, patched
 
     before = originals()
     patches = (Patch("keras.src.backend.tensorflow.nn", "relu", lambda original, recorder: lambda x, slope: x),)
@@ -106,7 +106,7 @@ def test_a_place_with_other_arguments_is_told_and_passed_over(keras: Any) -> Non
 
 @pytest.mark.parametrize(("since", "until"), [((4, 0), None), ((0, 0), (3, 0)), ((3, 0), (3, 1))])
 def test_a_place_of_other_versions_is_passed_over(since: Any, until: Any, keras: Any) -> None:
-    from kexport.capture.patches import Patch, patched
+    from kexport.capture.tracing.patches import Patch, patched
 
     with warnings.catch_warnings(), patched(recorder(), (Patch("keras.src.nn", "no", frame_all, since, until),)):
         warnings.simplefilter("error")
@@ -123,12 +123,12 @@ def frame_all(original: Any, recorder: Any) -> Any:
 
 def test_a_model_is_traced_without_what_is_missing(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is lowered whole stands elsewhere, as in a Keras to come: the ops tell what it does."""
-    from kexport.capture import patches
+    from kexport.capture.tracing import patches
 
     vital = {"_create_op_internal", "__call__"}
     moved = tuple(p if p.attribute in vital else p._replace(attribute="moved") for p in patches.PATCHES)
     monkeypatch.setattr(patches, "PATCHES", moved)
-    monkeypatch.setattr("kexport.capture.tracing.PATCHES", moved)
+    monkeypatch.setattr("kexport.capture.tracing.run.PATCHES", moved)
     x = keras.Input((8, 8, 3))
     y = keras.layers.Conv2D(4, 3, activation="gelu")(x)
     y = keras.layers.BatchNormalization()(y)
@@ -138,7 +138,8 @@ def test_a_model_is_traced_without_what_is_missing(keras: Any, monkeypatch: pyte
 
 
 def test_an_untested_version_is_told(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kexport.capture import patches, versions
+    from kexport.capture import versions
+    from kexport.capture.tracing import patches
 
     monkeypatch.setitem(versions.TESTED, "keras", ((3, 0), (3, 1)))  # pyright: ignore[reportArgumentType]
     told = pytest.warns(KexportWarning, match=r"^Keras 3\.\S+ is newer than tested \(tested: 3\.0, 3\.1\): .*its ops")
@@ -147,7 +148,7 @@ def test_an_untested_version_is_told(keras: Any, monkeypatch: pytest.MonkeyPatch
 
 
 def test_no_gpu_is_seen_while_tracing(keras: Any) -> None:
-    from kexport.capture.patches import PATCHES, patched
+    from kexport.capture.tracing.patches import PATCHES, patched
 
     nn, rnn = (importlib.import_module(f"keras.src.backend.tensorflow.{name}") for name in ("nn", "rnn"))
     with patched(recorder(), PATCHES):
@@ -158,7 +159,7 @@ def test_no_gpu_is_seen_while_tracing(keras: Any) -> None:
 def test_other_threads_are_not_recorded(keras: Any) -> None:
     import tensorflow as tf
 
-    from kexport.capture.patches import PATCHES, function_patches, patched
+    from kexport.capture.tracing.patches import PATCHES, function_patches, patched
 
     layer = keras.layers.Dense(2)
     layer.build((None, 3))

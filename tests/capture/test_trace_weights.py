@@ -10,12 +10,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from kexport.capture.capture import lower_trace
+from kexport.capture.capturing import lower_trace
 from kexport.capture.fingerprint import fingerprint
 from kexport.capture.load import load
 from kexport.capture.symbols import Symbols
-from kexport.capture.trace import Trace, trace
-from kexport.capture.tracing import trace_model
+from kexport.capture.tracing.run import trace_model
+from kexport.capture.tracing.start import trace
+from kexport.capture.tracing.trace import Trace
 from kexport.capture.weights import check_weights, weights_of
 from kexport.errors import CaptureError
 

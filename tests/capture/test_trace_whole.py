@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexport.capture.capture import lower_trace
+from kexport.capture.capturing import lower_trace
 from kexport.capture.load import load
-from kexport.capture.standins import STAND_IN
 from kexport.capture.symbols import Symbols
-from kexport.capture.tracing import trace_model
+from kexport.capture.tracing.run import trace_model
+from kexport.capture.tracing.standins import STAND_IN
 from kexport.errors import CaptureError
 from kexport.ir.text import to_text
 from tests.capture.agree import agree, normal, op_counts, randomize

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kexport.capture.calls import FORMER, present
+from kexport.capture.tracing.calls import FORMER, present
 from kexport.capture.versions import OLDEST, TESTED, minor, refuse_old, remark, standing
 from kexport.errors import CaptureError, ConfigError
 
@@ -77,9 +77,9 @@ def test_all_lowerings_with_former_names_take_the_present_ones(keras: Any) -> No
 
 
 def test_a_call_with_an_argument_that_is_not_known_is_left_to_its_ops(keras: Any) -> None:
-    from kexport.capture.calls import call_lowering
-    from kexport.capture.context import NotLowered
-    from kexport.capture.frames import Frame
+    from kexport.capture.not_lowered import NotLowered
+    from kexport.capture.tracing.calls import call_lowering
+    from kexport.capture.tracing.frames import Frame
 
     def lower(ctx: Any, x: Any) -> Any:
         return x
@@ -101,11 +101,11 @@ def test_what_is_not_there_to_be_imported_is_told(keras: Any, monkeypatch: pytes
     import sys
 
     from kexport.capture.load import load
-    from kexport.capture.trace import trace
+    from kexport.capture.tracing.start import trace
 
     x = keras.Input((3,))
     source = load(keras.Model(x, keras.layers.Dense(2)(x)))
-    monkeypatch.delitem(sys.modules, "kexport.capture.tracing", raising=False)
+    monkeypatch.delitem(sys.modules, "kexport.capture.tracing.run", raising=False)
     monkeypatch.setitem(sys.modules, "tensorflow.python.framework.func_graph", None)
     with pytest.raises(CaptureError, match=r"cannot work beside Keras 3\.\d+, TensorFlow 2\.\d+: .*func_graph") as e:
         trace(source)

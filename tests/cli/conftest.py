@@ -1,4 +1,4 @@
-"""Runs the command line in this process, with `kexport.project` replaced where a test says so."""
+"""Runs the command line in this process, with `kexport.workflows` replaced where a test says so."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import kexport.project
+import kexport.workflows
 from kexport.cli.main import cli
 from kexport.ir.contract import Contract, Port
 from kexport.ir.types import TensorType
-from kexport.project import ModelSummary
-from kexport.project.inspect import LayerSummary
+from kexport.workflows import ModelSummary
+from kexport.workflows.inspecting import LayerSummary
 from tests.cli.fakes import FakeArtifact, FakeRecorded, FakeReport
 
 Run = Callable[..., Result]
@@ -62,7 +62,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, report: FakeReport, summary: ModelSum
     made: list[Call] = []
 
     def recorder(name: str, result: Any) -> Callable[..., Any]:
-        signature = inspect.signature(getattr(kexport.project, name))
+        signature = inspect.signature(getattr(kexport.workflows, name))
 
         def record(*args: Any, **kwargs: Any) -> Any:
             signature.bind(*args, **kwargs)
@@ -77,7 +77,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, report: FakeReport, summary: ModelSum
 
     results = {"export": report, "verify": report, "record_reference": FakeRecorded(), "inspect_model": summary}
     for name, result in results.items():
-        monkeypatch.setattr(kexport.project, name, recorder(name, result))
+        monkeypatch.setattr(kexport.workflows, name, recorder(name, result))
     return made
 
 
@@ -89,6 +89,6 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
         def fail(*args: Any, **kwargs: Any) -> None:
             raise error
 
-        monkeypatch.setattr("kexport.project.export", fail, raising=False)
+        monkeypatch.setattr("kexport.workflows.export", fail, raising=False)
 
     return arrange

@@ -11,7 +11,7 @@ from kexport.target import Options, pip_install
 
 @dataclass(frozen=True)
 class FakeArtifact:
-    """Stands for kexport.project.ArtifactReport."""
+    """Stands for kexport.workflows.ArtifactReport."""
 
     target: str
     path: str
@@ -28,7 +28,7 @@ class FakeArtifact:
 
 @dataclass(frozen=True)
 class FakeReport:
-    """Stands for kexport.project.ExportReport."""
+    """Stands for kexport.workflows.ExportReport."""
 
     name: str
     contract: Contract
@@ -42,7 +42,7 @@ class FakeReport:
 
 @dataclass(frozen=True)
 class FakeRecorded:
-    """Stands for kexport.project.recording.Recorded."""
+    """Stands for kexport.workflows.recording.Recorded."""
 
     summary: str = "4 batches on jax gpu"
 

@@ -108,14 +108,14 @@ def test_json_is_one_document(run: Run, calls: list[Call], report: FakeReport, c
 
 def test_a_failed_verification_is_exit_code_1(run: Run, monkeypatch: pytest.MonkeyPatch, report: FakeReport) -> None:
     failed = dataclasses.replace(report, exit_code=1)
-    monkeypatch.setattr("kexport.project.verify", lambda *a, **k: failed, raising=False)
+    monkeypatch.setattr("kexport.workflows.verify", lambda *a, **k: failed, raising=False)
     assert run("verify", "dist").exit_code == 1
 
 
 def test_a_failed_export_says_what_to_do_next(run: Run, monkeypatch: pytest.MonkeyPatch, report: FakeReport) -> None:
     broken = dataclasses.replace(report.artifacts[0], status="failed")
     failed = dataclasses.replace(report, artifacts=(broken,), exit_code=1)
-    monkeypatch.setattr("kexport.project.export", lambda *a, **k: failed, raising=False)
+    monkeypatch.setattr("kexport.workflows.export", lambda *a, **k: failed, raising=False)
     found = run("export", "m.keras", "-o", "my dist")
     assert found.exit_code == 1
     assert found.stdout.splitlines()[-1] == "to see where it goes wrong: kexport verify 'my dist' --locate"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kexport.project import ModelSummary
+from kexport.workflows import ModelSummary
 from tests.cli.conftest import Call, Run
 
 MODEL = {"dims": {}, "trust": False, "custom": ()}

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-import kexport.project
+import kexport.workflows
 from kexport.ir.contract import Contract
-from kexport.project import ArtifactReport, ExportReport
 from kexport.verify.status import Status, Verdict
+from kexport.workflows import ArtifactReport, ExportReport
 
 Run = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch, contract: Contract) -> Callable[[St
         found = Verdict("m.onnx", "onnx", "onnxruntime-cpu", "1.0", "Linux", "cpu", status, "because")
         report = ExportReport("m", contract, (ArtifactReport("onnx", "dist/m.onnx", 5, status.value, 0.0, (found,)),))
         for name in ("export", "verify"):
-            monkeypatch.setattr(kexport.project, name, lambda *args, **extra: report)
+            monkeypatch.setattr(kexport.workflows, name, lambda *args, **extra: report)
 
     return arrange
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-import kexport.project
+import kexport.workflows
 from kexport.cli.layers import bar, sentence
 from kexport.ir.contract import Contract
-from kexport.project import LocateReport, ReduceReport
-from kexport.verify.locate import DIVERGES, MERGED, OK, LayerCheck, Location
+from kexport.locate.divergence import DIVERGES, MERGED, OK, LayerCheck, Location
 from kexport.verify.status import Status, Verdict
+from kexport.workflows import LocateReport, ReduceReport
 from tests.cli.conftest import Run
 
 CONV = LayerCheck("block/conv", "conv+add", MERGED, computed=("block/conv",))
@@ -45,7 +45,7 @@ def located(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         good = dataclasses.replace(location(NORM, status="verified"), runtime="other")
         return report(location(CONV, NORM, BEND, OUT), good)
 
-    monkeypatch.setattr(kexport.project, "locate", locate)
+    monkeypatch.setattr(kexport.workflows, "locate", locate)
     return calls
 
 
@@ -137,7 +137,7 @@ def test_bars(ratio: float | None, text: str) -> None:
 
 def test_what_capture_gets_wrong_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     found = report(location(note="it was not run"), capture={"norm": "too far off", "out": "too"})
-    monkeypatch.setattr(kexport.project, "locate", lambda *a, **k: found)
+    monkeypatch.setattr(kexport.workflows, "locate", lambda *a, **k: found)
     result = run("verify", "dist", "--locate")
     assert "capture: first layer that differs from Keras: 'norm': too far off" in result.stdout
     assert result.exit_code == 1
@@ -171,7 +171,7 @@ def test_a_reduction_in_words(
         calls.append((args, kwargs))
         return reduced(**changes)
 
-    monkeypatch.setattr(kexport.project, "reduce", reduce)
+    monkeypatch.setattr(kexport.workflows, "reduce", reduce)
     result = run("reduce", "dist", "-o", "reduced", "--target", "onnx", "--runtime", "engine")
     assert result.exit_code == 0
     for text in texts:
@@ -191,7 +191,7 @@ def test_a_part_is_checked_again(
     run: Run, monkeypatch: pytest.MonkeyPatch, status: Status, code: int, text: str
 ) -> None:
     verdict = Verdict("reduced.onnx", "onnx", "engine", "1", "", "cpu", status, "why")
-    monkeypatch.setattr(kexport.project, "check_reduced", lambda *a, **k: (reduced(), verdict))
+    monkeypatch.setattr(kexport.workflows, "check_reduced", lambda *a, **k: (reduced(), verdict))
     result = run("reduce", "--check", "reduced")
     assert (result.exit_code, result.stdout) == (code, f"onnx in engine: the part {text}\n")
     assert json.loads(run("reduce", "--check", "reduced", "--json").stdout)["status"] == status.value

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-import kexport.project
+import kexport.workflows
 from kexport.cli import replay
 from kexport.cli.main import cli
 from kexport.cli.noise import without_noise
@@ -20,8 +20,8 @@ from kexport.cli.plain import Plain, plain_streams
 from kexport.cli.render import print_table, stderr, stdout
 from kexport.errors import CaptureError, KexportError, Unsupported, UnsupportedError, VerifyError
 from kexport.printable import indented, json_text, one_line, printable
-from kexport.project import ModelSummary
-from kexport.project.inspect import LayerSummary
+from kexport.workflows import ModelSummary
+from kexport.workflows.inspecting import LayerSummary
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeReport
 
@@ -80,7 +80,9 @@ def test_a_wrong_command_line(run: Run) -> None:
 def test_reports(run: Run, report: FakeReport, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = replace(report.artifacts[0], path=f"{EVIL}\n", reason=f"{EVIL}\nm: 5 verified", runtime=EVIL)
     monkeypatch.setattr(
-        kexport.project, "verify", lambda *_, **__: replace(report, name=EVIL, artifacts=(bad,), notes=(f"{EVIL}\nx",))
+        kexport.workflows,
+        "verify",
+        lambda *_, **__: replace(report, name=EVIL, artifacts=(bad,), notes=(f"{EVIL}\nx",)),
     )
     result = run("verify", "dist")
     assert controls(result.stdout + result.stderr) == []
@@ -92,7 +94,7 @@ def test_reports(run: Run, report: FakeReport, monkeypatch: pytest.MonkeyPatch) 
 def test_layers(run: Run, summary: ModelSummary, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = LayerSummary(f"{EVIL}\nother", [EVIL], 1, 4, EVIL)
     evil = replace(summary, name=EVIL, layers=(layer,), text=f"graph {EVIL}")
-    monkeypatch.setattr(kexport.project, "inspect_model", lambda *_, **__: evil)
+    monkeypatch.setattr(kexport.workflows, "inspect_model", lambda *_, **__: evil)
     for args in ((), ("--graph",), ("--json",), ("--graph", "--json")):
         assert controls(run("inspect", "m.keras", *args).stdout) == []
 
@@ -102,7 +104,7 @@ def test_progress(run: Run, report: FakeReport, monkeypatch: pytest.MonkeyPatch)
         progress("verify", f"{EVIL}\nx", None)
         return report
 
-    monkeypatch.setattr(kexport.project, "export", export)
+    monkeypatch.setattr(kexport.workflows, "export", export)
     assert f"verify {SHOWN}\\nx\n" in run("export", "m.keras").stderr
 
 
@@ -165,7 +167,7 @@ def test_a_bundle_on_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_junit_and_plots() -> None:
-    from kexport.verify.junit import junit_xml
+    from kexport.proof.junit import junit_xml
     from kexport.verify.status import Status, Verdict
 
     verdict = Verdict(EVIL[:-2], "onnx", "r", None, "", "", Status.FAILED, EVIL[:-2])

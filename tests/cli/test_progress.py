@@ -14,8 +14,8 @@ from rich.console import Console
 from kexport.cli import progress as shown
 from kexport.cli.command import State
 from kexport.cli.watch import Watch, clock_text
-from kexport.project.progress import tell_batches, tell_runtimes
 from kexport.verify.told import told
+from kexport.workflows.progress import tell_batches, tell_runtimes
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeReport
 
@@ -164,7 +164,7 @@ def test_the_last_line_says_where_the_time_went(run: Run, report: FakeReport, mo
         progress.seconds |= {"capture": 61.0, "verify": 4.5}
         return report
 
-    monkeypatch.setattr("kexport.project.export", export)
+    monkeypatch.setattr("kexport.workflows.export", export)
     done = run("export", "m.keras")
     assert done.stderr.splitlines()[-1] == "took 1:06: capture 61.0 s, verify 4.5 s"
     assert "took" not in done.stdout

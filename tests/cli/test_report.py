@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import kexport.project
+import kexport.workflows
 from kexport.verify.status import Status
 from tests.cli.conftest import Run
 from tests.report.dist import add_model, verdict
@@ -46,7 +46,7 @@ def test_layers_of_all_models_are_located_first(run: Run, dist: Path, monkeypatc
         calls.append((name, timeout, model, trust))
         return SimpleNamespace(exit_code=int(name == "a"))
 
-    monkeypatch.setattr(kexport.project, "locate", locate)
+    monkeypatch.setattr(kexport.workflows, "locate", locate)
     args = ["--locate", "--timeout", "9", "--model", "m.keras", "--trust", "-o", str(dist / "r.html")]
     assert run("report", str(dist), *args).exit_code == 1
     assert calls == [("a", 9, "m.keras", True), ("b", 9, "m.keras", True)]

@@ -16,22 +16,22 @@ from pathlib import Path
 import pytest
 
 from kexport.cli.signals import Ended, ended_by_signals
-from kexport.project.staging import staging
 from kexport.temporary import ALIVE, PREFIX, remove_dead, temporary_folder
+from kexport.workflows.staging import staging
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system's processes are not in /proc")
 
 _EXPORT = """
-import kexport.project
+import kexport.workflows
 from pathlib import Path
-from kexport.project.staging import staging
-from kexport.verify.process import run_module
+from kexport.workflows.staging import staging
+from kexport.engines.process import run_module
 
 def export(model, out, **options):
     with staging(Path(out)) as stage:
         run_module("tests.cli.sleeper", stage, 600)
 
-kexport.project.export = export
+kexport.workflows.export = export
 from kexport.cli.main import main
 main()
 """

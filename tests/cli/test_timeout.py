@@ -23,7 +23,7 @@ def slow(*_: Any, **__: Any) -> Any:
 @pytest.fixture
 def slow_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Capturing takes for ever."""
-    monkeypatch.setattr("kexport.capture.capture.capture", slow)
+    monkeypatch.setattr("kexport.capture.capturing.capture", slow)
 
 
 def quick(run: Callable[[], Any]) -> Any:
@@ -53,7 +53,7 @@ def test_an_artifact_that_takes_for_ever(run: Run, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("command", ["verify", "serve"])
 def test_a_folder_that_takes_for_ever(run: Run, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("kexport.project.verify"), "read_manifest", slow)
+    monkeypatch.setattr(import_module("kexport.workflows.verifying"), "read_manifest", slow)
     (tmp_path / "kexport.json").write_text("{}")
     result = quick(lambda: run(command, str(tmp_path), "--timeout", "1"))
     assert result.exit_code == 1

@@ -22,7 +22,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             (Path("out/net.text.vocabulary.txt"), Vocabulary("text", "TextVectorization", ("", "a"), {"ngrams": 2}))
         ]
 
-    monkeypatch.setattr("kexport.project.vocabulary.write_vocabularies", write)
+    monkeypatch.setattr("kexport.workflows.vocabularies.write_vocabularies", write)
     return found
 
 

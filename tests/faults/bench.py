@@ -8,16 +8,16 @@ from functools import cache
 
 import numpy as np
 
-from kexport.capture.capture import Captured, capture
+from kexport.capture.capturing import Captured, capture
+from kexport.evidence.reference_file import Reference
+from kexport.evidence.samples import Samples
 from kexport.ir.contract import Contract
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.passes.pipeline import OPTIMIZE, run_passes
-from kexport.project.progress import silent
-from kexport.project.recording import make_reference
-from kexport.verify.reference_file import Reference
-from kexport.verify.samples import Samples
+from kexport.workflows.progress import silent
+from kexport.workflows.recording import make_reference
 from tests.faults.models import MODELS, build
 
 Arrays = Mapping[str, Array]

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable
 
 from kexport import ops
+from kexport.evidence.sizes import BATCH_SIZES
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph, Node
 from kexport.ir.types import DType, TensorType
-from kexport.verify.sizes import BATCH_SIZES
 from tests.faults.edits import Edit, Fault, Inapplicable, become, first_node, put
 
 

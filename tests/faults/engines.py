@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from kexport.engines.runner import RunResult, run_artifact
+from kexport.engines.worker import find_runtime
 from kexport.errors import NotApplicable
 from kexport.ir.op import Array
+from kexport.proof.artifact import Check
 from kexport.target import Runtime, find_target
-from kexport.verify.check import Check
-from kexport.verify.runner import RunResult, run_artifact
-from kexport.verify.worker import find_runtime
 from tests.faults.bench import Bench, Known
 from tests.faults.effect import ULP, output_effect
 

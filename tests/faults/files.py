@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import UnsupportedError
+from kexport.proof.artifact import check_artifact
 from kexport.target import find_target
-from kexport.verify.check import check_artifact
 from kexport.verify.status import Status, overall_status
 from tests.faults import coreml_files, onnx_files, savedmodel_files, tfjs_files, tflite_files
 from tests.faults.bench import Bench, Known, bench

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kexport.errors import KexportError
+from kexport.proof.artifact import check_artifact
 from kexport.target import Target, find_target
-from kexport.verify.check import check_artifact
 from kexport.verify.status import Status, overall_status
 from tests.faults import border, harmless, recurrent, settings, structure, weights
 from tests.faults.bench import Bench

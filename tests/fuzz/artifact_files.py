@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kexport.project.files import remove
+from kexport.workflows.files import remove
 from tests.target.artifacts import FORMS, write
 from tests.tfjs.loops import halved
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import KexportError
-from kexport.project.inspect import inspect_artifact
 from kexport.reading import check_format, facts_of, parts_of, read_back
 from kexport.target import targets
+from kexport.workflows.inspecting import inspect_artifact
 from tests.fuzz.artifact_files import bases, mutants
 from tests.fuzz.keras_worker import Watch, say
 

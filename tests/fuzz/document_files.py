@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kexport.project.graph_file import write_graph
-from kexport.project.manifest import FILE, FileEntry, read_manifest, write_manifest
+from kexport.evidence.graph_archive import save_graph
 from kexport.replay.pack import bundle
-from kexport.verify.graph_file import save_graph
+from kexport.workflows.graph_text_file import write_graph
+from kexport.workflows.manifest import FILE, FileEntry, read_manifest, write_manifest
 from tests.documents.test_schemas import EXAMPLES
 from tests.replay.dist import NAME, write_dist
 from tests.tfjs.nets import image_net

@@ -19,9 +19,9 @@ from typing import Any
 
 from kexport.cli import replay
 from kexport.cli.main import cli
+from kexport.engines.runner import RunResult
+from kexport.evidence.graph_archive import load_graph
 from kexport.replay.serve import serving
-from kexport.verify.graph_file import load_graph
-from kexport.verify.runner import RunResult
 from tests.fuzz.document_files import bases, mutants
 from tests.fuzz.keras_worker import Watch, say
 
@@ -111,7 +111,7 @@ def outcome_of(kind: str, path: Path) -> str:
 
 def main(folder: Path, seed: int, count: int) -> None:
     """Read `count` mutants and print a line for each: its name, what became of it, and how long that took."""
-    importlib.import_module("kexport.project.verify").runner_here = lambda: no_engine  # type: ignore[attr-defined]
+    importlib.import_module("kexport.workflows.verifying").runner_here = lambda: no_engine  # type: ignore[attr-defined]
     importlib.import_module("kexport.replay.serve").Server = NoServer  # type: ignore[attr-defined]
     (folder / "warm").mkdir()
     warm = bases(folder / "warm")

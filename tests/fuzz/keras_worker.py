@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.capture.sources.frameworks import import_keras, import_tf_keras
 from kexport.errors import KexportError
 from tests.fuzz.keras_files import bases, mutants

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kexport.capture.capture import capture
+from kexport.capture.capturing import capture
 from kexport.capture.sources.frameworks import import_keras
 from kexport.errors import KexportError
 from tests.fuzz.artifact_files import mutate

@@ -16,9 +16,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport.passes", "kexport.capture"),
     ("kexport.target",),
     ("kexport.reading",),
-    ("kexport.quantize", "kexport.verify"),
-    ("kexport.reference",),
-    ("kexport.project",),
+    ("kexport.evidence",),
+    ("kexport.engines",),
+    ("kexport.verify",),
+    ("kexport.locate",),
+    ("kexport.proof",),
+    ("kexport.quantize", "kexport.reference"),
+    ("kexport.workflows",),
     ("kexport.replay", "kexport.report"),
     ("kexport.cli",),
     ("kexport.__main__",),
@@ -28,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 The first layer may be imported by all. Type annotations may look up inside one package, such as `kexport.ir`.
 """
 
-PUBLIC = {"kexport.errors", "kexport.project"}
+PUBLIC = {"kexport.errors", "kexport.workflows"}
 """What `kexport/__init__.py` hands out; it imports them on use."""
 
 TARGET_MAY = {
@@ -61,9 +65,13 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.capture": NUMERIC | {"keras", "tensorflow", "tf_keras", "h5py", "google"},
     "kexport.reference": NUMERIC | {"safetensors", "keras", "tensorflow", "tf_keras", "jax", "torch"},
     "kexport.quantize": NUMERIC | {"safetensors"},
-    "kexport.verify": NUMERIC | {"safetensors"},
-    "kexport.project": NUMERIC | {"safetensors"},
-    "kexport.project.folder_lock": {"filelock"},
+    "kexport.evidence": NUMERIC,
+    "kexport.engines": NUMERIC,
+    "kexport.verify": NUMERIC,
+    "kexport.locate": NUMERIC,
+    "kexport.proof": NUMERIC,
+    "kexport.workflows": NUMERIC | {"safetensors"},
+    "kexport.workflows.folder_lock": {"filelock"},
     "kexport.replay": NUMERIC,
     "kexport.report": {"jinja2", "markupsafe"},
     "kexport.cli": {"click", "rich"},
@@ -73,7 +81,7 @@ THIRD_PARTY: dict[str, set[str]] = {
 """The packages that a room may import besides the standard library."""
 
 LAZY: dict[str, set[str]] = {
-    "kexport.project": {"filelock"},
+    "kexport.workflows": {"filelock"},
     "kexport.reference": {"keras", "tensorflow", "tf_keras", "jax", "torch"},
     "kexport.cli": {"rich"},
     "kexport.report": {"jinja2", "markupsafe"},

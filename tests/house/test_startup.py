@@ -20,7 +20,7 @@ for args in [["--help"], *([name, "--help"] for name in COMMANDS)]:
     assert CliRunner().invoke(cli, args).exit_code == 0, args
 """
 REST = """
-import kexport.project, kexport.target, kexport.verify, kexport.reference, kexport.passes
+import kexport.workflows, kexport.target, kexport.verify, kexport.reference, kexport.passes
 kexport.target.targets()
 """
 

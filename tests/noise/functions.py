@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kexport.capture.capture import Captured, capture
+from kexport.capture.capturing import Captured, capture
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array

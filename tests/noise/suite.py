@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from kexport.capture.capture import Captured, capture
+from kexport.capture.capturing import Captured, capture
 from kexport.errors import KexportError
+from kexport.evidence.reference_file import Reference
+from kexport.evidence.samples import Samples
 from kexport.ir.graph import Graph
 from kexport.passes.pipeline import OPTIMIZE, run_passes
-from kexport.project.progress import silent
-from kexport.project.recording import make_reference
+from kexport.proof.artifact import check_artifact
 from kexport.target import find_target
-from kexport.verify.check import check_artifact
 from kexport.verify.record import noises
-from kexport.verify.reference_file import Reference
-from kexport.verify.samples import Samples
 from kexport.verify.status import Status, Verdict
 from kexport.verify.tolerance import capture_excess
+from kexport.workflows.progress import silent
+from kexport.workflows.recording import make_reference
 from tests.faults.engines import in_process
 from tests.noise import weights
 from tests.noise.models import Model

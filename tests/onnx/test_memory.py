@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from kexport import ops
-from kexport.verify.memory import peak_bytes
+from kexport.engines.memory import peak_bytes
 from tests.onnx.helper import export
 from tests.onnx.nets import Net, BATCH
 

@@ -37,7 +37,7 @@ def installed() -> list[str]:
 
 @pytest.mark.parametrize("case", MODELS, ids=lambda c: c.name)
 def test_capture(case: Quantized, keras: Any) -> None:
-    from kexport.capture.capture import capture
+    from kexport.capture.capturing import capture
 
     _, model = case.models(keras)
     captured = capture(model)
@@ -84,7 +84,7 @@ def test_a_file_that_keras_cannot_read_back_says_what_else_can_be_done(keras: An
 
 def test_float8_rounds_as_it_is_trained_to(keras: Any) -> None:
     """Weights stay in float: Keras rounds them, and what they meet, whenever the model runs."""
-    from kexport.capture.capture import capture
+    from kexport.capture.capturing import capture
 
     keras.utils.set_random_seed(7)
     x = keras.Input((16,))

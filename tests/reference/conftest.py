@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kexport.evidence.batches import Batch
+from kexport.evidence.reference_file import Reference
 from kexport.reference.here import Request, record_here
-from kexport.verify.batches import Batch
-from kexport.verify.reference_file import Reference
 
 CPU = "cpu"
 

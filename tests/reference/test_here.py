@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 
 from kexport.errors import ConfigError, VerifyError
+from kexport.evidence.batches import Batch
+from kexport.evidence.ranges import PIXELS, Range
+from kexport.evidence.reference_file import Reference
+from kexport.evidence.words import Words
 from kexport.ir.contract import Contract, Port
 from kexport.ir.types import TensorType
 from kexport.reference import backends
@@ -20,10 +24,6 @@ from kexport.reference.backends import BACKENDS, Backend, child_environment, cpu
 from kexport.reference.here import Request, predict, record_here
 from kexport.reference.layers import layer_outputs
 from kexport.reference.model import guess_ranges, plan_model
-from kexport.verify.batches import Batch
-from kexport.verify.ranges import PIXELS, Range
-from kexport.verify.reference_file import Reference
-from kexport.verify.words import Words
 
 
 def test_the_contract_is_the_one_of_capture(recorded: Reference) -> None:

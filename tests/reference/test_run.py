@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from kexport.errors import CaptureError, ConfigError, VerifyError
+from kexport.evidence.batches import Batch
+from kexport.evidence.reference_file import Reference, load_reference, save_reference, with_recordings
 from kexport.reference import run as run_module
 from kexport.reference.here import Request, record_here
 from kexport.reference.run import rerun, run_reference
-from kexport.verify.batches import Batch
-from kexport.verify.reference_file import Reference, load_reference, save_reference, with_recordings
 from kexport.verify.tolerance import ULPS
 
 EPS = float(np.finfo(np.float32).eps)

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from kexport.evidence.reference_file import SUFFIX, save_reference
 from kexport.ir.evaluator import evaluate
 from kexport.ir.op import Array
-from kexport.project.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, write_manifest
 from kexport.target import find_target
 from kexport.verify.record import plan_batches, record
-from kexport.verify.reference_file import SUFFIX, save_reference
+from kexport.workflows.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, write_manifest
 from tests.tfjs.helper import contract_of
 from tests.tfjs.nets import image_net
 

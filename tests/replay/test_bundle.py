@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from kexport.errors import ConfigError, KexportError, VerifyError
-from kexport.project.bundle import opened
-from kexport.project.manifest import find_folder, read_manifest, sha256
-from kexport.project.verify import verify
 from kexport.replay.pack import bundle
+from kexport.workflows.bundle import opened
+from kexport.workflows.manifest import find_folder, read_manifest, sha256
+from kexport.workflows.verifying import verify
 
 MANIFEST = "dist/kexport.json"
 

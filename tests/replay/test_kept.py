@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from kexport.errors import VerifyError
-from kexport.project.manifest import FILE, read_manifest
 from kexport.replay import ssh
 from kexport.replay.ssh import Remote, verify_on
 from kexport.report.facts import read_facts
+from kexport.workflows.manifest import FILE, read_manifest
 
 
 @pytest.fixture

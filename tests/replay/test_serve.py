@@ -18,13 +18,13 @@ from kexport.cli.main import cli
 from kexport.errors import ConfigError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.op import Array
-from kexport.project.manifest import read_manifest
-from kexport.project.report import ArtifactReport
 from kexport.replay.agent import browser_of, plain_words, system_of
 from kexport.replay.serve import Outcome, Serving, serving
 from kexport.replay.server import MAX_BODY, MAX_VISITS
 from kexport.report.facts import read_facts
 from kexport.target import find_target
+from kexport.workflows.manifest import read_manifest
+from kexport.workflows.report import ArtifactReport
 from kexport_js.browser import Browser, find_browser
 from kexport_js.npm import Packages
 from tests.replay.dist import write_dist

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from kexport.errors import ConfigError, KexportError, VerifyError
-from kexport.project.report import ExportReport
+from kexport.proof.junit import junit_xml
 from kexport.replay.ssh import _MARK, Remote, _read
-from kexport.verify.junit import junit_xml
+from kexport.workflows.report import ExportReport
 from tests.documents.test_schemas import EXAMPLES
 from tests.fuzz.document_files import _changed
 

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
+from kexport.engines.bench import Timing
+from kexport.evidence.batches import Batch
+from kexport.evidence.reference_file import Environment, Recording, Reference, save_reference
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.types import TensorType
+from kexport.locate.divergence import LayerCheck, Location
 from kexport.ops.activation import Relu
 from kexport.ops.binary import Add
 from kexport.ops.conv import Conv
 from kexport.ops.matmul import Dense
-from kexport.project.bench_file import BENCH, BenchReport, BenchRow
-from kexport.project.graph_file import write_graph
-from kexport.project.layers_file import LayersEntry, keep_layers
-from kexport.project.manifest import FILE, ArtifactEntry, FileEntry, ModelEntry, manifest_text, read_manifest
-from kexport.project.runs_file import RUNS, RunsEntry, rows_of
-from kexport.verify.batches import Batch
-from kexport.verify.bench import Timing
 from kexport.verify.compare import compare
 from kexport.verify.judge import OutputCheck
-from kexport.verify.locate import LayerCheck, Location
-from kexport.verify.reference_file import Environment, Recording, Reference, save_reference
 from kexport.verify.status import Status, Verdict
 from kexport.verify.tolerance import Tolerance
+from kexport.workflows.bench_file import BENCH, BenchReport, BenchRow
+from kexport.workflows.graph_text_file import write_graph
+from kexport.workflows.layers_file import LayersEntry, keep_layers
+from kexport.workflows.manifest import FILE, ArtifactEntry, FileEntry, ModelEntry, manifest_text, read_manifest
+from kexport.workflows.runs_file import RUNS, RunsEntry, rows_of
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror=alert(1)> "'&--> {{ 7*7 }}"""
 """A name that breaks out of every place it is put into as it stands."""

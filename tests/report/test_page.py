@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from kexport.errors import ConfigError, VerifyError
-from kexport.project.manifest import FILE, manifest_text
-from kexport.project.verdicts import keep_verdicts
-from kexport.project.verify import OTHER_MODEL
 from kexport.report.write import write_report
 from kexport.verify.status import Status
+from kexport.workflows.manifest import FILE, manifest_text
+from kexport.workflows.verdicts import keep_verdicts
+from kexport.workflows.verifying import OTHER_MODEL
 from tests.report.dist import HOSTILE, add_bench, add_layers, add_model, check, net, verdict
 
 LOADS = ("src", "srcset", "href", "data", "action", "poster", "background", "ping", "xlink:href")

@@ -10,8 +10,8 @@ import pytest
 from kexport import names
 from kexport.errors import ConfigError
 from kexport.names import each_name, nearest, suggest
-from kexport.project.choice import choose_targets, each_target
 from kexport.target import find_target
+from kexport.workflows.choice import choose_targets, each_target
 
 KNOWN = ("coreml", "onnx", "savedmodel", "tfjs", "tflite")
 

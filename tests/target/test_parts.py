@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from kexport.errors import EmitError, KexportError
-from kexport.project.intact import artifact_damage
-from kexport.project.manifest import ArtifactEntry, file_entries
 from kexport.reading import check_format, parts_of
 from kexport.target import find_target
+from kexport.workflows.intact import artifact_damage
+from kexport.workflows.manifest import ArtifactEntry, file_entries
 from tests.target.artifacts import FORMS, write
 
 OUTSIDE = ["../secret", "/etc/hostname", "a/../../secret", "http://127.0.0.1:1/secret", "C:\\secret", ""]

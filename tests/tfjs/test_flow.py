@@ -9,7 +9,7 @@ import pytest
 
 import kexport
 from kexport.errors import ConfigError
-from kexport.project import verify
+from kexport.workflows import verify
 from kexport_js.browser import find_browser
 from kexport_js.page import PageRuntime
 from kexport_tfjs import TARGET

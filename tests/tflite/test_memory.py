@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import ai_edge_litert.schema_py_generated, flatbuffers
 from kexport import ops
-from kexport.verify.memory import peak_bytes
+from kexport.engines.memory import peak_bytes
 from tests.tflite.helper import export
 from tests.tflite.nets import BATCH, Layers
 

@@ -12,7 +12,7 @@ from kexport import ops
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
-from kexport.verify.checkpoints import checkpoints
+from kexport.locate.checkpoints import checkpoints
 from kexport.verify.draws import draws_of, given, implausible, random_outputs
 
 SIZE = 400

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kexport.evidence.batches import Batch
+from kexport.evidence.reference_file import Recording, Reference
 from kexport.ir.contract import Contract, Port
 from kexport.ir.types import TensorType
-from kexport.verify.agreement import contract_problems
-from kexport.verify.batches import Batch
+from kexport.proof.agreement import contract_problems
 from kexport.verify.compare import compare
 from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
-from kexport.verify.reference_file import Recording, Reference
 
 NAN, INF = np.nan, np.inf
 TINY = 1e-42

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kexport.evidence.batches import make_batches
+from kexport.evidence.reference_file import Reference
 from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
@@ -30,11 +32,9 @@ from kexport.ops import (
     Softmax,
     Transpose,
 )
-from kexport.verify.batches import make_batches
 from kexport.verify.judge import judge_batch, overall, tolerances
 from kexport.verify.perturb import rounding_noise
 from kexport.verify.record import capture_problems, record
-from kexport.verify.reference_file import Reference
 
 BATCH = symbol("batch")
 INPUT = TensorType(DType.F32, (BATCH, 9, 9, 4))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from kexport.evidence.batches import make_batch, make_batches
+from kexport.evidence.ranges import input_ranges
+from kexport.evidence.sizes import DRAWN, choose_sizes, drawn
 from kexport.ir.dim import symbol
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
 from kexport.ops import BatchNorm, Dense, Div, Mul, Relu, Sigmoid, Sub
-from kexport.verify.batches import make_batch, make_batches
 from kexport.verify.moving import NAME, moving_batch
-from kexport.verify.ranges import input_ranges
 from kexport.verify.record import plan_batches
 from kexport.verify.silence import are_ends
-from kexport.verify.sizes import DRAWN, choose_sizes, drawn
-from tests.verify import toy
+from tests import toy
 
 X = TensorType(DType.F32, (symbol("batch"), 3))
 MEAN, DEVIATION = np.float32([[200, -40, 7]]), np.float32([[25, 8, 0.1]])

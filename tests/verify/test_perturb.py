@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kexport.evidence.batches import Batch, make_batches
+from kexport.evidence.reference_file import Reference
 from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Value
@@ -41,13 +43,11 @@ from kexport.ops import (
     While,
 )
 from kexport.verify import floors, oracles, perturb
-from kexport.verify.batches import Batch, make_batches
 from kexport.verify.oracles import roundings
 from kexport.verify.perturb import Rounding, farther, needs_perturbing, rounding_noise, sums_halves
 from kexport.verify.record import capture_problems, coarsest_float, noises, record
-from kexport.verify.reference_file import Reference
 from kexport.verify.tolerance import coarser
-from tests.verify import toy
+from tests import toy
 
 EPS = float(np.finfo(np.float32).eps)
 IMAGE = TensorType(DType.F32, (symbol("batch"), 8, 8, 2))

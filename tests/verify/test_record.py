@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from kexport.errors import VerifyError
+from kexport.evidence.batches import Batch, make_batches
+from kexport.evidence.reference_file import Recording, Reference, save_reference, with_recordings
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
 from kexport.ops import Cast, Gather
-from kexport.verify.batches import Batch, make_batches
 from kexport.verify.record import answer, capture_problems, coarsest_float, complete, record
-from kexport.verify.reference_file import Recording, Reference, save_reference, with_recordings
-from tests.verify import toy
+from tests import toy
 
 BATCH = Batch("random-0", "random", {"batch": 2}, {"x": np.ones((2, toy.FEATURES), np.float32)}, 0)
 

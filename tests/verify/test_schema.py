@@ -11,10 +11,10 @@ import jsonschema
 import numpy as np
 import pytest
 
-from kexport.project.report import ArtifactReport, ExportReport
-from kexport.verify.check import Check, check_artifact
-from kexport.verify.reference_file import Reference
-from tests.verify import toy
+from kexport.evidence.reference_file import Reference
+from kexport.proof.artifact import Check, check_artifact
+from kexport.workflows.report import ArtifactReport, ExportReport
+from tests import toy
 
 SCHEMA: dict[str, Any] = json.loads((files("kexport.verify") / "report.schema.json").read_text(encoding="utf-8"))
 

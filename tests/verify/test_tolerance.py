@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from kexport.errors import ConfigError, VerifyError
-from kexport.verify.batches import make_batches
+from kexport.evidence.batches import make_batches
+from kexport.evidence.reference_file import Recording, Reference, with_recordings
 from kexport.verify.judge import judge_batch, overall, tolerances
 from kexport.verify.record import capture_problems, noises, record, require_capture, with_oracles
-from kexport.verify.reference_file import Recording, Reference, with_recordings
 from kexport.verify.tolerance import CAPS, FACTOR, ULPS, Noise, Tolerance, capture_problem, derive, measure, unsettled
-from tests.verify import toy
+from tests import toy
 
 EPS = float(np.finfo(np.float32).eps)
 Arrays = dict[str, np.ndarray[Any, Any]]

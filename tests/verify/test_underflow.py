@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kexport.evidence.batches import Batch
 from kexport.ir.contract import Contract, Port
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Op
 from kexport.ops import Exp, Log, Mul, Sigmoid, Softplus
-from kexport.verify.batches import Batch
 from kexport.verify.perturb import Rounding
 from kexport.verify.record import record
-from tests.verify import toy
+from tests import toy
 from tests.verify.test_perturb import IMAGE, graph_of
 
 

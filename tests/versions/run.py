@@ -104,7 +104,7 @@ def captured(keras: Any) -> Iterator[Found]:
 
 
 def _captured(model: Any, batches: list[Any], tolerance: float) -> tuple[str, str]:
-    from kexport.capture.capture import capture
+    from kexport.capture.capturing import capture
     from kexport.capture.sources.live import live_source
     from tests.capture.agree import compare
 

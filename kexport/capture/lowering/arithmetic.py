@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context
+from kexport.capture.lowering.context import Context
 from kexport.ir.graph import Value
 from kexport.ir.op import Op
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.lowering.context import Context, scalar
 from kexport.capture.lowering.range import is_nonnegative, lower_bound
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.graph import Node, Value
 
 table = Table()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kexport import ops
-from kexport.capture.context import ON_DATA, Context, NotLowered
+from kexport.capture.lowering.context import ON_DATA, Context
 from kexport.capture.lowering.range import is_nonnegative
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node, Value
 from kexport.rewrite.fold import dims_of, symbolic

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, Found, NotLowered, Pair
+from kexport.capture.lowering.context import Context, Found, Pair
 from kexport.capture.lowering.einsum import einsum
 from kexport.capture.lowering.table import LowerOp, Result, Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from kexport import ops
-from kexport.capture.context import Context, Found, NotLowered, Pair, decide, scalar
+from kexport.capture.lowering.context import Context, Found, Pair, decide, scalar
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.capture.weights import as_text
 from kexport.ir.dim import Dim, dim_max
 from kexport.ir.graph import Node, Value

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.context import Context
 from kexport.capture.lowering.matrix import diagonal
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Value
 

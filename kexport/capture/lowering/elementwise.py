@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from kexport import ops
-from kexport.capture.context import Context, Found, NotLowered, Pair
+from kexport.capture.lowering.context import Context, Found, Pair
 from kexport.capture.lowering.float8 import is_float8, rounded
+from kexport.capture.lowering.float_sizes import whole_quotient
 from kexport.capture.lowering.table import Table
-from kexport.capture.sizes import whole_quotient
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 

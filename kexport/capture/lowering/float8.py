@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context
+from kexport.capture.lowering.context import Context
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 

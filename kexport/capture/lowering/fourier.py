@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered, Pair
+from kexport.capture.lowering.context import Context, Pair
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Value
 from kexport.ir.op import Array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kexport.capture.context import Context
+from kexport.capture.lowering.context import Context
 from kexport.ir.graph import Value
 
 

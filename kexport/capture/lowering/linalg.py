@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
-from kexport.capture.evaluate import evaluate_op
+from kexport.capture.lowering.constant_ops import evaluate_op
+from kexport.capture.lowering.context import Context
 from kexport.capture.lowering.table import Result, Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Value
 from kexport.ops.broadcast import broadcast_shapes

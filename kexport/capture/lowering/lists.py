@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context, Items, NotLowered
+from kexport.capture.lowering.context import Context, Items
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Value
 from kexport.ir.types import DType

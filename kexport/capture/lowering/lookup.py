@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, Handle, NotLowered, scalar
+from kexport.capture.lowering.context import Context, Handle, scalar
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.capture.weights import read_table
 from kexport.ir.graph import Value
 from kexport.ir.op import Array

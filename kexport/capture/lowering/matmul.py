@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.context import Context
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.graph import Value
 
 table = Table()

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.lowering.context import Context, scalar
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim, UndecidableDim, dim_max, dim_min
 from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType

@@ -12,13 +12,14 @@ from typing import Any
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from kexport import ops
-from kexport.capture.ancestors import ancestors
-from kexport.capture.context import Context, NotLowered
 from kexport.capture.draws import LIMIT, draw_of
-from kexport.capture.evaluate import evaluate_op
+from kexport.capture.lowering.ancestors import ancestors
 from kexport.capture.lowering.arithmetic import Arithmetic
+from kexport.capture.lowering.constant_ops import evaluate_op
+from kexport.capture.lowering.context import Context
 from kexport.capture.lowering.special import erfinv
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Value
 from kexport.ir.types import DType

@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.context import Context
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import product
 from kexport.ir.graph import Value
 from kexport.ir.types import DType

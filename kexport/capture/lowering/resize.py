@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
+from kexport.capture.lowering.context import Context
+from kexport.capture.lowering.float_sizes import quotient
 from kexport.capture.lowering.layouts import channels_last, is_channels_first
 from kexport.capture.lowering.table import Table
-from kexport.capture.sizes import quotient
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim, dim_max, dim_min
 from kexport.ir.graph import Value
 from kexport.ir.op import Array

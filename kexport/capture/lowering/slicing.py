@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import ON_DATA, Context, NotLowered, decide
 from kexport.capture.lowering.blocks import Element, elements, from_front, read, width, write
+from kexport.capture.lowering.context import ON_DATA, Context, decide
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim, SymDim, dim_max, dim_min
 from kexport.ir.graph import Value
 from kexport.ir.types import DType

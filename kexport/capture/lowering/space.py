@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import ON_DATA, Context, NotLowered, known_sizes
+from kexport.capture.lowering.context import ON_DATA, Context, known_sizes
 from kexport.capture.lowering.layouts import per_axis
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Value
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered, scalar
+from kexport.capture.lowering.context import Context, scalar
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType

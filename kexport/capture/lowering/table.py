@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from kexport.capture.context import Context, Found
+from kexport.capture.lowering.context import Context, Found
 from kexport.ir.graph import Value
 from kexport.ir.op import Op
 

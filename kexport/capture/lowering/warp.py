@@ -7,9 +7,10 @@ from itertools import product as pairs
 from typing import Any
 
 from kexport import ops
-from kexport.capture.context import Context, NotLowered
 from kexport.capture.lowering.arithmetic import Arithmetic
+from kexport.capture.lowering.context import Context
 from kexport.capture.lowering.table import Table
+from kexport.capture.not_lowered import NotLowered
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 

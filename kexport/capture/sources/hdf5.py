@@ -14,7 +14,7 @@ from kexport.capture.sources.keras2 import load_keras2
 from kexport.capture.sources.keras_file import load_keras3
 from kexport.capture.sources.limits import parse_json
 from kexport.capture.sources.weights_alone import load_weights_alone
-from kexport.capture.trace import Source
+from kexport.capture.tracing.trace import Source
 from kexport.errors import CaptureError, ConfigError
 
 

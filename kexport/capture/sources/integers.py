@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kexport.capture.trace import Spec
+from kexport.capture.tracing.trace import Spec
 
 TYPES = ("float32", "int32", "string")
 """What is tried for an input, in this order."""

@@ -20,7 +20,7 @@ from kexport.capture.sources.keras2_limits import limited
 from kexport.capture.sources.kernels import check_padding, flips
 from kexport.capture.sources.lambdas import replace_lambdas
 from kexport.capture.sources.limits import within
-from kexport.capture.trace import Source
+from kexport.capture.tracing.trace import Source
 from kexport.errors import CaptureError, KexportError
 
 

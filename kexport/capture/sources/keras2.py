@@ -24,7 +24,7 @@ from kexport.capture.sources.limits import within
 from kexport.capture.sources.nodes import check_calls
 from kexport.capture.sources.run import run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
-from kexport.capture.trace import Source, Spec
+from kexport.capture.tracing.trace import Source, Spec
 from kexport.errors import CaptureError, KexportError
 
 

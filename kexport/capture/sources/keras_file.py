@@ -20,7 +20,7 @@ from kexport.capture.sources.lambdas import Replaced, replace_lambdas, with_conf
 from kexport.capture.sources.limits import within
 from kexport.capture.sources.live import live_source
 from kexport.capture.sources.newer import for_this_keras
-from kexport.capture.trace import Source
+from kexport.capture.tracing.trace import Source
 from kexport.errors import CaptureError
 
 

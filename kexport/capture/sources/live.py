@@ -12,7 +12,7 @@ from kexport.capture.sources.integers import with_types
 from kexport.capture.sources.run import run_graph, run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
 from kexport.capture.sources.subclassed import subclassed_plan
-from kexport.capture.trace import Source, Spec
+from kexport.capture.tracing.trace import Source, Spec
 from kexport.capture.versions import refuse_old_running
 from kexport.errors import CaptureError
 

@@ -12,7 +12,7 @@ from kexport.capture.sources.predicting import own_predict
 from kexport.capture.sources.quirks import loops_over_the_batch
 from kexport.capture.sources.states import kept_states
 from kexport.capture.sources.structure import flatten
-from kexport.capture.trace import Array, Source
+from kexport.capture.tracing.trace import Array, Source
 from kexport.capture.weights import as_text
 
 Run = Callable[[Sequence[Array]], list[Array]]
@@ -24,7 +24,7 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
 
     Text, and inputs that are not batches of one size, go through `predict_on_batch`.
     """
-    from kexport.capture.autograph import is_python_branch
+    from kexport.capture.tracing.autograph import is_python_branch
 
     def predict(arrays: Sequence[Array]) -> list[Array]:
         sizes = {a.shape[0] if a.ndim else 0 for a in arrays}

@@ -13,7 +13,7 @@ from kexport.capture.sources.frameworks import import_tensorflow
 from kexport.capture.sources.run import arrays_of
 from kexport.capture.sources.saved_check import LINKS_HINT, outside_links, problems, too_large
 from kexport.capture.sources.savedmodel_files import GRAPH, arranged, require_variables
-from kexport.capture.trace import Array, Source, Spec
+from kexport.capture.tracing.trace import Array, Source, Spec
 from kexport.errors import CaptureError, ConfigError
 from kexport.names import suggest
 

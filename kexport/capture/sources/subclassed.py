@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kexport.capture.sources.structure import flatten, paths, unflatten, unique
-from kexport.capture.trace import Spec
+from kexport.capture.tracing.trace import Spec
 from kexport.errors import CaptureError
 
 Plan = tuple[list[Spec], Any, Callable[[Sequence[Any]], Any], bool]

@@ -16,7 +16,7 @@ from kexport.capture.sources.keras_file import load_keras3
 from kexport.capture.sources.kernels import convert_kernels
 from kexport.capture.sources.limits import MAX_JSON, parse_json
 from kexport.capture.sources.live import is_keras2_model, live_source
-from kexport.capture.trace import Source
+from kexport.capture.tracing.trace import Source
 from kexport.errors import CaptureError, ConfigError, KexportError
 
 HINT = (

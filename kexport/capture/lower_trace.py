@@ -1,0 +1,79 @@
+"""Lowering: the TensorFlow ops of a Trace, taken frame by frame where a frame is known, become a Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kexport.capture.lowering.context import Foreign, Handle
+from kexport.capture.lowering.scope import OPAQUE, Run, Scope
+from kexport.capture.regions.table import REGIONS
+from kexport.capture.tracing.trace import Trace
+from kexport.errors import Unsupported, UnsupportedError
+from kexport.ir.graph import Graph
+from kexport.ir.types import TensorType
+from kexport.ops import Draw
+from kexport.rewrite.driver import erase_dead
+
+
+def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | None = None) -> Graph:
+    """The graph of a trace, with inputs of these types.
+
+    Args:
+        trace: what was traced.
+        types: the type of each input, with symbolic dims for sizes that are not fixed.
+        paths: the name of each variable by the id of its handle.
+
+    Raises:
+        UnsupportedError: operations that have no lowering; names all of them.
+        DimConflict: two sizes that differ in `types` have to be equal.
+        CaptureError: a lowering is wrong; names the layer.
+    """
+    run = Run(trace, paths or {}, REGIONS)
+    scope = Scope(run, trace.graph)
+    for port, type in zip(trace.inputs, types, strict=True):
+        value = run.graph.input(port.name, type)
+        if port.tensor is not None:
+            scope.env[id(port.tensor)] = value
+    for outer, inner in trace.graph.captures:
+        scope.env[id(inner)] = Handle(outer) if outer.dtype in OPAQUE else run.variable(outer)
+    scope.lower([o.tensor for o in trace.outputs])
+    for output in trace.outputs:
+        run.graph.output(output.name, scope.data(output.tensor))
+    erase_dead(run.graph, list(run.graph.nodes))
+    report_foreign(run)
+    if trace.source.kind == "savedmodel":
+        refuse_draws(run.graph)
+    return run.graph
+
+
+def refuse_draws(graph: Graph) -> None:
+    """Refuse random numbers in a SavedModel: which ones it draws cannot be seen, so that nothing could be compared.
+
+    Raises:
+        UnsupportedError: names all draws.
+    """
+    reason = "it draws random numbers inside a SavedModel, where they cannot be seen; export the Keras model"
+    found = [Unsupported(n.origin, n.op.name, reason) for n in graph.nodes if isinstance(n.op, Draw)]
+    if found:
+        raise UnsupportedError(found)
+
+
+def report_foreign(run: Run) -> None:
+    """Refuse a graph in which ops without a lowering are left, or sizes that only they know.
+
+    Raises:
+        UnsupportedError: names all of them. One that fails only because of another is not named.
+    """
+    foreign = _foreign_in(run.graph)
+    foreign += [run.unknown[s] for s in sorted(run.graph.symbols() & run.unknown.keys())]
+    if foreign:
+        raise UnsupportedError(list(dict.fromkeys(u for u in foreign if u.reason)) or foreign)
+
+
+def _foreign_in(graph: Graph) -> list[Unsupported]:
+    found = []
+    for node in graph.nodes:
+        if isinstance(node.op, Foreign):
+            found.append(Unsupported(node.origin, node.op.op, node.op.reason))
+        found += [u for body in node.op.bodies() for u in _foreign_in(body)]
+    return found

@@ -1,0 +1,313 @@
+"""Checks an artifact: reads it back, runs it in every engine that is there, and judges what comes out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from kexport.deadline import deadline
+from kexport.engines.host import host
+from kexport.engines.runner import TIMEOUT, RunResult, run_artifact
+from kexport.errors import ConfigError, EmitError, GraphError, KexportError
+from kexport.evidence.reference_file import Recording, Reference
+from kexport.ir.contract import Contract
+from kexport.ir.dim import Dim
+from kexport.ir.evaluator import bind_inputs
+from kexport.locate.divergence import Subject
+from kexport.names import suggest
+from kexport.proof.agreement import contract_problems
+from kexport.proof.drawn import Drawn, judge_drawn, settled
+from kexport.proof.inner import Inner, Insight
+from kexport.reading import check_format, read_back
+from kexport.target import Runtime, Span, Target
+from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
+from kexport.verify.record import capture_problems
+from kexport.verify.saturation import unsaturated
+from kexport.verify.silence import Silent, silent, weaknesses
+from kexport.verify.status import Status, Verdict
+from kexport.verify.told import Tell, nobody, told
+from kexport.verify.tolerance import coarser
+
+RunArtifact = Callable[..., RunResult]
+"""Runs an artifact on batches, as `runner.run_artifact` does and with its arguments."""
+_NOT_RUN = ("missing", "not applicable")
+
+
+@dataclass(frozen=True)
+class Check:
+    """How to check: everything that is not the artifact, the target or the reference."""
+
+    contract: Contract | None = None
+    """What the artifact must keep, where it differs from the reference's (a fixed batch size); None for the same."""
+    precision: str = "float32"
+    """What the artifact declares, a key of `tolerance.PRECISIONS`."""
+    tolerances: Mapping[str, float] | None = None
+    """The user's own, by output."""
+    runtimes: Sequence[str] | None = None
+    """Names of the runtimes to use; None for all but those that run on request only."""
+    browser: bool = False
+    """Whether runtimes that run on request only are used as well."""
+    timeout: float = TIMEOUT
+    threads: int = 1
+    repeats: int = 0
+    """Extra runs, for timing."""
+    target: str | None = None
+    """How a new process finds the target, `module:attribute`; None for its name."""
+    unchanged: bool = False
+    """Whether the artifact is known, by its hash, to be the file that was validated when it was exported. Only such a
+    one is run where the packages that check its format are missing."""
+    run: RunArtifact | None = None
+    """How artifacts are run; None for in a process of their own."""
+    tell: Tell = nobody
+    """Told which runtime has its turn."""
+    spans: Mapping[str, Span] = field(default_factory=dict[str, Span])
+    """The sizes that the artifact takes, where it does not take all, by dynamic dim."""
+    subject: Subject | None = None
+    """What the artifact was made from, by which outputs are judged that depend on random numbers."""
+    inner: Callable[[], Subject | None] | None = None
+    """Finds what the artifact was made from, by which its inner layers are judged where its outputs say nothing; None
+    where that was not kept, since they do."""
+
+
+def check_artifact(path: Path, target: Target, reference: Reference, check: Check = Check()) -> list[Verdict]:
+    """One verdict per runtime of the target; exactly one if the artifact cannot be run at all.
+
+    Raises:
+        ConfigError: options that make no sense: unknown runtime, output or precision.
+        VerifyError: the reference has no oracle.
+    """
+    runtimes = _chosen(target, check.runtimes, check.browser)
+    tolerances(reference, precision=check.precision, overrides=check.tolerances)
+    fault = _fault_before_running(path, target, reference, check)
+    if fault:
+        return [_verdict(path, target, r, Status.FAILED, fault) for r in runtimes or [None]]
+    if not runtimes:
+        return [_verdict(path, target, None, Status.VALID, f"no runtime for {target.title}, so it was not run")]
+    insight = cache(partial(_insight, reference, check)) if check.inner is not None else None
+    turns = told(runtimes, check.tell, lambda r: r.name)
+    return [_checked(path, target, runtime, reference, check, insight) for runtime in turns]
+
+
+def fitting(reference: Reference, contract: Contract, spans: Mapping[str, Span] | None = None) -> tuple[Recording, ...]:
+    """The recordings whose inputs fit a contract that may have fixed sizes, and the sizes that an artifact takes."""
+    allowed = spans or {}
+    return tuple(
+        r
+        for r in reference.recordings
+        if all(size in allowed.get(name, (size,)) for name, size in r.batch.sizes.items()) and _fits(r, contract)
+    )
+
+
+def for_artifact(check: Check, target: Target, contract: Contract, options: Mapping[str, Any]) -> Check:
+    """How to check an artifact that was made with these options, of a model with this contract."""
+    spans = target.spans(contract, options)
+    fixed: dict[str, Dim] = {name: span.fixed for name, span in spans.items() if span.fixed is not None}
+    precision = options.get("precision", "float32")
+    return dataclasses.replace(check, contract=contract.bind(fixed), spans=spans, precision=precision)
+
+
+def _fault_before_running(path: Path, target: Target, reference: Reference, check: Check) -> str:
+    """What is wrong before anything is run; empty if nothing is."""
+    problems = capture_problems(reference, check.tolerances)
+    if problems:
+        return "capture disagrees with Keras: " + "; ".join(problems)
+    contract = check.contract or reference.contract
+    try:
+        if not _unread(target, check):
+            with deadline(check.timeout, "reading it", EmitError):
+                check_format(target, path)
+                problems = contract_problems(contract, read_back(target, path))
+    except KexportError as e:
+        return f"not valid: {e.what}"
+    except ImportError as e:
+        return f"cannot be read back: {type(e).__name__}: {e}"
+    if problems:
+        return "breaks the contract: " + "; ".join(problems)
+    return "" if fitting(reference, contract, check.spans) else "no batch of the reference fits the artifact's sizes"
+
+
+def _unread(target: Target, check: Check) -> list[str]:
+    """Why the artifact is not read back here, as the packages for that are missing; empty if it is."""
+    missing = target.missing() if check.unchanged else []
+    return [f"its format was checked at export, not here, where {', '.join(missing)} is missing"] if missing else []
+
+
+def _insight(reference: Reference, check: Check) -> Insight | None:
+    """What can be known of the values inside the artifact."""
+    try:
+        subject = check.inner() if check.inner is not None else None
+    except KexportError:
+        return None
+    recordings = fitting(reference, check.contract or reference.contract, check.spans)
+    return subject and Insight(subject, reference, recordings)
+
+
+def _checked(
+    path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check,
+    insight: Callable[[], Insight | None] | None,
+) -> Verdict:  # fmt: skip
+    contract = check.contract or reference.contract
+    recordings = fitting(reference, contract, check.spans)
+    result = (check.run or run_artifact)(
+        path, check.target or target.name, runtime, [r.batch.inputs for r in recordings],
+        timeout=check.timeout, threads=check.threads, repeats=check.repeats,
+    )  # fmt: skip
+    if result.status in _NOT_RUN:
+        return _verdict(path, target, runtime, Status.VALID, f"not run: {result.message}", result)
+    allowed = tolerances(
+        reference, precision=coarser(check.precision, runtime.precision), runtime_budget=runtime.budget,
+        overrides=check.tolerances,
+    )  # fmt: skip
+    pairs = [(settled(r, reference.random), outputs) for r, outputs in zip(recordings, result.outputs, strict=False)]
+    stopped = 0
+    if runtime.saturates:
+        mended = [(r, *unsaturated(r.outputs, outputs, r.oracle, r.batch.kind == "extreme")) for r, outputs in pairs]
+        pairs, stopped = [(r, outputs) for r, outputs, _ in mended], sum(count for *_, count in mended)
+    checks = [c for recording, outputs in pairs for c in judge_batch(recording, outputs, allowed)]
+    if not result.ok:
+        return _verdict(path, target, runtime, *_broken(result, checks), result, checks, [r for r, _ in pairs])
+    drawn = _drawn(path, runtime, reference, check, recordings) if reference.random else Drawn()
+    checks += drawn.checks
+    quiet = silent([r for r, _ in pairs], allowed)
+    status, reason = _concluded(runtime, reference, check, checks, drawn, quiet, insight)
+    notes = [*_unread(target, check), *([result.note] if result.note else [])]
+    notes += [f"{stopped} elements were not judged: they overflow, and this engine has no infinity"] if stopped else []
+    known = [s.output for s in quiet] if insight is not None else []
+    notes += weaknesses(contract, recordings, known) if status > Status.FAILED else []
+    return _verdict(path, target, runtime, status, "; ".join([reason, *notes]), result, checks, recordings)
+
+
+def _broken(result: RunResult, checks: Sequence[OutputCheck]) -> tuple[Status, str]:
+    """What a run that did not end well shows: nothing, if time ran out and all was right until then."""
+    late = result.status == "timeout" and not any(c.passed is False for c in checks)
+    judged = sum(c.passed is True for c in checks)
+    reason = f"{result.status}: {result.message}" + f"; {judged} checks passed until then" * bool(late and judged)
+    return Status.UNJUDGED if late else Status.FAILED, reason
+
+
+def _concluded(
+    runtime: Runtime, reference: Reference, check: Check, checks: Sequence[OutputCheck], drawn: Drawn,
+    quiet: Sequence[Silent], insight: Callable[[], Insight | None] | None,
+) -> tuple[Status, str]:  # fmt: skip
+    """The status of an artifact that was run, and why; what its outputs do not say its inner values may."""
+    contract = _judged(reference, drawn)
+    passed, reason = overall(checks, contract)
+    if drawn.fault:
+        passed, reason = False, drawn.fault
+    if passed is False:
+        return Status.FAILED, reason
+    good = Status.SIMULATED if runtime.simulated else Status.VERIFIED
+    names = [p.name for p in contract.outputs if p.name not in reference.random]
+    unproven = [n for n in names if not any(c.passed for c in checks if c.output == n)]
+    quiet = [s for s in quiet if s.output in names and s.output not in unproven]
+    if unproven or (quiet and insight is not None):
+        unsettled = any(c.output in unproven and c.metrics.finite for c in checks)
+        good, reason = _by_inner(runtime, check, unproven, quiet, good, reason, insight and insight(), unsettled)
+    if drawn.missing and good > Status.VALID:
+        random = ", ".join(reference.random)
+        return Status.VALID, f"{reason}; not judged is what depends on random numbers ({random}): {drawn.missing}"
+    return good, reason
+
+
+def _by_inner(
+    runtime: Runtime, check: Check, unproven: Sequence[str], quiet: Sequence[Silent], good: Status, reason: str,
+    insight: Insight | None, unsettled: bool,
+) -> tuple[Status, str]:  # fmt: skip
+    """The status by the values inside; without them nothing is known of outputs that stay the same. Where outputs are
+    `unsettled`, as rounding decides what they are, nothing can be known.
+    """
+    quiet = [s for s in quiet if insight is None or insight.depends(s.output)]
+    outputs = [*unproven, *(s.output for s in quiet)]
+    if not outputs:
+        return good, reason
+    reason = "; ".join([reason, *(s.reason for s in quiet)])
+    if insight is None or check.run is not None:
+        inner = Inner(missing="there is no captured graph here" if insight is None else "it ran on another machine")
+    else:
+        inner = insight.judge(runtime, outputs, check.timeout, settled=not unsettled)
+    if inner.fault:
+        return Status.FAILED, f"{inner.fault} ({reason})"
+    if unsettled:
+        return Status.UNJUDGED, f"{reason}; {inner.agreement}"
+    if not inner.missing:
+        return good, f"{good.value} by its inner layers ({inner.agreement}): {reason}"
+    silenced = bool(unproven) or any(s.constant for s in quiet)
+    return (Status.UNJUDGED if silenced else good), f"{reason}; its inner layers say no more: {inner.missing}"
+
+
+def _drawn(path: Path, runtime: Runtime, reference: Reference, check: Check, recordings: Sequence[Recording]) -> Drawn:
+    """The judgement of the outputs that depend on random numbers."""
+    subject = check.subject
+    if subject is None or check.run is not None:
+        return Drawn(missing="there is no captured graph here" if subject is None else "it ran on another machine")
+
+    def tap(tensors: Sequence[str]) -> RunResult:
+        batches = [r.batch.inputs for r in recordings]
+        target = check.target or subject.target.name
+        how: dict[str, Any] = {"timeout": check.timeout, "threads": check.threads, "taps": tensors}
+        return run_artifact(path, target, runtime, batches, **how)
+
+    return judge_drawn(subject, runtime, reference, recordings, tap, check.tolerances)
+
+
+def _judged(reference: Reference, drawn: Drawn) -> Contract:
+    """The contract with the outputs that there is a judgement of."""
+    contract = reference.contract
+    kept = tuple(p for p in contract.outputs if p.name not in reference.random)
+    return dataclasses.replace(contract, outputs=kept) if drawn.missing else contract
+
+
+def _verdict(
+    path: Path,
+    target: Target,
+    runtime: Runtime | None,
+    status: Status,
+    reason: str,
+    result: RunResult | None = None,
+    checks: Sequence[OutputCheck] = (),
+    recordings: Sequence[Recording] = (),
+) -> Verdict:
+    return Verdict(
+        artifact=path.name,
+        target=target.name,
+        runtime=runtime.name if runtime else "",
+        version=(result and result.version) or (runtime.version() if runtime else None),
+        host=(result and result.host) or host(),
+        device=runtime.device if runtime else "",
+        status=status,
+        reason=reason,
+        outputs=tuple(checks),
+        batches=tuple(_describe(r) for r in recordings),
+        seconds=dict(result.seconds) if result and result.status not in _NOT_RUN else None,
+        peak_bytes=result.peak_bytes if result else 0,
+    )
+
+
+def _describe(recording: Recording) -> dict[str, Any]:
+    batch = recording.batch
+    return {"name": batch.name, "kind": batch.kind, "sizes": dict(batch.sizes), "seed": batch.seed}
+
+
+def _chosen(target: Target, names: Sequence[str] | None, browser: bool) -> list[Runtime]:
+    runtimes = list(target.runtimes())
+    known = [r.name for r in runtimes]
+    unknown = [n for n in names or () if n not in known]
+    if unknown:
+        hint = suggest(unknown[0], known, "runtimes")
+        raise ConfigError(f"target {target.name!r} has no runtime {unknown[0]!r}", hint=hint)
+    if names is None:
+        return [r for r in runtimes if browser or not r.on_request]
+    return [r for r in runtimes if r.name in names]
+
+
+def _fits(recording: Recording, contract: Contract) -> bool:
+    ports = [(p.name, p.type) for p in contract.inputs]
+    try:
+        bind_inputs(ports, [recording.batch.inputs[p.name] for p in contract.inputs])
+    except (GraphError, KeyError):
+        return False
+    return True

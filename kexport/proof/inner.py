@@ -1,0 +1,183 @@
+"""Judges what lies before outputs that say nothing: the layers inside an artifact, and the operands of saturations."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kexport.errors import KexportError
+from kexport.evidence.reference_file import Recording, Reference
+from kexport.ir.graph import Graph, Node, Value
+from kexport.locate.align import Alignment
+from kexport.locate.checkpoints import Checkpoint, checkpoints
+from kexport.locate.divergence import DIVERGES, NO_EVIDENCE, OK, LayerCheck, Subject, check_layers
+from kexport.locate.layers import keras_problems, layer_reference
+from kexport.target import Runtime
+from kexport.verify.compare import is_float
+from kexport.verify.draws import random_values
+
+SATURATING = {
+    "sigmoid", "softmax", "tanh", "hard_sigmoid", "log_softmax", "softsign", "erf", "relu", "relu6", "clip", "maximum",
+    "minimum", "softplus", "exp",
+}  # fmt: skip
+"""Ops that hide what they are computed from, where that is large."""
+MOST_POINTS = 48
+"""So many values are looked at; of more, those are that come last, and some of the others."""
+MOST_ELEMENTS = 20_000_000
+"""So many elements they may have together on a batch."""
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What came of it. `fault` and `missing` are empty if there is none."""
+
+    agree: int = 0
+    """How many values inside the artifact are right."""
+    fault: str = ""
+    missing: str = ""
+    """Why it proves nothing."""
+
+    @property
+    def agreement(self) -> str:
+        """How many are right, in words."""
+        return f"{self.agree} inner value{'s agree' if self.agree != 1 else ' agrees'}"
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """Values inside an artifact: which, what they should be, and where it holds them."""
+
+    points: Sequence[Checkpoint]
+    layers: Reference
+    alignment: Alignment
+
+
+class Insight:
+    """What is known of the values inside an artifact: the same for all of its runtimes, and found once."""
+
+    def __init__(self, subject: Subject, reference: Reference, recordings: Sequence[Recording]):
+        self.subject, self.reference, self.recordings = subject, reference, recordings
+        self._found: dict[tuple[str, ...], _Inside] = {}
+
+    def depends(self, output: str) -> bool:
+        """Whether an output is computed from an input at all; sizes do not count."""
+        nodes = _before(self.subject.graph, [output])
+        given = {o.value for o in self.subject.graph.outputs if o.name == output}
+        inputs = set(self.subject.graph.inputs)
+        return not inputs.isdisjoint(given) or any(not inputs.isdisjoint(n.inputs) for n in nodes)
+
+    def judge(self, runtime: Runtime, outputs: Collection[str], timeout: float, *, settled: bool = True) -> Inner:
+        """Compare what some outputs are computed from with the captured graph, and with Keras' layers where recorded.
+
+        Where it is not `settled` what the outputs are, as rounding decides, the whole of the graph for this target may
+        well compute something else than the captured one.
+        """
+        try:
+            inside = self._inside(tuple(outputs))
+            if inside is None:
+                return Inner(missing="there is nothing inside to be compared")
+            wrong = next(iter(keras_problems(inside.points, inside.layers, self.reference).items()), None)
+            if wrong is not None:
+                return Inner(fault=f"capture disagrees with Keras: layer {wrong[0]!r}: {wrong[1]}")
+            alignment = inside.alignment if settled else dataclasses.replace(inside.alignment, lost="")
+            rows, note = check_layers(self.subject, runtime, inside.layers, alignment, timeout, inside.points)
+        except KexportError as e:
+            return Inner(missing=f"its layers cannot be found: {e.what}")
+        return Inner(missing=note) if note else _concluded(rows, inside.layers)
+
+    def _inside(self, outputs: tuple[str, ...]) -> _Inside | None:
+        chosen = choose_recording(self.recordings)
+        points = inner_points(self.subject.graph, outputs)
+        if not points or chosen is None:
+            return None
+        if outputs not in self._found:
+            points = _affordable(points, self.subject.graph, chosen)
+            layers = layer_reference(self.subject.graph, points, self.reference, [chosen.batch.name])
+            self._found[outputs] = _Inside(points, layers, self.subject.aligned(chosen.batch.inputs, points))
+        return self._found[outputs]
+
+
+def inner_points(graph: Graph, outputs: Collection[str]) -> list[Checkpoint]:
+    """What leaves layers, and what goes into saturating ops, on the way to some outputs, in order of computation."""
+    before = _before(graph, outputs)
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    found = {(p.node, p.result): p for p in checkpoints(graph) if list(graph.nodes)[p.node] in before}
+    random, names = random_values(graph), {p.name for p in found.values()}
+    for node in before:
+        value = node.inputs[0] if node.op.name in SATURATING and node.inputs else None
+        if value is None or value.producer is None or value in random:
+            continue
+        place = (order[value.producer], list(value.producer.outputs).index(value))
+        layer = node.origin or graph.name
+        name = next(n for n in _names(f"{layer} before {node.op.name}") if n not in names)
+        if place not in found:
+            found[place] = Checkpoint(name, name, *place)
+            names.add(name)
+    return _thinned([found[place] for place in sorted(found)])
+
+
+def _names(name: str) -> Sequence[str]:
+    return [name, *(f"{name}#{i}" for i in range(1, 1000))]
+
+
+def _before(graph: Graph, outputs: Collection[str]) -> list[Node]:
+    """The nodes that some outputs are computed from."""
+    work: list[Value] = [o.value for o in graph.outputs if o.name in outputs]
+    seen: dict[Node, None] = {}
+    while work:
+        node = work.pop().producer
+        if node is not None and node not in seen:
+            seen[node] = None
+            work += node.inputs
+    return [n for n in graph.nodes if n in seen]
+
+
+def _thinned(points: list[Checkpoint]) -> list[Checkpoint]:
+    if len(points) <= MOST_POINTS:
+        return points
+    last = MOST_POINTS // 4
+    places = np.linspace(0, len(points) - last - 1, MOST_POINTS - last).astype(int)
+    return [points[i] for i in dict.fromkeys(places.tolist())] + points[-last:]
+
+
+def _affordable(points: Sequence[Checkpoint], graph: Graph, recording: Recording) -> list[Checkpoint]:
+    """The last points that have no more than `MOST_ELEMENTS` together."""
+    nodes = list(graph.bind(recording.batch.sizes).nodes)
+    kept, total = list[Checkpoint](), 0
+    for point in reversed(points):
+        total += math.prod(d for d in nodes[point.node].outputs[point.result].type.shape if isinstance(d, int))
+        if total > MOST_ELEMENTS and kept:
+            break
+        kept.append(point)
+    return kept[::-1]
+
+
+def choose_recording(recordings: Sequence[Recording]) -> Recording | None:
+    """A usual batch, one with Keras' layers if there is one, and a small one."""
+
+    def key(r: Recording) -> tuple[bool, bool, int]:
+        return r.batch.kind == "extreme", not r.layers, sum(a.size for a in r.batch.inputs.values())
+
+    return min(recordings, key=key, default=None)
+
+
+def _concluded(rows: Sequence[LayerCheck], layers: Reference) -> Inner:
+    """What the layers show: those whose values are all the same show nothing, and do no harm."""
+    wrong = next((r for r in rows if r.verdict == DIVERGES), None)
+    if wrong is not None:
+        return Inner(fault=f"inner value {wrong.layer!r}: {wrong.reason}")
+    moving = {p.name for p in layers.contract.outputs if any(_moves(r, p.name) for r in layers.recordings)}
+    agree = sum(r.verdict == OK and r.layer in moving for r in rows)
+    unsettled = next((r for r in rows if r.verdict == NO_EVIDENCE and r.layer in moving), None)
+    if unsettled is not None:
+        return Inner(agree, missing=f"from {unsettled.layer!r} on rounding decides")
+    return Inner(agree, missing="" if agree else "no inner value that shows says more")
+
+
+def _moves(recording: Recording, name: str) -> bool:
+    array = recording.outputs[name]
+    return array.size > 1 and is_float(array) and bool((array != array.reshape(-1)[0]).any())
