@@ -18,6 +18,7 @@ from kexport.ir.op import Array, Op
 from kexport.ir.types import DType
 from kexport.names import suggest
 from kexport.paths import all_files
+from kexport.rewrite import Log, Rule
 
 GROUP = "kexport.targets"
 """The entry-point group; each entry loads to an instance of `Target`."""
@@ -38,7 +39,6 @@ class EmitterTable:
     def __init__(self) -> None:
         self.emitters: dict[type[Op], Emitter] = {}
         self.reasons: dict[type[Op], str] = {}
-        self.own_parts: set[type[Op]] = set()
 
     def __call__(self, *ops: type[Op]) -> Callable[[EmitterT], EmitterT]:
         """Decorator: this function, called as `emit(context, node)`, emits these ops."""
@@ -48,10 +48,6 @@ class EmitterTable:
             return emitter
 
         return register
-
-    def in_parts(self, *ops: type[Op]) -> None:
-        """State that the target's own legalization, beside the shared decompositions, leaves none of these ops."""
-        self.own_parts.update(ops)
 
     def unsupported(self, reason: str, *ops: type[Op]) -> None:
         """State why these ops have no emitter and no decomposition."""
@@ -242,14 +238,16 @@ class Target(ABC):
     """The extra of the kexport package that emission needs."""
     options: ClassVar[type[Options]] = Options
     emitters: ClassVar[EmitterTable]
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """What `legalize` runs, for some options or other: an op without an emitter that a rule names is had in parts."""
 
     @abstractmethod
     def missing(self) -> list[str]:
         """The Python packages that emission needs and that are not installed."""
 
     @abstractmethod
-    def legalize(self, graph: Graph, options: Any) -> None:
-        """Bring an optimized graph, in place, to ops and forms this target emits."""
+    def legalize(self, graph: Graph, options: Any, log: Log | None = None) -> None:
+        """Bring an optimized graph, in place, to ops and forms this target emits; `log` gets what rules did."""
 
     def adapt(self, graph: Graph, options: Any, measure: Callable[[], Mapping[Value, float]]) -> Any:
         """Options that suit a legalized graph and the data it is verified on.

@@ -20,6 +20,7 @@ from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
 from kexport.ops import ArgMax, Dense, Softmax
+from kexport.rewrite import Log
 from kexport.target import EmitterTable, Runtime, Session, Target
 
 FEATURES, HIDDEN, CLASSES = 12, 16, 5
@@ -190,7 +191,7 @@ class ToyTarget(Target):
     def missing(self) -> list[str]:
         return []
 
-    def legalize(self, graph: Graph, options: Any) -> None:
+    def legalize(self, graph: Graph, options: Any, log: Log | None = None) -> None:
         raise NotImplementedError
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: Any) -> None:

@@ -1,4 +1,4 @@
-"""The support matrix: every op against every installed target, read off the targets' own tables."""
+"""The support matrix: every op against every installed target, read off its emitters and its rules."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import kexport.ops  # noqa: F401  (fills the table of ops)
 from kexport.ir.op import OPS, Op
-from kexport.passes.decompose import DECOMPOSE
 from kexport.target import Target, targets
 
-NATIVE, DECOMPOSED = "yes", "in parts"
+NATIVE = "yes"
+DECOMPOSED = "in parts"
+LACKING = "no"
 
 
 class Row(NamedTuple):
@@ -31,11 +32,13 @@ def support_matrix() -> list[Row]:
 
 
 def support(target: Target, op: type[Op]) -> str:
-    """How a target has an op."""
+    """How a target has an op: an emitter, a rule of its legalization that names it, or a reason against it."""
     table = target.emitters
     if op in table.emitters:
         return NATIVE
-    return table.reasons.get(op) or (DECOMPOSED if op in DECOMPOSE or op in table.own_parts else "no")
+    if op in table.reasons:
+        return table.reasons[op]
+    return DECOMPOSED if any(op in rule.ops for rule in target.rules) else LACKING
 
 
 def markdown(rows: list[Row]) -> str:

@@ -15,9 +15,9 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.ops.broadcast import broadcast_shapes
 from kexport_coreml.dtypes import NAMES, computed
-from kexport_coreml.extents import Extents
 from kexport_coreml.refs import Block, Call, Constant, Packed, Program, Ref, identifier
 from kexport_coreml.signatures import Signature, signature
+from kexport_coreml.sizes import Sizes
 
 SHARED_ELEMENTS = 64
 """Constants that emitters make are shared if they have at most this many elements."""
@@ -46,7 +46,7 @@ class Context:
         self._casts: dict[tuple[Ref, DType], Ref] = {}
         self._names: dict[str, int] = {}
         self._origin = ""
-        self.extents = Extents(self)
+        self.sizes = Sizes(self)
 
     # --- values
 
@@ -205,7 +205,7 @@ class Context:
 
     def dims(self, dims: Sequence[Dim]) -> Ref | list[int]:
         """Sizes as a vector: plain numbers, or computed from the shapes of the inputs."""
-        return self.extents.vector(dims)
+        return self.sizes.vector(dims)
 
     def reshape(self, x: Ref, shape: Sequence[Dim]) -> Ref:
         """x in another shape; one open size is left to Core ML."""

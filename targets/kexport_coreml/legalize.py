@@ -17,12 +17,12 @@ from kexport.passes.decompose.hashing import hash_narrow_number
 from kexport.passes.layout import move_of_full, reshape_of_reduction
 from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport.passes.sink_transposes import SETTLE, SinkTransposes
-from kexport.rewrite import RulePass
+from kexport.rewrite import Log, Rule, RulePass
 from kexport.target import all_nodes, text_items
 from kexport_coreml.images import batch_of_images, read_images, take_images
-from kexport_coreml.options import CoremlOptions
+from kexport_coreml.options import MIN_IOS, CoremlOptions
 from kexport_coreml.rules import control, index, layout, norm, rank, recurrent, resize, window
-from kexport_coreml.sizes import read_sizes
+from kexport_coreml.spans import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
     ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.Gru, ops.HardSilu, ops.HashNumber, ops.Log1p,
@@ -45,54 +45,64 @@ _STRANGERS = {
 }
 
 
-def legalize(graph: Graph, options: CoremlOptions) -> None:
+_EXPAND = decompose(*DECOMPOSED).rules
+_CHANNELS = channels_first(*CHANNELS_FIRST)
+_RECURRENT: tuple[Rule, ...] = (*recurrent.RULES, DECOMPOSE[ops.Gru])
+_NUMBERS: tuple[Rule, ...] = (hash_narrow_number, DECOMPOSE[ops.FloorDiv])
+_FORMS: tuple[Rule, ...] = (*window.RULES, *layout.RULES, index.top_of_open_number)
+_MOVES: tuple[Rule, ...] = (reshape_of_reduction, move_of_full, *layout.RULES, *rank.RULES, *SETTLE)
+_BATCH_NORM = DECOMPOSE[ops.BatchNorm]
+RULES: tuple[Rule, ...] = (
+    *_RECURRENT, *control.SCANS, *control.RULES, *_NUMBERS, *_EXPAND, resize.resize_of_open_size(MIN_IOS), *_FORMS,
+    *index.RULES, *norm.RULES, _CHANNELS, *_MOVES, _BATCH_NORM,
+)  # fmt: skip
+"""What legalization runs for some options or other."""
+
+
+def legalize(graph: Graph, options: CoremlOptions, log: Log | None = None) -> None:
     """Edit `graph` in place.
 
     Raises:
         UnsupportedError: element types or ranks that Core ML doesn't have; names the nodes.
         ConfigError: options that don't fit the inputs.
     """
-    fix_inputs(graph, options)
+    fix_inputs(graph, options, log)
     refuse_strangers(graph)
-    expand_loops(graph)
-    expand = decompose(*DECOMPOSED)
+    expand_loops(graph, log)
     batches = index.RULES if options.ios < 16 else ()
-    resizing = resize.resize_of_open_size(options.ios)
-    forms = (resizing, *window.RULES, *layout.RULES, index.top_of_open_number, *batches, *rank.RULES)
-    forms = (*forms, norm.other_layer_norm)
-    fuse_pad.PASS.run(graph)
-    RulePass("coreml_forms", (hash_narrow_number, DECOMPOSE[ops.FloorDiv], *expand.rules, *forms)).run(graph)
-    RulePass("coreml_channels", (channels_first(*CHANNELS_FIRST),)).run(graph)
-    cse.PASS.run(graph)
-    SinkTransposes(norm.constant_batch_norm).run(graph)
-    moves = (reshape_of_reduction, move_of_full, *layout.RULES, *rank.RULES, *SETTLE)
-    RulePass("coreml_rest", (DECOMPOSE[ops.BatchNorm], *moves, *expand.rules)).run(graph)
+    forms = (resize.resize_of_open_size(options.ios), *_FORMS, *batches, *rank.RULES, norm.other_layer_norm)
+    fuse_pad.PASS.run(graph, log)
+    RulePass("coreml_forms", (*_NUMBERS, *_EXPAND, *forms)).run(graph, log)
+    RulePass("coreml_channels", (_CHANNELS,)).run(graph, log)
+    cse.PASS.run(graph, log)
+    SinkTransposes(norm.constant_batch_norm).run(graph, log)
+    RulePass("coreml_rest", (_BATCH_NORM, *_MOVES, *_EXPAND)).run(graph, log)
     refuse_ranks(graph)
 
 
-def expand_loops(graph: Graph) -> None:
+def expand_loops(graph: Graph, log: Log | None = None) -> None:
     """Recurrent layers that Core ML lacks become scans, and scans loops; what that lays bare is optimized."""
-    if RulePass("coreml_recurrent", (*recurrent.RULES, DECOMPOSE[ops.Gru])).run(graph):
-        prune_loops.PASS.run(graph)
-    if RulePass("coreml_scans", control.SCANS).run(graph):
-        run_passes(graph, OPTIMIZE)
-    RulePass("coreml_blocks", control.RULES).run(graph)
+    if RulePass("coreml_recurrent", _RECURRENT).run(graph, log):
+        prune_loops.PASS.run(graph, log)
+    if RulePass("coreml_scans", control.SCANS).run(graph, log):
+        run_passes(graph, OPTIMIZE, log)
+    RulePass("coreml_blocks", control.RULES).run(graph, log)
 
 
-def fix_inputs(graph: Graph, options: CoremlOptions) -> None:
+def fix_inputs(graph: Graph, options: CoremlOptions, log: Log | None = None) -> None:
     """Give dims that the options fix their size, and let inputs take images."""
     plan = read_sizes(options.sizes, options.limit)
     images = read_images(options.images, options.scale, options.bias)
     plan.check(s for v in graph.inputs for d in v.type.shape for s in symbols(d))
-    _bind(graph, plan.fixed())
-    _bind(graph, batch_of_images(graph, images))
+    _bind(graph, plan.fixed(), log)
+    _bind(graph, batch_of_images(graph, images), log)
     take_images(graph, images)
 
 
-def _bind(graph: Graph, fixed: dict[str, Dim]) -> None:
+def _bind(graph: Graph, fixed: dict[str, Dim], log: Log | None) -> None:
     if fixed:
         graph.become(graph.bind(fixed))
-        fold_sizes.PASS.run(graph)
+        fold_sizes.PASS.run(graph, log)
 
 
 def refuse_strangers(graph: Graph) -> None:

@@ -7,10 +7,12 @@ from typing import Literal
 
 from kexport.target import Options
 from kexport_coreml.images import read_images
-from kexport_coreml.sizes import read_sizes
+from kexport_coreml.spans import read_sizes
 
 Precision = Literal["float32", "float16"]
 Deployment = Literal["ios15", "ios16", "ios17", "ios18"]
+MIN_IOS = 15
+"""The oldest system of `Deployment`."""
 
 
 @dataclass(frozen=True)

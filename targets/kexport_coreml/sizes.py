@@ -1,98 +1,86 @@
-"""Which sizes the dynamic dims of an artifact may have: fixed, a range, or a few."""
+"""Sizes that depend on the input: computed inside the program, as int32, from the shapes of the inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from kexport.errors import ConfigError
-from kexport.ir.dim import Dim, SymDim, substitute, symbols
-from kexport.ir.graph import Graph
-from kexport.names import suggest
-from kexport.target import Span, all_nodes
+from kexport.errors import EmitError
+from kexport.ir.dim import Dim, SymDim, find_size, is_symbol, symbol
+from kexport.ir.graph import Value
+from kexport.ir.types import DType
+from kexport_coreml.refs import Ref
 
-_LARGEST_LEAST = 1 << 12
-
-
-@dataclass(frozen=True)
-class SizePlan:
-    """What the option `sizes` says: by symbol, and the limit for others."""
-
-    given: Mapping[str, Span]
-    limit: int
-
-    def fixed(self) -> dict[str, Dim]:
-        """The symbols that have one size only."""
-        return {name: s.fixed for name, s in self.given.items() if s.fixed is not None}
-
-    def spans(self, known: Iterable[str]) -> dict[str, Span]:
-        """The sizes of each of these symbols."""
-        return {name: self.given.get(name, Span(1, self.limit)) for name in known}
-
-    def check(self, known: Iterable[str]) -> None:
-        """Raise ConfigError for a symbol that the model does not have."""
-        known = sorted(known)
-        for name in self.given:
-            if name not in known:
-                hint = suggest(name, known, "dynamic dimensions")
-                raise ConfigError(f"the inputs have no dynamic dimension {name!r}", where="coreml.sizes", hint=hint)
+if TYPE_CHECKING:
+    from kexport_coreml.context import Context
 
 
-def read_sizes(text: str, limit: int) -> SizePlan:
-    """Read `batch=1,length=1..512` or `length=64|128`.
+class Sizes:
+    """Makes sizes, each one once."""
 
-    Raises:
-        ConfigError: not of that form.
-    """
-    if limit < 1:
-        raise ConfigError(f"the limit of sizes must be at least 1, got {limit}", where="coreml.limit")
-    given: dict[str, Span] = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        name, _, value = part.partition("=")
-        try:
-            given[name.strip()] = _read(value)
-        except ValueError:
-            hint = "write -O coreml.sizes=batch=1, length=1..512 or length=64|128, with sizes above 0"
-            raise ConfigError(f"{part!r} gives no sizes", where="coreml.sizes", hint=hint) from None
-    return SizePlan(given, limit)
+    def __init__(self, context: Context):
+        self.e = context
+        self._made: dict[Any, Ref] = {}
 
+    def vector(self, dims: Sequence[Dim]) -> Ref | list[int]:
+        """Sizes as a vector: plain numbers if all are known."""
+        if not any(isinstance(d, SymDim) for d in dims):
+            return [int(d) for d in dims]  # type: ignore[arg-type]
+        key = tuple(dims)
+        if key not in self._made:
+            with self.e.outside():
+                parts = [self.one(d) for d in dims]
+                joined = parts[0] if len(parts) == 1 else self.e.op("concat", shape=(len(parts),), values=parts, axis=0)
+                self._made[key] = joined
+        return self._made[key]
 
-def _read(text: str) -> Span:
-    few = tuple(sorted({int(n) for n in text.split("|")})) if ".." not in text else ()
-    low, high = (few[0], few[-1]) if few else (int(n) for n in text.split(".."))
-    if not 1 <= low <= high:
-        raise ValueError(text)
-    return Span(low, high, few if len(few) > 1 else ())
+    def scalar(self, dim: Dim) -> Ref | int:
+        """One size as a scalar."""
+        if not isinstance(dim, SymDim):
+            return dim
+        with self.e.outside():
+            return self.e.op("squeeze", shape=(), x=self.one(dim), axes=[0])
 
+    def one(self, dim: Dim) -> Ref:
+        """One size as a vector with one element."""
+        if not isinstance(dim, SymDim):
+            return self.e.const([dim], DType.I32)
+        if dim not in self._made:
+            with self.e.outside():
+                self._made[dim] = self._symbol(str(dim)) if is_symbol(dim) else self._polynomial(dim)
+        return self._made[dim]
 
-def plan_sizes(graph: Graph, plan: SizePlan) -> dict[str, Span]:
-    """The sizes of every symbol of the inputs; open ones begin where all sizes inside the graph are at least 1."""
-    names = sorted({s for v in graph.inputs for d in v.type.shape for s in symbols(d)})
-    inner = {d for n in all_nodes(graph) for v in n.outputs for d in v.type.shape if isinstance(d, SymDim)}
-    found = dict(plan.given)
-    least = _least({n: found[n].low if n in found else 1 for n in names}, [n for n in names if n not in found], inner)
-    for name in names:
-        if name not in found:
-            found[name] = Span(least[name], max(plan.limit, least[name]))
-    return {name: found[name] for name in names}
+    def _symbol(self, name: str) -> Ref:
+        found = find_size(((v, v.type.shape) for v in self.e.graph.inputs), name)
+        if found is None:
+            raise EmitError(f"the size {name!r} is not the size of an axis of an input")
+        value, axis, times = found
+        size = self.e.op("slice_by_size", shape=(1,), x=self._shape(value), begin=[axis], size=[1])
+        return size if times == 1 else self.e.elementwise("floor_div", size, self.one(times))
 
+    def _shape(self, value: Value) -> Ref:
+        if value not in self._made:
+            x = self.e.raw(value)
+            self._made[value] = self.e.op("shape", shape=(x.rank,), dtype=DType.I32, x=x)
+        return self._made[value]
 
-def _least(sizes: dict[str, int], open_names: list[str], dims: set[SymDim]) -> dict[str, int]:
-    """The least sizes of the open symbols: all are doubled until everything fits, then each is lowered again."""
-    ones = dict(sizes)
-    while not _fits(sizes, dims) and max(sizes.values(), default=0) < _LARGEST_LEAST:
-        sizes = {n: s * 2 if n in open_names else s for n, s in sizes.items()}
-    if not _fits(sizes, dims):
-        return ones
-    for name in open_names:
-        low, high = 0, sizes[name]
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if _fits({**sizes, name: middle}, dims) else (middle, high)
-        sizes = {**sizes, name: high}
-    return sizes
+    def _polynomial(self, dim: SymDim) -> Ref:
+        terms = [self._term(mono, coef) for mono, coef in dim.terms.items()]
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.e.elementwise("add", total, term)
+        return total
 
+    def _term(self, mono: Sequence[Any], coef: int) -> Ref:
+        factors = [self._atom(a) for a in mono] + ([self.one(coef)] if coef != 1 or not mono else [])
+        result = factors[0]
+        for factor in factors[1:]:
+            result = self.e.elementwise("mul", result, factor)
+        return result
 
-def _fits(sizes: Mapping[str, int], dims: set[SymDim]) -> bool:
-    bound = [substitute(d, dict(sizes)) for d in dims]
-    return all(isinstance(d, SymDim) or d >= 1 for d in bound)
+    def _atom(self, atom: Any) -> Ref:
+        if isinstance(atom, str):
+            return self.one(symbol(atom))
+        a, b = (self.one(arg) for arg in atom.args)
+        kinds = {"floordiv": "floor_div", "max": "maximum", "min": "minimum"}
+        return self.e.elementwise(kinds[atom.fn], a, b)

@@ -14,33 +14,34 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport.names import suggest
 from kexport.passes.channels_first import ChannelsFirst
+from kexport.rewrite import Log
 from kexport.target import Runtime, Span, Target, all_nodes
 from kexport_coreml.classifier import add_classifier, make_classifier
 from kexport_coreml.context import Context
 from kexport_coreml.description import FLOAT32_KEY, IMAGES_KEY, PRECISION_KEY, add_metadata, build_model
 from kexport_coreml.emission import Emission, emit
-from kexport_coreml.emit import EMITTERS
+from kexport_coreml.emit import EMIT
 from kexport_coreml.float16 import keep_float32, overflowing_layers
 from kexport_coreml.images import bound_contract, read_images
-from kexport_coreml.legalize import legalize
+from kexport_coreml.legalize import RULES, legalize
 from kexport_coreml.lint import validate
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_contract
 from kexport_coreml.refs import Ref
 from kexport_coreml.rules.recurrent import TimeMajor
 from kexport_coreml.runtime import CoremlCpu, CoremlGpu, CoremlNeuralEngine, CoremlRuntime, MilEvaluator
-from kexport_coreml.sizes import plan_sizes, read_sizes
+from kexport_coreml.spans import plan_sizes, read_sizes
 from kexport_coreml.writer import add_program, main_block, write_package
 
 SHOWN = 8
 """How many layers a remark names."""
 
 
-@EMITTERS(ChannelsFirst, TimeMajor)
+@EMIT(ChannelsFirst, TimeMajor)
 def _wrapped(e: Context, node: Node) -> None:
     """By the op inside."""
     assert isinstance(node.op, (ChannelsFirst, TimeMajor))
-    EMITTERS.emitters[type(node.op.op)](e, node)
+    EMIT.emitters[type(node.op.op)](e, node)
 
 
 class CoremlTarget(Target):
@@ -51,13 +52,14 @@ class CoremlTarget(Target):
     suffix = ".mlpackage"
     extra = "coreml"
     options = CoremlOptions
-    emitters = EMITTERS
+    emitters = EMIT
+    rules = RULES
 
     def missing(self) -> list[str]:
         return [] if find_spec("coremltools") else ["coremltools"]
 
-    def legalize(self, graph: Graph, options: CoremlOptions) -> None:
-        legalize(graph, options)
+    def legalize(self, graph: Graph, options: CoremlOptions, log: Log | None = None) -> None:
+        legalize(graph, options, log)
 
     def adapt(
         self, graph: Graph, options: CoremlOptions, measure: Callable[[], Mapping[Value, float]]
@@ -118,7 +120,7 @@ class CoremlTarget(Target):
 def _emitted(graph: Graph, contract: Contract, options: CoremlOptions) -> tuple[Emission, list[Node]]:
     """The program, and the nodes that float32 is kept for."""
     kept, half = _kept(graph, options), options.precision == "float16"
-    return emit(graph, contract, EMITTERS, options.ios, DType.F16 if half else DType.F32, kept), kept
+    return emit(graph, contract, EMIT, options.ios, DType.F16 if half else DType.F32, kept), kept
 
 
 def _kept(graph: Graph, options: CoremlOptions) -> list[Node]:

@@ -10,24 +10,26 @@ from typing import Any
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
 from kexport.passes.channels_first import ChannelsFirst
+from kexport.rewrite import Log
 from kexport.target import Runtime, Target
 from kexport_onnx.context import Context
 from kexport_onnx.emission import emit, refuse_lacking, tensor_names
-from kexport_onnx.emit import EMITTERS
+from kexport_onnx.emit import EMIT
 from kexport_onnx.external import external_files
-from kexport_onnx.legalize import legalize
+from kexport_onnx.legalize import RULES, legalize
+from kexport_onnx.lint import validate
 from kexport_onnx.options import OnnxOptions
-from kexport_onnx.reader import read_contract, read_facts, validate
+from kexport_onnx.reader import read_contract, read_facts
 from kexport_onnx.runtime import OnnxRuntimeCpu, OnnxRuntimeCuda
 from kexport_onnx.web import PACKAGES, OnnxRuntimeWeb
 from kexport_onnx.writer import write_model
 
 
-@EMITTERS(ChannelsFirst)
+@EMIT(ChannelsFirst)
 def _channels_first(e: Context, node: Node) -> None:
     """By the op inside."""
     assert isinstance(node.op, ChannelsFirst)
-    EMITTERS.emitters[type(node.op.op)](e, node)
+    EMIT.emitters[type(node.op.op)](e, node)
 
 
 class OnnxTarget(Target):
@@ -38,21 +40,22 @@ class OnnxTarget(Target):
     suffix = ".onnx"
     extra = "onnx"
     options = OnnxOptions
-    emitters = EMITTERS
+    emitters = EMIT
+    rules = RULES
 
     def missing(self) -> list[str]:
         return [] if find_spec("onnx") else ["onnx"]
 
-    def legalize(self, graph: Graph, options: OnnxOptions) -> None:
-        legalize(graph, options)
-        refuse_lacking(graph, options, EMITTERS)
+    def legalize(self, graph: Graph, options: OnnxOptions, log: Log | None = None) -> None:
+        legalize(graph, options, log)
+        refuse_lacking(graph, options, EMIT)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: OnnxOptions) -> None:
-        model, body, weights = emit(graph, contract, options, EMITTERS)
+        model, body, weights = emit(graph, contract, options, EMIT)
         write_model(path, model, body, weights, options.external_data)
 
     def tensors(self, graph: Graph, contract: Contract, options: OnnxOptions) -> dict[Value, str]:
-        return tensor_names(graph, contract, options, EMITTERS)
+        return tensor_names(graph, contract, options, EMIT)
 
     def parts(self, path: Path) -> list[Path]:
         return [path, *external_files(path)]

@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kexport import ops
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
-from kexport.ir.op import Op
-from kexport.target import Options, Runtime, Target
-from kexport_graphdef.emission import emit
-from kexport_graphdef.legalize import legalize
-from kexport_graphdef.rules.window import padded_depthwise
-from kexport_savedmodel.dialect import TENSORFLOW
-from kexport_savedmodel.emit import EMITTERS
+from kexport.rewrite import Log
+from kexport.target import Runtime, Target
+from kexport_savedmodel.emission import emit
+from kexport_savedmodel.emit import EMIT
+from kexport_savedmodel.legalize import RULES, legalize
 from kexport_savedmodel.lint import validate
+from kexport_savedmodel.options import SavedModelOptions
 from kexport_savedmodel.reader import read_contract
 from kexport_savedmodel.runtime import TensorFlowCpu
-from kexport_savedmodel.text import refuse_text
 from kexport_savedmodel.writer import write_model
-
-LACKING: tuple[type[Op], ...] = (ops.BatchNorm, ops.Prelu, ops.Scan)
-"""Ops that TensorFlow lacks, or that grow no faster in one piece."""
 
 
 class SavedModelTarget(Target):
@@ -32,20 +26,21 @@ class SavedModelTarget(Target):
     title = "TensorFlow SavedModel"
     suffix = ".savedmodel"
     extra = "savedmodel"
-    emitters = EMITTERS
+    options = SavedModelOptions
+    emitters = EMIT
+    rules = RULES
 
     def missing(self) -> list[str]:
         return []
 
-    def legalize(self, graph: Graph, options: Options) -> None:
-        refuse_text(graph)
-        legalize(graph, (), LACKING, (padded_depthwise,))
+    def legalize(self, graph: Graph, options: SavedModelOptions, log: Log | None = None) -> None:
+        legalize(graph, options, log)
 
-    def write(self, graph: Graph, contract: Contract, path: Path, options: Options) -> None:
-        write_model(path, emit(graph, contract, TENSORFLOW, EMITTERS), contract)
+    def write(self, graph: Graph, contract: Contract, path: Path, options: SavedModelOptions) -> None:
+        write_model(path, emit(graph, contract), contract)
 
-    def tensors(self, graph: Graph, contract: Contract, options: Options) -> dict[Value, str]:
-        return {value: ref.name for value, ref in emit(graph, contract, TENSORFLOW, EMITTERS).values.items()}
+    def tensors(self, graph: Graph, contract: Contract, options: SavedModelOptions) -> dict[Value, str]:
+        return {value: ref.name for value, ref in emit(graph, contract).values.items()}
 
     def validate(self, path: Path) -> None:
         validate(path)

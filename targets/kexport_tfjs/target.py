@@ -7,11 +7,11 @@ from pathlib import Path
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
+from kexport.rewrite import Log
 from kexport.target import Runtime, Target
-from kexport_graphdef.emission import emit
-from kexport_tfjs.dialect import TFJS
-from kexport_tfjs.emit import EMITTERS
-from kexport_tfjs.legalize import legalize
+from kexport_tfjs.emission import emit
+from kexport_tfjs.emit import EMIT
+from kexport_tfjs.legalize import RULES, legalize
 from kexport_tfjs.lint import validate
 from kexport_tfjs.options import TfjsOptions
 from kexport_tfjs.reader import read_contract, shards
@@ -35,19 +35,20 @@ class TfjsTarget(Target):
     suffix = ".tfjs"
     extra = "tfjs"
     options = TfjsOptions
-    emitters = EMITTERS
+    emitters = EMIT
+    rules = RULES
 
     def missing(self) -> list[str]:
         return []
 
-    def legalize(self, graph: Graph, options: TfjsOptions) -> None:
-        legalize(graph)
+    def legalize(self, graph: Graph, options: TfjsOptions, log: Log | None = None) -> None:
+        legalize(graph, options, log)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: TfjsOptions) -> None:
-        write_model(path, emit(graph, contract, TFJS, EMITTERS), contract, options.precision)
+        write_model(path, emit(graph, contract), contract, options.precision)
 
     def tensors(self, graph: Graph, contract: Contract, options: TfjsOptions) -> dict[Value, str]:
-        return {value: ref.name for value, ref in emit(graph, contract, TFJS, EMITTERS).values.items()}
+        return {value: ref.name for value, ref in emit(graph, contract).values.items()}
 
     def parts(self, path: Path) -> list[Path]:
         return list(dict.fromkeys([*super().parts(path), *shards(path)]))

@@ -10,8 +10,9 @@ from kexport.ir.contract import Contract
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType
-from kexport_tflite.emit.body import emit_graph
-from kexport_tflite.emit.context import Context
+from kexport_tflite.bodies import emit_graph
+from kexport_tflite.context import Context
+from kexport_tflite.emit import EMIT
 from kexport_tflite.model import Model, Signature
 
 SIGNATURE = "serving_default"
@@ -43,7 +44,7 @@ def _emitted(graph: Graph, contract: Contract, half_weights: bool) -> tuple[Mode
     _require_ends(graph, contract)
     model = Model(description="kexport")
     context = Context(model, graph, half_weights=half_weights, sizes=default_sizes(graph))
-    inputs, outputs = emit_graph(context, graph)
+    inputs, outputs = emit_graph(context, graph, EMIT)
     model.signatures.append(Signature(SIGNATURE, 0, inputs, outputs))
     return model, context
 

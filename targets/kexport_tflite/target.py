@@ -8,18 +8,19 @@ from pathlib import Path
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
+from kexport.rewrite import Log
 from kexport.target import Runtime, Target
 from kexport_tflite.emission import emit, tensor_names
 from kexport_tflite.emit import EMIT
-from kexport_tflite.legalize import DECOMPOSED, legalize
+from kexport_tflite.legalize import RULES, legalize
+from kexport_tflite.lint import validate
 from kexport_tflite.metadata import add_metadata, append_files
 from kexport_tflite.options import TfliteOptions
-from kexport_tflite.reader import read_contract, validate
+from kexport_tflite.reader import read_contract
 from kexport_tflite.runtime import LitertCompiled, LitertReference, LitertXnnpack
 from kexport_tflite.web import PACKAGES, LitertWeb
 from kexport_tflite.writer import write_model
 
-EMIT.in_parts(*DECOMPOSED)
 _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "flatbuffers": "flatbuffers"}
 
 
@@ -32,12 +33,13 @@ class TfliteTarget(Target):
     extra = "tflite"
     options = TfliteOptions
     emitters = EMIT
+    rules = RULES
 
     def missing(self) -> list[str]:
         return [package for module, package in _PACKAGES.items() if find_spec(module) is None]
 
-    def legalize(self, graph: Graph, options: TfliteOptions) -> None:
-        legalize(graph)
+    def legalize(self, graph: Graph, options: TfliteOptions, log: Log | None = None) -> None:
+        legalize(graph, options, log)
 
     def write(self, graph: Graph, contract: Contract, path: Path, options: TfliteOptions) -> None:
         EMIT.check(graph)

@@ -8,18 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import kexport.ops
 from kexport import ops
 from kexport.errors import ConfigError, EmitError, UnsupportedError
 from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
-from kexport.ir.op import OPS
 from kexport.ir.types import DType, TensorType
-from kexport.passes.decompose import DECOMPOSE
 from kexport_coreml import TARGET, proto
 from kexport_coreml.dtypes import CODES, NAMES
-from kexport_coreml.legalize import DECOMPOSED
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_model
 from kexport_coreml.runtime import load_with_coremltools
@@ -27,17 +23,6 @@ from kexport_coreml.signatures import MAY_LACK, OPSETS, find_signature
 from tests.coreml.helper import export, kinds, operations, run
 from tests.coreml.registry import DATA, read_registry
 from tests.onnx import nets
-
-VOCABULARY = sorted(
-    (op for op in OPS.values() if op.__module__.startswith(kexport.ops.__name__)), key=lambda op: op.name
-)
-
-
-@pytest.mark.parametrize("op", VOCABULARY, ids=lambda op: op.name)
-def test_every_op_has_an_emitter_a_decomposition_or_a_reason(op: type) -> None:
-    ways = (op in TARGET.emitters.emitters, op in DECOMPOSED, op in TARGET.emitters.reasons)
-    assert sum(ways) == 1
-    assert op not in DECOMPOSED or op in DECOMPOSE
 
 
 def test_signatures_are_those_of_coremltools() -> None:

@@ -19,7 +19,7 @@ from kexport.ir.verifier import verify_graph
 from kexport.ops.activation import GATE_ACTIVATIONS
 from kexport_onnx.legalize import legalize
 from kexport_onnx.options import OnnxOptions
-from kexport_onnx.time_first import NATIVE_ACTIVATIONS
+from kexport_onnx.rules.recurrent import NATIVE_ACTIVATIONS
 from tests.onnx.helper import export, kinds, run
 from tests.ops.case import BATCH, LENGTH
 

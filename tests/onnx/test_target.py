@@ -16,27 +16,14 @@ from kexport.errors import ConfigError, EmitError, UnsupportedError
 from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
-from kexport.ir.op import OPS
 from kexport.ir.types import DType, TensorType
-from kexport.passes.decompose import DECOMPOSE
 from kexport_onnx import TARGET
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.kernels import _CASTS, compute_type
-from kexport_onnx.legalize import DECOMPOSED, SINCE
+from kexport_onnx.legalize import SINCE
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.versions import IR_VERSIONS, MAX_OPSET, MIN_OPSET, NEWER_KINDS
 from tests.onnx.helper import contract_of, export, kinds, run
-
-VOCABULARY = sorted(
-    (op for op in OPS.values() if op.__module__.startswith(kexport.ops.__name__)), key=lambda op: op.name
-)
-
-
-@pytest.mark.parametrize("op", VOCABULARY, ids=lambda op: op.name)
-def test_every_op_has_an_emitter_a_decomposition_or_a_reason(op: type) -> None:
-    ways = (op in TARGET.emitters.emitters, op in DECOMPOSED, op in TARGET.emitters.reasons)
-    assert sum(ways) == 1
-    assert op not in DECOMPOSED or op in DECOMPOSE
 
 
 def test_every_opset_has_its_file_version() -> None:

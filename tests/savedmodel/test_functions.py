@@ -11,8 +11,8 @@ import pytest
 from kexport.errors import EmitError
 from kexport_graphdef.emission import emit
 from kexport_savedmodel import TARGET
-from kexport_savedmodel.dialect import TENSORFLOW
-from kexport_savedmodel.emit import EMITTERS
+from kexport_savedmodel.context import TENSORFLOW
+from kexport_savedmodel.emit import EMIT
 from kexport_savedmodel.library import result_name
 from kexport_savedmodel.writer import MODEL
 from tests.ops.cases import CASES, TEXT
@@ -27,7 +27,7 @@ def _kinds() -> set[str]:
         graph = case.graph()
         contract = contract_of(graph)
         TARGET.legalize(graph, TARGET.options())
-        made = emit(graph, contract, TENSORFLOW, EMITTERS)
+        made = emit(graph, contract, TENSORFLOW, EMIT)
         found |= {n.kind for n in (*made.nodes, *(n for f in made.functions for n in f.nodes))}
     return found
 

@@ -17,8 +17,8 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport_js.engine import Engine
 from kexport_tfjs import TARGET
-from kexport_tfjs.loops import ROUND, WRITTEN_OUT
 from kexport_tfjs.options import TfjsOptions
+from kexport_tfjs.rules.control import ROUND, WRITTEN_OUT
 from kexport_tfjs.runtime import HERE, LIBRARY, PACKAGES, open_session
 from tests.ops.cases_control import CASES as CONTROL
 from tests.ops.cases_recurrent import CASES as RECURRENT

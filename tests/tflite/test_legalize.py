@@ -18,6 +18,7 @@ from kexport.ir.types import DType, TensorType
 from kexport.ir.verifier import verify_graph
 from kexport.ops.window import transpose_size
 from kexport_tflite.legalize import legalize
+from kexport_tflite.options import TfliteOptions
 from kexport_tflite.rules.transpose import sub_pixel_kernel
 from tests.ops.case import Case
 from tests.ops.cases import CASES
@@ -32,7 +33,7 @@ def assert_same_meaning(graph: Graph, inputs: dict[str, Any], rounding: float = 
     verify_graph(after)
     assert_matches(evaluate(after, inputs, wide=True), evaluate(graph, inputs, wide=True), rounding)
     again = to_text(after)
-    legalize(after)
+    legalize(after, TfliteOptions())
     assert to_text(after) == again
     return after
 

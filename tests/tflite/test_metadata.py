@@ -12,8 +12,8 @@ from flatbuffers import number_types
 from flatbuffers.table import Table
 
 from kexport.errors import ConfigError
+from kexport_tflite.lint import validate
 from kexport_tflite.metadata import IDENTIFIER, NAME
-from kexport_tflite.reader import validate
 from kexport_tflite.writer import schema
 from tests.tflite.helper import RUNTIMES, export, run
 from tests.tflite.nets import BATCH, conv_net

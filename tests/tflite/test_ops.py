@@ -9,9 +9,6 @@ import pytest
 
 from kexport.errors import NotApplicable
 from kexport.ir.evaluator import evaluate
-from kexport.ir.op import OPS
-from kexport_tflite.emit import EMIT
-from kexport_tflite.legalize import DECOMPOSED
 from tests.ops.case import Case
 from tests.ops.cases import CASES
 from tests.ops.cases_text import LARGE_HASHES
@@ -64,12 +61,3 @@ def test_compiled_model_declines(case: Case, tmp_path: Path) -> None:
     path = export(case.graph(), tmp_path / "model.tflite")
     with pytest.raises(NotApplicable, match=DECLINED[case.id]):
         run(path, case.inputs(), "litert-compiled")
-
-
-def test_every_op_has_one_way_out() -> None:
-    own = {op for op in OPS.values() if op.__module__.startswith("kexport.ops.")}
-    ways = [set(EMIT.emitters), set(DECOMPOSED), set(EMIT.reasons)]
-    assert own - set().union(*ways) == set(), "no emitter, decomposition or reason"
-    for i, a in enumerate(ways):
-        for b in ways[i + 1 :]:
-            assert a & b == set(), "two ways"

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from kexport_coreml.emit.table import EMITTERS
+from kexport_coreml.emit.table import EMIT
 
 FAMILIES = (
     "activation", "binary", "control", "conv", "create", "elementwise", "index", "layout", "matmul", "norm", "pool",
@@ -11,4 +11,4 @@ FAMILIES = (
 for _family in FAMILIES:
     import_module(f"{__name__}.{_family}")
 
-__all__ = ["EMITTERS", "FAMILIES"]
+__all__ = ["EMIT", "FAMILIES"]

@@ -8,7 +8,7 @@ from kexport.ir.types import DType
 from kexport.ops.broadcast import broadcast_shapes
 from kexport_coreml.context import Context
 from kexport_coreml.emit.layout import broadcast
-from kexport_coreml.emit.table import EMITTERS, emits
+from kexport_coreml.emit.table import EMIT, emits
 from kexport_coreml.refs import Ref
 
 _SAME = {
@@ -23,7 +23,7 @@ _COMPARE = {
     ops.Greater: "greater", ops.GreaterEqual: "greater_equal",
 }  # fmt: skip
 
-EMITTERS.unsupported("Core ML has no operations on the bits of integers", ops.BitAnd, ops.BitOr, ops.BitXor)
+EMIT.unsupported("Core ML has no operations on the bits of integers", ops.BitAnd, ops.BitOr, ops.BitXor)
 
 
 @emits(*_SAME, wraps=True)

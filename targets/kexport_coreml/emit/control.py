@@ -9,11 +9,11 @@ from kexport import ops
 from kexport.ir.graph import Graph, Node, Value
 from kexport_coreml.context import Context
 from kexport_coreml.emission import emit_nodes
-from kexport_coreml.emit.table import EMITTERS
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Block, Call, Ref, identifier
 
 
-@EMITTERS(ops.If)
+@EMIT(ops.If)
 def branch(e: Context, node: Node) -> None:
     """The blocks take nothing: they see the operands where they are."""
     op: Any = node.op
@@ -23,7 +23,7 @@ def branch(e: Context, node: Node) -> None:
     e.bind(node, *e.op_all("cond", results, blocks, pred=condition))
 
 
-@EMITTERS(ops.While)
+@EMIT(ops.While)
 def loop(e: Context, node: Node) -> None:
     """State that never changes is seen where it is; the rest is handed from step to step."""
     op: Any = node.op
@@ -52,7 +52,7 @@ def _block(
     with e.block(inputs) as block:
         for value, ref in zip(body.inputs, given, strict=True):
             e.declare(value, ref)
-        emit_nodes(e, body, EMITTERS)
+        emit_nodes(e, body, EMIT)
         e.enter(node)
         for value in results:
             ref = e.ref(value)

@@ -12,7 +12,7 @@ from kexport.ir.graph import Node
 from kexport.ir.op import Array, Op
 from kexport.ir.types import DType
 from kexport_coreml.context import Context
-from kexport_coreml.emit.table import EMITTERS
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 from kexport_coreml.rules.recurrent import HALF_SINCE, NAMES, WEIGHTS
 
@@ -21,7 +21,7 @@ _GATES: dict[type[Op], tuple[int, ...]] = {ops.SimpleRnn: (0,), ops.Lstm: (0, 1,
 _KINDS: dict[type[Op], str] = {ops.SimpleRnn: "rnn", ops.Lstm: "lstm"}
 
 
-@EMITTERS(ops.SimpleRnn, ops.Lstm)
+@EMIT(ops.SimpleRnn, ops.Lstm)
 def recurrent(e: Context, node: Node) -> None:
     """What a reversed layer of Core ML gives stands in the order in which it was made."""
     op: Any = getattr(node.op, "op", node.op)

@@ -14,8 +14,8 @@ from kexport_coreml.context import Context
 from kexport_coreml.dtypes import NARROW
 from kexport_coreml.refs import Ref
 
-EMITTERS = EmitterTable()
-EMITTERS.unsupported(NO_TEXT, *TEXT)
+EMIT = EmitterTable()
+EMIT.unsupported(NO_TEXT, *TEXT)
 
 Make = Callable[[Context, Node], Ref | tuple[Ref, ...]]
 Apply = Callable[[Context, Any, Ref], Ref]
@@ -31,7 +31,7 @@ def emits(*ops: type[Op], wraps: bool = False) -> Callable[[Make], Make]:
     """
 
     def register(make: Make) -> Make:
-        @EMITTERS(*ops)
+        @EMIT(*ops)
         def emit(e: Context, node: Node) -> None:
             made = make(e, node)
             refs = (made,) if isinstance(made, Ref) else made

@@ -29,3 +29,6 @@ def constant_batch_norm(node: Node, rewriter: Rewriter) -> Replacement:
     if not all(v.is_constant for v in node.inputs[1:]):
         return None
     return sink_through_batch_norm.function(node, rewriter)
+
+
+RULES = (other_layer_norm, constant_batch_norm)

@@ -182,16 +182,6 @@ def padded_avg_pool(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.Div(), sums, parts)
 
 
-@rule(ops.DepthwiseConv)
-def padded_depthwise(node: Node, rewriter: Rewriter) -> Replacement:
-    """Padding of its own, for TensorFlow, which ends the process on padding that differs from side to side."""
-    op: Any = node.op
-    if isinstance(op.padding, str):
-        return None
-    padded = rewriter.add(ops.Pad((*_NONE, *op.padding, *_NONE)), node.inputs[0])
-    return rewriter.add(replace(op, padding="valid"), padded, *node.inputs[1:])
-
-
 RULES = (
     line_as_image, groups, transposed_groups, depthwise_volume, strides_that_differ, strides_and_dilation,
     dilated_kernel, open_padding, padded_max_pool, padded_avg_pool,

@@ -10,7 +10,7 @@ from kexport.ir.graph import Graph, Node
 from kexport.ir.types import DType, TensorType
 from kexport_onnx.bodies import Scope, Subgraph, dtypes, result_types, written_out
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import EMITTERS, emits
+from kexport_onnx.emit.table import EMIT, emits
 
 
 @emits(ops.If)
@@ -25,7 +25,7 @@ def if_(e: Context, node: Node) -> tuple[Ref, ...]:
 
 def _branch(e: Context, name: str, body: Graph, operands: Sequence[Ref]) -> Subgraph:
     scope = Scope(e, [])
-    results = scope.emit(body, operands, EMITTERS)
+    results = scope.emit(body, operands, EMIT)
     return scope.close(name, list(zip(results, result_types(body), strict=True)))
 
 
@@ -37,15 +37,15 @@ def while_(e: Context, node: Node) -> tuple[Ref, ...]:
     moving = [k for k, (i, o) in enumerate(zip(op.body.inputs, op.body.outputs, strict=True)) if o.value is not i]
     if not moving:
         return tuple(state)
-    (first,) = written_out(e, op.cond, state, EMITTERS)
+    (first,) = written_out(e, op.cond, state, EMIT)
     scope = Scope(e, [])
     scope.formal("step", TensorType(DType.I64, ()))
     scope.formal("more", TensorType(DType.BOOL, ()))
     old = list(state)
     for k in moving:
         old[k] = scope.formal(f"state_{k}", node.inputs[k].type)
-    new = scope.emit(op.body, old, EMITTERS)
-    (more,) = written_out(scope, op.cond, [new[k] if k in moving else state[k] for k in range(len(state))], EMITTERS)
+    new = scope.emit(op.body, old, EMIT)
+    (more,) = written_out(scope, op.cond, [new[k] if k in moving else state[k] for k in range(len(state))], EMIT)
     types = result_types(op.body)
     body = scope.close("body", [(more, TensorType(DType.BOOL, ())), *((new[k], types[k]) for k in moving)])
     kinds = dtypes(node.outputs[k] for k in moving)
@@ -63,7 +63,7 @@ def scan(e: Context, node: Node) -> tuple[Ref, ...]:
     old, slices, _ = op.parts(op.body.inputs)
     inputs = [scope.formal(f"state_{k}", v.type) for k, v in enumerate(old)]
     inputs += [scope.formal(f"slice_{k}", v.type) for k, v in enumerate(slices)]
-    results = scope.emit(op.body, [*inputs, *others], EMITTERS)
+    results = scope.emit(op.body, [*inputs, *others], EMIT)
     stacked = len(results) - op.carried
     return e.op_all(
         "Scan", *state, *sequences, dtypes=dtypes(node.outputs), num_scan_inputs=op.sequences,

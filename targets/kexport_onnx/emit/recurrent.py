@@ -14,8 +14,8 @@ from kexport import ops
 from kexport.ir.graph import Node, Value
 from kexport.ir.op import Array, Op
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import EMITTERS, emits
-from kexport_onnx.time_first import NATIVE_ACTIVATIONS, TimeFirst, is_zero, plain_operands
+from kexport_onnx.emit.table import EMIT, emits
+from kexport_onnx.rules.recurrent import NATIVE_ACTIVATIONS, TimeFirst, is_zero, plain_operands
 
 
 class _Form(NamedTuple):
@@ -37,11 +37,11 @@ _FORMS: dict[type[Op], _Form] = {
 _IN_PLACE = (0, 1, 2, 3)
 
 
-@EMITTERS(TimeFirst)
+@EMIT(TimeFirst)
 def time_first(e: Context, node: Node) -> None:
     """By the op inside."""
     op: Any = node.op
-    EMITTERS.emitters[type(op.op)](e, node)
+    EMIT.emitters[type(op.op)](e, node)
 
 
 @emits(*_FORMS)

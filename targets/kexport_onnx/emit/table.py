@@ -10,7 +10,7 @@ from kexport.ir.op import Op
 from kexport.target import EmitterTable
 from kexport_onnx.context import Context, Ref
 
-EMITTERS = EmitterTable()
+EMIT = EmitterTable()
 
 Make = Callable[[Context, Node], Ref | tuple[Ref, ...]]
 Apply = Callable[[Context, Any, Ref], Ref]
@@ -23,7 +23,7 @@ def emits(*ops: type[Op]) -> Callable[[Make], Make]:
     """Decorator: this function of a node makes the results of these ops."""
 
     def register(make: Make) -> Make:
-        @EMITTERS(*ops)
+        @EMIT(*ops)
         def emit(e: Context, node: Node) -> None:
             made = make(e, node)
             e.bind(node, *((made,) if isinstance(made, Ref) else made))

@@ -14,9 +14,9 @@ from kexport.ir.types import DType, TensorType
 from kexport.ops.text import SPACES
 from kexport_onnx.bodies import Scope
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import EMITTERS, emits
+from kexport_onnx.emit.table import EMIT, emits
 
-EMITTERS.unsupported("ONNX has no hash of text", ops.HashText)
+EMIT.unsupported("ONNX has no hash of text", ops.HashText)
 
 _TABLES = {DType.I64: "int64", DType.F32: "float", DType.STRING: "string"}
 """How attributes of LabelEncoder call the element types that its tables may have."""

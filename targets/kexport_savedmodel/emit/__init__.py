@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from kexport_savedmodel.emit import conv, native, text
-from kexport_savedmodel.emit.table import EMITTERS
+from kexport_savedmodel.emit.table import EMIT
 
-__all__ = ["EMITTERS", "conv", "native", "text"]
+__all__ = ["EMIT", "conv", "native", "text"]

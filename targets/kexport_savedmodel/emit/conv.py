@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.context import Context
 from kexport_graphdef.emit.conv import conv_transpose as of_images
 from kexport_graphdef.emit.conv import finish, window_attributes
 from kexport_graphdef.nodes import Ref
-from kexport_savedmodel.emit.table import EMITTERS
+from kexport_savedmodel.context import Context
+from kexport_savedmodel.emit.table import EMIT
 
 
-@EMITTERS.emits(ops.ConvTranspose)
+@EMIT.emits(ops.ConvTranspose)
 def conv_transpose(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.ConvTranspose)

@@ -6,10 +6,10 @@ from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.context import Context
 from kexport_graphdef.emit.index import index
 from kexport_graphdef.nodes import Ref
-from kexport_savedmodel.emit.table import EMITTERS
+from kexport_savedmodel.context import Context
+from kexport_savedmodel.emit.table import EMIT
 
 _BITS = {
     ops.BitAnd: "BitwiseAnd", ops.BitOr: "BitwiseOr", ops.BitXor: "BitwiseXor", ops.ShiftLeft: "LeftShift",
@@ -20,29 +20,29 @@ _SCATTER = {
 }  # fmt: skip
 
 
-@EMITTERS.emits(*_BITS)
+@EMIT.emits(*_BITS)
 def bits(e: Context, node: Node) -> Ref:
     return e.op(_BITS[type(node.op)], *e.refs(node))
 
 
-@EMITTERS.applies(ops.BitNot)
+@EMIT.applies(ops.BitNot)
 def bit_not(e: Context, op: ops.BitNot, x: Ref) -> Ref:
     return e.op("Invert", x)
 
 
-@EMITTERS.applies(ops.Softsign)
+@EMIT.applies(ops.Softsign)
 def softsign(e: Context, op: ops.Softsign, x: Ref) -> Ref:
     return e.op("Softsign", x)
 
 
-@EMITTERS.emits(ops.SpaceToDepth)
+@EMIT.emits(ops.SpaceToDepth)
 def space_to_depth(e: Context, node: Node) -> Ref:
     op: Any = node.op
     (x,) = e.refs(node)
     return x if op.block == 1 else e.op("SpaceToDepth", x, block_size=op.block, data_format="NHWC")
 
 
-@EMITTERS.emits(ops.ScatterNd)
+@EMIT.emits(ops.ScatterNd)
 def scatter_nd(e: Context, node: Node) -> Ref:
     op: Any = node.op
     data, indices, updates = e.refs(node)

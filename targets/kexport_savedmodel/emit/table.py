@@ -5,4 +5,4 @@ from __future__ import annotations
 from kexport_graphdef.emit import COMMON
 from kexport_graphdef.table import OpTable
 
-EMITTERS = OpTable(COMMON)
+EMIT = OpTable(COMMON)

@@ -10,9 +10,9 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
-from kexport_savedmodel.emit.table import EMITTERS
+from kexport_savedmodel.context import Context
+from kexport_savedmodel.emit.table import EMIT
 from kexport_savedmodel.tables import KINDS, Table, find
 
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~ ]")
@@ -22,7 +22,7 @@ Parts = tuple[Ref, dict[str, Ref]]
 """All parts of all texts, and which rows they make, by the words of RaggedTensorToTensor."""
 
 
-@EMITTERS.emits(ops.ChangeCase)
+@EMIT.emits(ops.ChangeCase)
 def change_case(e: Context, node: Node) -> Ref:
     """Without an encoding letters beyond ASCII stay."""
     op = node.op
@@ -30,7 +30,7 @@ def change_case(e: Context, node: Node) -> Ref:
     return e.op("StringUpper" if op.upper else "StringLower", *e.refs(node), encoding="")
 
 
-@EMITTERS.emits(ops.ReplaceText)
+@EMIT.emits(ops.ReplaceText)
 def replace_text(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.ReplaceText)
@@ -38,7 +38,7 @@ def replace_text(e: Context, node: Node) -> Ref:
     return e.op("StaticRegexReplace", *e.refs(node), pattern=pattern, rewrite=rewrite, replace_global=True)
 
 
-@EMITTERS.emits(ops.SplitText)
+@EMIT.emits(ops.SplitText)
 def split_text(e: Context, node: Node) -> Ref:
     """All parts, then in rows: cut, and padded with empty text. A length that nothing else has comes out."""
     op, (given,) = node.op, e.refs(node)
@@ -81,13 +81,13 @@ _PARTS = {"word": _words, "character": _characters}
 """How text is taken apart, by unit."""
 
 
-@EMITTERS.emits(ops.JoinText)
+@EMIT.emits(ops.JoinText)
 def join_text(e: Context, node: Node) -> Ref:
     """Of the two additions the older one takes text."""
     return e.op("Add", *e.refs(node))
 
 
-@EMITTERS.emits(ops.HashText)
+@EMIT.emits(ops.HashText)
 def hash_text(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.HashText)
@@ -100,7 +100,7 @@ def _hash(e: Context, x: Ref, op: ops.HashText | ops.HashNumber) -> Ref:
     return e.op("StringToHashBucketFast", x, dtype=DType.I64, num_buckets=op.buckets)
 
 
-@EMITTERS.emits(ops.NumberText)
+@EMIT.emits(ops.NumberText)
 def number_text(e: Context, node: Node) -> Ref:
     return _decimal(e, *e.refs(node))
 
@@ -110,14 +110,14 @@ def _decimal(e: Context, x: Ref) -> Ref:
     return e.op("AsString", x, dtype=DType.STRING, **plain)
 
 
-@EMITTERS.emits(ops.HashNumber)
+@EMIT.emits(ops.HashNumber)
 def hash_number(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.HashNumber)
     return _hash(e, _decimal(e, e.ref(node.inputs[0])), op)
 
 
-@EMITTERS.emits(ops.Lookup)
+@EMIT.emits(ops.Lookup)
 def lookup(e: Context, node: Node) -> Ref:
     """Values of types that no table has are gathered at the place of their key. A table holds something."""
     x, keys, values, default = node.inputs

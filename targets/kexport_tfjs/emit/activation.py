@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
-from kexport_tfjs.emit.table import EMITTERS
+from kexport_tfjs.context import Context
+from kexport_tfjs.emit.table import EMIT
 
 
-@EMITTERS.emits(ops.Prelu)
+@EMIT.emits(ops.Prelu)
 def prelu(e: Context, node: Node) -> Ref:
     return e.op("Prelu", *e.refs(node))

@@ -8,14 +8,14 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.context import Context
 from kexport_graphdef.emit.conv import KINDS, finish, window_attributes
 from kexport_graphdef.nodes import Ref
 from kexport_graphdef.table import activate
-from kexport_tfjs.emit.table import EMITTERS, FUSED
+from kexport_tfjs.context import Context
+from kexport_tfjs.emit.table import EMIT, FUSED
 
 
-@EMITTERS.emits(ops.Conv)
+@EMIT.emits(ops.Conv)
 def conv(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.Conv)
@@ -25,7 +25,7 @@ def conv(e: Context, node: Node) -> Ref:
     return fused(e, node, "Conv2D", "_FusedConv2D", window_attributes(op))
 
 
-@EMITTERS.emits(ops.DepthwiseConv)
+@EMIT.emits(ops.DepthwiseConv)
 def depthwise_conv(e: Context, node: Node) -> Ref:
     return fused(e, node, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", window_attributes(node.op))
 

@@ -6,20 +6,20 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.rewrite.narrow import is_narrow
-from kexport_graphdef.context import Context
 from kexport_graphdef.emit.elementwise import cast as plain_cast
 from kexport_graphdef.nodes import Ref
-from kexport_tfjs.emit.table import EMITTERS
+from kexport_tfjs.context import Context
+from kexport_tfjs.emit.table import EMIT
 
 
-@EMITTERS.emits(ops.Cast)
+@EMIT.emits(ops.Cast)
 def cast(e: Context, node: Node) -> Ref:
     """Narrow integers are widened by the loader."""
     (value,) = node.inputs
     return e.weight(value, dtype=node.output.type.dtype) if is_narrow(value) else plain_cast(e, node)
 
 
-@EMITTERS.emits(ops.Select)
+@EMIT.emits(ops.Select)
 def select(e: Context, node: Node) -> Ref:
     """Of booleans the wasm backend reads four bytes each, beyond the tensor's end."""
     condition, a, b = e.refs(node)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.context import Context
 from kexport_graphdef.emit.index import index
 from kexport_graphdef.emit.index import scatter_nd as plain_scatter
 from kexport_graphdef.nodes import Ref
-from kexport_tfjs.emit.table import EMITTERS
+from kexport_tfjs.context import Context
+from kexport_tfjs.emit.table import EMIT
 
 
-@EMITTERS.emits(ops.ScatterNd)
+@EMIT.emits(ops.ScatterNd)
 def scatter_nd(e: Context, node: Node) -> Ref:
     """The plain JavaScript backend writes into its operand, and into what shares memory with it: it gets a copy."""
     op = node.op

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.context import Context
 from kexport_graphdef.emit.matmul import dense as plain_dense
 from kexport_graphdef.emit.matmul import from_rows, rows
 from kexport_graphdef.nodes import Ref
 from kexport_graphdef.table import activate
-from kexport_tfjs.emit.table import EMITTERS, FUSED
+from kexport_tfjs.context import Context
+from kexport_tfjs.emit.table import EMIT, FUSED
 
 
-@EMITTERS.emits(ops.Dense)
+@EMIT.emits(ops.Dense)
 def dense(e: Context, node: Node) -> Ref:
     """A fused product of matrices: backends have a fast one for two axes alone."""
     op = node.op

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
-from kexport_tfjs.emit.table import EMITTERS
+from kexport_tfjs.context import Context
+from kexport_tfjs.emit.table import EMIT
 
 
-@EMITTERS.emits(ops.BatchNorm)
+@EMIT.emits(ops.BatchNorm)
 def batch_norm(e: Context, node: Node) -> Ref:
     op = node.op
     assert isinstance(op, ops.BatchNorm)

@@ -8,10 +8,10 @@ from kexport.target import NO_TEXT
 from kexport_graphdef.emit import COMMON
 from kexport_graphdef.table import OpTable
 
-EMITTERS = OpTable(COMMON)
-EMITTERS.unsupported(NO_TEXT, *TEXT)
-EMITTERS.withdraw("TensorFlow.js' executor loses the operands of its bitwise op", ops.BitAnd, ops.BitOr, ops.BitXor)
-EMITTERS.without(ops.OneHot)  # the wasm backend writes beyond the row for an index out of range
+EMIT = OpTable(COMMON)
+EMIT.unsupported(NO_TEXT, *TEXT)
+EMIT.withdraw("TensorFlow.js' executor loses the operands of its bitwise op", ops.BitAnd, ops.BitOr, ops.BitXor)
+EMIT.without(ops.OneHot)  # the wasm backend writes beyond the row for an index out of range
 
 FUSED = {"relu": "Relu", "relu6": "Relu6", "elu": "Elu", "sigmoid": "Sigmoid"}
 """Activations that the fused ops of every backend know, by the name that they have there."""

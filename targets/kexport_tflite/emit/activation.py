@@ -7,7 +7,7 @@ from typing import Any
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
-from kexport_tflite.emit.context import Context
+from kexport_tflite.context import Context
 from kexport_tflite.emit.table import EMIT
 
 SIMPLE = {

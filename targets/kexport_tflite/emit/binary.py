@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport_tflite.context import Context
 from kexport_tflite.emit.activation import fused
-from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
 
 ARITHMETIC = {ops.Add: "ADD", ops.Sub: "SUB", ops.Mul: "MUL", ops.Div: "DIV"}

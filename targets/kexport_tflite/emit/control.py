@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Graph, Node
-from kexport_tflite.emit.body import emit_graph
-from kexport_tflite.emit.context import Context
+from kexport_tflite.bodies import emit_graph
+from kexport_tflite.context import Context
 from kexport_tflite.emit.table import EMIT
 
 
@@ -30,5 +30,5 @@ def while_loop(context: Context, node: Node) -> None:
 def _subgraph(context: Context, body: Graph, loops: bool = False) -> int:
     """The number of a new subgraph."""
     inner = context.inner(body)
-    emit_graph(inner, body, loops)
+    emit_graph(inner, body, EMIT, loops)
     return inner.number

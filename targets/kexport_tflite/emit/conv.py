@@ -8,8 +8,8 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node, Value
+from kexport_tflite.context import Context
 from kexport_tflite.emit.activation import fused
-from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
 
 _AXES = {2: "hw", 3: "dhw"}

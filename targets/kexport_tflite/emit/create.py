@@ -6,9 +6,9 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType, TensorType
-from kexport_tflite.emit.context import Context
-from kexport_tflite.emit.sizes import emit_numbers
+from kexport_tflite.context import Context
 from kexport_tflite.emit.table import EMIT
+from kexport_tflite.sizes import emit_numbers
 
 
 @EMIT(ops.Iota)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_tflite.emit.context import Context
+from kexport_tflite.context import Context
 from kexport_tflite.emit.table import EMIT
 from kexport_tflite.weights import half_constant, stored_integers
 

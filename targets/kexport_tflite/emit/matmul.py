@@ -6,8 +6,8 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport_tflite.context import Context
 from kexport_tflite.emit.activation import fused
-from kexport_tflite.emit.context import Context
 from kexport_tflite.emit.table import EMIT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ops.pool import Pool
-from kexport_tflite.emit.context import Context
+from kexport_tflite.context import Context
 from kexport_tflite.emit.conv import window_options
 from kexport_tflite.emit.table import EMIT
 

@@ -135,7 +135,7 @@ def shift_left(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.Mul(), a, rewriter.add(ops.Gather(0), powers, b))
 
 
-ARITHMETIC_RULES = (
+RULES = (
     integer_functions, elu_of_another_slope, divide_floats_by_zero_too, broadcast_angles, flip_bits, and_bits, or_bits,
     shift_left, rsqrt_of_every_number,
 )  # fmt: skip

@@ -105,8 +105,8 @@ def _sized(rewriter: Rewriter, name: str) -> Value:
     return value
 
 
-CONTROL_RULES = (*prune_loops.PASS.rules, write_out, loop_over_blocks, read_before)
+RULES = (*prune_loops.PASS.rules, write_out, loop_over_blocks, read_before)
 """In this order: what nobody reads is gone before a scan is written out or becomes a loop."""
 
-SIZE_RULES = (size_for_loop, size_for_branch)
+SIZES = (size_for_loop, size_for_branch)
 """At the very end, when no pass takes state away that nobody reads."""

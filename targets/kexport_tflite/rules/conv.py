@@ -94,4 +94,4 @@ def split_groups(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.Concat(-1), *results)
 
 
-CONV_RULES = (split_groups, groups_to_depthwise, depthwise_to_groups, split_activation, split_pad)
+RULES = (split_groups, groups_to_depthwise, depthwise_to_groups, split_activation, split_pad)

@@ -54,4 +54,4 @@ def fold(node: Node, rewriter: Rewriter) -> Replacement:
     return fold_constants.fold.function(node, rewriter)
 
 
-CREATE_RULES = (make_constant, count_from_zero, fold)
+RULES = (make_constant, count_from_zero, fold)

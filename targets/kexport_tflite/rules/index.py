@@ -78,4 +78,4 @@ def _scatter_extreme(reduction: str, data: Value, indices: Value, updates: Value
     return Term(rewriter, data).of(combine, found.of(ops.Reshape(data.type.shape))).value
 
 
-INDEX_RULES = (name_batch, write_row, scatter)
+RULES = (name_batch, write_row, scatter)

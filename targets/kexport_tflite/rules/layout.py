@@ -92,4 +92,4 @@ def broadcast_by_ones(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(ops.Mul(), x, rewriter.constant(np.ones(sizes, np.float32)))
 
 
-LAYOUT_RULES = (nest_concat, slice_pieces, reverse_one_axis, pad_edges, broadcast_by_ones)
+RULES = (nest_concat, slice_pieces, reverse_one_axis, pad_edges, broadcast_by_ones)

@@ -129,4 +129,4 @@ def integer_dense(node: Node, rewriter: Rewriter) -> Replacement:
     return DECOMPOSE[ops.Dense].function(node, rewriter) if node.output.type.dtype in _INTEGERS else None
 
 
-MATMUL_RULES = (integer_products, integer_dense, dense, half_constant_to_dense, computed_weights, dense_of_vector)
+RULES = (integer_products, integer_dense, dense, half_constant_to_dense, computed_weights, dense_of_vector)

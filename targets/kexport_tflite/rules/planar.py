@@ -67,3 +67,6 @@ def drop_added_axis(node: Node, rewriter: Rewriter) -> Replacement:
     if ones.data is None or ones.data.shape != (1,) * node.output.type.rank or ones.data.reshape(-1)[0] != 1:
         return None
     return above.inputs[0]
+
+
+RULES = (add_height, drop_added_axis)

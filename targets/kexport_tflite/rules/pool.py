@@ -105,4 +105,4 @@ def pool_integers(node: Node, rewriter: Rewriter) -> Replacement:
     return found
 
 
-POOL_RULES = (pool_integers, pick_pixels, pool_twice, pad_max, pad_mean)
+RULES = (pool_integers, pick_pixels, pool_twice, pad_max, pad_mean)

@@ -70,4 +70,4 @@ def position_by_top_k(node: Node, rewriter: Rewriter) -> Replacement:
     return found.cast(op.dtype).value
 
 
-REDUCE_RULES = (softmax_last, reduce_nothing, position_plainly, position_by_top_k)
+RULES = (softmax_last, reduce_nothing, position_plainly, position_by_top_k)

@@ -75,4 +75,4 @@ def _kernel_indices(size: int, out: int) -> np.ndarray[tuple[int], np.dtype[np.i
     return np.minimum(at, size - 1)
 
 
-RESIZE_RULES = (resize_by_matrices, repeat_pixels, gather_nearest)
+RULES = (resize_by_matrices, repeat_pixels, gather_nearest)

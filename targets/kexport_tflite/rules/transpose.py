@@ -150,3 +150,6 @@ def _is_native(op: ops.ConvTranspose, kernel: Value) -> bool:
 
 def _negative(high: Dim) -> int:
     return max(0, -high) if not isinstance(high, SymDim) else 0
+
+
+RULES = (to_sub_pixels, crop_full)

@@ -103,4 +103,4 @@ def index_types(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(node.op, *operands)
 
 
-TYPE_RULES = (widen_types, create_wide, drop_rounding, index_types)
+RULES = (widen_types, create_wide, drop_rounding, index_types)

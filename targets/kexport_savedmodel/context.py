@@ -1,9 +1,12 @@
-"""Element types and kernels of TensorFlow on the CPU."""
+"""What emitters write into: the context of GraphDefs, with the element types and kernels of TensorFlow on the CPU."""
 
 from __future__ import annotations
 
 from kexport.ir.types import DType
+from kexport_graphdef.context import Context
 from kexport_graphdef.dialect import Dialect
+
+__all__ = ["TENSORFLOW", "Context"]
 
 _WIDER = {
     DType.I8: DType.I32, DType.I16: DType.I32, DType.U8: DType.I32, DType.U16: DType.I32, DType.U32: DType.I64,

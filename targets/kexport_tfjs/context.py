@@ -1,9 +1,12 @@
-"""Element types and kernels of TensorFlow.js."""
+"""What emitters write into: the context of GraphDefs, with the element types and kernels of TensorFlow.js."""
 
 from __future__ import annotations
 
 from kexport.ir.types import DType
+from kexport_graphdef.context import Context
 from kexport_graphdef.dialect import Dialect
+
+__all__ = ["STRANGERS", "TFJS", "Context"]
 
 STRANGERS = (DType.C64, DType.STRING)
 """Element types that a graph may not hold: the wasm backend has no complex numbers."""

@@ -17,7 +17,7 @@ from kexport.ir.dim import Call, Dim, SymDim, bounds, dim_min
 from kexport.ir.types import DType, TensorType
 
 if TYPE_CHECKING:
-    from kexport_tflite.emit.context import Context
+    from kexport_tflite.context import Context
 
 _CALLS = {"floordiv": "FLOOR_DIV", "min": "MINIMUM", "max": "MAXIMUM"}
 _ONE = TensorType(DType.I32, (1,))

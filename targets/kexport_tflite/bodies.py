@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from kexport.ir.graph import Graph, Value
-from kexport_tflite.emit.context import Context
-from kexport_tflite.emit.table import EMIT
+from kexport.target import EmitterTable
+from kexport_tflite.context import Context
 
 Ends = tuple[dict[str, int], dict[str, int]]
 """The tensors of the inputs and of the outputs, by name."""
 
 
-def emit_graph(context: Context, graph: Graph, loops: bool = False) -> Ends:
+def emit_graph(context: Context, graph: Graph, emitters: EmitterTable, loops: bool = False) -> Ends:
     """Write all of `graph`.
 
     Args:
         context: an empty subgraph.
         graph: legalized.
+        emitters: by op.
         loops: it is the body of a loop, which may hand on an input in its place without a copy.
     """
     inputs = {v.name: context.declare(v, v.name) for v in graph.inputs}
@@ -24,7 +25,7 @@ def emit_graph(context: Context, graph: Graph, loops: bool = False) -> Ends:
     outputs, copies = _declare_outputs(context, graph, handed_on)
     for node in graph.nodes:
         context.origin = node.origin
-        EMIT.emitters[type(node.op)](context, node)
+        emitters.emitters[type(node.op)](context, node)
         context.finish([v for v in node.outputs if not context.is_constant(v)])
     for value, tensor in copies:
         context.origin = ""

@@ -155,3 +155,6 @@ def is_zero(value: Value) -> bool:
 
 def _swapped(x: TensorType) -> TensorType:
     return x.with_shape(x.shape[p] for p in _SWAP)
+
+
+RULES = (time_first,)

@@ -92,3 +92,6 @@ def _round(op: Any, operands: Sequence[Value], steps: int, origin: str) -> Graph
     stacks = [body.add(ops.ScatterNd("update"), s, places, c) for s, c in zip(stacks, columns, strict=True)]
     after = [(Term(body, i) + steps).value, last, *state, *stacks, *read]
     return body.finish({f"out_{k}": v for k, v in enumerate(after)})
+
+
+RULES = (write_out, loop_in_rounds)

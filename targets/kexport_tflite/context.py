@@ -11,7 +11,7 @@ from kexport.ir.dim import Dim, SymDim, times
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
-from kexport_tflite.emit import sizes
+from kexport_tflite import sizes
 from kexport_tflite.model import NO_TENSOR, Model, Operator, Subgraph, Tensor
 from kexport_tflite.operators import version_of
 from kexport_tflite.weights import HALF_MIN, packed, stored_integers, weights_of

@@ -1,0 +1,24 @@
+"""Normalization that ONNX has over the last axes alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+
+
+@rule(ops.LayerNorm, ops.RmsNorm)
+def expand_norm(node: Node, rewriter: Rewriter) -> Replacement:
+    """ONNX normalizes over the last axes only."""
+    rank = node.output.type.rank
+    axes: Any = node.op.attributes()["axes"]
+    if sorted(a % rank for a in axes) == list(range(rank - len(axes), rank)):
+        return None
+    return DECOMPOSE[type(node.op)].function(node, rewriter)
+
+
+RULES = (expand_norm,)

@@ -1,0 +1,36 @@
+"""Ops that ONNX Runtime computes in float32 only."""
+
+from __future__ import annotations
+
+from kexport import ops
+from kexport.ir.graph import Node
+from kexport.ir.op import Op
+from kexport.ir.types import DType
+from kexport.passes.decompose import DECOMPOSE
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+from kexport.rewrite.term import Term
+
+SINGLE: tuple[type[Op], ...] = (
+    ops.Celu, ops.Elu, ops.GroupNorm, ops.HardSigmoid, ops.HardSilu, ops.LayerNorm, ops.LeakyRelu, ops.Mish, ops.Prelu,
+    ops.RmsNorm, ops.Selu, ops.Softplus, ops.Softsign, ops.Threshold,
+)  # fmt: skip
+"""Ops that ONNX Runtime computes in float32 only; in float64 they are decomposed."""
+
+
+@rule(ops.Silu)
+def silu_of_doubles(node: Node, rewriter: Rewriter) -> Replacement:
+    """x / (1 + e^-x): ONNX Runtime fuses x * sigmoid(x) in float64 too, and has no kernel for that."""
+    x = Term(rewriter, node.inputs[0])
+    if x.type.dtype is not DType.F64:
+        return None
+    return (x / ((-x).of(ops.Exp()) + 1)).value
+
+
+@rule(*SINGLE)
+def expand_double(node: Node, rewriter: Rewriter) -> Replacement:
+    """What has kernels for float32 only."""
+    return DECOMPOSE[type(node.op)].function(node, rewriter) if node.output.type.dtype is DType.F64 else None
+
+
+RULES = (silu_of_doubles, expand_double)

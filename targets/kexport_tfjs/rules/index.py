@@ -1,0 +1,45 @@
+"""Elements read at indices within batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kexport import ops
+from kexport.ir.dim import Dim, SymDim, product
+from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.rule import Replacement
+
+
+@rule(ops.Gather)
+def gather_of_batches(node: Node, rewriter: Rewriter) -> Replacement:
+    """All batches as one, with indices to match: the wasm backend's gather from batches is wrong."""
+    op: Any = node.op
+    x, indices = node.inputs
+    rank, batch = x.type.rank, op.batch_dims
+    axis = op.axis % rank
+    if not batch:
+        return None
+    between = axis - batch
+    if between:
+        x = rewriter.add(ops.Transpose((*range(batch), axis, *range(batch, axis), *range(axis + 1, rank))), x)
+    count, size, rest = product(x.type.shape[:batch]), x.type.shape[batch], x.type.shape[batch + 1 :]
+    folded = rewriter.add(ops.Reshape((count * size, *rest)), x)
+    places = rewriter.add(ops.Reshape((count, product(indices.type.shape[batch:]))), indices)
+    starts = rewriter.add(ops.Reshape((count, 1)), _starts(rewriter, count, size, indices.type.dtype))
+    found = rewriter.add(ops.Gather(0), folded, rewriter.add(ops.Add(), places, starts))
+    y = rewriter.add(ops.Reshape((*indices.type.shape, *rest)), found)
+    many = indices.type.rank - batch
+    front = [*range(batch), *range(batch + many, batch + many + between), *range(batch, batch + many)]
+    return rewriter.add(ops.Transpose((*front, *range(len(front), y.type.rank))), y) if between else y
+
+
+def _starts(rewriter: Rewriter, count: Dim, size: Dim, dtype: DType) -> Value:
+    """Where each batch begins."""
+    if not isinstance(size, SymDim):
+        return rewriter.add(ops.Iota(count, dtype, 0, size))
+    return rewriter.add(ops.Mul(), rewriter.add(ops.Iota(count, dtype)), rewriter.add(ops.Dims((size,), dtype)))
+
+
+RULES = (gather_of_batches,)
