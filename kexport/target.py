@@ -175,6 +175,8 @@ class Runtime(ABC):
     """Whether loading starts a process of the engine's own, as of Node or a browser: it cannot be timed alone."""
     max_threads: ClassVar[int | None] = None
     """How many threads it can use; None for any number."""
+    engine: ClassVar[str] = ""
+    """The module that `load` imports. Processes that wait for an artifact import it ahead of time."""
     simulated: ClassVar[bool] = False
     """Whether it only computes what the format means, without the format's real engine."""
 

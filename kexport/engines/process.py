@@ -44,13 +44,17 @@ def start_module(
     log: IO[bytes],
     *,
     talk: bool = False,
+    arguments: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     import_from: Sequence[Path] = (),
 ) -> subprocess.Popen[bytes]:
-    """The process `python -m module folder`, whose output goes to `log`; with `talk` stdin and stdout are pipes."""
+    """The process `python -m module folder`, whose output goes to `log`; with `talk` stdin and stdout are pipes.
+
+    `arguments` stand in the place of the folder.
+    """
     paths = os.pathsep.join([*(p for p in sys.path if p), *map(str, import_from)])
     return subprocess.Popen(
-        leashed([sys.executable, "-m", module, str(folder)]), cwd=folder,
+        leashed([sys.executable, "-m", module, *(arguments or [str(folder)])]), cwd=folder,
         env={**os.environ, "PYTHONPATH": paths, **(env or {})},
         stdin=subprocess.PIPE if talk else subprocess.DEVNULL, stdout=subprocess.PIPE if talk else log, stderr=log,
         start_new_session=True,

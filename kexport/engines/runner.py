@@ -14,6 +14,7 @@ from typing import Any
 
 from kexport.engines import worker
 from kexport.engines.process import last_words, run_module, signal_name
+from kexport.engines.standby import WORKER, Engine, hand_over, waiting
 from kexport.engines.worker import Job
 from kexport.errors import KexportError, NotApplicable
 from kexport.evidence.tensors import load_tensors, save_tensors
@@ -23,7 +24,6 @@ from kexport.temporary import temporary_folder
 
 TIMEOUT = 300.0
 """Seconds for loading and all batches together."""
-WORKER = "kexport.engines.worker"
 IN_PROCESS = "run in the verifying process, without a time limit"
 """What a verdict says where no process could be started."""
 
@@ -74,7 +74,11 @@ def run_artifact(
         repeats: extra runs of the last batch, for timing.
         taps: inner tensors to give instead of the outputs, by their names in the artifact.
     """
-    work = partial(run_module, WORKER, timeout=timeout)
+    worker_here = waiting(Engine(target, runtime.name))
+    if worker_here is not None:
+        work = partial(hand_over, worker_here, timeout=timeout)
+    else:
+        work = partial(run_module, WORKER, timeout=timeout)
     return _run(work, path, target, runtime, batches, timeout, threads, repeats, tuple(taps))
 
 

@@ -1,5 +1,7 @@
 """Runs one artifact in one runtime, in a process of its own: `python -m kexport.engines.worker JOB_FOLDER`.
 
+With `--wait TARGET RUNTIME` it imports the engine first, says `ready` and reads the job's folder from its input.
+
 The folder holds `job.json` and `in-0.safetensors`, `in-1.safetensors` …; the worker adds `out-N.safetensors` and
 `result.json`, which it rewrites after every step, so that the parent knows how far a crash was away.
 """
@@ -12,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ from kexport.errors import ConfigError
 from kexport.evidence.tensors import load_tensors, save_tensors
 from kexport.lifeline import follow_parent
 from kexport.target import Runtime, Session, Target, find_target
+
+WAIT = "--wait"
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,24 @@ def _run(session: Session, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], f
     return {str(k): np.asarray(v) for k, v in outputs.items()}, seconds
 
 
+def wait(target: str, runtime: str) -> Path | None:
+    """Import an engine and wait for the folder of a job; None if none comes. From then on output goes to its log."""
+    with suppress(Exception):  # the job will say what is wrong with the engine
+        importlib.import_module(find_runtime(load_target(target), runtime).engine or __name__)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    line = sys.stdin.buffer.readline().rstrip(b"\n")
+    if not line:
+        return None
+    folder = Path(os.fsdecode(line))
+    os.chdir(folder)
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    return folder
+
+
 if __name__ == "__main__":
     follow_parent()
-    raise SystemExit(main(Path(sys.argv[1])))
+    place = wait(*sys.argv[2:]) if sys.argv[1] == WAIT else Path(sys.argv[1])
+    raise SystemExit(0 if place is None else main(place))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kexport.deadline import deadline
 from kexport.engines.runner import can_start_processes, run_here
+from kexport.engines.standby import standby
 from kexport.errors import ConfigError, VerifyError
 from kexport.evidence.graph_archive import load_graph
 from kexport.evidence.reference_file import Recording, Reference, load_reference, with_recordings
@@ -28,6 +29,7 @@ from kexport.workflows.report import ArtifactReport, ExportReport
 from kexport.workflows.requirement import Required, read_requirements, with_requirements
 from kexport.workflows.unlisted import with_unlisted
 from kexport.workflows.verdicts import keep_verdicts
+from kexport.workflows.waiting import engines_of
 
 OTHER_MODEL = "it is of another model than the reference, and was kept: there is nothing to compare it with"
 """What is said of an artifact that an export with --keep left."""
@@ -68,7 +70,9 @@ def verify(
         job = read_job(path, Path(dist), name, reference, timeout)
         if browser:
             _require_browser(job.artifacts)
-        report = check_job(job, check, progress)
+        targets = [find_target(a.target) for a in job.artifacts]
+        with standby(engines_of(targets, browser) if check.run is None else ()):
+            report = check_job(job, check, progress)
         if path == job.folder and not is_bundle(Path(dist)):
             report = with_unlisted(report, path)
         report = replayed(report) if is_bundle(Path(dist)) else kept(require_runs(report), job.folder, job.model)

@@ -147,6 +147,7 @@ class MilEvaluator(Runtime):
 
     name = "mil-evaluator"
     extra = "coreml"
+    engine = "kexport_mil"
     simulated = True
 
     def version(self) -> str | None:

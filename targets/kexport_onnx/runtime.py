@@ -83,6 +83,7 @@ def _from_value(value: Any) -> Array:
 class OnnxRuntime(Runtime):
     """ONNX Runtime with one execution provider."""
 
+    engine = "onnxruntime"
     packages: ClassVar[Sequence[str]]
     """The distributions that bring it."""
     provider: ClassVar[str]

@@ -54,6 +54,7 @@ class TensorFlowCpu(Runtime):
     """`tf.saved_model.load` on the CPU."""
 
     name = "tensorflow-cpu"
+    engine = "tensorflow"
     extra = "savedmodel"
 
     def version(self) -> str | None:

@@ -79,6 +79,7 @@ class LitertXnnpack(Runtime):
     """The Interpreter as apps use it: XNNPACK takes what it can."""
 
     name = "litert-xnnpack"
+    engine = "ai_edge_litert.interpreter"
     extra = "tflite"
     package = PACKAGE
 
@@ -107,6 +108,7 @@ class LitertReference(Runtime):
     """The Interpreter without delegates: reference kernels, or the optimized ones where an operator has no others."""
 
     name = "litert-reference"
+    engine = "ai_edge_litert.interpreter"
     extra = "tflite"
     package = PACKAGE
     saturates = True
@@ -184,6 +186,7 @@ class LitertCompiled(Runtime):
     """CompiledModel, LiteRT's newer interface, on the CPU."""
 
     name = "litert-compiled"
+    engine = "ai_edge_litert.compiled_model"
     extra = "tflite"
     package = PACKAGE
 
