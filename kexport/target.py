@@ -189,6 +189,10 @@ class Runtime(ABC):
     def version(self) -> str | None:
         """The installed version, None when it is missing. Must not import the engine."""
 
+    def volunteers(self, path: Path) -> bool:
+        """Whether it runs an artifact that nobody asked it to run. Must not import the engine, nor raise."""
+        return not self.on_request
+
     @abstractmethod
     def load(self, path: Path, threads: int = 1) -> Session:
         """Load an artifact. Called in a process of its own."""

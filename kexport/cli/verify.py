@@ -11,6 +11,7 @@ from kexport.cli.export import print_outcome
 from kexport.cli.progress import print_took, progress
 from kexport.cli.remote import remote_options, verifier
 from kexport.cli.shared import arguments, check_options, model_options, require_option
+from kexport.cli.values import read_targets
 from kexport.errors import ConfigError
 
 _FOR_MODELS = ("model", "dims", "custom", "trust")
@@ -23,6 +24,7 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
     ("one artifact", "kexport verify dist/model.onnx"),
     ("against a reference recorded on another machine", "kexport verify dist/ --reference reference.safetensors"),
     ("in a headless browser as well", "kexport verify dist/ --browser"),
+    ("in one runtime, which need not be one that runs unasked", "kexport verify dist/ --runtime tflm"),
     ("on a board", "kexport verify check.zip --on ssh://pi@raspberrypi --python '~/venv/bin/python'"),
     ("find the first layer that diverges", "kexport verify dist/ --locate --plot layers.svg"),
     ("in a script", "kexport verify dist/ --json > report.json"),
@@ -31,6 +33,7 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
 @click.argument("dist")
 @click.option("--name", help="Which model, if DIST holds several.")
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
+@click.option("--runtime", "runtimes", multiple=True, metavar="NAME,...", help="Default: all that run unasked.")
 @click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
 @require_option
 @click.option("--locate", is_flag=True, help="Find the first layer that diverges, in every runtime.")
@@ -42,6 +45,7 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
 def command(
     state: State,
     dist: str,
+    runtimes: tuple[str, ...],
     locate: bool,
     plot: str | None,
     on: str | None,
@@ -54,7 +58,8 @@ def command(
     DIST is a folder that `kexport export` wrote, one artifact in it, or a bundle. A damaged file fails its check.
     What --locate finds is kept in kexport.layers.json beside the manifest, for `kexport report`.
     """
-    chosen = arguments(rest)
+    chosen = arguments(rest) | ({"runtimes": read_targets(runtimes)} if runtimes else {})
+    _refuse_runtimes(runtimes, on, locate)
     if locate:
         _refuse_remote(on)
         _refuse_verdicts(state, chosen.pop("require"))
@@ -75,6 +80,14 @@ def _locate(state: State, dist: str, plot: str | None, chosen: dict[str, Any]) -
     with progress(state) as show:
         report = locate(dist, progress=show, **chosen)
     return print_locations(report, state, plot)
+
+
+def _refuse_runtimes(runtimes: tuple[str, ...], on: str | None, locate: bool) -> None:
+    if runtimes and (on or locate):
+        other = "--on" if on else "--locate"
+        raise ConfigError(
+            f"{other} uses all runtimes that run unasked", where="--runtime", hint="leave out one of them"
+        )
 
 
 def _refuse_remote(on: str | None) -> None:

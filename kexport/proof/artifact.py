@@ -48,7 +48,7 @@ class Check:
     tolerances: Mapping[str, float] | None = None
     """The user's own, by output."""
     runtimes: Sequence[str] | None = None
-    """Names of the runtimes to use; None for all but those that run on request only."""
+    """Names of the runtimes to use; None for all that run the artifact unasked."""
     browser: bool = False
     """Whether runtimes that run on request only are used as well."""
     timeout: float = TIMEOUT
@@ -80,7 +80,7 @@ def check_artifact(path: Path, target: Target, reference: Reference, check: Chec
         ConfigError: options that make no sense: unknown runtime, output or precision.
         VerifyError: the reference has no oracle.
     """
-    runtimes = _chosen(target, check.runtimes, check.browser)
+    runtimes = _chosen(path, target, check.runtimes, check.browser)
     tolerances(reference, precision=check.precision, overrides=check.tolerances)
     fault = _fault_before_running(path, target, reference, check)
     if fault:
@@ -292,7 +292,7 @@ def _describe(recording: Recording) -> dict[str, Any]:
     return {"name": batch.name, "kind": batch.kind, "sizes": dict(batch.sizes), "seed": batch.seed}
 
 
-def _chosen(target: Target, names: Sequence[str] | None, browser: bool) -> list[Runtime]:
+def _chosen(path: Path, target: Target, names: Sequence[str] | None, browser: bool) -> list[Runtime]:
     runtimes = list(target.runtimes())
     known = [r.name for r in runtimes]
     unknown = [n for n in names or () if n not in known]
@@ -300,7 +300,7 @@ def _chosen(target: Target, names: Sequence[str] | None, browser: bool) -> list[
         hint = suggest(unknown[0], known, "runtimes")
         raise ConfigError(f"target {target.name!r} has no runtime {unknown[0]!r}", hint=hint)
     if names is None:
-        return [r for r in runtimes if browser or not r.on_request]
+        return [r for r in runtimes if (browser and r.on_request) or r.volunteers(path)]
     return [r for r in runtimes if r.name in names]
 
 

@@ -113,9 +113,14 @@ def _entries(
         Entry(artifact, runtime, count, _reason(artifact, runtime, names, count))
         for artifact in artifacts
         for runtime in found[artifact.target]
-        if (runtime.name in names if names else browser or not runtime.on_request)
+        if (runtime.name in names if names else _runs(runtime, folder / artifact.path, browser))
         for count in sorted(set(threads))
     ]
+
+
+def _runs(runtime: Runtime, path: Path, browser: bool) -> bool:
+    """Whether a runtime times an artifact where none is named."""
+    return (browser and runtime.on_request) or runtime.volunteers(path)
 
 
 def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | None, threads: int) -> str:

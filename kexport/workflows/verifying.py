@@ -42,6 +42,7 @@ def verify(
     reference: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
     timeout: float = 300.0,
+    runtimes: Sequence[str] | None = None,
     browser: bool = False,
     require: Required = (),
     progress: Progress | None = None,
@@ -56,18 +57,21 @@ def verify(
         reference: another reference file; None for the one in the folder.
         tolerance: allowed absolute error by output name, or "*" for all.
         timeout: seconds for reading what is there, for reading each artifact, and for each runtime.
+        runtimes: names of those to use, and only what runs in them is checked; None for all that run unasked.
         browser: run artifacts in a headless browser too.
         require: what the artifacts have to reach, as for `export`.
         progress: told what is being done.
 
     Raises:
-        ConfigError: no manifest, a model that is not in it, or no browser that could run any of it.
+        ConfigError: no manifest, a model that is not in it, no such runtime, or no browser that could run any of it.
         VerifyError: the manifest, the reference or the bundle is damaged; or nothing of it can be run here.
     """
     requirements = read_requirements(require)
-    check = Check(tolerances=tolerance, timeout=timeout, browser=browser, run=runner_here())
+    check = Check(tolerances=tolerance, runtimes=runtimes, timeout=timeout, browser=browser, run=runner_here())
     with unpacked(Path(dist)) as path:
         job = read_job(path, Path(dist), name, reference, timeout)
+        if runtimes is not None:
+            job = dataclasses.replace(job, artifacts=_running(job.artifacts, runtimes))
         if browser:
             _require_browser(job.artifacts)
         targets = [find_target(a.target) for a in job.artifacts]
@@ -240,6 +244,17 @@ def _require_same_model(reference: Reference, entry: ModelEntry, where: str) -> 
         raise VerifyError("the reference is of another model than the artifacts", where=where, hint=hint)
 
 
+def _running(artifacts: Sequence[ArtifactEntry], runtimes: Sequence[str]) -> tuple[ArtifactEntry, ...]:
+    """The artifacts that have one of these runtimes."""
+    known = {a.target: [r.name for r in find_target(a.target).runtimes()] for a in artifacts}
+    every = [name for names in known.values() for name in names]
+    for wanted in runtimes:
+        if wanted not in every:
+            hint = suggest(wanted, every, "runtimes")
+            raise ConfigError(f"none of these artifacts has a runtime {wanted!r}", hint=hint)
+    return tuple(a for a in artifacts if set(known[a.target]) & set(runtimes))
+
+
 def _require_browser(artifacts: Sequence[ArtifactEntry]) -> None:
     """Raise unless one of the artifacts can run in a browser here."""
     runtimes = [r for a in artifacts for r in find_target(a.target).runtimes() if r.on_request]
@@ -261,6 +276,9 @@ def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
         check = for_artifact(check, target, job.model.contract, options)
     except ConfigError as e:
         return [_without_run(artifact, Status.FAILED, f"its options in the manifest make no sense: {e.what}")]
+    if check.runtimes is not None:
+        known = [r.name for r in target.runtimes()]
+        check = dataclasses.replace(check, runtimes=[name for name in check.runtimes if name in known])
     subject = _subject(artifact, job) if job.reference.random else None
     inner = partial(_subject, artifact, job) if job.model.captured else None
     check = dataclasses.replace(check, unchanged=True, subject=subject, inner=inner)

@@ -213,6 +213,25 @@ class LitertCompiled(Runtime):
             raise VerifyError(f"CompiledModel refuses the model: {e}", where=str(path)) from e
 
 
+def shapes_for(path: Path, inputs: Sequence[Array]) -> dict[int, tuple[int, ...]]:
+    """The shape of each tensor of the first subgraph, by index, when it is run on these inputs, in their order.
+
+    After those of the file come temporary ones of the kernels.
+
+    Raises:
+        VerifyError: LiteRT refuses the model.
+    """
+    interpreter = _reference_interpreter(path, 1)
+    details = interpreter.get_input_details()
+    for detail, array in zip(details, inputs, strict=True):
+        interpreter.resize_tensor_input(detail["index"], list(array.shape))
+    interpreter.allocate_tensors()
+    for detail, array in zip(details, inputs, strict=True):
+        interpreter.set_tensor(detail["index"], array)
+    interpreter.invoke()
+    return {d["index"]: tuple(int(n) for n in d["shape"]) for d in interpreter.get_tensor_details()}
+
+
 def _installed() -> str | None:
     try:
         return version(PACKAGE)

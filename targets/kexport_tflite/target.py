@@ -15,6 +15,7 @@ from kexport_tflite.emit import EMIT
 from kexport_tflite.legalize import RULES, legalize
 from kexport_tflite.lint import validate
 from kexport_tflite.metadata import add_metadata, append_files
+from kexport_tflite.micro.runtime import Tflm
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract
 from kexport_tflite.runtime import LitertCompiled, LitertReference, LitertXnnpack
@@ -58,7 +59,7 @@ class TfliteTarget(Target):
         return read_contract(path)
 
     def runtimes(self) -> Sequence[Runtime]:
-        return LitertXnnpack(), LitertReference(), LitertCompiled(), LitertWeb()
+        return LitertXnnpack(), LitertReference(), LitertCompiled(), Tflm(), LitertWeb()
 
     def install(self) -> str:
         """Install the pinned npm package; returns where."""

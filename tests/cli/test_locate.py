@@ -195,3 +195,10 @@ def test_a_part_is_checked_again(
     result = run("reduce", "--check", "reduced")
     assert (result.exit_code, result.stdout) == (code, f"onnx in engine: the part {text}\n")
     assert json.loads(run("reduce", "--check", "reduced", "--json").stdout)["status"] == status.value
+
+
+@pytest.mark.parametrize("other", [["--locate"], ["--on", "ssh://pi@board"]], ids=lambda o: o[0])
+def test_runtimes_are_named_for_checks_of_outputs_here(run: Run, other: list[str]) -> None:
+    result = run("verify", "dist/", "--runtime", "tflm", *other)
+    assert result.exit_code == 3
+    assert f"{other[0]} uses all runtimes" in result.stderr

@@ -96,5 +96,6 @@ SERVED = {"kexport_savedmodel": {"tensorflow"}}
 
 RUNTIMES = {
     "onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools", "kexport_mil",
+    "tflite_micro",
 }  # fmt: skip
-"""What a target may import in its runtime.py only, inside functions."""
+"""What a target may import in a runtime.py only, inside functions."""

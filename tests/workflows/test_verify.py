@@ -33,6 +33,14 @@ def test_one_artifact_can_be_named(dist: Path) -> None:
     assert verify(dist / "small.onnx").ok
 
 
+def test_runtimes_can_be_named(dist: Path) -> None:
+    report = verify(dist, runtimes=["onnxruntime-cpu"])
+    assert [v.runtime for a in report.artifacts for v in a.verdicts] == ["onnxruntime-cpu"]
+    with pytest.raises(ConfigError, match="none of these artifacts has a runtime 'onnxruntime'") as caught:
+        verify(dist, runtimes=["onnxruntime"])
+    assert "onnxruntime-cpu" in str(caught.value.hint)
+
+
 def test_a_check_that_ran_nothing_proves_nothing(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kexport.target import find_target
 
