@@ -24,7 +24,9 @@ PRIVATE = re.compile(
         )
     )
 )
-TEXT = {".py", ".toml", ".md", ".lock", ".kx", ".txt", ".json", ".yml", ".cfg", ".js", ".mjs", ""}
+TEXT = {".py", ".toml", ".md", ".lock", ".kx", ".txt", ".json", ".yml", ".yaml", ".cfg", ".js", ".mjs", ""}
+HIDDEN = {".ci", ".github", ".pre-commit-config.yaml"}
+"""What is the project's although its name begins with a dot."""
 SELF = "tests/house/test_files.py"
 IGNORED = {"dist", "build"}
 EXPLAINED = {"Makefile": "no-emit-index-url"}
@@ -36,8 +38,8 @@ def code_files(root: Path) -> list[Path]:
 
 
 def committed_files(root: Path) -> list[Path]:
-    """The files of the checkout that are the project's: no hidden folder but .ci, no output."""
-    tops = [p for p in sorted(root.iterdir()) if p.name not in IGNORED and (p.name[0] != "." or p.name == ".ci")]
+    """The files of the checkout that are the project's: no other hidden folder, no output."""
+    tops = [p for p in sorted(root.iterdir()) if p.name not in IGNORED and (p.name[0] != "." or p.name in HIDDEN)]
     files = [f for top in tops for f in (sorted(top.rglob("*")) if top.is_dir() else [top])]
     return [f for f in files if f.is_file() and f.suffix in TEXT and "__pycache__" not in f.parts]
 
