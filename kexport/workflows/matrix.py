@@ -42,7 +42,7 @@ def support(target: Target, op: type[Op]) -> str:
 
 
 def markdown(rows: list[Row]) -> str:
-    """The matrix as a table for the README: ops that every target has are only named; reasons stand below."""
+    """Format the matrix for the targets' README: a list of the ops all targets have, a table of the rest, reasons."""
     names = list(rows[0].support)
     mixed = [row for row in rows if set(row.support.values()) != {NATIVE}]
     everywhere = ", ".join(f"`{row.op}`" for row in rows if row not in mixed)

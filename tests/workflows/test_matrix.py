@@ -1,4 +1,4 @@
-"""The support matrix in the README is what the targets' tables say."""
+"""The support matrix in the targets' README is what their tables say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BEGIN, END = "<!-- support matrix: generated -->\n", "<!-- end -->"
 
 
 def test_the_readme_shows_the_matrix(root: Path, request: pytest.FixtureRequest) -> None:
-    path = root / "README.md"
+    path = root / "targets" / "README.md"
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     shown, after = rest.split(END)
