@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--targets", nargs="+", choices=RUNTIMES, default=[t for t in RUNTIMES if is_there(t)])
-    parser.add_argument("--every", type=int, default=1, help="only every so manyth model")
+    parser.add_argument("--every", type=int, default=1, help="take every EVERY-th model only")
     parser.add_argument("--file", type=Path, help="keeps what was measured, a line each")
     args = parser.parse_args()
     names = [n for n in MODELS if any(fnmatch.fnmatch(n, p) for p in args.models)][:: args.every]

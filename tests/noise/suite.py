@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,14 +81,16 @@ def _measured(name: str, seed: int, model: object, targets: Sequence[str], folde
 def _verdicts(captured: Captured, graph: Graph, reference: Reference, name: str, folder: Path) -> list[Verdict]:
     target = find_target(name)
     options = target.options()
-    path, legal = folder / f"m{target.suffix}", graph.copy()
-    try:
-        target.legalize(legal, options)
-        target.emitters.check(legal)
-        target.write(legal, captured.contract, path, options)
-    except KexportError as e:
-        return [Verdict(path.name, name, name, None, "", "", Status.EMITTED, e.what)]
-    return check_artifact(path, target, reference, in_process(name))
+    legal = graph.copy()
+    with tempfile.TemporaryDirectory(dir=folder) as place:  # some formats are folders, which have to be new
+        path = Path(place) / f"m{target.suffix}"
+        try:
+            target.legalize(legal, options)
+            target.emitters.check(legal)
+            target.write(legal, captured.contract, path, options)
+        except KexportError as e:
+            return [Verdict(path.name, name, name, None, "", "", Status.EMITTED, e.what)]
+        return check_artifact(path, target, reference, in_process(name))
 
 
 def _ratio(verdict: Verdict) -> Iterator[float]:
