@@ -40,6 +40,7 @@ class Form:
 
 
 FORMS = (
+    Form("onnx", onnx_files.ANY_OPSET),
     Form("onnx", onnx_files.TABLE, {"opset": 24}),
     Form("onnx", onnx_files.EXTERNAL, {"external_data": True}),
     Form("tflite", tflite_files.TABLE),
