@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from kexport.errors import ConfigError, NotApplicable, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
-from kexport.ir.op import Array, Op
+from kexport.ir.op import Array, Op, OpT
 from kexport.ir.types import DType
 from kexport.names import suggest
 from kexport.paths import all_files
@@ -29,8 +29,8 @@ NO_TEXT = (
 )
 """Why a format without text refuses a node, an input or an output."""
 
-Emitter = Callable[[Any, Node], None]
-EmitterT = TypeVar("EmitterT", bound=Emitter)
+Emitter = Callable[[Any, Any, Node], None]
+"""Called as `emit(context, op, node)`; the op is the node's own, or the one inside it."""
 
 
 class EmitterTable:
@@ -40,14 +40,18 @@ class EmitterTable:
         self.emitters: dict[type[Op], Emitter] = {}
         self.reasons: dict[type[Op], str] = {}
 
-    def __call__(self, *ops: type[Op]) -> Callable[[EmitterT], EmitterT]:
-        """Decorator: this function, called as `emit(context, node)`, emits these ops."""
+    def __call__(self, *ops: type[OpT]) -> Callable[[Callable[[Any, OpT, Node], None]], Emitter]:
+        """Decorator: this function, called as `emit(context, op, node)`, emits these ops."""
 
-        def register(emitter: EmitterT) -> EmitterT:
+        def register(emitter: Callable[[Any, OpT, Node], None]) -> Emitter:
             self.emitters.update(dict.fromkeys(ops, emitter))
             return emitter
 
         return register
+
+    def emit(self, context: Any, node: Node) -> None:
+        """Emit a node of a graph that has been checked."""
+        self.emitters[type(node.op)](context, node.op, node)
 
     def unsupported(self, reason: str, *ops: type[Op]) -> None:
         """State why these ops have no emitter and no decomposition."""

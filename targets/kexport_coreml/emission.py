@@ -13,6 +13,7 @@ from kexport.target import EmitterTable
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import at_the_border, computed
 from kexport_coreml.refs import Call, Program, Ref, identifier
+from kexport_emit.walk import emit_nodes
 
 
 @dataclass
@@ -55,16 +56,6 @@ def emit(
     tensors = {v: rename.get(e.values[v].name, e.values[v].name) for v in own if v in e.values}
     names = {"inputs": _changed(input_names, contract.inputs), "outputs": _changed(output_names, contract.outputs)}
     return Emission(e.program, inputs, outputs, names, tensors)
-
-
-def emit_nodes(e: Context, graph: Graph, emitters: EmitterTable) -> None:
-    """Emit the nodes of a graph or of a body, whose inputs are declared."""
-    for node in graph.nodes:
-        e.enter(node)
-        try:
-            emitters.emitters[type(node.op)](e, node)
-        except EmitError as error:
-            raise error.located(node.origin) from None
 
 
 def _enter(e: Context, value: Value, name: str) -> Ref:

@@ -13,11 +13,9 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport.names import suggest
-from kexport.passes.channels_first import ChannelsFirst
 from kexport.rewrite import Log
 from kexport.target import Runtime, Span, Target, all_nodes
 from kexport_coreml.classifier import add_classifier, make_classifier
-from kexport_coreml.context import Context
 from kexport_coreml.description import FLOAT32_KEY, IMAGES_KEY, PRECISION_KEY, add_metadata, build_model
 from kexport_coreml.emission import Emission, emit
 from kexport_coreml.emit import EMIT
@@ -28,20 +26,12 @@ from kexport_coreml.lint import validate
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_contract
 from kexport_coreml.refs import Ref
-from kexport_coreml.rules.recurrent import TimeMajor
 from kexport_coreml.runtime import CoremlCpu, CoremlGpu, CoremlNeuralEngine, CoremlRuntime, MilEvaluator
 from kexport_coreml.spans import plan_sizes, read_sizes
 from kexport_coreml.writer import add_program, main_block, write_package
 
 SHOWN = 8
 """How many layers a remark names."""
-
-
-@EMIT(ChannelsFirst, TimeMajor)
-def _wrapped(e: Context, node: Node) -> None:
-    """By the op inside."""
-    assert isinstance(node.op, (ChannelsFirst, TimeMajor))
-    EMIT.emitters[type(node.op.op)](e, node)
 
 
 class CoremlTarget(Target):

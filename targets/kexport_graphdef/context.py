@@ -11,6 +11,7 @@ from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
+from kexport_emit.walk import emit_nodes
 from kexport_graphdef.dialect import Dialect
 from kexport_graphdef.nodes import Const, NodeDef, Ref, type_attributes
 from kexport_graphdef.shared import Shared
@@ -88,25 +89,16 @@ class Context:
                 raise EmitError(f"{node.op.name} was emitted as {kept.dtype}, not {value.type}", where=node.origin)
             self.values[value] = kept
 
-    def emit_nodes(self) -> None:
-        """Emit all nodes of the graph; the layer path of each names what is made for it.
-
-        Raises:
-            EmitError: one cannot be emitted in this form.
-        """
-        for node in self.graph.nodes:
-            self._origin = node.origin
-            try:
-                self.table.emitters[type(node.op)](self, node)
-            except EmitError as error:
-                raise error.located(node.origin) from None
+    def enter(self, node: Node) -> None:
+        """Begin to emit a node of the graph: its layer path names what is made now."""
+        self._origin = node.origin
 
     def inner(self, body: Graph) -> Context:
         """The context of a body; its nodes are emitted."""
         context = Context(body, self.dialect, self.table, self.shared)
         for value in body.inputs:
             context.argue(value)
-        context.emit_nodes()
+        emit_nodes(context, body, self.table)
         return context
 
     # --- nodes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph, Value
+from kexport_emit.walk import emit_nodes
 from kexport_graphdef.context import Context
 from kexport_graphdef.dialect import Dialect
 from kexport_graphdef.nodes import Const, Function, NodeDef, Ref, Shape
@@ -48,7 +49,7 @@ def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> 
     pairs = list(zip(graph.inputs, contract.inputs, strict=True))
     inputs = {port.name: e.declare(value, port.name, static_shape(port)) for value, port in pairs}
     names = [e.unique(port.name) for port in contract.outputs]
-    e.emit_nodes()
+    emit_nodes(e, graph, table)
     outputs: dict[str, Ref] = {}
     for output, port, name in zip(graph.outputs, contract.outputs, names, strict=True):
         ref = e.ref(output.value)

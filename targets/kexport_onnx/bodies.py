@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kexport.errors import EmitError
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType
 from kexport.target import EmitterTable
+from kexport_emit.walk import emit_nodes
 from kexport_onnx.context import Call, Context, Ref
 
 
@@ -72,20 +72,6 @@ class Scope(Context):
             free.discard(own.name)
             outputs.append((own.name, type))
         return Subgraph(name, self._formal, outputs, self.calls)
-
-
-def emit_nodes(e: Context, graph: Graph, emitters: EmitterTable) -> None:
-    """Emit all nodes of a graph.
-
-    Raises:
-        EmitError: a node cannot be emitted in this form; names the layer path.
-    """
-    for node in graph.nodes:
-        e.enter(node)
-        try:
-            emitters.emitters[type(node.op)](e, node)
-        except EmitError as error:
-            raise error.located(node.origin) from None
 
 
 def written_out(e: Context, body: Graph, operands: Iterable[Ref], emitters: EmitterTable) -> list[Ref]:

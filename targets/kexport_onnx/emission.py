@@ -12,8 +12,9 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
 from kexport.target import EmitterTable, all_nodes
+from kexport_emit.walk import emit_nodes
 from kexport_onnx.bfloat16 import readable
-from kexport_onnx.bodies import Subgraph, all_calls, emit_nodes, live_calls
+from kexport_onnx.bodies import Subgraph, all_calls, live_calls
 from kexport_onnx.context import Call, Context
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.options import OnnxOptions

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kexport.ir.contract import Contract
-from kexport.ir.graph import Graph, Node, Value
-from kexport.passes.channels_first import ChannelsFirst
+from kexport.ir.graph import Graph, Value
 from kexport.rewrite import Log
 from kexport.target import Runtime, Target
-from kexport_onnx.context import Context
 from kexport_onnx.emission import emit, refuse_lacking, tensor_names
 from kexport_onnx.emit import EMIT
 from kexport_onnx.external import external_files
@@ -23,13 +21,6 @@ from kexport_onnx.reader import read_contract, read_facts
 from kexport_onnx.runtime import OnnxRuntimeCpu, OnnxRuntimeCuda
 from kexport_onnx.web import PACKAGES, OnnxRuntimeWeb
 from kexport_onnx.writer import write_model
-
-
-@EMIT(ChannelsFirst)
-def _channels_first(e: Context, node: Node) -> None:
-    """By the op inside."""
-    assert isinstance(node.op, ChannelsFirst)
-    EMIT.emitters[type(node.op.op)](e, node)
 
 
 class OnnxTarget(Target):

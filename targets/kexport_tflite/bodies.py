@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kexport.ir.graph import Graph, Value
 from kexport.target import EmitterTable
+from kexport_emit.walk import emit_nodes
 from kexport_tflite.context import Context
 
 Ends = tuple[dict[str, int], dict[str, int]]
@@ -23,10 +24,7 @@ def emit_graph(context: Context, graph: Graph, emitters: EmitterTable, loops: bo
     context.finish(graph.inputs)
     handed_on = set(range(len(graph.inputs))) if loops else set[int]()
     outputs, copies = _declare_outputs(context, graph, handed_on)
-    for node in graph.nodes:
-        context.origin = node.origin
-        emitters.emitters[type(node.op)](context, node)
-        context.finish([v for v in node.outputs if not context.is_constant(v)])
+    emit_nodes(context, graph, emitters)
     for value, tensor in copies:
         context.origin = ""
         context.copy(value, tensor)

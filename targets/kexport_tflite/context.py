@@ -44,6 +44,10 @@ class Context:
         context.origin, context._buffers = self.origin, self._buffers
         return context
 
+    def enter(self, node: Node) -> None:
+        """Begin to emit a node of the graph: its layer path names what is made now."""
+        self.origin = node.origin
+
     # --- tensors
 
     def declare(self, value: Value, name: str) -> int:

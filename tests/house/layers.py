@@ -42,7 +42,7 @@ TARGET_MAY = {
 }  # fmt: skip
 """What a target may import of kexport, besides its root."""
 
-SHARED = {"kexport_graphdef", "kexport_js"}
+SHARED = {"kexport_emit", "kexport_graphdef", "kexport_js"}
 """Packages beside the targets that several of them may import."""
 
 NUMERIC = {"numpy", "ml_dtypes"}

@@ -41,7 +41,7 @@ def test_an_unknown_target_names_the_known_ones() -> None:
 
 def test_all_nodes_without_an_emitter_are_listed_with_reasons() -> None:
     table = EmitterTable()
-    table(ops.Relu)(lambda context, node: None)
+    table(ops.Relu)(lambda context, op, node: None)
     table.unsupported("the format has no bits", ops.BitNot)
     graph = Graph()
     x = graph.input("x", TensorType.parse("i32[2]"))

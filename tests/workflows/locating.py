@@ -85,13 +85,8 @@ def break_emitter(
     emitters = find_target(target).emitters.emitters
     emit = emitters[kind]
 
-    def wrong(context: Any, node: Any) -> None:
-        right = node.op
-        node.op = change(right) if callable(change) else dataclasses.replace(right, **change)
-        try:
-            emit(context, node)
-        finally:
-            node.op = right
+    def wrong(context: Any, op: Any, node: Any) -> None:
+        emit(context, change(op) if callable(change) else dataclasses.replace(op, **change), node)
 
     monkeypatch.setitem(emitters, kind, wrong)
 

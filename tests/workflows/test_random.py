@@ -90,8 +90,8 @@ def emitter() -> Iterator[dict[Any, Any]]:
 def test_another_distribution_fails(model: Any, tmp_path: Path, emitter: dict[Any, Any]) -> None:
     original = emitter[ops.RandomNormal]
 
-    def uniform(e: Any, node: Any) -> None:
-        original(e, node)
+    def uniform(e: Any, op: Any, node: Any) -> None:
+        original(e, op, node)
         (drawing,) = [c for c in e.calls if c.kind == "RandomNormalLike"]
         drawing.kind = "RandomUniformLike"
 
@@ -107,10 +107,10 @@ def test_numbers_from_a_seed_fail(model: Any, tmp_path: Path) -> None:
     table = find_target("coreml").emitters.emitters
     original = table[ops.RandomNormal]
 
-    def seeded(e: Any, node: Any) -> None:
+    def seeded(e: Any, op: Any, node: Any) -> None:
         const = e.const
         e.const = lambda data, *rest: const(3 if isinstance(data, int) and data == -1 else data, *rest)
-        original(e, node)
+        original(e, op, node)
         del e.const
 
     table[ops.RandomNormal] = seeded
@@ -125,8 +125,8 @@ def test_numbers_from_a_seed_fail(model: Any, tmp_path: Path) -> None:
 def test_a_fault_behind_the_draw_fails(model: Any, tmp_path: Path, emitter: dict[Any, Any]) -> None:
     original = emitter[ops.Sigmoid]
 
-    def slanted(e: Any, node: Any) -> None:
-        original(e, node)
+    def slanted(e: Any, op: Any, node: Any) -> None:
+        original(e, op, node)
         right = e.ref(node.output)
         e.bind(node, e.op("Mul", right, e.const(np.array(1.001), right.dtype)))
 

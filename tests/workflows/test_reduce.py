@@ -115,15 +115,12 @@ def test_two_ops_that_fail_together_stay_together(model: Any, tmp_path: Path, mo
     emitters = find_target("onnx").emitters.emitters
     emit = emitters[ops.Relu]
 
-    def fused(context: Any, node: Any) -> None:
-        right = node.op
+    def fused(context: Any, op: Any, node: Any) -> None:
         producer = node.inputs[0].producer
         if producer is not None and producer.op.name == "channels_first":
-            node.op = ops.Relu6()
-        try:
-            emitters[type(node.op)](context, node) if node.op is not right else emit(context, node)
-        finally:
-            node.op = right
+            emitters[ops.Relu6](context, ops.Relu6(), node)
+        else:
+            emit(context, op, node)
 
     monkeypatch.setitem(emitters, ops.Relu, fused)
     assert not kexport.export(model, to=["onnx"], out=tmp_path / "dist").ok

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.ops.arrays import highest, lowest
 from kexport_coreml.context import Context
-from kexport_coreml.emit.table import APPLY, applies
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 _SAME = {
@@ -16,30 +15,22 @@ _SAME = {
 }  # fmt: skip
 
 
-def activate(e: Context, name: str | None, x: Ref) -> Ref:
-    """What the `activation` attribute of an op does to its result."""
-    if name is None:
-        return x
-    op = ops.ACTIVATIONS[name]
-    return APPLY[type(op)](e, op, x)
-
-
-@applies(*_SAME)
-def same(e: Context, op: Any, x: Ref) -> Ref:
+@EMIT.applies(*_SAME)
+def same(e: Context, op: Op, x: Ref) -> Ref:
     return e.op(_SAME[type(op)], x=x)
 
 
-@applies(ops.Relu)
+@EMIT.applies(ops.Relu)
 def relu(e: Context, op: ops.Relu, x: Ref) -> Ref:
     return e.op("relu", x=x) if x.dtype.is_float else between(e, x, 0, None)
 
 
-@applies(ops.Relu6)
+@EMIT.applies(ops.Relu6)
 def relu6(e: Context, op: ops.Relu6, x: Ref) -> Ref:
     return e.op("relu6", x=x) if x.dtype.is_float else between(e, x, 0, 6)
 
 
-@applies(ops.Clip)
+@EMIT.applies(ops.Clip)
 def clip(e: Context, op: ops.Clip, x: Ref) -> Ref:
     if x.dtype.is_float and op.low is not None and op.high is not None:
         return e.op("clip", x=x, alpha=op.low, beta=op.high)
@@ -56,16 +47,16 @@ def between(e: Context, x: Ref, low: float | None, high: float | None) -> Ref:
     return x
 
 
-@applies(ops.LeakyRelu, ops.Elu)
-def with_alpha(e: Context, op: Any, x: Ref) -> Ref:
+@EMIT.applies(ops.LeakyRelu, ops.Elu)
+def with_alpha(e: Context, op: ops.LeakyRelu | ops.Elu, x: Ref) -> Ref:
     return e.op(type(op).name, x=x, alpha=float(op.alpha))
 
 
-@applies(ops.HardSigmoid)
+@EMIT.applies(ops.HardSigmoid)
 def hard_sigmoid(e: Context, op: ops.HardSigmoid, x: Ref) -> Ref:
     return e.op("sigmoid_hard", x=x, alpha=1 / 6, beta=0.5)
 
 
-@applies(ops.Gelu)
+@EMIT.applies(ops.Gelu)
 def gelu(e: Context, op: ops.Gelu, x: Ref) -> Ref:
     return e.op("gelu", x=x, mode="TANH_APPROXIMATION" if op.approximate else "EXACT")

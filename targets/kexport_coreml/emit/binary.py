@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.ops.broadcast import broadcast_shapes
 from kexport_coreml.context import Context
 from kexport_coreml.emit.layout import broadcast
-from kexport_coreml.emit.table import EMIT, emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 _SAME = {
@@ -25,19 +26,21 @@ _COMPARE = {
 
 EMIT.unsupported("Core ML has no operations on the bits of integers", ops.BitAnd, ops.BitOr, ops.BitXor)
 
-
-@emits(*_SAME, wraps=True)
-def same(e: Context, node: Node) -> Ref:
-    return e.elementwise(_SAME[type(node.op)], *e.refs(node))
+EMIT.wraps(*_SAME, ops.ShiftLeft, ops.ShiftRight)
 
 
-@emits(*_COMPARE)
-def compare(e: Context, node: Node) -> Ref:
-    return e.elementwise(_COMPARE[type(node.op)], *e.refs(node), dtype=DType.BOOL)
+@EMIT.emits(*_SAME)
+def same(e: Context, op: Op, node: Node) -> Ref:
+    return e.elementwise(_SAME[type(op)], *e.refs(node))
 
 
-@emits(ops.Select)
-def select(e: Context, node: Node) -> Ref:
+@EMIT.emits(*_COMPARE)
+def compare(e: Context, op: Op, node: Node) -> Ref:
+    return e.elementwise(_COMPARE[type(op)], *e.refs(node), dtype=DType.BOOL)
+
+
+@EMIT.emits(ops.Select)
+def select(e: Context, op: ops.Select, node: Node) -> Ref:
     """Core ML broadcasts a and b to each other, not to the condition."""
     condition, a, b = e.refs(node)
     shape = node.output.type.shape
@@ -46,9 +49,9 @@ def select(e: Context, node: Node) -> Ref:
     return e.op("select", shape=shape, dtype=a.dtype, cond=condition, a=a, b=b)
 
 
-@emits(ops.ShiftLeft, ops.ShiftRight, wraps=True)
-def shift(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.ShiftLeft, ops.ShiftRight)
+def shift(e: Context, op: ops.ShiftLeft | ops.ShiftRight, node: Node) -> Ref:
     """A product with a power of two, or the floored quotient, which keeps the sign as an arithmetic shift does."""
     a, b = e.refs(node)
     power = e.elementwise("pow", e.const(2, DType.I32), b)
-    return e.elementwise("mul" if isinstance(node.op, ops.ShiftLeft) else "floor_div", a, power)
+    return e.elementwise("mul" if isinstance(op, ops.ShiftLeft) else "floor_div", a, power)

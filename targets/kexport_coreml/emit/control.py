@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Graph, Node, Value
 from kexport_coreml.context import Context
-from kexport_coreml.emission import emit_nodes
 from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Block, Call, Ref, identifier
+from kexport_emit.walk import emit_nodes
 
 
 @EMIT(ops.If)
-def branch(e: Context, node: Node) -> None:
+def branch(e: Context, op: ops.If, node: Node) -> None:
     """The blocks take nothing: they see the operands where they are."""
-    op: Any = node.op
     condition, *operands = e.refs(node)
     blocks = [_block(e, node, body, operands, [o.value for o in body.outputs]) for body in (op.then, op.orelse)]
     results = [(e.computed(v.type.dtype), v.type.shape) for v in node.outputs]
@@ -24,9 +22,8 @@ def branch(e: Context, node: Node) -> None:
 
 
 @EMIT(ops.While)
-def loop(e: Context, node: Node) -> None:
+def loop(e: Context, op: ops.While, node: Node) -> None:
     """State that never changes is seen where it is; the rest is handed from step to step."""
-    op: Any = node.op
     state = list(e.refs(node))
     moving = [k for k, (i, o) in enumerate(zip(op.body.inputs, op.body.outputs, strict=True)) if o.value is not i]
     moving = moving or [0]

@@ -13,11 +13,10 @@ from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node, Value
 from kexport.ops.window import Pairs, explicit_pads, transpose_crops
-from kexport.passes.channels_first import inner
 from kexport_coreml.context import Context
-from kexport_coreml.emit.activation import activate
-from kexport_coreml.emit.table import emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
+from kexport_emit.families import Sliding
 
 
 def own_padding(e: Context, x: Ref, pairs: Pairs, fill: float) -> tuple[Ref, list[int]]:
@@ -47,7 +46,7 @@ def _last_two_first(rank: int) -> tuple[int, ...]:
     return (rank - 1, rank - 2, *range(rank - 2))
 
 
-def _convolve(e: Context, node: Node, op: Any, weight: Ref, groups: int) -> Ref:
+def _convolve(e: Context, node: Node, op: Sliding, weight: Ref, groups: int) -> Ref:
     x, kernel, *bias = node.inputs
     window = kernel.type.shape[:-2]
     pairs = explicit_pads(x.type.shape[2:], window, op.strides, op.dilation, op.padding)
@@ -58,7 +57,7 @@ def _convolve(e: Context, node: Node, op: Any, weight: Ref, groups: int) -> Ref:
         "conv", shape=node.output.type.shape, x=image, weight=weight, bias=None if late else b,
         strides=list(op.strides), pad_type="custom", pad=pads, dilations=list(op.dilation), groups=groups,
     )  # fmt: skip
-    return activate(e, op.activation, add_bias(e, y, b) if late and b else y)
+    return EMIT.activate(e, op.activation, add_bias(e, y, b) if late and b else y)
 
 
 def add_bias(e: Context, y: Ref, bias: Ref) -> Ref:
@@ -66,28 +65,26 @@ def add_bias(e: Context, y: Ref, bias: Ref) -> Ref:
     return e.elementwise("add", y, e.reshape(bias, (bias.shape[0], *(1,) * (y.rank - 2))))
 
 
-@emits(ops.Conv)
-def conv(e: Context, node: Node) -> Ref:
-    op: ops.Conv = inner(node)
+@EMIT.emits(ops.Conv)
+def conv(e: Context, op: ops.Conv, node: Node) -> Ref:
     kernel = node.inputs[1]
     return _convolve(e, node, op, parameter(e, kernel, _last_two_first(kernel.type.rank)), op.groups)
 
 
-@emits(ops.DepthwiseConv)
-def depthwise_conv(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.DepthwiseConv)
+def depthwise_conv(e: Context, op: ops.DepthwiseConv, node: Node) -> Ref:
     """A grouped convolution with a group for each channel."""
     kernel = node.inputs[1]
     *window, channels, multiplier = kernel.type.shape
     rank = kernel.type.rank
     order = (rank - 2, rank - 1, *range(rank - 2))
     weight = parameter(e, kernel, order, (channels * multiplier, 1, *window))
-    return _convolve(e, node, inner(node), weight, int(channels))  # type: ignore[arg-type]
+    return _convolve(e, node, op, weight, int(channels))  # type: ignore[arg-type]
 
 
-@emits(ops.ConvTranspose)
-def conv_transpose(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.ConvTranspose)
+def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     """The crops are `pad`; a negative crop is zeros around the result, added before the bias."""
-    op: ops.ConvTranspose = inner(node)
     x, kernel, *bias = node.inputs
     window: Any = kernel.type.shape[:-2]
     sizes = x.type.shape[2:]
@@ -107,4 +104,4 @@ def conv_transpose(e: Context, node: Node) -> Ref:
     )  # fmt: skip
     if any(grown):
         y = e.op("pad", shape=shape, x=y, pad=[0, 0, 0, 0, *grown], mode="constant", constant_val=0.0)
-    return activate(e, op.activation, add_bias(e, y, b) if late and b else y)
+    return EMIT.activate(e, op.activation, add_bias(e, y, b) if late and b else y)

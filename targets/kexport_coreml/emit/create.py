@@ -7,17 +7,15 @@ from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport_coreml.context import Context
-from kexport_coreml.emit.table import emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 MAX_CONSTANT = 1 << 16
 """Sequences of up to this many elements are stored, longer ones computed."""
 
 
-@emits(ops.Iota)
-def iota(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Iota)
+@EMIT.emits(ops.Iota)
+def iota(e: Context, op: ops.Iota, node: Node) -> Ref:
     dtype = e.computed(op.dtype)
     if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
         return e.const(op.evaluate(), dtype)
@@ -32,35 +30,27 @@ def iota(e: Context, node: Node) -> Ref:
     return e.cast(x, dtype)
 
 
-@emits(ops.Full)
-def full(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Full)
+@EMIT.emits(ops.Full)
+def full(e: Context, op: ops.Full, node: Node) -> Ref:
     dtype = e.computed(op.dtype)
     if not op.shape:
         return e.const(op.value, dtype)
     return e.op("fill", shape=op.shape, dtype=dtype, shape_=e.dims(op.shape), value=e.const(op.value, dtype))
 
 
-@emits(ops.Dims)
-def dims(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Dims)
+@EMIT.emits(ops.Dims)
+def dims(e: Context, op: ops.Dims, node: Node) -> Ref:
     made = e.dims(op.dims)
     return made if isinstance(made, Ref) else e.const(made, DType.I32)
 
 
-@emits(ops.RandomNormal)
-def random_normal(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.RandomNormal)
+@EMIT.emits(ops.RandomNormal)
+def random_normal(e: Context, op: ops.RandomNormal, node: Node) -> Ref:
     return _drawn(e, op, "random_normal", mean=0.0, stddev=1.0)
 
 
-@emits(ops.RandomUniform)
-def random_uniform(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.RandomUniform)
+@EMIT.emits(ops.RandomUniform)
+def random_uniform(e: Context, op: ops.RandomUniform, node: Node) -> Ref:
     return _drawn(e, op, "random_uniform", low=0.0, high=1.0)
 
 

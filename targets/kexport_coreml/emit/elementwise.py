@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import NARROW
-from kexport_coreml.emit.table import applies, emits, wrap
+from kexport_coreml.emit.table import EMIT, wrap
 from kexport_coreml.refs import Ref
 
 _SAME = {
@@ -21,58 +21,60 @@ _SAME = {
 }  # fmt: skip
 """Ops that Core ML has with the same meaning."""
 
+EMIT.wraps(ops.Square, ops.Neg, ops.BitNot)
 
-@applies(*_SAME)
-def same(e: Context, op: Any, x: Ref) -> Ref:
+
+@EMIT.applies(*_SAME)
+def same(e: Context, op: Op, x: Ref) -> Ref:
     return e.op(_SAME[type(op)], x=x)
 
 
-@applies(ops.Square, wraps=True)
+@EMIT.applies(ops.Square)
 def square(e: Context, op: ops.Square, x: Ref) -> Ref:
     return e.op("square", x=x)
 
 
-@applies(ops.Neg, wraps=True)
+@EMIT.applies(ops.Neg)
 def neg(e: Context, op: ops.Neg, x: Ref) -> Ref:
     return e.elementwise("mul", x, e.const(-1, x.dtype))
 
 
-@applies(ops.BitNot, wraps=True)
+@EMIT.applies(ops.BitNot)
 def bit_not(e: Context, op: ops.BitNot, x: Ref) -> Ref:
     """-1 - x: two's complement."""
     return e.elementwise("sub", e.const(-1, x.dtype), x)
 
 
-@applies(ops.Log, ops.Rsqrt)
-def with_epsilon(e: Context, op: Any, x: Ref) -> Ref:
+@EMIT.applies(ops.Log, ops.Rsqrt)
+def with_epsilon(e: Context, op: Op, x: Ref) -> Ref:
     """Core ML adds an epsilon to x; the functions have none."""
     return e.op(type(op).name, x=x, epsilon=0.0)
 
 
-@applies(ops.Reciprocal)
+@EMIT.applies(ops.Reciprocal)
 def reciprocal(e: Context, op: ops.Reciprocal, x: Ref) -> Ref:
     """`inverse` would add an epsilon."""
     return e.elementwise("real_div", e.const(1, x.dtype), x)
 
 
-@applies(ops.IsNan)
+@EMIT.applies(ops.IsNan)
 def is_nan(e: Context, op: ops.IsNan, x: Ref) -> Ref:
     return e.elementwise("not_equal", x, x, dtype=DType.BOOL)
 
 
-@applies(ops.IsInf)
+@EMIT.applies(ops.IsInf)
 def is_inf(e: Context, op: ops.IsInf, x: Ref) -> Ref:
     return e.elementwise("equal", e.op("abs", x=x), e.const(math.inf, x.dtype), dtype=DType.BOOL)
 
 
-@applies(ops.IsFinite)
+@EMIT.applies(ops.IsFinite)
 def is_finite(e: Context, op: ops.IsFinite, x: Ref) -> Ref:
     """False for NaN, like every comparison."""
     return e.elementwise("less", e.op("abs", x=x), e.const(math.inf, x.dtype), dtype=DType.BOOL)
 
 
-@emits(ops.Cast)
-def cast(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Cast)
+def cast(e: Context, op: ops.Cast, node: Node) -> Ref:
     """Of a constant the cast is done while it is written."""
     (value,) = node.inputs
     source, wanted = value.type.dtype, node.output.type.dtype

@@ -6,7 +6,7 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport_coreml.context import Context
-from kexport_coreml.emit.table import emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 
@@ -15,10 +15,8 @@ def _checks(e: Context) -> bool | None:
     return False if e.ios >= 17 else None
 
 
-@emits(ops.Gather)
-def gather(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Gather)
+@EMIT.emits(ops.Gather)
+def gather(e: Context, op: ops.Gather, node: Node) -> Ref:
     x, indices = e.refs(node)
     batch = op.batch_dims if e.ios >= 16 else None
     shape = node.output.type.shape
@@ -26,20 +24,16 @@ def gather(e: Context, node: Node) -> Ref:
                 validate_indices=_checks(e))  # fmt: skip
 
 
-@emits(ops.GatherNd)
-def gather_nd(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.GatherNd)
+@EMIT.emits(ops.GatherNd)
+def gather_nd(e: Context, op: ops.GatherNd, node: Node) -> Ref:
     x, indices = e.refs(node)
     batch = op.batch_dims if e.ios >= 16 else None
     shape = node.output.type.shape
     return e.op("gather_nd", shape=shape, x=x, indices=indices, batch_dims=batch, validate_indices=_checks(e))
 
 
-@emits(ops.ScatterNd)
-def scatter_nd(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.ScatterNd)
+@EMIT.emits(ops.ScatterNd)
+def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
     data, indices, updates = e.refs(node)
     if data.dtype is DType.BOOL:
         data, updates = e.cast(data, DType.I32), e.cast(updates, DType.I32)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kexport import ops
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport.passes.channels_first import inner
 from kexport_coreml.context import Context
-from kexport_coreml.emit.table import emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
 
 
-@emits(ops.Reshape)
-def reshape(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Reshape)
+def reshape(e: Context, op: ops.Reshape, node: Node) -> Ref:
     """Of a constant nothing but the header changes."""
     (value,) = node.inputs
     shape = node.output.type.shape
@@ -39,29 +37,23 @@ def _one_axis(e: Context, x: Ref, shape: tuple[Dim, ...]) -> Ref | None:
     return None
 
 
-@emits(ops.Transpose)
-def transpose(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Transpose)
+@EMIT.emits(ops.Transpose)
+def transpose(e: Context, op: ops.Transpose, node: Node) -> Ref:
     (value,) = node.inputs
     if value.data is not None:
         return e.weight(value.data, value.name, op.perm)
     return e.op("transpose", shape=node.output.type.shape, x=e.ref(value), perm=list(op.perm))
 
 
-@emits(ops.Concat)
-def concat(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Concat)
+@EMIT.emits(ops.Concat)
+def concat(e: Context, op: ops.Concat, node: Node) -> Ref:
     rank = node.output.type.rank
     return e.op("concat", shape=node.output.type.shape, values=list(e.refs(node)), axis=op.axis % rank)
 
 
-@emits(ops.Split)
-def split(e: Context, node: Node) -> Ref | tuple[Ref, ...]:
+@EMIT.emits(ops.Split)
+def split(e: Context, op: ops.Split, node: Node) -> Ref | tuple[Ref, ...]:
     """Of constant sizes; legalize makes slices of others."""
-    op = node.op
-    assert isinstance(op, ops.Split)
     (x,) = e.refs(node)
     if len(op.sizes) == 1:
         return x
@@ -69,12 +61,10 @@ def split(e: Context, node: Node) -> Ref | tuple[Ref, ...]:
     return e.op_all("split", results, x=x, split_sizes=list(op.sizes), axis=op.axis % x.rank)
 
 
-@emits(ops.Slice)
-def slice_(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Slice)
+def slice_(e: Context, op: ops.Slice, node: Node) -> Ref:
     """An axis taken whole is masked, so that its size need not be known; so many elements from a place that depends on
     the size of an input are asked for by their number, without which Core ML would not know it."""
-    op = node.op
-    assert isinstance(op, ops.Slice)
     (x,) = e.refs(node)
     begin, end = list(op.begin), list(op.end)
     counted = {} if _is_last(op, x.shape) else _counted(op)
@@ -116,34 +106,28 @@ def _by_index(
     )  # fmt: skip
 
 
-@emits(ops.Reverse)
-def reverse(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Reverse)
+@EMIT.emits(ops.Reverse)
+def reverse(e: Context, op: ops.Reverse, node: Node) -> Ref:
     (x,) = e.refs(node)
     return e.op("reverse", x=x, axes=sorted(a % x.rank for a in op.axes))
 
 
-@emits(ops.Pad)
-def pad(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Pad)
+def pad(e: Context, op: ops.Pad, node: Node) -> Ref:
     """Of floats; the other modes on the last two axes alone. Legalize expands others."""
-    op = node.op
-    assert isinstance(op, ops.Pad)
     (x,) = e.refs(node)
     amounts = e.dims([p for pair in op.pads for p in pair])
     value = op.value if op.mode == "constant" else 0.0
     return e.op("pad", shape=node.output.type.shape, x=x, pad=amounts, mode=_MODES[op.mode], constant_val=value)
 
 
-@emits(ops.Tile)
-def tile(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Tile)
+@EMIT.emits(ops.Tile)
+def tile(e: Context, op: ops.Tile, node: Node) -> Ref:
     return e.op("tile", shape=node.output.type.shape, x=e.ref(node.inputs[0]), reps=e.dims(op.reps))
 
 
-@emits(ops.BroadcastTo)
-def broadcast_to(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.BroadcastTo)
+def broadcast_to(e: Context, op: ops.BroadcastTo, node: Node) -> Ref:
     return broadcast(e, e.ref(node.inputs[0]), node.output.type.shape)
 
 
@@ -154,10 +138,9 @@ def broadcast(e: Context, x: Ref, shape: tuple[Dim, ...]) -> Ref:
     return x if set(reps) <= {1} else e.op("tile", shape=shape, x=x, reps=e.dims(reps))
 
 
-@emits(ops.DepthToSpace, ops.SpaceToDepth)
-def blocks(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.DepthToSpace, ops.SpaceToDepth)
+def blocks(e: Context, op: ops.DepthToSpace | ops.SpaceToDepth, node: Node) -> Ref:
     """Channels first; the order of channels is that of TensorFlow."""
-    op: Any = inner(node)
     (x,) = e.refs(node)
     made = e.op(op.name, shape=node.output.type.shape, x=e.cast(x, _float(x.dtype)), block_size=op.block)
     return e.cast(made, x.dtype)

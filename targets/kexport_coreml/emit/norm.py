@@ -6,35 +6,30 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport.passes.channels_first import inner
 from kexport_coreml.context import Context
 from kexport_coreml.emit.conv import parameter
-from kexport_coreml.emit.table import emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 
-@emits(ops.BatchNorm)
-def batch_norm(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.BatchNorm)
+def batch_norm(e: Context, op: ops.BatchNorm, node: Node) -> Ref:
     """Channels first; elsewhere legalize has made it a product and a sum, which need no transposes."""
-    op: ops.BatchNorm = inner(node)
     x, gamma, beta, mean, variance = e.refs(node)
     return e.op("batch_norm", x=x, mean=mean, variance=variance, gamma=gamma, beta=beta, epsilon=op.epsilon)
 
 
-@emits(ops.LayerNorm)
-def layer_norm(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.LayerNorm)
+def layer_norm(e: Context, op: ops.LayerNorm, node: Node) -> Ref:
     """Over the last axes with constant parameters; legalize expands others."""
-    op = node.op
-    assert isinstance(op, ops.LayerNorm)
     x, gamma, beta = e.refs(node)
     axes = sorted(a % x.rank for a in op.axes)
     return e.op("layer_norm", x=x, axes=axes, gamma=gamma, beta=beta, epsilon=op.epsilon)
 
 
-@emits(ops.GroupNorm)
-def group_norm(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.GroupNorm)
+def group_norm(e: Context, op: ops.GroupNorm, node: Node) -> Ref:
     """Channels first: each group is a channel of an instance normalization."""
-    op: ops.GroupNorm = inner(node)
     x, gamma, beta = node.inputs
     batch, channels, *spatial = x.type.shape
     size = channels // op.groups

@@ -9,25 +9,25 @@ from typing import Any
 from kexport import ops
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
+from kexport.ops.pool import Pool
 from kexport.ops.window import explicit_pads
-from kexport.passes.channels_first import inner
 from kexport_coreml.context import Context
 from kexport_coreml.emit.conv import own_padding
-from kexport_coreml.emit.table import emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 
-@emits(ops.MaxPool)
-def max_pool(e: Context, node: Node) -> Ref:
-    op, x = inner(node), e.ref(node.inputs[0])
+@EMIT.emits(ops.MaxPool)
+def max_pool(e: Context, op: ops.MaxPool, node: Node) -> Ref:
+    x = e.ref(node.inputs[0])
     image, pads = own_padding(e, x, _pairs(op, x.shape), -math.inf)
     return _pool(e, "max_pool", op, image, pads, node.output.type.shape)
 
 
-@emits(ops.AvgPool)
-def avg_pool(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.AvgPool)
+def avg_pool(e: Context, op: ops.AvgPool, node: Node) -> Ref:
     """Padding that depends on the input size is counted, so the average of an image of ones is divided by."""
-    op, x, shape = inner(node), e.ref(node.inputs[0]), node.output.type.shape
+    x, shape = e.ref(node.inputs[0]), node.output.type.shape
     pairs = _pairs(op, x.shape)
     image, pads = own_padding(e, x, pairs, 0.0)
     y = _pool(e, "avg_pool", op, image, pads, shape)
@@ -39,11 +39,11 @@ def avg_pool(e: Context, node: Node) -> Ref:
     return e.elementwise("real_div", y, counted)
 
 
-def _pairs(op: Any, shape: Sequence[Dim]) -> Any:
+def _pairs(op: Pool, shape: Sequence[Dim]) -> Any:
     return explicit_pads(tuple(shape[2:]), op.window, op.strides, (1,) * len(op.window), op.padding)
 
 
-def _pool(e: Context, kind: str, op: Any, x: Ref, pads: list[int], shape: Sequence[Dim]) -> Ref:
+def _pool(e: Context, kind: str, op: Pool, x: Ref, pads: list[int], shape: Sequence[Dim]) -> Ref:
     return e.op(
         kind, shape=shape, x=x, kernel_sizes=list(op.window), strides=list(op.strides), pad_type="custom", pad=pads,
         ceil_mode=False, exclude_padding_from_average=True if kind == "avg_pool" else None,

@@ -22,9 +22,8 @@ _KINDS: dict[type[Op], str] = {ops.SimpleRnn: "rnn", ops.Lstm: "lstm"}
 
 
 @EMIT(ops.SimpleRnn, ops.Lstm)
-def recurrent(e: Context, node: Node) -> None:
+def recurrent(e: Context, op: ops.SimpleRnn | ops.Lstm, node: Node) -> None:
     """What a reversed layer of Core ML gives stands in the order in which it was made."""
-    op: Any = getattr(node.op, "op", node.op)
     y, *state = node.outputs
     whole = node.graph is not None and node.graph.is_used(y)
     shape = y.type.shape if whole else (1, *y.type.shape[1:])
@@ -41,12 +40,12 @@ def recurrent(e: Context, node: Node) -> None:
         e.declare(y, e.op("reverse", x=made, axes=[0]) if op.reverse else made)
 
 
-def _sequence(e: Context, node: Node, op: Any, dtype: DType) -> dict[str, Ref]:
+def _sequence(e: Context, node: Node, op: ops.SimpleRnn | ops.Lstm, dtype: DType) -> dict[str, Ref]:
     given = node.inputs[: WEIGHTS[type(op)].start]
     return {name: e.cast(e.ref(v), dtype) for name, v in zip(("x", "initial_h", "initial_c"), given, strict=False)}
 
 
-def _weights(e: Context, node: Node, op: Any, dtype: DType) -> dict[str, Ref]:
+def _weights(e: Context, node: Node, op: ops.SimpleRnn | ops.Lstm, dtype: DType) -> dict[str, Ref]:
     """Transposed, with Core ML's order of gates."""
     arrays = (v.data for v in node.inputs[WEIGHTS[type(op)]] if v.data is not None)
     given = dict(zip(("weight_ih", "weight_hh", "bias"), arrays, strict=True))
@@ -59,7 +58,7 @@ def _ordered(e: Context, data: Array, gates: Sequence[int]) -> Array:
     return e.once(data, gates, lambda: np.concatenate([np.split(data, len(gates), -1)[g] for g in gates], -1).T)
 
 
-def _functions(op: Any) -> dict[str, str]:
+def _functions(op: ops.SimpleRnn | ops.Lstm) -> dict[str, str]:
     name = NAMES[op.activation]
     if isinstance(op, ops.SimpleRnn):
         return {"activation": name}

@@ -9,15 +9,13 @@ from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.ops.resample import factor, nearest_indices, resize_weights
-from kexport.passes.channels_first import inner
 from kexport_coreml.context import Context
-from kexport_coreml.emit.table import emits
+from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 
-@emits(ops.Resize)
-def resize(e: Context, node: Node) -> Ref:
-    op: ops.Resize = inner(node)
+@EMIT.emits(ops.Resize)
+def resize(e: Context, op: ops.Resize, node: Node) -> Ref:
     (x,) = e.refs(node)
     old, new, shape = x.shape[2:], op.size, node.output.type.shape
     if old == new:

@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
+from kexport.passes.channels_first import ChannelsFirst
 from kexport.passes.text import TEXT
-from kexport.target import NO_TEXT, EmitterTable
+from kexport.target import NO_TEXT
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import NARROW
 from kexport_coreml.refs import Ref
-
-EMIT = EmitterTable()
-EMIT.unsupported(NO_TEXT, *TEXT)
-
-Make = Callable[[Context, Node], Ref | tuple[Ref, ...]]
-Apply = Callable[[Context, Any, Ref], Ref]
-
-APPLY: dict[type[Op], Apply] = {}
-"""Functions of one operand by op: also what a fused `activation` becomes."""
+from kexport_coreml.rules.recurrent import TimeMajor
+from kexport_emit.table import Emitters
 
 
-def emits(*ops: type[Op], wraps: bool = False) -> Callable[[Make], Make]:
-    """Decorator: this function of a node makes the results of these ops.
+class MilEmitters(Emitters[Context, Ref]):
+    """Emitters whose results are brought back into the range of narrow integer types."""
 
-    With `wraps` a result can leave the range of a narrow integer type, and is brought back into it.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self._wrapping: set[type[Op]] = set()
 
-    def register(make: Make) -> Make:
-        @EMIT(*ops)
-        def emit(e: Context, node: Node) -> None:
-            made = make(e, node)
-            refs = (made,) if isinstance(made, Ref) else made
-            if wraps:
-                refs = tuple(wrap(e, r, v.type.dtype) for r, v in zip(refs, node.outputs, strict=True))
-            e.bind(node, *refs)
+    def wraps(self, *kinds: type[Op]) -> None:
+        """State that the results of these ops may leave the range of a narrow integer type."""
+        self._wrapping.update(kinds)
 
-        return make
-
-    return register
-
-
-def applies(*ops: type[Op], wraps: bool = False) -> Callable[[Apply], Apply]:
-    """Decorator: this function of an op and its only operand makes the result of these ops."""
-
-    def register(apply: Apply) -> Apply:
-        APPLY.update(dict.fromkeys(ops, apply))
-        emits(*ops, wraps=wraps)(lambda e, node: apply(e, node.op, e.ref(node.inputs[0])))
-        return apply
-
-    return register
+    def finish(self, e: Context, node: Node, results: tuple[Ref, ...]) -> None:
+        if type(node.op) in self._wrapping:
+            results = tuple(wrap(e, r, v.type.dtype) for r, v in zip(results, node.outputs, strict=True))
+        super().finish(e, node, results)
 
 
 def wrap(e: Context, x: Ref, dtype: DType) -> Ref:
@@ -63,3 +40,8 @@ def wrap(e: Context, x: Ref, dtype: DType) -> Ref:
     shifted = e.elementwise("add", x, e.const(shift, DType.I32)) if shift else x
     rest = e.elementwise("mod", shifted, e.const(span, DType.I32))
     return e.elementwise("sub", rest, e.const(shift, DType.I32)) if shift else rest
+
+
+EMIT = MilEmitters()
+EMIT.unsupported(NO_TEXT, *TEXT)
+EMIT.unwrap(ChannelsFirst, TimeMajor)

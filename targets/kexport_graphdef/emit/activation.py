@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from kexport import ops
+from kexport.ir.op import Op
 from kexport.ops.arrays import highest, lowest
 from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
@@ -13,7 +13,7 @@ from kexport_graphdef.table import COMMON
 
 
 @COMMON.applies(ops.Relu, ops.Relu6, ops.Selu, ops.Sigmoid, ops.Tanh, ops.Softplus)
-def same(e: Context, op: Any, x: Ref) -> Ref:
+def same(e: Context, op: Op, x: Ref) -> Ref:
     return e.op(type(op).__name__, x)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
@@ -29,43 +30,43 @@ _MOST_SHIFT = 30
 
 
 @COMMON.emits(*_SAME)
-def same(e: Context, node: Node) -> Ref:
-    return e.op(_SAME[type(node.op)], *e.refs(node))
+def same(e: Context, op: Op, node: Node) -> Ref:
+    return e.op(_SAME[type(op)], *e.refs(node))
 
 
 @COMMON.emits(*_COMPARE)
-def compare(e: Context, node: Node) -> Ref:
-    return e.op(_COMPARE[type(node.op)], *e.refs(node), dtype=DType.BOOL)
+def compare(e: Context, op: Op, node: Node) -> Ref:
+    return e.op(_COMPARE[type(op)], *e.refs(node), dtype=DType.BOOL)
 
 
 @COMMON.emits(ops.Select)
-def select(e: Context, node: Node) -> Ref:
+def select(e: Context, op: ops.Select, node: Node) -> Ref:
     return e.op("SelectV2", *e.refs(node), main=1)
 
 
 @COMMON.emits(ops.BitOr)
-def bit_or(e: Context, node: Node) -> Ref:
+def bit_or(e: Context, op: ops.BitOr, node: Node) -> Ref:
     """a + b counts the common bits twice."""
     a, b = e.refs(node)
     return e.op("Sub", e.op("AddV2", a, b), e.op("BitwiseAnd", a, b))
 
 
 @COMMON.emits(ops.BitXor)
-def bit_xor(e: Context, node: Node) -> Ref:
+def bit_xor(e: Context, op: ops.BitXor, node: Node) -> Ref:
     """a or b, without the common bits."""
     a, b = e.refs(node)
-    return e.op("Sub", bit_or(e, node), e.op("BitwiseAnd", a, b))
+    return e.op("Sub", bit_or(e, ops.BitOr(), node), e.op("BitwiseAnd", a, b))
 
 
 @COMMON.emits(ops.ShiftLeft)
-def shift_left(e: Context, node: Node) -> Ref:
+def shift_left(e: Context, op: ops.ShiftLeft, node: Node) -> Ref:
     """A product with a power of two."""
     a, b = e.refs(node)
     return e.op("Mul", a, _power(e, b))
 
 
 @COMMON.emits(ops.ShiftRight)
-def shift_right(e: Context, node: Node) -> Ref:
+def shift_right(e: Context, op: ops.ShiftRight, node: Node) -> Ref:
     """A division, rounded down, by a power of two; it keeps the sign."""
     a, b = e.refs(node)
     return e.op("FloorDiv", a, _power(e, b))

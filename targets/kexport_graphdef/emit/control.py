@@ -14,8 +14,7 @@ from kexport_graphdef.table import COMMON
 
 
 @COMMON.emits(ops.If)
-def branch(e: Context, node: Node) -> tuple[Ref, ...]:
-    op: Any = node.op
+def branch(e: Context, op: ops.If, node: Node) -> tuple[Ref, ...]:
     condition, *operands = e.refs(node)
     then, orelse = e.inner(op.then), e.inner(op.orelse)
     sizes = _borrowed(then, orelse)
@@ -29,9 +28,8 @@ def branch(e: Context, node: Node) -> tuple[Ref, ...]:
 
 
 @COMMON.emits(ops.While)
-def loop(e: Context, node: Node) -> tuple[Ref, ...]:
+def loop(e: Context, op: ops.While, node: Node) -> tuple[Ref, ...]:
     """Borrowed sizes are state that never changes."""
-    op: Any = node.op
     cond, body = e.inner(op.cond), e.inner(op.body)
     sizes = _borrowed(cond, body)
     state = [*e.refs(node), *_sizes(e, sizes)]

@@ -9,6 +9,7 @@ from kexport import ops
 from kexport.errors import EmitError
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node
+from kexport_emit.families import Convolution
 from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
 from kexport_graphdef.table import COMMON, activate
@@ -16,7 +17,7 @@ from kexport_graphdef.table import COMMON, activate
 KINDS = {2: ("Conv2D", "NHWC"), 3: ("Conv3D", "NDHWC")}
 
 
-def window_attributes(op: Any, layout: str = "NHWC") -> dict[str, Any]:
+def window_attributes(op: Convolution, layout: str = "NHWC") -> dict[str, Any]:
     """Strides, padding and layout of a window.
 
     Raises:
@@ -31,33 +32,27 @@ def window_attributes(op: Any, layout: str = "NHWC") -> dict[str, Any]:
 
 
 @COMMON.emits(ops.Conv)
-def conv(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Conv)
+def conv(e: Context, op: ops.Conv, node: Node) -> Ref:
     x, kernel, *bias = e.refs(node)
     kind, layout = KINDS[len(op.strides)]
     return finish(e, op, e.op(kind, x, kernel, **window_attributes(op, layout)), bias)
 
 
 @COMMON.emits(ops.DepthwiseConv)
-def depthwise_conv(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.DepthwiseConv)
+def depthwise_conv(e: Context, op: ops.DepthwiseConv, node: Node) -> Ref:
     x, kernel, *bias = e.refs(node)
     return finish(e, op, e.op("DepthwiseConv2dNative", x, kernel, **window_attributes(op)), bias)
 
 
 @COMMON.emits(ops.ConvTranspose)
-def conv_transpose(e: Context, node: Node) -> Ref:
+def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     """The gradient of a convolution with respect to its operand, whose sizes are given."""
-    op = node.op
-    assert isinstance(op, ops.ConvTranspose)
     x, kernel, *bias = e.refs(node)
     sizes: Sequence[Dim] = node.output.type.shape
     y = e.op("Conv2DBackpropInput", e.dims(sizes), kernel, x, main=1, **window_attributes(op))
     return finish(e, op, y, bias)
 
 
-def finish(e: Context, op: Any, y: Ref, bias: Sequence[Ref]) -> Ref:
+def finish(e: Context, op: Convolution, y: Ref, bias: Sequence[Ref]) -> Ref:
     """Bias and activation, each apart."""
     return activate(e, op.activation, e.op("BiasAdd", y, *bias) if bias else y)

@@ -7,7 +7,6 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import SymDim, product
 from kexport.ir.graph import Node
-from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
@@ -20,9 +19,7 @@ MAX_FULL = 1 << 10
 
 
 @COMMON.emits(ops.Iota)
-def iota(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Iota)
+def iota(e: Context, op: ops.Iota, node: Node) -> Ref:
     dtype = e.dialect.stored(op.dtype)
     if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
         return e.const(op.evaluate(), dtype, node.origin or "iota")
@@ -34,9 +31,7 @@ def iota(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.Full)
-def full(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Full)
+def full(e: Context, op: ops.Full, node: Node) -> Ref:
     dtype = e.dialect.stored(op.dtype)
     count = product(op.shape)
     if not isinstance(count, SymDim) and count <= MAX_FULL:
@@ -47,18 +42,14 @@ def full(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.Dims)
-def dims(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Dims)
+def dims(e: Context, op: ops.Dims, node: Node) -> Ref:
     return e.cast(e.dims(op.dims), e.dialect.stored(op.dtype))
 
 
-DRAWS: dict[type[Op], str] = {ops.RandomNormal: "RandomStandardNormal", ops.RandomUniform: "RandomUniform"}
+DRAWS: dict[type[ops.Draw], str] = {ops.RandomNormal: "RandomStandardNormal", ops.RandomUniform: "RandomUniform"}
 
 
 @COMMON.emits(*DRAWS)
-def draw(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Draw)
+def draw(e: Context, op: ops.Draw, node: Node) -> Ref:
     kind = DRAWS[type(op)]
     return e.op_all(kind, e.dims(op.shape), dtypes=(DType.F32,), dtype=DType.F32, seed=0, seed2=0)[0]

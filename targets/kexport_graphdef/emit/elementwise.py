@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
@@ -21,12 +19,12 @@ SAME: tuple[type[Op], ...] = (
 
 
 @COMMON.applies(*SAME)
-def same(e: Context, op: Any, x: Ref) -> Ref:
+def same(e: Context, op: Op, x: Ref) -> Ref:
     return e.op(type(op).__name__, x)
 
 
 @COMMON.applies(ops.IsNan, ops.IsInf, ops.IsFinite)
-def kind_of_number(e: Context, op: Any, x: Ref) -> Ref:
+def kind_of_number(e: Context, op: Op, x: Ref) -> Ref:
     return e.op(type(op).__name__, x, dtype=DType.BOOL)
 
 
@@ -37,5 +35,5 @@ def bit_not(e: Context, op: ops.BitNot, x: Ref) -> Ref:
 
 
 @COMMON.emits(ops.Cast)
-def cast(e: Context, node: Node) -> Ref:
+def cast(e: Context, op: ops.Cast, node: Node) -> Ref:
     return e.cast(e.ref(node.inputs[0]), e.dialect.stored(node.output.type.dtype))

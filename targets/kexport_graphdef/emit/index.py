@@ -16,19 +16,15 @@ _INDEX = (DType.I32, DType.I64)
 
 
 @COMMON.emits(ops.Gather)
-def gather(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Gather)
+def gather(e: Context, op: ops.Gather, node: Node) -> Ref:
     x, indices = e.refs(node)
     axis = op.axis % node.inputs[0].type.rank
     return e.op("GatherV2", x, index(e, indices), e.scalar(axis), batch_dims=op.batch_dims)
 
 
 @COMMON.emits(ops.GatherNd)
-def gather_nd(e: Context, node: Node) -> Ref:
+def gather_nd(e: Context, op: ops.GatherNd, node: Node) -> Ref:
     """Places on batch axes become part of the indices."""
-    op = node.op
-    assert isinstance(op, ops.GatherNd)
     x, indices = e.refs(node)
     shape = node.inputs[1].type.shape
     indices = e.cast(indices, DType.I32)
@@ -39,9 +35,7 @@ def gather_nd(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.ScatterNd)
-def scatter_nd(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.ScatterNd)
+def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
     data, indices, updates = e.refs(node)
     if op.reduction == "update":
         return e.op("TensorScatterUpdate", data, index(e, indices), updates)
@@ -50,10 +44,8 @@ def scatter_nd(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.OneHot)
-def one_hot(e: Context, node: Node) -> Ref:
+def one_hot(e: Context, op: ops.OneHot, node: Node) -> Ref:
     """Made along the last axis and moved from there."""
-    op = node.op
-    assert isinstance(op, ops.OneHot)
     (indices,) = e.refs(node)
     dtype, rank = e.dialect.stored(op.dtype), node.output.type.rank
     made = DType.F32 if dtype is DType.BOOL else dtype

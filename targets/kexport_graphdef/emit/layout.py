@@ -14,7 +14,7 @@ from kexport_graphdef.table import COMMON
 
 
 @COMMON.emits(ops.Reshape)
-def reshape(e: Context, node: Node) -> Ref:
+def reshape(e: Context, op: ops.Reshape, node: Node) -> Ref:
     """Of a constant nothing but the shape changes. Axes of size 1 come and go without computing sizes."""
     (value,) = node.inputs
     old, new = value.type.shape, node.output.type.shape
@@ -39,16 +39,12 @@ def _with_ones(e: Context, x: Ref, shape: Sequence[Dim]) -> Ref:
 
 
 @COMMON.emits(ops.Transpose)
-def transpose(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Transpose)
+def transpose(e: Context, op: ops.Transpose, node: Node) -> Ref:
     return e.parameter(node.inputs[0], op.perm)
 
 
 @COMMON.emits(ops.Concat)
-def concat(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Concat)
+def concat(e: Context, op: ops.Concat, node: Node) -> Ref:
     parts = e.refs(node)
     if len(parts) == 1:
         return parts[0]
@@ -56,10 +52,8 @@ def concat(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.Split)
-def split(e: Context, node: Node) -> Any:
+def split(e: Context, op: ops.Split, node: Node) -> Any:
     """The one open size is -1, but for the first: TensorFlow.js counts a -1 that comes first."""
-    op = node.op
-    assert isinstance(op, ops.Split)
     axis = e.scalar(op.axis % node.inputs[0].type.rank)
     (x,) = e.refs(node)
     count = len(op.sizes)
@@ -73,10 +67,8 @@ def split(e: Context, node: Node) -> Any:
 
 
 @COMMON.emits(ops.Slice)
-def slice_(e: Context, node: Node) -> Ref:
+def slice_(e: Context, op: ops.Slice, node: Node) -> Ref:
     """Ends that are those of the axis are masked, so that no sizes have to be computed."""
-    op = node.op
-    assert isinstance(op, ops.Slice)
     shape = node.inputs[0].type.shape
     whole = [end == size for end, size in zip(op.end, shape, strict=True)]
     if all(whole) and not any(isinstance(b, SymDim) or b for b in op.begin) and set(op.strides) <= {1}:
@@ -95,16 +87,12 @@ def _mask(bits: Any) -> int:
 
 
 @COMMON.emits(ops.Reverse)
-def reverse(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Reverse)
+def reverse(e: Context, op: ops.Reverse, node: Node) -> Ref:
     return e.op("ReverseV2", *e.refs(node), e.ints(sorted(a % node.output.type.rank for a in op.axes)))
 
 
 @COMMON.emits(ops.Pad)
-def pad(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Pad)
+def pad(e: Context, op: ops.Pad, node: Node) -> Ref:
     (x,) = e.refs(node)
     if all(p == (0, 0) for p in op.pads):
         return x
@@ -148,22 +136,16 @@ def _border(e: Context, x: Ref, axis: int, sizes: Sequence[Dim], count: Dim, fir
 
 
 @COMMON.emits(ops.Tile)
-def tile(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Tile)
+def tile(e: Context, op: ops.Tile, node: Node) -> Ref:
     return e.op("Tile", *e.refs(node), e.dims(op.reps))
 
 
 @COMMON.emits(ops.BroadcastTo)
-def broadcast_to(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.BroadcastTo)
+def broadcast_to(e: Context, op: ops.BroadcastTo, node: Node) -> Ref:
     return e.op("BroadcastTo", *e.refs(node), e.dims(op.shape))
 
 
 @COMMON.emits(ops.DepthToSpace)
-def depth_to_space(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.DepthToSpace)
+def depth_to_space(e: Context, op: ops.DepthToSpace, node: Node) -> Ref:
     (x,) = e.refs(node)
     return x if op.block == 1 else e.op("DepthToSpace", x, block_size=op.block, data_format="NHWC")

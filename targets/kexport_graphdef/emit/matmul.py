@@ -11,9 +11,7 @@ from kexport_graphdef.table import COMMON, activate
 
 
 @COMMON.emits(ops.MatMul)
-def matmul(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.MatMul)
+def matmul(e: Context, op: ops.MatMul, node: Node) -> Ref:
     a, b = e.refs(node)
     if all(v.type.rank == 2 for v in node.inputs):
         return e.op("MatMul", a, b, transpose_a=op.transpose_a, transpose_b=op.transpose_b)
@@ -21,10 +19,8 @@ def matmul(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.Dense)
-def dense(e: Context, node: Node) -> Ref:
+def dense(e: Context, op: ops.Dense, node: Node) -> Ref:
     """A product of matrices; TensorFlow fuses what follows into it."""
-    op = node.op
-    assert isinstance(op, ops.Dense)
     w, *bias = (e.ref(v) for v in node.inputs[1:])
     y = e.op("MatMul", rows(e, node), w, transpose_a=False, transpose_b=False)
     y = e.op("BiasAdd", y, *bias) if bias and y.dtype.is_float else e.op("AddV2", y, *bias) if bias else y

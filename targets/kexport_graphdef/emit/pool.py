@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ops.pool import Pool
 from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
 from kexport_graphdef.table import COMMON
@@ -17,10 +16,10 @@ _KINDS = {
 
 
 @COMMON.emits(ops.MaxPool, ops.AvgPool)
-def pool(e: Context, node: Node) -> Ref:
+def pool(e: Context, op: Pool, node: Node) -> Ref:
     """Over two or three axes, `same` or `valid`; legalize has seen to the rest."""
-    op: Any = node.op
     kind, layout = _KINDS[type(op), len(op.window)]
+    assert isinstance(op.padding, str)
     return e.op(
         kind, *e.refs(node), ksize=[1, *op.window, 1], strides=[1, *op.strides, 1], padding=op.padding.upper(),
         data_format=layout,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
+from kexport.ops.reduce import ArgReduce, Cumulative, Reduce
 from kexport_graphdef.context import Context
 from kexport_graphdef.nodes import Ref
 from kexport_graphdef.table import COMMON
@@ -23,8 +23,7 @@ _OF_NOTHING = {
 
 
 @COMMON.emits(*_REDUCE)
-def reduce(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+def reduce(e: Context, op: Reduce, node: Node) -> Ref:
     (x,) = e.refs(node)
     shape = node.inputs[0].type.shape
     axes = sorted(a % len(shape) for a in op.axes)
@@ -36,8 +35,7 @@ def reduce(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.ArgMax, ops.ArgMin)
-def arg_reduce(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+def arg_reduce(e: Context, op: ArgReduce, node: Node) -> Ref:
     axis, dtype = op.axis % node.inputs[0].type.rank, e.dialect.stored(op.dtype)
     made = dtype if dtype is DType.I64 else DType.I32
     found = e.op(type(op).__name__, *e.refs(node), e.scalar(axis), dtype=made, output_type=made)
@@ -46,22 +44,19 @@ def arg_reduce(e: Context, node: Node) -> Ref:
 
 
 @COMMON.emits(ops.CumSum, ops.CumProd)
-def cumulative(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+def cumulative(e: Context, op: Cumulative, node: Node) -> Ref:
     kind = {ops.CumSum: "Cumsum", ops.CumProd: "Cumprod"}[type(op)]
     axis = e.scalar(op.axis % node.inputs[0].type.rank)
     return e.op(kind, *e.refs(node), axis, exclusive=op.exclusive, reverse=op.reverse)
 
 
 @COMMON.emits(ops.TopK)
-def top_k(e: Context, node: Node) -> tuple[Ref, ...]:
-    op = node.op
-    assert isinstance(op, ops.TopK)
+def top_k(e: Context, op: ops.TopK, node: Node) -> tuple[Ref, ...]:
     k = e.scalar(op.k) if isinstance(op.k, int) else e.op("Reshape", e.sizes.dim(op.k), e.ints([]))
     return e.op_all("TopKV2", *e.refs(node), k, dtypes=(None, DType.I32), sorted=True)
 
 
 @COMMON.emits(ops.Softmax, ops.LogSoftmax)
-def softmax(e: Context, node: Node) -> Ref:
+def softmax(e: Context, op: ops.Softmax | ops.LogSoftmax, node: Node) -> Ref:
     """Over the last axis; legalize expands others."""
-    return e.op(type(node.op).__name__, *e.refs(node))
+    return e.op(type(op).__name__, *e.refs(node))

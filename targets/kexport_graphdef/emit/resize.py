@@ -16,9 +16,7 @@ _KINDS = {"nearest": "ResizeNearestNeighbor", "bilinear": "ResizeBilinear"}
 
 
 @COMMON.emits(ops.Resize)
-def resize(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Resize)
+def resize(e: Context, op: ops.Resize, node: Node) -> Ref:
     (x,) = e.refs(node)
     shape = node.inputs[0].type.shape
     if shape[1:3] == op.size:

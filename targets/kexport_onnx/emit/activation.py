@@ -7,42 +7,35 @@ from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.ops.arrays import highest, lowest
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import APPLY, applies, emits
+from kexport_onnx.emit.table import EMIT
 from kexport_onnx.versions import NEWER_KINDS
 
 _SELU: dict[str, Any] = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
 _HARD_SIGMOID: dict[str, Any] = {"alpha": 1 / 6, "beta": 0.5}
 
 
-def activate(e: Context, name: str | None, x: Ref) -> Ref:
-    """What the `activation` attribute of an op does to its result."""
-    if name is None:
-        return x
-    op = ops.ACTIVATIONS[name]
-    return APPLY[type(op)](e, op, x)
-
-
-@applies(ops.Sigmoid, ops.Tanh, ops.Softplus, ops.Softsign)
-def same(e: Context, op: Any, x: Ref) -> Ref:
+@EMIT.applies(ops.Sigmoid, ops.Tanh, ops.Softplus, ops.Softsign)
+def same(e: Context, op: Op, x: Ref) -> Ref:
     return e.op(type(op).__name__, x)
 
 
-@applies(ops.Relu)
+@EMIT.applies(ops.Relu)
 def relu(e: Context, op: ops.Relu, x: Ref) -> Ref:
     if x.dtype.value.startswith("u"):
         return x
     return e.op("Max", x, e.const(0, x.dtype)) if x.dtype is DType.I64 else e.op("Relu", x)
 
 
-@applies(ops.Relu6)
+@EMIT.applies(ops.Relu6)
 def relu6(e: Context, op: ops.Relu6, x: Ref) -> Ref:
     return e.op("Clip", x, e.const(0, x.dtype), e.const(6, x.dtype))
 
 
-@applies(ops.Clip)
+@EMIT.applies(ops.Clip)
 def clip(e: Context, op: ops.Clip, x: Ref) -> Ref:
     """A bound beyond what an integer type holds binds nothing."""
     low, high = op.low, op.high
@@ -53,37 +46,37 @@ def clip(e: Context, op: ops.Clip, x: Ref) -> Ref:
     return e.op("Clip", x, *bounds)
 
 
-@applies(ops.LeakyRelu, ops.Elu)
-def with_alpha(e: Context, op: Any, x: Ref) -> Ref:
+@EMIT.applies(ops.LeakyRelu, ops.Elu)
+def with_alpha(e: Context, op: ops.LeakyRelu | ops.Elu, x: Ref) -> Ref:
     return e.op(type(op).__name__, x, alpha=float(op.alpha))
 
 
-@applies(ops.Celu)
+@EMIT.applies(ops.Celu)
 def celu(e: Context, op: ops.Celu, x: Ref) -> Ref:
     return e.op("Celu", x, alpha=float(op.alpha))
 
 
-@applies(ops.Selu)
+@EMIT.applies(ops.Selu)
 def selu(e: Context, op: ops.Selu, x: Ref) -> Ref:
     return e.op("Selu", x, **_SELU)
 
 
-@applies(ops.HardSigmoid)
+@EMIT.applies(ops.HardSigmoid)
 def hard_sigmoid(e: Context, op: ops.HardSigmoid, x: Ref) -> Ref:
     return e.op("HardSigmoid", x, **_HARD_SIGMOID)
 
 
-@applies(ops.HardSilu)
+@EMIT.applies(ops.HardSilu)
 def hard_silu(e: Context, op: ops.HardSilu, x: Ref) -> Ref:
     return e.op("HardSwish", x)
 
 
-@applies(ops.Mish)
+@EMIT.applies(ops.Mish)
 def mish(e: Context, op: ops.Mish, x: Ref) -> Ref:
     return e.op("Mish", x)
 
 
-@applies(ops.Gelu)
+@EMIT.applies(ops.Gelu)
 def gelu(e: Context, op: ops.Gelu, x: Ref) -> Ref:
     """Before opset 20 in the nodes that ONNX Runtime fuses to a kernel of its own. No product overflows where x is."""
     if e.opset >= NEWER_KINDS["Gelu"]:
@@ -100,7 +93,7 @@ def _gelu_gate(e: Context, op: ops.Gelu, x: Ref) -> Ref:
     return e.op("Tanh", e.op("Mul", scaled, e.op("Add", cubic, e.const(1, x.dtype))))
 
 
-@applies(ops.Threshold)
+@EMIT.applies(ops.Threshold)
 def threshold(e: Context, op: ops.Threshold, x: Ref) -> Ref:
     if not op.value:
         return e.op("ThresholdedRelu", x, alpha=float(op.threshold))
@@ -108,6 +101,6 @@ def threshold(e: Context, op: ops.Threshold, x: Ref) -> Ref:
     return e.op("Where", above, x, e.const(op.value, x.dtype), main=1)
 
 
-@emits(ops.Prelu)
-def prelu(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Prelu)
+def prelu(e: Context, op: ops.Prelu, node: Node) -> Ref:
     return e.op("PRelu", *e.refs(node))

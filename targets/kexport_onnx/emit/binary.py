@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 _SAME = {
     ops.Add: "Add", ops.Sub: "Sub", ops.Mul: "Mul", ops.Div: "Div", ops.Pow: "Pow", ops.Maximum: "Max",
@@ -26,18 +27,18 @@ _UNSIGNED = {
 """In which type bits are shifted: there are kernels for u8, u32 and u64."""
 
 
-@emits(*_SAME)
-def same(e: Context, node: Node) -> Ref:
-    return e.op(_SAME[type(node.op)], *e.refs(node))
+@EMIT.emits(*_SAME)
+def same(e: Context, op: Op, node: Node) -> Ref:
+    return e.op(_SAME[type(op)], *e.refs(node))
 
 
-@emits(*_COMPARE)
-def compare(e: Context, node: Node) -> Ref:
-    return e.op(_COMPARE[type(node.op)], *e.refs(node), dtype=DType.BOOL)
+@EMIT.emits(*_COMPARE)
+def compare(e: Context, op: Op, node: Node) -> Ref:
+    return e.op(_COMPARE[type(op)], *e.refs(node), dtype=DType.BOOL)
 
 
-@emits(ops.Select)
-def select(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Select)
+def select(e: Context, op: ops.Select, node: Node) -> Ref:
     """ONNX Runtime chooses no booleans: bytes stand for them."""
     condition, a, b = e.refs(node)
     if a.dtype is not DType.BOOL:
@@ -46,8 +47,8 @@ def select(e: Context, node: Node) -> Ref:
     return e.cast(chosen, DType.BOOL)
 
 
-@emits(ops.Mod)
-def mod(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Mod)
+def mod(e: Context, op: ops.Mod, node: Node) -> Ref:
     """ONNX's integer Mod is floored; for floats there is only C's fmod, to be moved to the side of b."""
     a, b = e.refs(node)
     if a.dtype.is_int:
@@ -58,8 +59,8 @@ def mod(e: Context, node: Node) -> Ref:
     return e.op("Where", sides_differ, e.op("Add", rest, b), rest, main=1)
 
 
-@emits(ops.FloorDiv)
-def floor_div(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.FloorDiv)
+def floor_div(e: Context, op: ops.FloorDiv, node: Node) -> Ref:
     """ONNX's integer Div cuts towards zero; without the floored rest it is exact."""
     a, b = e.refs(node)
     if a.dtype.is_float:
@@ -69,15 +70,15 @@ def floor_div(e: Context, node: Node) -> Ref:
     return e.op("Div", a, b)
 
 
-@emits(ops.ShiftLeft)
-def shift_left(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.ShiftLeft)
+def shift_left(e: Context, op: ops.ShiftLeft, node: Node) -> Ref:
     a, b = e.refs(node)
     unsigned = _UNSIGNED.get(a.dtype, a.dtype)
     return e.cast(e.op("BitShift", e.cast(a, unsigned), e.cast(b, unsigned), direction="LEFT"), a.dtype)
 
 
-@emits(ops.ShiftRight)
-def shift_right(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.ShiftRight)
+def shift_right(e: Context, op: ops.ShiftRight, node: Node) -> Ref:
     """Of a negative number the complement is shifted, so that the sign stays."""
     a, b = e.refs(node)
     unsigned = _UNSIGNED.get(a.dtype, a.dtype)

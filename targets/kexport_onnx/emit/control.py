@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Graph, Node
 from kexport.ir.types import DType, TensorType
 from kexport_onnx.bodies import Scope, Subgraph, dtypes, result_types, written_out
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import EMIT, emits
+from kexport_onnx.emit.table import EMIT
 
 
-@emits(ops.If)
-def if_(e: Context, node: Node) -> tuple[Ref, ...]:
-    op: Any = node.op
+@EMIT.emits(ops.If)
+def if_(e: Context, op: ops.If, node: Node) -> tuple[Ref, ...]:
     condition, *operands = e.refs(node)
     branches = {name: _branch(e, name, body, operands) for name, body in (("then", op.then), ("else", op.orelse))}
     return e.op_all(
@@ -29,10 +27,9 @@ def _branch(e: Context, name: str, body: Graph, operands: Sequence[Ref]) -> Subg
     return scope.close(name, list(zip(results, result_types(body), strict=True)))
 
 
-@emits(ops.While)
-def while_(e: Context, node: Node) -> tuple[Ref, ...]:
+@EMIT.emits(ops.While)
+def while_(e: Context, op: ops.While, node: Node) -> tuple[Ref, ...]:
     """The condition is computed before the loop, and again at the end of each step."""
-    op: Any = node.op
     state = list(e.refs(node))
     moving = [k for k, (i, o) in enumerate(zip(op.body.inputs, op.body.outputs, strict=True)) if o.value is not i]
     if not moving:
@@ -55,9 +52,8 @@ def while_(e: Context, node: Node) -> tuple[Ref, ...]:
     return tuple(state)
 
 
-@emits(ops.Scan)
-def scan(e: Context, node: Node) -> tuple[Ref, ...]:
-    op: Any = node.op
+@EMIT.emits(ops.Scan)
+def scan(e: Context, op: ops.Scan, node: Node) -> tuple[Ref, ...]:
     state, sequences, others = op.parts(e.refs(node))
     scope = Scope(e, [])
     old, slices, _ = op.parts(op.body.inputs)

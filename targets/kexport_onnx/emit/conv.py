@@ -10,11 +10,10 @@ from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node, Value
 from kexport.ops.window import Pairs, explicit_pads, transpose_crops
-from kexport.passes.channels_first import inner
+from kexport_emit.families import Convolution, Sliding
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.activation import activate
 from kexport_onnx.emit.layout import pad_around
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 
 def pad_attributes(pairs: Pairs, same: bool) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def _last_two_first(rank: int) -> tuple[int, ...]:
     return (rank - 1, rank - 2, *range(rank - 2))
 
 
-def _window_attributes(op: Any, kernel: Sequence[Dim]) -> dict[str, Any]:
+def _window_attributes(op: Convolution, kernel: Sequence[Dim]) -> dict[str, Any]:
     return {
         "kernel_shape": list(kernel[:-2]),
         "strides": list(op.strides),
@@ -39,7 +38,7 @@ def _window_attributes(op: Any, kernel: Sequence[Dim]) -> dict[str, Any]:
     }
 
 
-def _padded(e: Context, op: Any, x: Value, kernel: Sequence[Dim]) -> tuple[Ref, dict[str, Any]]:
+def _padded(e: Context, op: Sliding, x: Value, kernel: Sequence[Dim]) -> tuple[Ref, dict[str, Any]]:
     """The image and `pads`; zeros around it where they depend on its size: `auto_pad` knows no dilation."""
     pairs = explicit_pads(x.type.shape[2:], tuple(kernel[:-2]), op.strides, op.dilation, op.padding)
     known = not any(isinstance(p, SymDim) for pair in pairs for p in pair)
@@ -48,21 +47,19 @@ def _padded(e: Context, op: Any, x: Value, kernel: Sequence[Dim]) -> tuple[Ref, 
     return pad_around(e, e.ref(x), [(i, pair) for i, pair in enumerate(pairs, 2) if pair != (0, 0)], 0), {}
 
 
-@emits(ops.Conv)
-def conv(e: Context, node: Node) -> Ref:
-    op: ops.Conv = inner(node)
+@EMIT.emits(ops.Conv)
+def conv(e: Context, op: ops.Conv, node: Node) -> Ref:
     x, kernel, *bias = node.inputs
     weights = e.parameter(kernel, _last_two_first(kernel.type.rank))
     image, pads = _padded(e, op, x, kernel.type.shape)
     attributes = _window_attributes(op, kernel.type.shape) | pads
     y = e.op("Conv", image, weights, *map(e.ref, bias), group=op.groups if op.groups > 1 else None, **attributes)
-    return activate(e, op.activation, y)
+    return EMIT.activate(e, op.activation, y)
 
 
-@emits(ops.DepthwiseConv)
-def depthwise_conv(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.DepthwiseConv)
+def depthwise_conv(e: Context, op: ops.DepthwiseConv, node: Node) -> Ref:
     """A grouped convolution with a group for each channel."""
-    op: ops.DepthwiseConv = inner(node)
     x, kernel, *bias = node.inputs
     channels, multiplier = kernel.type.shape[-2:]
     rank = kernel.type.rank
@@ -72,13 +69,12 @@ def depthwise_conv(e: Context, node: Node) -> Ref:
     image, pads = _padded(e, op, x, kernel.type.shape)
     attributes = _window_attributes(op, kernel.type.shape) | pads
     y = e.op("Conv", image, weights, *map(e.ref, bias), group=channels, **attributes)
-    return activate(e, op.activation, y)
+    return EMIT.activate(e, op.activation, y)
 
 
-@emits(ops.ConvTranspose)
-def conv_transpose(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.ConvTranspose)
+def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     """The crops are `pads`; a negative crop at the high end is `output_padding`."""
-    op: ops.ConvTranspose = inner(node)
     x, kernel, *bias = node.inputs
     window: Any = kernel.type.shape[:-2]
     sizes = x.type.shape[2:]
@@ -93,4 +89,4 @@ def conv_transpose(e: Context, node: Node) -> Ref:
         **_window_attributes(op, kernel.type.shape), group=op.groups if op.groups > 1 else None,
         pads=[*lows, *(max(h, 0) for h in highs)] if any(flat) else None, output_padding=extra if any(extra) else None,
     )  # fmt: skip
-    return activate(e, op.activation, y)
+    return EMIT.activate(e, op.activation, y)

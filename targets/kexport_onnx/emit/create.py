@@ -7,19 +7,16 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
-from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 MAX_CONSTANT = 1 << 16
 """Sequences of up to this many elements are stored, longer ones computed."""
 
 
-@emits(ops.Iota)
-def iota(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Iota)
+@EMIT.emits(ops.Iota)
+def iota(e: Context, op: ops.Iota, node: Node) -> Ref:
     if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
         return e.const(op.evaluate(), op.dtype, node.origin or "iota")
     count = e.op("Squeeze", e.dim(op.length), e.ints([0]))
@@ -33,26 +30,20 @@ def iota(e: Context, node: Node) -> Ref:
     return e.cast(x, op.dtype)
 
 
-@emits(ops.Full)
-def full(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Full)
+@EMIT.emits(ops.Full)
+def full(e: Context, op: ops.Full, node: Node) -> Ref:
     return e.op("Expand", e.const(np.array(op.value), op.dtype), e.dims(op.shape))
 
 
-@emits(ops.Dims)
-def dims(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Dims)
+@EMIT.emits(ops.Dims)
+def dims(e: Context, op: ops.Dims, node: Node) -> Ref:
     return e.cast(e.dims(op.dims), op.dtype)
 
 
-DRAWS: dict[type[Op], str] = {ops.RandomNormal: "RandomNormalLike", ops.RandomUniform: "RandomUniformLike"}
+DRAWS: dict[type[ops.Draw], str] = {ops.RandomNormal: "RandomNormalLike", ops.RandomUniform: "RandomUniformLike"}
 
 
-@emits(*DRAWS)
-def draw(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Draw)
+@EMIT.emits(*DRAWS)
+def draw(e: Context, op: ops.Draw, node: Node) -> Ref:
     like = e.op("Expand", e.const(np.array(0), DType.F32), e.dims(op.shape))
     return e.op(DRAWS[type(op)], like)

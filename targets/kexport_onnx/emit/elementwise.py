@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import applies
+from kexport_onnx.emit.table import EMIT
 
 _SAME = {
     ops.Neg: "Neg", ops.Abs: "Abs", ops.Sign: "Sign", ops.Exp: "Exp", ops.Log: "Log", ops.Sqrt: "Sqrt",
@@ -19,21 +18,21 @@ _SAME = {
 """Ops that ONNX has with the same meaning."""
 
 
-@applies(*_SAME)
-def same(e: Context, op: Any, x: Ref) -> Ref:
+@EMIT.applies(*_SAME)
+def same(e: Context, op: Op, x: Ref) -> Ref:
     return e.op(_SAME[type(op)], x)
 
 
-@applies(ops.Cast)
+@EMIT.applies(ops.Cast)
 def cast(e: Context, op: ops.Cast, x: Ref) -> Ref:
     return e.cast(x, op.dtype)
 
 
-@applies(ops.IsNan)
+@EMIT.applies(ops.IsNan)
 def is_nan(e: Context, op: ops.IsNan, x: Ref) -> Ref:
     return e.op("IsNaN", x, dtype=DType.BOOL)
 
 
-@applies(ops.IsInf)
+@EMIT.applies(ops.IsInf)
 def is_inf(e: Context, op: ops.IsInf, x: Ref) -> Ref:
     return e.op("IsInf", x, dtype=DType.BOOL)

@@ -8,14 +8,12 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 
-@emits(ops.Gather)
-def gather(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Gather)
+def gather(e: Context, op: ops.Gather, node: Node) -> Ref:
     """With batch axes: the gathered axis is brought behind them, where GatherND takes it, and its place restored."""
-    op = node.op
-    assert isinstance(op, ops.Gather)
     x, indices = e.refs(node)
     rank, batch = node.inputs[0].type.rank, op.batch_dims
     axis = op.axis % rank
@@ -34,28 +32,22 @@ def gather(e: Context, node: Node) -> Ref:
     return e.op("Transpose", found, perm=[*front, *range(len(front), node.output.type.rank)])
 
 
-@emits(ops.GatherNd)
-def gather_nd(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.GatherNd)
+@EMIT.emits(ops.GatherNd)
+def gather_nd(e: Context, op: ops.GatherNd, node: Node) -> Ref:
     x, indices = e.refs(node)
     return e.op("GatherND", x, e.cast(indices, DType.I64), batch_dims=op.batch_dims or None)
 
 
-@emits(ops.ScatterNd)
-def scatter_nd(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.ScatterNd)
+@EMIT.emits(ops.ScatterNd)
+def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
     data, indices, updates = e.refs(node)
     reduction = None if op.reduction == "update" else op.reduction
     return e.op("ScatterND", data, e.cast(indices, DType.I64), updates, reduction=reduction)
 
 
-@emits(ops.OneHot)
-def one_hot(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.OneHot)
+def one_hot(e: Context, op: ops.OneHot, node: Node) -> Ref:
     """ONNX's OneHot counts negative indices from the back; here they are out of range."""
-    op = node.op
-    assert isinstance(op, ops.OneHot)
     (indices,) = e.refs(node)
     rank = node.output.type.rank
     axis = op.axis % rank

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kexport import ops
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
-from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 _Grown = Sequence[tuple[int, tuple[Dim, Dim]]]
 """Axes that grow, with what comes at the low and the high end."""
@@ -18,8 +16,8 @@ _BEFORE_FIRST = -(2**63)
 """Where a slice that runs backwards ends to take the first element too."""
 
 
-@emits(ops.Reshape)
-def reshape(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Reshape)
+def reshape(e: Context, op: ops.Reshape, node: Node) -> Ref:
     """Of a constant nothing but the header changes. Sizes: 0 copies the operand's, one may be -1, else computed."""
     (value,) = node.inputs
     shape = node.output.type.shape
@@ -38,34 +36,26 @@ def _target(e: Context, old: Sequence[Dim], new: Sequence[Dim]) -> Ref:
     return e.dims([-1 if i in open_axes else d for i, d in enumerate(sizes)])
 
 
-@emits(ops.Transpose)
-def transpose(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Transpose)
+@EMIT.emits(ops.Transpose)
+def transpose(e: Context, op: ops.Transpose, node: Node) -> Ref:
     return e.parameter(node.inputs[0], op.perm)
 
 
-@emits(ops.Concat)
-def concat(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Concat)
+@EMIT.emits(ops.Concat)
+def concat(e: Context, op: ops.Concat, node: Node) -> Ref:
     return e.op("Concat", *e.refs(node), axis=op.axis % node.output.type.rank)
 
 
-@emits(ops.Split)
-def split(e: Context, node: Node) -> tuple[Ref, ...]:
-    op = node.op
-    assert isinstance(op, ops.Split)
+@EMIT.emits(ops.Split)
+def split(e: Context, op: ops.Split, node: Node) -> tuple[Ref, ...]:
     axis = op.axis % node.inputs[0].type.rank
     if len(op.sizes) == 1:
         return e.refs(node)
     return e.op_all("Split", *e.refs(node), e.dims(op.sizes), dtypes=(None,) * len(op.sizes), axis=axis)
 
 
-@emits(ops.Slice)
-def slice_(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Slice)
+@EMIT.emits(ops.Slice)
+def slice_(e: Context, op: ops.Slice, node: Node) -> Ref:
     shape = node.inputs[0].type.shape
     every = enumerate(zip(op.begin, op.end, op.strides, shape, strict=True))
     cut = [(i, b, end, s) for i, (b, end, s, size) in every if (b, end, s) != (0, size, 1)]
@@ -76,10 +66,8 @@ def slice_(e: Context, node: Node) -> Ref:
     return e.op("Slice", e.ref(node.inputs[0]), e.dims(begin), e.dims(end), e.ints(axes), steps)
 
 
-@emits(ops.Reverse)
-def reverse(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Reverse)
+@EMIT.emits(ops.Reverse)
+def reverse(e: Context, op: ops.Reverse, node: Node) -> Ref:
     axes = [a % node.output.type.rank for a in op.axes]
     return _backwards(e, e.ref(node.inputs[0]), axes, [-1] * len(axes), [_BEFORE_FIRST] * len(axes))
 
@@ -88,11 +76,9 @@ def _backwards(e: Context, x: Ref, axes: Sequence[int], begin: Sequence[Dim], en
     return e.op("Slice", x, e.dims(begin), e.dims(end), e.ints(axes), e.ints([-1] * len(axes)))
 
 
-@emits(ops.Pad)
-def pad(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Pad)
+def pad(e: Context, op: ops.Pad, node: Node) -> Ref:
     """Only the axes that grow are named. That also keeps ONNX Runtime from merging zeros into a MaxPool, wrongly."""
-    op = node.op
-    assert isinstance(op, ops.Pad)
     x = e.ref(node.inputs[0])
     grown = [(i, pair) for i, pair in enumerate(op.pads) if pair != (0, 0)]
     if not grown:
@@ -123,22 +109,17 @@ def _mirror(e: Context, x: Ref, grown: _Grown) -> Ref:
     return x
 
 
-@emits(ops.Tile)
-def tile(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.Tile)
+@EMIT.emits(ops.Tile)
+def tile(e: Context, op: ops.Tile, node: Node) -> Ref:
     return e.op("Tile", *e.refs(node), e.dims(op.reps))
 
 
-@emits(ops.BroadcastTo)
-def broadcast_to(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.BroadcastTo)
+@EMIT.emits(ops.BroadcastTo)
+def broadcast_to(e: Context, op: ops.BroadcastTo, node: Node) -> Ref:
     return e.op("Expand", *e.refs(node), e.dims(op.shape))
 
 
-@emits(ops.DepthToSpace, ops.SpaceToDepth)
-def blocks(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.DepthToSpace, ops.SpaceToDepth)
+def blocks(e: Context, op: ops.DepthToSpace | ops.SpaceToDepth, node: Node) -> Ref:
     """Channels first. ONNX's default order of channels (DCR) is that of TensorFlow."""
-    op: Any = inner(node)
     return e.op(type(op).__name__, *e.refs(node), blocksize=op.block)

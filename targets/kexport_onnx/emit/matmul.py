@@ -10,14 +10,11 @@ from kexport.ir.types import DType
 from kexport.rewrite.fold import MAX_GROWTH
 from kexport.rewrite.match import made_by
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.activation import activate
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 
-@emits(ops.MatMul)
-def matmul(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.MatMul)
+@EMIT.emits(ops.MatMul)
+def matmul(e: Context, op: ops.MatMul, node: Node) -> Ref:
     a, b = node.inputs
     if not op.transpose_a and not op.transpose_b and _of_bytes(a) and _of_bytes(b):
         return _byte_product(e, a, b)
@@ -62,19 +59,17 @@ def _as_bytes(e: Context, value: Value) -> tuple[Ref, Ref]:
     return e.cast(e.op("Add", e.ref(value), e.const(_MIDDLE, DType.I32)), DType.U8), middle
 
 
-@emits(ops.Dense)
-def dense(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Dense)
+def dense(e: Context, op: ops.Dense, node: Node) -> Ref:
     """Gemm for matrices; ONNX Runtime fuses what follows into it. MatMul and Add otherwise."""
-    op = node.op
-    assert isinstance(op, ops.Dense)
     if len(node.inputs) == 2 and _of_bytes(node.inputs[0]) and _of_bytes(node.inputs[1]):
-        return activate(e, op.activation, _byte_product(e, *node.inputs))
+        return EMIT.activate(e, op.activation, _byte_product(e, *node.inputs))
     x, w, *bias = e.refs(node)
     rank = node.inputs[0].type.rank
     if rank == 1:  # MatMul of a vector and a matrix
         y = e.op("MatMul", x, w)
     elif rank == 2 and bias and x.dtype.is_float:
-        return activate(e, op.activation, e.op("Gemm", x, w, *bias))
+        return EMIT.activate(e, op.activation, e.op("Gemm", x, w, *bias))
     else:
         y = e.op("MatMul", x, w)
-    return activate(e, op.activation, e.op("Add", y, *bias) if bias else y)
+    return EMIT.activate(e, op.activation, e.op("Add", y, *bias) if bias else y)

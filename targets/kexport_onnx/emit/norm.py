@@ -9,30 +9,26 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 from kexport_onnx.versions import NEWER_KINDS
 
 
-@emits(ops.BatchNorm)
-def batch_norm(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.BatchNorm)
+def batch_norm(e: Context, op: ops.BatchNorm, node: Node) -> Ref:
     """Channels first; elsewhere legalize has made it a product and a sum, which need no transposes."""
-    op: ops.BatchNorm = inner(node)
     return e.op("BatchNormalization", *e.refs(node), epsilon=op.epsilon)
 
 
-@emits(ops.LayerNorm)
-def layer_norm(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.LayerNorm)
+def layer_norm(e: Context, op: ops.LayerNorm, node: Node) -> Ref:
     """Over the last axes; legalize expands others."""
-    op: Any = node.op
     return e.op("LayerNormalization", *e.refs(node), axis=-len(op.axes), epsilon=op.epsilon)
 
 
-@emits(ops.RmsNorm)
-def rms_norm(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.RmsNorm)
+def rms_norm(e: Context, op: ops.RmsNorm, node: Node) -> Ref:
     """Over the last axes. Before opset 23 in the nodes that ONNX Runtime fuses; squares are those of float32."""
-    op: Any = node.op
     x, gamma = e.refs(node)
     if e.opset >= NEWER_KINDS["RMSNormalization"]:
         return e.op("RMSNormalization", x, gamma, axis=-len(op.axes), epsilon=op.epsilon)
@@ -43,10 +39,9 @@ def rms_norm(e: Context, node: Node) -> Ref:
     return e.op("Mul", e.cast(e.op("Div", wide, root), x.dtype), gamma)
 
 
-@emits(ops.GroupNorm)
-def group_norm(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.GroupNorm)
+def group_norm(e: Context, op: ops.GroupNorm, node: Node) -> Ref:
     """Channels first: each group is a channel of an instance normalization. ONNX Runtime has no kernel for groups."""
-    op: ops.GroupNorm = inner(node)
     x, gamma, beta = node.inputs
     channels, spatial = x.type.shape[1], x.type.rank - 2
     if op.groups == channels and spatial:

@@ -12,10 +12,11 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node, Value
-from kexport.ir.op import Array, Op
+from kexport.ir.op import Array
+from kexport_emit.families import Recurrent
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import EMIT, emits
-from kexport_onnx.rules.recurrent import NATIVE_ACTIVATIONS, TimeFirst, is_zero, plain_operands
+from kexport_onnx.emit.table import EMIT
+from kexport_onnx.rules.recurrent import NATIVE_ACTIVATIONS, is_zero, plain_operands
 
 
 class _Form(NamedTuple):
@@ -27,7 +28,7 @@ class _Form(NamedTuple):
     activations: tuple[str, ...]
 
 
-_FORMS: dict[type[Op], _Form] = {
+_FORMS: dict[type[Recurrent], _Form] = {
     ops.SimpleRnn: _Form("RNN", 1, (0,), ("Tanh",)),
     ops.Gru: _Form("GRU", 1, (0, 1, 2), ("Sigmoid", "Tanh")),
     ops.Lstm: _Form("LSTM", 2, (0, 3, 1, 2), ("Sigmoid", "Tanh", "Tanh")),
@@ -37,17 +38,9 @@ _FORMS: dict[type[Op], _Form] = {
 _IN_PLACE = (0, 1, 2, 3)
 
 
-@EMIT(TimeFirst)
-def time_first(e: Context, node: Node) -> None:
-    """By the op inside."""
-    op: Any = node.op
-    EMIT.emitters[type(op.op)](e, node)
-
-
-@emits(*_FORMS)
-def recurrent(e: Context, node: Node) -> tuple[Ref, ...]:
+@EMIT.emits(*_FORMS)
+def recurrent(e: Context, op: Recurrent, node: Node) -> tuple[Ref, ...]:
     """Results come with an axis for the directions. Those that nobody reads are not asked for."""
-    op: Any = node.op.op  # type: ignore[attr-defined]
     form = _FORMS[type(op)]
     x, *rest = node.inputs
     lengths = e.ref(rest.pop()) if len(node.inputs) > plain_operands(op) else None
@@ -56,7 +49,7 @@ def recurrent(e: Context, node: Node) -> tuple[Ref, ...]:
         form.kind, e.ref(x), _kernel(e, w, form.order), _kernel(e, r, form.order), _bias(e, biases, form.order),
         lengths, *(_initial(e, s) for s in state), dtypes=(None,) * len(node.outputs), wanted=_wanted(node),
         hidden_size=state[0].type.shape[1], direction="reverse" if op.reverse else None,
-        linear_before_reset=int(getattr(op, "reset_after", False)) or None, **_activations(op, form),
+        linear_before_reset=1 if isinstance(op, ops.Gru) and op.reset_after else None, **_activations(op, form),
     )  # fmt: skip
     axes = [1] + [0] * form.states
     return tuple(e.op("Squeeze", m, e.ints([a])) if m.name else m for m, a in zip(made, axes, strict=True))
@@ -109,9 +102,9 @@ def _initial(e: Context, state: Value) -> Ref | None:
     return None if is_zero(state) else e.op("Unsqueeze", e.ref(state), e.ints([0]))
 
 
-def _activations(op: Any, form: _Form) -> dict[str, Any]:
+def _activations(op: Recurrent, form: _Form) -> dict[str, Any]:
     """One for each use; alpha and beta of those that have them, in the same order."""
-    gates = [op.recurrent_activation] if len(form.activations) > 1 else []
+    gates = [] if isinstance(op, ops.SimpleRnn) else [op.recurrent_activation]
     used = [NATIVE_ACTIVATIONS[n] for n in [*gates, *[op.activation] * (len(form.activations) - len(gates))]]
     if tuple(name for name, _ in used) == form.activations:
         return {}

@@ -7,8 +7,9 @@ from typing import Any
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
+from kexport.ops.reduce import ArgReduce, Cumulative, Reduce
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 _REDUCE = {
     ops.ReduceSum: "ReduceSum", ops.ReduceMean: "ReduceMean", ops.ReduceMax: "ReduceMax", ops.ReduceMin: "ReduceMin",
@@ -18,9 +19,8 @@ _GLOBAL = {ops.ReduceMean: "GlobalAveragePool", ops.ReduceMax: "GlobalMaxPool"}
 """What a reduction of the spatial axes of a channels-first image is called."""
 
 
-@emits(*_REDUCE)
-def reduce(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+@EMIT.emits(*_REDUCE)
+def reduce(e: Context, op: Reduce, node: Node) -> Ref:
     (x,) = e.refs(node)
     rank = node.inputs[0].type.rank
     axes = sorted(a % rank for a in op.axes)
@@ -32,31 +32,26 @@ def reduce(e: Context, node: Node) -> Ref:
     return e.op(_REDUCE[type(op)], x, e.ints(axes), keepdims=int(op.keepdims))
 
 
-@emits(ops.ArgMax, ops.ArgMin)
-def arg_reduce(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+@EMIT.emits(ops.ArgMax, ops.ArgMin)
+def arg_reduce(e: Context, op: ArgReduce, node: Node) -> Ref:
     axis = op.axis % node.inputs[0].type.rank
     found = e.op(type(op).__name__, *e.refs(node), dtype=DType.I64, axis=axis, keepdims=int(op.keepdims))
     return e.cast(found, op.dtype)
 
 
-@emits(ops.CumSum, ops.CumProd)
-def cumulative(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+@EMIT.emits(ops.CumSum, ops.CumProd)
+def cumulative(e: Context, op: Cumulative, node: Node) -> Ref:
     axis = e.const(op.axis % node.inputs[0].type.rank, DType.I64)
     flags: dict[str, Any] = {"exclusive": int(op.exclusive) or None, "reverse": int(op.reverse) or None}
     return e.op(type(op).__name__, *e.refs(node), axis, **flags)
 
 
-@emits(ops.TopK)
-def top_k(e: Context, node: Node) -> tuple[Ref, Ref]:
-    op = node.op
-    assert isinstance(op, ops.TopK)
+@EMIT.emits(ops.TopK)
+def top_k(e: Context, op: ops.TopK, node: Node) -> tuple[Ref, Ref]:
     values, indices = e.op_all("TopK", *e.refs(node), e.dims([op.k]), dtypes=(None, DType.I64))
     return values, e.cast(indices, DType.I32)
 
 
-@emits(ops.Softmax, ops.LogSoftmax)
-def softmax(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+@EMIT.emits(ops.Softmax, ops.LogSoftmax)
+def softmax(e: Context, op: ops.Softmax | ops.LogSoftmax, node: Node) -> Ref:
     return e.op(type(op).__name__, *e.refs(node), axis=op.axis % node.inputs[0].type.rank)

@@ -9,9 +9,8 @@ from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.ops.resample import factor, nearest_indices, resize_weights
-from kexport.passes.channels_first import inner
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import emits
+from kexport_onnx.emit.table import EMIT
 
 _METHODS: dict[str, dict[str, Any]] = {
     "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil"},
@@ -21,9 +20,8 @@ _METHODS: dict[str, dict[str, Any]] = {
 _ANTIALIAS: dict[str, Any] = {"antialias": 1, "exclude_outside": 1}
 
 
-@emits(ops.Resize)
-def resize(e: Context, node: Node) -> Ref:
-    op: ops.Resize = inner(node)
+@EMIT.emits(ops.Resize)
+def resize(e: Context, op: ops.Resize, node: Node) -> Ref:
     old, new = node.inputs[0].type.shape[2:], op.size
     (x,) = e.refs(node)
     if old == new:

@@ -14,7 +14,7 @@ from kexport.ir.types import DType, TensorType
 from kexport.ops.text import SPACES
 from kexport_onnx.bodies import Scope
 from kexport_onnx.context import Context, Ref
-from kexport_onnx.emit.table import EMIT, emits
+from kexport_onnx.emit.table import EMIT
 
 EMIT.unsupported("ONNX has no hash of text", ops.HashText)
 
@@ -22,11 +22,10 @@ _TABLES = {DType.I64: "int64", DType.F32: "float", DType.STRING: "string"}
 """How attributes of LabelEncoder call the element types that its tables may have."""
 
 
-@emits(ops.ChangeCase)
-def change_case(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.ChangeCase)
+def change_case(e: Context, op: ops.ChangeCase, node: Node) -> Ref:
     """In the locale "C", which every machine has, and in which letters beyond ASCII stay. It refuses to get nothing."""
-    op, (x,) = node.op, e.refs(node)
-    assert isinstance(op, ops.ChangeCase)
+    (x,) = e.refs(node)
     type = node.output.type
     x = e.reshape(x, [-1]) if type.rank != 1 else x
     if not type.is_static:
@@ -37,10 +36,9 @@ def change_case(e: Context, node: Node) -> Ref:
     return e.reshape(x, type.shape) if type.rank != 1 else x
 
 
-@emits(ops.ReplaceText)
-def replace_text(e: Context, node: Node) -> Ref:
-    op, (x,) = node.op, e.refs(node)
-    assert isinstance(op, ops.ReplaceText)
+@EMIT.emits(ops.ReplaceText)
+def replace_text(e: Context, op: ops.ReplaceText, node: Node) -> Ref:
+    (x,) = e.refs(node)
     return _replaced(e, x, node.output.type, op.texts, op.replacement)
 
 
@@ -70,11 +68,10 @@ def _joined(e: Context, parts: Ref, counts: Ref, type: TensorType, between: str)
     return e.op("Loop", longest, None, start, dtype=DType.STRING, body=graph)
 
 
-@emits(ops.SplitText)
-def split_text(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.SplitText)
+def split_text(e: Context, op: ops.SplitText, node: Node) -> Ref:
     """ONNX Runtime splits at blanks only. A length that nothing else has is the one that comes out."""
-    op, (x,) = node.op, e.refs(node)
-    assert isinstance(op, ops.SplitText)
+    (x,) = e.refs(node)
     blanks = _replaced(e, x, node.inputs[0].type, tuple(SPACES.replace(" ", "")), " ")
     parts, _ = e.op_all("StringSplit", blanks, dtypes=(None, DType.I64))
     if not e.knows(op.length):
@@ -88,18 +85,18 @@ def _fitted(e: Context, parts: Ref, shape: tuple[Dim, ...]) -> Ref:
     return e.op("Slice", filled, e.ints([0]), e.dims(shape[-1:]), e.ints([-1]))
 
 
-@emits(ops.JoinText)
-def join_text(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.JoinText)
+def join_text(e: Context, op: ops.JoinText, node: Node) -> Ref:
     return e.op("StringConcat", *e.refs(node))
 
 
-@emits(ops.NumberText)
-def number_text(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.NumberText)
+def number_text(e: Context, op: ops.NumberText, node: Node) -> Ref:
     return e.cast(e.ref(node.inputs[0]), DType.STRING)
 
 
-@emits(ops.Lookup)
-def lookup(e: Context, node: Node) -> Ref:
+@EMIT.emits(ops.Lookup)
+def lookup(e: Context, op: ops.Lookup, node: Node) -> Ref:
     """Values of types that no table has are gathered at the place of their key."""
     x, keys, values, default = node.inputs
     dtype = values.type.dtype

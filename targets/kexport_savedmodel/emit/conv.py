@@ -12,11 +12,9 @@ from kexport_savedmodel.emit.table import EMIT
 
 
 @EMIT.emits(ops.ConvTranspose)
-def conv_transpose(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.ConvTranspose)
+def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     if len(op.strides) < 3:
-        return of_images(e, node)
+        return of_images(e, op, node)
     x, kernel, *bias = e.refs(node)
     sizes = e.dims(node.output.type.shape)
     y = e.op("Conv3DBackpropInputV2", sizes, kernel, x, main=1, **window_attributes(op, "NDHWC"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport_graphdef.emit.index import index
 from kexport_graphdef.nodes import Ref
 from kexport_savedmodel.context import Context
@@ -21,8 +20,8 @@ _SCATTER = {
 
 
 @EMIT.emits(*_BITS)
-def bits(e: Context, node: Node) -> Ref:
-    return e.op(_BITS[type(node.op)], *e.refs(node))
+def bits(e: Context, op: Op, node: Node) -> Ref:
+    return e.op(_BITS[type(op)], *e.refs(node))
 
 
 @EMIT.applies(ops.BitNot)
@@ -36,14 +35,12 @@ def softsign(e: Context, op: ops.Softsign, x: Ref) -> Ref:
 
 
 @EMIT.emits(ops.SpaceToDepth)
-def space_to_depth(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+def space_to_depth(e: Context, op: ops.SpaceToDepth, node: Node) -> Ref:
     (x,) = e.refs(node)
     return x if op.block == 1 else e.op("SpaceToDepth", x, block_size=op.block, data_format="NHWC")
 
 
 @EMIT.emits(ops.ScatterNd)
-def scatter_nd(e: Context, node: Node) -> Ref:
-    op: Any = node.op
+def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
     data, indices, updates = e.refs(node)
     return e.op(_SCATTER[op.reduction], data, index(e, indices), updates)

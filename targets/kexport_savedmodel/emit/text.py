@@ -23,26 +23,21 @@ Parts = tuple[Ref, dict[str, Ref]]
 
 
 @EMIT.emits(ops.ChangeCase)
-def change_case(e: Context, node: Node) -> Ref:
+def change_case(e: Context, op: ops.ChangeCase, node: Node) -> Ref:
     """Without an encoding letters beyond ASCII stay."""
-    op = node.op
-    assert isinstance(op, ops.ChangeCase)
     return e.op("StringUpper" if op.upper else "StringLower", *e.refs(node), encoding="")
 
 
 @EMIT.emits(ops.ReplaceText)
-def replace_text(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.ReplaceText)
+def replace_text(e: Context, op: ops.ReplaceText, node: Node) -> Ref:
     pattern, rewrite = "|".join(_SPECIAL.sub(r"\\\g<0>", t) for t in op.texts), op.replacement.replace("\\", "\\\\")
     return e.op("StaticRegexReplace", *e.refs(node), pattern=pattern, rewrite=rewrite, replace_global=True)
 
 
 @EMIT.emits(ops.SplitText)
-def split_text(e: Context, node: Node) -> Ref:
+def split_text(e: Context, op: ops.SplitText, node: Node) -> Ref:
     """All parts, then in rows: cut, and padded with empty text. A length that nothing else has comes out."""
-    op, (given,) = node.op, e.refs(node)
-    assert isinstance(op, ops.SplitText)
+    (given,) = e.refs(node)
     shape = node.output.type.shape
     parts, rows = _PARTS[op.unit](e, given if len(shape) == 2 else e.reshape(given, [-1]))
     sizes = e.dims((-1, op.length if e.sizes.knows(op.length) else -1))
@@ -82,15 +77,13 @@ _PARTS = {"word": _words, "character": _characters}
 
 
 @EMIT.emits(ops.JoinText)
-def join_text(e: Context, node: Node) -> Ref:
+def join_text(e: Context, op: ops.JoinText, node: Node) -> Ref:
     """Of the two additions the older one takes text."""
     return e.op("Add", *e.refs(node))
 
 
 @EMIT.emits(ops.HashText)
-def hash_text(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.HashText)
+def hash_text(e: Context, op: ops.HashText, node: Node) -> Ref:
     return _hash(e, e.ref(node.inputs[0]), op)
 
 
@@ -101,7 +94,7 @@ def _hash(e: Context, x: Ref, op: ops.HashText | ops.HashNumber) -> Ref:
 
 
 @EMIT.emits(ops.NumberText)
-def number_text(e: Context, node: Node) -> Ref:
+def number_text(e: Context, op: ops.NumberText, node: Node) -> Ref:
     return _decimal(e, *e.refs(node))
 
 
@@ -111,14 +104,12 @@ def _decimal(e: Context, x: Ref) -> Ref:
 
 
 @EMIT.emits(ops.HashNumber)
-def hash_number(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.HashNumber)
+def hash_number(e: Context, op: ops.HashNumber, node: Node) -> Ref:
     return _hash(e, _decimal(e, e.ref(node.inputs[0])), op)
 
 
 @EMIT.emits(ops.Lookup)
-def lookup(e: Context, node: Node) -> Ref:
+def lookup(e: Context, op: ops.Lookup, node: Node) -> Ref:
     """Values of types that no table has are gathered at the place of their key. A table holds something."""
     x, keys, values, default = node.inputs
     dtype = e.dialect.stored(values.type.dtype)

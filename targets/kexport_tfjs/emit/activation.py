@@ -10,5 +10,5 @@ from kexport_tfjs.emit.table import EMIT
 
 
 @EMIT.emits(ops.Prelu)
-def prelu(e: Context, node: Node) -> Ref:
+def prelu(e: Context, op: ops.Prelu, node: Node) -> Ref:
     return e.op("Prelu", *e.refs(node))

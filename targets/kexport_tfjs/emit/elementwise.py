@@ -13,14 +13,14 @@ from kexport_tfjs.emit.table import EMIT
 
 
 @EMIT.emits(ops.Cast)
-def cast(e: Context, node: Node) -> Ref:
+def cast(e: Context, op: ops.Cast, node: Node) -> Ref:
     """Narrow integers are widened by the loader."""
     (value,) = node.inputs
-    return e.weight(value, dtype=node.output.type.dtype) if is_narrow(value) else plain_cast(e, node)
+    return e.weight(value, dtype=node.output.type.dtype) if is_narrow(value) else plain_cast(e, op, node)
 
 
 @EMIT.emits(ops.Select)
-def select(e: Context, node: Node) -> Ref:
+def select(e: Context, op: ops.Select, node: Node) -> Ref:
     """Of booleans the wasm backend reads four bytes each, beyond the tensor's end."""
     condition, a, b = e.refs(node)
     if a.dtype is not DType.BOOL:

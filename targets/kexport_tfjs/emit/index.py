@@ -12,12 +12,10 @@ from kexport_tfjs.emit.table import EMIT
 
 
 @EMIT.emits(ops.ScatterNd)
-def scatter_nd(e: Context, node: Node) -> Ref:
+def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
     """The plain JavaScript backend writes into its operand, and into what shares memory with it: it gets a copy."""
-    op = node.op
-    assert isinstance(op, ops.ScatterNd)
     if op.reduction != "update":
-        return plain_scatter(e, node)
+        return plain_scatter(e, op, node)
     data, indices, updates = e.refs(node)
     own = e.op("Tile", data, e.ints([1] * node.output.type.rank))
     return e.op("TensorScatterUpdate", own, index(e, indices), updates)

@@ -13,13 +13,11 @@ from kexport_tfjs.emit.table import EMIT, FUSED
 
 
 @EMIT.emits(ops.Dense)
-def dense(e: Context, node: Node) -> Ref:
+def dense(e: Context, op: ops.Dense, node: Node) -> Ref:
     """A fused product of matrices: backends have a fast one for two axes alone."""
-    op = node.op
-    assert isinstance(op, ops.Dense)
     w, *bias = (e.ref(v) for v in node.inputs[1:])
     if not bias or not w.dtype.is_float:
-        return plain_dense(e, node)
+        return plain_dense(e, op, node)
     known = op.activation in FUSED
     fused_ops = ["BiasAdd", FUSED[op.activation or ""]] if known else ["BiasAdd"]
     y = e.op("_FusedMatMul", rows(e, node), w, *bias, num_args=1, fused_ops=fused_ops, transpose_a=False,

@@ -10,7 +10,5 @@ from kexport_tfjs.emit.table import EMIT
 
 
 @EMIT.emits(ops.BatchNorm)
-def batch_norm(e: Context, node: Node) -> Ref:
-    op = node.op
-    assert isinstance(op, ops.BatchNorm)
+def batch_norm(e: Context, op: ops.BatchNorm, node: Node) -> Ref:
     return e.op("FusedBatchNormV3", *e.refs(node), epsilon=float(op.epsilon), data_format="NHWC", is_training=False)

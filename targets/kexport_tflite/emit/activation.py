@@ -25,41 +25,38 @@ def fused(op: Op) -> dict[str, Any]:
 
 
 @EMIT(*SIMPLE)
-def activation(context: Context, node: Node) -> None:
+def activation(e: Context, op: Op, node: Node) -> None:
     """One operator of the same meaning; or an option of the operator before, where it has one."""
-    name = SIMPLE[type(node.op)]
-    if name not in FUSED.values() or not context.fuse(node, "fused_activation_function", name):
-        context.emit(name, node)
+    name = SIMPLE[type(op)]
+    if name not in FUSED.values() or not e.fuse(node, "fused_activation_function", name):
+        e.emit(name, node)
 
 
 @EMIT(ops.LeakyRelu)
-def leaky_relu(context: Context, node: Node) -> None:
+def leaky_relu(e: Context, op: ops.LeakyRelu, node: Node) -> None:
     """LEAKY_RELU."""
-    assert isinstance(node.op, ops.LeakyRelu)
-    context.emit("LEAKY_RELU", node, alpha=node.op.alpha)
+    e.emit("LEAKY_RELU", node, alpha=op.alpha)
 
 
 @EMIT(ops.Gelu)
-def gelu(context: Context, node: Node) -> None:
+def gelu(e: Context, op: ops.Gelu, node: Node) -> None:
     """GELU, exact or approximate."""
-    assert isinstance(node.op, ops.Gelu)
-    context.emit("GELU", node, approximate=node.op.approximate)
+    e.emit("GELU", node, approximate=op.approximate)
 
 
 @EMIT(ops.Clip)
-def clip(context: Context, node: Node) -> None:
+def clip(e: Context, op: ops.Clip, node: Node) -> None:
     """A rectifier where one has these bounds, else MAXIMUM and MINIMUM."""
-    op, (x,), dtype = node.op, node.inputs, node.output.type.dtype
-    assert isinstance(op, ops.Clip)
+    (x,), dtype = node.inputs, node.output.type.dtype
     if dtype.is_float and (op.low, op.high) in CLIPS:
-        context.emit(CLIPS[op.low, op.high], node)
+        e.emit(CLIPS[op.low, op.high], node)
         return
     bounds = [(n, b) for n, b in (("MAXIMUM", op.low), ("MINIMUM", op.high)) if b is not None]
-    value = context.tensor(x)
+    value = e.tensor(x)
     for name, bound in bounds[:-1]:
-        value = context.step(name, [value, context.scalar(bound, dtype)], x.type)
+        value = e.step(name, [value, e.scalar(bound, dtype)], x.type)
     if not bounds:
-        context.copy(x, context.tensor(node.output))
+        e.copy(x, e.tensor(node.output))
         return
     name, bound = bounds[-1]
-    context.emit(name, node, value, context.scalar(bound, dtype))
+    e.emit(name, node, value, e.scalar(bound, dtype))

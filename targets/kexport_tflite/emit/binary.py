@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport_tflite.context import Context
 from kexport_tflite.emit.activation import fused
 from kexport_tflite.emit.table import EMIT
@@ -19,12 +20,12 @@ OTHERS = {
 
 
 @EMIT(*ARITHMETIC)
-def arithmetic(context: Context, node: Node) -> None:
+def arithmetic(e: Context, op: Op, node: Node) -> None:
     """Operators that can apply an activation."""
-    context.emit(ARITHMETIC[type(node.op)], node, **fused(node.op))
+    e.emit(ARITHMETIC[type(op)], node, **fused(op))
 
 
 @EMIT(*OTHERS)
-def binary(context: Context, node: Node) -> None:
+def binary(e: Context, op: Op, node: Node) -> None:
     """One operator of the same meaning."""
-    context.emit(OTHERS[type(node.op)], node)
+    e.emit(OTHERS[type(op)], node)

@@ -10,25 +10,21 @@ from kexport_tflite.emit.table import EMIT
 
 
 @EMIT(ops.If)
-def if_else(context: Context, node: Node) -> None:
+def if_else(e: Context, op: ops.If, node: Node) -> None:
     """IF; both branches get all operands but the condition."""
-    op = node.op
-    assert isinstance(op, ops.If)
-    then, orelse = (_subgraph(context, body) for body in (op.then, op.orelse))
-    context.emit("IF", node, then_subgraph_index=then, else_subgraph_index=orelse)
+    then, orelse = (_subgraph(e, body) for body in (op.then, op.orelse))
+    e.emit("IF", node, then_subgraph_index=then, else_subgraph_index=orelse)
 
 
 @EMIT(ops.While)
-def while_loop(context: Context, node: Node) -> None:
+def while_loop(e: Context, op: ops.While, node: Node) -> None:
     """WHILE; state that the body hands on in its own tensor is never copied."""
-    op = node.op
-    assert isinstance(op, ops.While)
-    cond, body = _subgraph(context, op.cond), _subgraph(context, op.body, loops=True)
-    context.emit("WHILE", node, cond_subgraph_index=cond, body_subgraph_index=body)
+    cond, body = _subgraph(e, op.cond), _subgraph(e, op.body, loops=True)
+    e.emit("WHILE", node, cond_subgraph_index=cond, body_subgraph_index=body)
 
 
-def _subgraph(context: Context, body: Graph, loops: bool = False) -> int:
+def _subgraph(e: Context, body: Graph, loops: bool = False) -> int:
     """The number of a new subgraph."""
-    inner = context.inner(body)
+    inner = e.inner(body)
     emit_graph(inner, body, EMIT, loops)
     return inner.number

@@ -25,60 +25,57 @@ def window_options(padding: Any, **values: tuple[int, ...]) -> dict[str, Any]:
     return options
 
 
-def _bias(context: Context, node: Node) -> int:
+def _bias(e: Context, node: Node) -> int:
     """The bias, zeros without one: XNNPACK takes no convolution without bias."""
     if len(node.inputs) == 3:
-        return context.tensor(node.inputs[2])
+        return e.tensor(node.inputs[2])
     filters = node.output.type.shape[-1]
-    return context.constant(np.zeros(filters, node.output.type.dtype.numpy))  # type: ignore[arg-type]  static
+    return e.constant(np.zeros(filters, node.output.type.dtype.numpy))  # type: ignore[arg-type]  static
 
 
-def _filters(context: Context, kernel: Value, perm: tuple[int, ...]) -> int:
+def _filters(e: Context, kernel: Value, perm: tuple[int, ...]) -> int:
     """The kernel with its axes in another order, at run time if it is computed."""
-    if context.is_constant(kernel):
-        return context.weights(kernel, lambda a: np.transpose(a, perm))
+    if e.is_constant(kernel):
+        return e.weights(kernel, lambda a: np.transpose(a, perm))
     type = kernel.type.with_shape(kernel.type.shape[p] for p in perm)
-    return context.step("TRANSPOSE", [context.tensor(kernel), context.ints(perm)], type)
+    return e.step("TRANSPOSE", [e.tensor(kernel), e.ints(perm)], type)
 
 
 @EMIT(ops.Conv)
-def conv(context: Context, node: Node) -> None:
+def conv(e: Context, op: ops.Conv, node: Node) -> None:
     """CONV_2D with its kernel as [O, H, W, I], CONV_3D with [D, H, W, I, O]."""
-    op, (x, kernel) = node.op, node.inputs[:2]
-    assert isinstance(op, ops.Conv)
+    (x, kernel) = node.inputs[:2]
     options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
     planar = x.type.rank == 4
-    weights = _filters(context, kernel, (3, 0, 1, 2)) if planar else context.tensor(kernel)
+    weights = _filters(e, kernel, (3, 0, 1, 2)) if planar else e.tensor(kernel)
     name = "CONV_2D" if planar else "CONV_3D"
-    context.emit(name, node, context.tensor(x), weights, _bias(context, node), **options)
+    e.emit(name, node, e.tensor(x), weights, _bias(e, node), **options)
 
 
 @EMIT(ops.DepthwiseConv)
-def depthwise_conv(context: Context, node: Node) -> None:
+def depthwise_conv(e: Context, op: ops.DepthwiseConv, node: Node) -> None:
     """DEPTHWISE_CONV_2D with its kernel as [1, H, W, C*M]."""
-    op, (x, kernel) = node.op, node.inputs[:2]
-    assert isinstance(op, ops.DepthwiseConv)
-    weights = _depthwise(context, kernel)
+    (x, kernel) = node.inputs[:2]
+    weights = _depthwise(e, kernel)
     options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
     options["depth_multiplier"] = kernel.type.shape[-1]
-    context.emit("DEPTHWISE_CONV_2D", node, context.tensor(x), weights, _bias(context, node), **options)
+    e.emit("DEPTHWISE_CONV_2D", node, e.tensor(x), weights, _bias(e, node), **options)
 
 
-def _depthwise(context: Context, kernel: Value) -> int:
+def _depthwise(e: Context, kernel: Value) -> int:
     height, width, channels, multiplier = kernel.type.shape
     shape = (1, height, width, channels * multiplier)
-    if context.is_constant(kernel):
-        return context.weights(kernel, lambda a: a.reshape(shape))  # type: ignore[arg-type]  static
-    weights = context.temporary(kernel.type.with_shape(shape))
-    context.reshape(context.tensor(kernel), weights, shape)
+    if e.is_constant(kernel):
+        return e.weights(kernel, lambda a: a.reshape(shape))  # type: ignore[arg-type]  static
+    weights = e.temporary(kernel.type.with_shape(shape))
+    e.reshape(e.tensor(kernel), weights, shape)
     return weights
 
 
 @EMIT(ops.ConvTranspose)
-def conv_transpose(context: Context, node: Node) -> None:
+def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> None:
     """CONV_3D_TRANSPOSE with its kernel as [D, H, W, O, I]; over two axes legalize makes a Conv of it."""
-    op, (x, kernel) = node.op, node.inputs[:2]
-    assert isinstance(op, ops.ConvTranspose)
-    operands = [context.dims(node.output.type.shape), context.weights(kernel), context.tensor(x)]
+    (x, kernel) = node.inputs[:2]
+    operands = [e.dims(node.output.type.shape), e.weights(kernel), e.tensor(x)]
     options = window_options(op.padding, stride=op.strides, dilation=op.dilation) | fused(op)
-    context.emit("CONV_3D_TRANSPOSE", node, *operands, _bias(context, node), **options)
+    e.emit("CONV_3D_TRANSPOSE", node, *operands, _bias(e, node), **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport_tflite.context import Context
 from kexport_tflite.emit.table import EMIT
 from kexport_tflite.weights import half_constant, stored_integers
@@ -16,14 +17,14 @@ UNARY = {
 
 
 @EMIT(*UNARY)
-def unary(context: Context, node: Node) -> None:
+def unary(e: Context, op: Op, node: Node) -> None:
     """One operator of the same meaning."""
-    context.emit(UNARY[type(node.op)], node)
+    e.emit(UNARY[type(op)], node)
 
 
 @EMIT(ops.Cast)
-def cast(context: Context, node: Node) -> None:
+def cast(e: Context, op: ops.Cast, node: Node) -> None:
     """CAST names both types; constants in float16 or narrow integers are widened where they are read."""
     if half_constant(node.output) is not None or stored_integers(node.output) is not None:
         return
-    context.emit("CAST", node, in_data_type=node.inputs[0].type.dtype, out_data_type=node.output.type.dtype)
+    e.emit("CAST", node, in_data_type=node.inputs[0].type.dtype, out_data_type=node.output.type.dtype)

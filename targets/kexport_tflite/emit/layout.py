@@ -12,45 +12,41 @@ MIRRORS = {"reflect": "REFLECT", "symmetric": "SYMMETRIC"}
 
 
 @EMIT(ops.Reshape)
-def reshape(context: Context, node: Node) -> None:
+def reshape(e: Context, op: ops.Reshape, node: Node) -> None:
     """RESHAPE, which XNNPACK takes where EXPAND_DIMS and SQUEEZE are refused."""
-    context.reshape(context.tensor(node.inputs[0]), context.tensor(node.output), node.output.type.shape)
+    e.reshape(e.tensor(node.inputs[0]), e.tensor(node.output), node.output.type.shape)
 
 
 @EMIT(ops.Transpose)
-def transpose(context: Context, node: Node) -> None:
+def transpose(e: Context, op: ops.Transpose, node: Node) -> None:
     """The permutation is an operand."""
-    assert isinstance(node.op, ops.Transpose)
-    context.emit("TRANSPOSE", node, context.tensor(node.inputs[0]), context.ints(node.op.perm))
+    e.emit("TRANSPOSE", node, e.tensor(node.inputs[0]), e.ints(op.perm))
 
 
 @EMIT(ops.Concat)
-def concat(context: Context, node: Node) -> None:
+def concat(e: Context, op: ops.Concat, node: Node) -> None:
     """Legalize leaves at most five operands."""
-    assert isinstance(node.op, ops.Concat)
-    context.emit("CONCATENATION", node, axis=node.op.axis % node.output.type.rank)
+    e.emit("CONCATENATION", node, axis=op.axis % node.output.type.rank)
 
 
 @EMIT(ops.Split)
-def split(context: Context, node: Node) -> None:
+def split(e: Context, op: ops.Split, node: Node) -> None:
     """Equal pieces; legalize makes slices of others."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Split)
-    axis = context.ints(op.axis % x.type.rank)
-    context.emit("SPLIT", node, axis, context.tensor(x), num_splits=len(node.outputs))
+    (x,) = node.inputs
+    axis = e.ints(op.axis % x.type.rank)
+    e.emit("SPLIT", node, axis, e.tensor(x), num_splits=len(node.outputs))
 
 
 @EMIT(ops.Slice)
-def slice_(context: Context, node: Node) -> None:
+def slice_(e: Context, op: ops.Slice, node: Node) -> None:
     """STRIDED_SLICE; masks stand for whole axes, so that dynamic ones need no sizes."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Slice)
+    (x,) = node.inputs
     sizes = x.type.shape
     begin_mask = sum(1 << i for i, b in enumerate(op.begin) if b == 0)
     end_mask = sum(1 << i for i, (e, d) in enumerate(zip(op.end, sizes, strict=True)) if e == d)
     bounds = [[_from_end(b, d) for b, d in zip(places, sizes, strict=True)] for places in (op.begin, op.end)]
-    operands = [*map(context.dims, bounds), context.ints(op.strides)]
-    context.emit("STRIDED_SLICE", node, context.tensor(x), *operands, begin_mask=begin_mask, end_mask=end_mask)
+    operands = [*map(e.dims, bounds), e.ints(op.strides)]
+    e.emit("STRIDED_SLICE", node, e.tensor(x), *operands, begin_mask=begin_mask, end_mask=end_mask)
 
 
 def _from_end(place: Dim, size: Dim) -> Dim:
@@ -62,49 +58,44 @@ def _from_end(place: Dim, size: Dim) -> Dim:
 
 
 @EMIT(ops.Reverse)
-def reverse(context: Context, node: Node) -> None:
+def reverse(e: Context, op: ops.Reverse, node: Node) -> None:
     """One axis; legalize chains several."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Reverse)
-    context.emit("REVERSE_V2", node, context.tensor(x), context.ints([a % x.type.rank for a in op.axes]))
+    (x,) = node.inputs
+    e.emit("REVERSE_V2", node, e.tensor(x), e.ints([a % x.type.rank for a in op.axes]))
 
 
 @EMIT(ops.Pad)
-def pad(context: Context, node: Node) -> None:
+def pad(e: Context, op: ops.Pad, node: Node) -> None:
     """PAD with zeros, PADV2 with another value, MIRROR_PAD."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Pad)
-    pads = context.pairs(op.pads)
+    (x,) = node.inputs
+    pads = e.pairs(op.pads)
     if op.mode in MIRRORS:
-        context.emit("MIRROR_PAD", node, context.tensor(x), pads, mode=MIRRORS[op.mode])
+        e.emit("MIRROR_PAD", node, e.tensor(x), pads, mode=MIRRORS[op.mode])
     elif op.value == 0:
-        context.emit("PAD", node, context.tensor(x), pads)
+        e.emit("PAD", node, e.tensor(x), pads)
     else:
-        context.emit("PADV2", node, context.tensor(x), pads, context.scalar(op.value, x.type.dtype))
+        e.emit("PADV2", node, e.tensor(x), pads, e.scalar(op.value, x.type.dtype))
 
 
 @EMIT(ops.Tile)
-def tile(context: Context, node: Node) -> None:
+def tile(e: Context, op: ops.Tile, node: Node) -> None:
     """The repetitions are an operand."""
-    assert isinstance(node.op, ops.Tile)
-    context.emit("TILE", node, context.tensor(node.inputs[0]), context.dims(node.op.reps))
+    e.emit("TILE", node, e.tensor(node.inputs[0]), e.dims(op.reps))
 
 
 @EMIT(ops.BroadcastTo)
-def broadcast_to(context: Context, node: Node) -> None:
+def broadcast_to(e: Context, op: ops.BroadcastTo, node: Node) -> None:
     """The shape is an operand."""
-    context.emit("BROADCAST_TO", node, context.tensor(node.inputs[0]), context.dims(node.output.type.shape))
+    e.emit("BROADCAST_TO", node, e.tensor(node.inputs[0]), e.dims(node.output.type.shape))
 
 
 @EMIT(ops.DepthToSpace)
-def depth_to_space(context: Context, node: Node) -> None:
+def depth_to_space(e: Context, op: ops.DepthToSpace, node: Node) -> None:
     """The same order of channels."""
-    assert isinstance(node.op, ops.DepthToSpace)
-    context.emit("DEPTH_TO_SPACE", node, block_size=node.op.block)
+    e.emit("DEPTH_TO_SPACE", node, block_size=op.block)
 
 
 @EMIT(ops.SpaceToDepth)
-def space_to_depth(context: Context, node: Node) -> None:
+def space_to_depth(e: Context, op: ops.SpaceToDepth, node: Node) -> None:
     """The same order of channels."""
-    assert isinstance(node.op, ops.SpaceToDepth)
-    context.emit("SPACE_TO_DEPTH", node, block_size=node.op.block)
+    e.emit("SPACE_TO_DEPTH", node, block_size=op.block)

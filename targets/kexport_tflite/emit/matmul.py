@@ -12,16 +12,15 @@ from kexport_tflite.emit.table import EMIT
 
 
 @EMIT(ops.Dense)
-def dense(context: Context, node: Node) -> None:
+def dense(e: Context, op: ops.Dense, node: Node) -> None:
     """FULLY_CONNECTED on any rank, with its weights as [N, K]."""
     x, w, *bias = node.inputs
-    weights = context.weights(w, np.transpose)
-    operands = [context.tensor(x), weights, *map(context.tensor, bias)]
-    context.emit("FULLY_CONNECTED", node, *operands, keep_num_dims=x.type.rank > 2, **fused(node.op))
+    weights = e.weights(w, np.transpose)
+    operands = [e.tensor(x), weights, *map(e.tensor, bias)]
+    e.emit("FULLY_CONNECTED", node, *operands, keep_num_dims=x.type.rank > 2, **fused(op))
 
 
 @EMIT(ops.MatMul)
-def matmul(context: Context, node: Node) -> None:
+def matmul(e: Context, op: ops.MatMul, node: Node) -> None:
     """BATCH_MATMUL broadcasts the batch axes."""
-    assert isinstance(node.op, ops.MatMul)
-    context.emit("BATCH_MATMUL", node, adj_x=node.op.transpose_a, adj_y=node.op.transpose_b)
+    e.emit("BATCH_MATMUL", node, adj_x=op.transpose_a, adj_y=op.transpose_b)

@@ -13,10 +13,8 @@ POOLS = {ops.MaxPool: "MAX_POOL_2D", ops.AvgPool: "AVERAGE_POOL_2D"}
 
 
 @EMIT(*POOLS)
-def pool(context: Context, node: Node) -> None:
+def pool(e: Context, op: Pool, node: Node) -> None:
     """The operator leaves padding out of maximum and mean, as we do."""
-    op = node.op
-    assert isinstance(op, Pool)
     options = window_options(op.padding, stride=op.strides)
     options |= {"filter_height": op.window[0], "filter_width": op.window[1]}
-    context.emit(POOLS[type(op)], node, **options)
+    e.emit(POOLS[type(op)], node, **options)

@@ -11,8 +11,7 @@ METHODS = {"nearest": "RESIZE_NEAREST_NEIGHBOR", "bilinear": "RESIZE_BILINEAR"}
 
 
 @EMIT(ops.Resize)
-def resize(context: Context, node: Node) -> None:
+def resize(e: Context, op: ops.Resize, node: Node) -> None:
     """Half-pixel centres; legalize makes matrix products of the other methods."""
-    assert isinstance(node.op, ops.Resize)
-    size = context.dims(node.op.size)
-    context.emit(METHODS[node.op.method], node, context.tensor(node.inputs[0]), size, half_pixel_centers=True)
+    size = e.dims(op.size)
+    e.emit(METHODS[op.method], node, e.tensor(node.inputs[0]), size, half_pixel_centers=True)

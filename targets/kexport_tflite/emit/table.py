@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from kexport.errors import Unsupported, UnsupportedError
-from kexport.ir.graph import Graph
+from kexport.ir.graph import Graph, Node
 from kexport.passes.text import TEXT
 from kexport.target import NO_TEXT, EmitterTable, all_nodes
+from kexport_tflite.context import Context
 from kexport_tflite.limits import reason_against
 
 
 class TfliteEmitters(EmitterTable):
-    """Emitters by op, called as `emit(context, node)` with a `Context`."""
+    """Emitters by op. Operators write into the tensors of their results, so nothing is returned."""
+
+    def emit(self, context: Context, node: Node) -> None:
+        """Also note that what the node computes is there by now."""
+        super().emit(context, node)
+        context.finish([v for v in node.outputs if not context.is_constant(v)])
 
     def check(self, graph: Graph) -> None:
         """Also refuse nodes whose operator lacks this element type, rank or form."""
