@@ -246,6 +246,8 @@ class Target(ABC):
     """Ending of the artifact, a file or a folder: `.onnx`."""
     extra: ClassVar[str]
     """The extra of the kexport package that emission needs."""
+    unread: ClassVar[tuple[str, ...]] = ()
+    """Endings of files beside an artifact that no engine reads, and that are not of its size: sources made from it."""
     options: ClassVar[type[Options]] = Options
     emitters: ClassVar[EmitterTable]
     rules: ClassVar[tuple[Rule, ...]] = ()
@@ -316,6 +318,14 @@ class Target(ABC):
         """What an artifact says of itself beside its contract, for manifest and output; plain values by name.
 
         `runs_in` is a sentence for the user: the engines that it needs, such as "ONNX Runtime 1.14 or newer".
+        """
+        return {}
+
+    def finish(self, path: Path, options: Any) -> Mapping[str, Any]:
+        """Do what the options ask for beside a new, valid artifact: write sources made from it, ask tools about it.
+
+        Files are as in `write`. What the tools say is kept with the artifact's facts, as plain values by name, of which
+        `notes` are sentences for the user.
         """
         return {}
 

@@ -138,8 +138,7 @@ def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | No
 
 def _row(entry: Entry, timing: Timing) -> BenchRow:
     artifact, runtime = entry.artifact, entry.runtime
-    size = sum(f.size for f in artifact.files)
-    head = (artifact.target, artifact.path, artifact.digest, size)
+    head = (artifact.target, artifact.path, artifact.digest, artifact.size)
     return BenchRow(*head, runtime.name, runtime.version() or "", runtime.device, entry.threads, timing)
 
 

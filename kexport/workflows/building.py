@@ -123,11 +123,12 @@ def emit(build: Build, contract: Contract, path: Path, tell: Progress) -> None:
     except EmitError as e:
         e.hint = e.hint or "this is a bug in kexport: please report it"
         raise
+    found = build.target.finish(path, build.options)
     for file in files_of(path.parent):
         name = file.relative_to(path.parent).as_posix()
         if problem := problem_with(name):  # no manifest could list it
             raise EmitError(f"the artifact would have a file {name!r}, which {problem}")
-    build.facts = dict(build.target.facts(path))
+    build.facts = {**build.target.facts(path), **found}
     build.seconds += time.perf_counter() - start
 
 
@@ -155,5 +156,6 @@ def remarks(builds: Sequence[Build]) -> tuple[str, ...]:
 
 
 def needs(facts: Mapping[str, Any]) -> list[str]:
-    """The sentence on the engines that an artifact needs, if it says so."""
-    return [f"runs in {facts['runs_in']}"] if "runs_in" in facts else []
+    """Sentences on the engines that an artifact needs, and on what it needs there."""
+    engines = [f"runs in {facts['runs_in']}"] if "runs_in" in facts else []
+    return [*engines, *facts.get("notes", ())]

@@ -15,6 +15,7 @@ from kexport.documents.read import parse_json, validator
 from kexport.errors import ConfigError, GraphError, VerifyError
 from kexport.ir.contract import Contract
 from kexport.paths import all_files, problem_with
+from kexport.target import targets
 from kexport.verify.status import Status, Verdict, overall_status
 from kexport.workflows.files import files_of, sha256
 from kexport.workflows.publication import settle
@@ -76,8 +77,10 @@ class ArtifactEntry:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
-        return sum(f.size for f in self.files)
+        """Bytes of the files that an engine reads."""
+        target = targets().get(self.target)
+        unread = target.unread if target is not None else ()
+        return sum(f.size for f in self.files if not f.path.endswith(unread))
 
     @property
     def digest(self) -> str:

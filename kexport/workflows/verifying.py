@@ -132,7 +132,7 @@ def check_job(job: Job, check: Check, progress: Progress | None = None) -> Expor
         tell("verify", artifact.target, i / len(job.artifacts))
         told = tell_runtimes(tell, artifact.target, i, len(job.artifacts))
         verdicts = _check(artifact, job, dataclasses.replace(check, tell=told))
-        size, status = sum(f.size for f in artifact.files), overall_status(verdicts).value
+        size, status = artifact.size, overall_status(verdicts).value
         shown = str(job.shown / artifact.path)
         reports.append(ArtifactReport(artifact.target, shown, size, status, 0.0, tuple(verdicts), artifact.facts))
     return ExportReport(job.model.name, job.model.contract, tuple(reports))

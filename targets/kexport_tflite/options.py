@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kexport.errors import ConfigError
 from kexport.names import suggest
 from kexport.target import Options
+from kexport_tflite.micro.vela import ACCELERATORS
 
 PRECISIONS = ("float32", "float16")
 
@@ -29,6 +30,15 @@ class TfliteOptions(Options):
         default="", metadata={"help": "what apps divide image inputs by, one number or one a channel: 127.5"}
     )
 
+    c_array: bool = field(
+        default=False,
+        metadata={"help": "write NAME.h and NAME.cc too, for TFLite Micro: the file as an array, arena, operators"},
+    )
+    vela: str = field(
+        default="",
+        metadata={"help": "an Ethos-U NPU, as ethos-u55-128: Vela says what runs on it, and at what cost"},
+    )
+
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ConfigError(
@@ -37,6 +47,10 @@ class TfliteOptions(Options):
         if bool(self.mean) != bool(self.std):
             raise ConfigError(
                 "mean and std belong together", hint="give both: -O tflite.mean=127.5 -O tflite.std=127.5"
+            )
+        if self.vela and self.vela not in ACCELERATORS:
+            raise ConfigError(
+                f"Vela does not compile for {self.vela!r}", hint=suggest(self.vela, ACCELERATORS, "accelerators")
             )
         if any(s == 0 for s in self.normalization[1]):
             raise ConfigError("std must not be 0", hint="apps divide by it; for bytes to -1..1 it is 127.5")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
@@ -15,6 +16,8 @@ from kexport_tflite.emit import EMIT
 from kexport_tflite.legalize import RULES, legalize
 from kexport_tflite.lint import validate
 from kexport_tflite.metadata import add_metadata, append_files
+from kexport_tflite.micro.c_array import SOURCES
+from kexport_tflite.micro.finishing import finish
 from kexport_tflite.micro.runtime import Tflm
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract
@@ -32,6 +35,7 @@ class TfliteTarget(Target):
     title = "TF Lite"
     suffix = ".tflite"
     extra = "tflite"
+    unread = SOURCES
     options = TfliteOptions
     emitters = EMIT
     rules = RULES
@@ -48,6 +52,10 @@ class TfliteTarget(Target):
         files = add_metadata(model, contract, options)
         write_model(model, path)
         append_files(path, files)
+
+    def finish(self, path: Path, options: TfliteOptions) -> Mapping[str, Any]:
+        """Write sources for TFLite Micro and run Vela, where the options ask for it; its facts."""
+        return finish(path, read_contract(path), options)
 
     def tensors(self, graph: Graph, contract: Contract, options: TfliteOptions) -> dict[Value, str]:
         return tensor_names(graph, contract, half_weights=options.precision == "float16")

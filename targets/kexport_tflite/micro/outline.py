@@ -62,6 +62,17 @@ def _outline(model: Any) -> Outline:
     )
 
 
+def operator_calls(path: Path) -> list[str]:
+    """The operator of each call in a file, bodies of loops and branches included.
+
+    Raises:
+        EmitError: it is damaged.
+    """
+    with opened(path) as (model, _):
+        graphs = (model.Subgraphs(i) for i in range(model.SubgraphsLength()))
+        return [operator_name(model, o) for g in graphs for o in _operators(g)]
+
+
 def operator_name(model: Any, operator: Any) -> str:
     """The builtin operator that is called, or the name of a custom one."""
     code = model.OperatorCodes(operator.OpcodeIndex())

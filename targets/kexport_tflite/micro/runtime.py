@@ -54,11 +54,8 @@ class TflmSession(Session):
             self._content = fixed(self._path, self._outline, inputs)
             self._interpreter = interpreter(self._content, keep=self._tensors is not None)
             self._shapes = shapes
-        with _declining("runs"):
-            for index, array in enumerate(arrays):
-                self._interpreter.set_input(array, index)
-            self._interpreter.invoke()
-            return self._inner() if self._tensors is not None else self._outer()
+        run_once(self._interpreter, arrays)
+        return self._inner() if self._tensors is not None else self._outer()
 
     def _outer(self) -> dict[str, Array]:
         ends = self._outline.outputs
@@ -145,6 +142,18 @@ def interpreter(content: bytes, *, keep: bool = False, arena: int | None = None)
     config = InterpreterConfig.kPreserveAllTensors if keep else InterpreterConfig.kAllocationRecording
     with _declining("loads"):
         return Interpreter.from_bytes(content, arena_size=arena or _enough(content), intrepreter_config=config)
+
+
+def run_once(loaded: Any, inputs: Sequence[Array]) -> None:
+    """Run an interpreter on inputs, in their order.
+
+    Raises:
+        NotApplicable: TFLite Micro cannot.
+    """
+    with _declining("runs"):
+        for index, array in enumerate(inputs):
+            loaded.set_input(array, index)
+        loaded.invoke()
 
 
 @contextmanager
