@@ -1,1 +1,1 @@
-"""Runs a Keras model on a chosen backend and device and records what it answers. Loads one framework at most."""
+"""Runs a Keras model on a chosen backend and device and records its outputs. Loads at most one framework."""

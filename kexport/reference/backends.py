@@ -1,4 +1,4 @@
-"""What differs between Keras' backends: how to find devices, and how to keep float32 exact.
+"""Describes Keras' backends: how each lists its devices, and how to switch off reduced precision such as TF32.
 
 No framework is imported here: the one that Keras runs on is in `sys.modules` already.
 """
@@ -21,28 +21,28 @@ from kexport.errors import ConfigError
 from kexport.names import suggest
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-"""Variables, for a child process, that hide every GPU from every backend."""
+"""Environment variables that hide every GPU from every backend, for a child process."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """One backend of Keras. `gpus` names the GPUs it sees, `exact` makes float32 products exact while it is entered."""
+    """One backend of Keras. `gpus` lists its GPUs; in the context `exact`, float32 products are full float32."""
 
     name: str
     gpus: Callable[[], list[str]]
     exact: Callable[[], AbstractContextManager[None]]
     flags: Mapping[str, str]
-    """What `exact` sets, for the record."""
+    """The settings that `exact` makes, for the metadata of the reference."""
     packages: tuple[str, ...]
 
 
 def installed(name: str) -> bool:
-    """Whether a backend could be imported. Does not import it."""
+    """Return whether a backend is installed, without importing it."""
     return find_spec(name) is not None
 
 
 def choose_backend(name: str | None) -> str:
-    """The backend asked for, or the first one that is installed.
+    """Return the requested backend, or the first installed one.
 
     Raises:
         ConfigError: no such backend, or it is not installed.
@@ -59,7 +59,7 @@ def choose_backend(name: str | None) -> str:
 
 
 def check_device(device: str) -> str:
-    """`auto`, `cpu`, `gpu` or `gpu:1`.
+    """Check that a device is `auto`, `cpu`, `gpu` or `gpu:N`.
 
     Raises:
         ConfigError: anything else.
@@ -100,7 +100,7 @@ def driver_version() -> str:
 
 
 def versions(backend: Backend) -> dict[str, str]:
-    """The versions of what computes."""
+    """The versions of the packages that compute."""
     found: dict[str, str] = {"python": platform.python_version()}
     for package in ("kexport", "keras", "numpy", *backend.packages):
         try:
@@ -117,9 +117,9 @@ def child_environment(backend: str, device: str) -> dict[str, str]:
 
 
 class Without:
-    """An import finder that does not find some packages, as if they were not installed.
+    """An import finder that hides some packages, as if they were not installed.
 
-    Keras on JAX or PyTorch imports TensorFlow wherever there is one, just to compare types. The worker wraps the
+    Keras on JAX or PyTorch imports an installed TensorFlow merely to compare types. The worker wraps the
     finders in `sys.meta_path` of its own process.
     """
 

@@ -27,7 +27,7 @@ from kexport.verify.record import answer
 
 @dataclass(frozen=True)
 class Request:
-    """What to record. Batches, and the contract they belong to, are made here if they are not given."""
+    """What to record. Batches and their contract are made here unless they are given."""
 
     device: str = "auto"
     batches: Sequence[Batch] | None = None
@@ -71,8 +71,9 @@ def record_here(model: Any, request: Request) -> Reference:
 
 
 def predict(model: Any, plan: Plan, arrays: Sequence[Array]) -> list[Array]:
-    """What `predict` answers, as arrays in the order of the contract; subclassed models may need an eager call, and one
-    whose `predict` is more than its call is called.
+    """Return the outputs of `predict` as arrays in the order of the contract.
+
+    A subclassed model may need an eager call instead, and so does a model whose `predict` does more than its call.
     """
     import keras
 

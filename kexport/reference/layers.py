@@ -1,4 +1,4 @@
-"""Records what every layer of a Keras model answers, by layer path."""
+"""Records the outputs of every layer of a Keras model, by layer path."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from kexport.ir.op import Array
 
 OPAQUE = ("RNN", "TimeDistributed")
-"""Layers (by the name of a base class) that call others many times, or on symbolic tensors: only they are recorded."""
+"""Base classes of layers whose inner layers are not recorded: they call them many times, or on symbolic tensors."""
 
 
 def layer_outputs(model: Any, nest: Any, by_name: bool = False) -> dict[str, Array]:
-    """The outputs of every layer inside `model`, called eagerly on a nest of arrays.
+    """Call `model` eagerly on a nest of arrays and return the outputs of every layer inside it.
 
     A path is `encoder/block_1/dense`; a shared layer's second call `dense:1`, a second output `lstm#1`.
     """
@@ -24,7 +24,7 @@ def layer_outputs(model: Any, nest: Any, by_name: bool = False) -> dict[str, Arr
 
 
 def layers_while(model: Any, call: Callable[[], Any]) -> dict[str, Array]:
-    """The same while the model is called in some other way."""
+    """Return the outputs of every layer while `call` runs the model in its own way."""
     import keras
 
     with _recording(keras, model) as found:
@@ -41,7 +41,7 @@ def layers_while(model: Any, call: Callable[[], Any]) -> dict[str, Array]:
 
 @contextmanager
 def _recording(keras: Any, model: Any) -> Iterator[list[tuple[str, Any]]]:
-    """While it is entered, every call of a layer inside `model` is put down with its path and its result."""
+    """Record, while entered, the path and the result of every call of a layer inside `model`."""
     layer_class, found = keras.layers.Layer, list[tuple[str, Any]]()
     original, stack = layer_class.__call__, list[Any]()
 

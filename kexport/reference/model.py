@@ -1,4 +1,4 @@
-"""Loads a .keras file on whatever backend Keras runs on, and describes what goes in and comes out."""
+"""Loads a .keras file on Keras' current backend, and describes its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Plan:
 
 
 def load_model(path: Path, *, trust: bool = False, custom: Custom = ()) -> Any:
-    """The model in a .keras file; code in it is refused unless it is trusted.
+    """Load the model of a .keras file; code in the file is refused unless `trust` is given.
 
     Raises:
         ConfigError: there is no such file, or it is of another kind.
@@ -79,7 +79,7 @@ def load_model(path: Path, *, trust: bool = False, custom: Custom = ()) -> Any:
 
 
 def plan_model(model: Any, contract: Contract | None, dims: Mapping[str, int | str] | None = None) -> Plan:
-    """How to call a model; `contract` if it is known from elsewhere, else it is read off the Keras model.
+    """Describe how to call a model. The contract is read off the Keras model unless it is given.
 
     Inputs and outputs are called as capture calls them. The sizes of outputs that are open get symbols of their own.
 
@@ -117,7 +117,7 @@ def model_fingerprint(model: Any) -> str:
 
 
 def guess_ranges(model: Any) -> dict[str, Range | Words]:
-    """What the inputs may hold that an Embedding, a Rescaling layer or one of text reads directly, by input name."""
+    """Return the values that an input may hold if an Embedding, a Rescaling or a text layer reads it, by input name."""
     found: dict[str, Range | Words] = {}
     for layer in getattr(model, "layers", ()):
         limits = _limits(layer)

@@ -1,4 +1,4 @@
-"""run_reference: what a Keras model answers, on a chosen backend and device."""
+"""run_reference: records the outputs of a Keras model on a chosen backend and device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kexport.reference.worker import ERROR, RESULT, write_job
 from kexport.temporary import temporary_folder
 
 TIMEOUT = 1800.0
-"""Seconds for loading the model and all batches."""
+"""Seconds allowed for loading the model and running all batches."""
 
 
 def run_reference(
@@ -42,10 +42,10 @@ def run_reference(
     custom: Sequence[Any] = (),
     timeout: float = TIMEOUT,
 ) -> Reference:
-    """A reference without oracle: float32, with TF32 and the like switched off.
+    """Record a reference without oracle: in float32, with TF32 and similar modes switched off.
 
-    A file is run in a process of its own, so this one keeps its Keras, or has none. A live model is run here if it is
-    on the backend asked for, and no device is asked for; else it is saved and run as a file.
+    A file is run in a process of its own, so that this process keeps its Keras or needs none. A live model is run here
+    if it is on the requested backend and no device is requested; otherwise it is saved and run as a file.
 
     Args:
         model: a .keras file, or a live Keras 3 model.
@@ -85,7 +85,7 @@ def run_reference(
 def rerun(
     reference: Reference, model: Any, backend: str | None = None, device: str = "auto", **options: Any
 ) -> Reference:
-    """The same batches on another backend or device; the oracle stays, because the inputs do.
+    """Record the same batches on another backend or device; the oracle is kept, as the inputs are the same.
 
     Raises:
         VerifyError: the model is not the one of the reference.
@@ -126,7 +126,7 @@ def _place_free(module: str | Path) -> str:
 
 
 def _error(folder: Path, backend: str, code: int) -> KexportError:
-    """What the worker reported, as an exception of the same kind; the way it died if it reported nothing."""
+    """Turn the worker's report into an exception of the same kind; without a report, say how the process ended."""
     if (folder / ERROR).exists():
         data = json.loads((folder / ERROR).read_text())
         kind = getattr(errors, data["kind"], VerifyError)

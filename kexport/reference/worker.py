@@ -26,7 +26,7 @@ JOB, ERROR, RESULT = "job.json", "error.json", "reference.safetensors"
 
 
 def write_job(folder: Path, model: Path, request: Request) -> None:
-    """Put a job into a folder."""
+    """Write a job to a folder."""
     plainly = {k: getattr(request, k) for k in _PLAIN}
     batches = None if request.batches is None else len(request.batches)
     contract = request.contract and request.contract.to_json()

@@ -1,1 +1,1 @@
-"""Checks that travel: packed into one file, run on another machine over ssh, or in the browser of a phone."""
+"""Runs checks elsewhere: packed into one file, on another machine over ssh, or in the browser of a phone."""

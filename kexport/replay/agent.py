@@ -1,4 +1,4 @@
-"""Which device and browser a User-Agent header means, in words."""
+"""Reads device and browser from a User-Agent header."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _BROWSERS = (
     (re.compile(r"(?:HeadlessChrome|Chrome|CriOS)/([\d.]+)"), "Chrome {}"),
     (re.compile(r"Version/([\d.]+).* Safari/"), "Safari {}"),
 )
-"""Browsers call themselves by the names of others too: the first that fits is meant."""
+"""Patterns of browsers. Browsers also use each other's names, so the first match counts."""
 _LONGEST = 80
 
 
 def system_of(agent: str) -> str:
-    """The device as far as its browser tells: `Android 14`."""
+    """Return the device, as far as its browser tells: `Android 14`."""
     return _first(agent, _SYSTEMS) or plain_words(agent, _LONGEST) or "an unknown device"
 
 
 def browser_of(agent: str) -> str:
-    """The browser with its version: `Chrome 142.0.0.0`."""
+    """Return the browser with its version: `Chrome 142.0.0.0`."""
     return _first(agent, _BROWSERS) or "an unknown browser"
 
 
 def plain_words(text: str, longest: int) -> str:
-    """What a stranger sent, fit for a terminal: printable, on one line, and short."""
+    """Make a stranger's text fit for a terminal: printable, short, and on one line."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
 
 

@@ -1,4 +1,4 @@
-"""The code that goes into a bundle: kexport without what reads Keras models, and the packages of the targets."""
+"""Selects the code of a bundle: kexport without the rooms that read Keras models, and the packages of the targets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from kexport.errors import ConfigError
 from kexport.target import GROUP
 
 LEFT_OUT = ("capture", "reference")
-"""Rooms of kexport that only work with a Keras model needs."""
+"""Rooms of kexport that are needed only for Keras models."""
 STARTER = Path(__file__).parent.parent / "cli" / "starter.py"
-"""The program of a bundle."""
+"""The program that a bundle runs."""
 _OURS = re.compile(r"^\s*(?:from|import) (kexport_\w+)", re.MULTILINE)
-"""An import of a package that targets share, such as their engine in JavaScript."""
+"""Matches the import of a package that targets share, such as their JavaScript engine."""
 
 
 def code_files(targets: Iterable[str]) -> list[tuple[str, Path | bytes]]:
-    """The files that check artifacts of these targets: their paths, sorted, and where they are or their bytes."""
+    """Return the files that check artifacts of these targets: sorted paths, each with its source or its bytes."""
     entries = {e.name: e.value for e in entry_points(group=GROUP)}
     chosen = {name: entries[name] for name in sorted(targets)}
     files: dict[str, Path | bytes] = dict(_described(chosen))
@@ -35,7 +35,7 @@ def code_files(targets: Iterable[str]) -> list[tuple[str, Path | bytes]]:
 
 
 def _described(chosen: dict[str, str]) -> Iterator[tuple[str, bytes]]:
-    """What makes the targets known to whoever imports from the folder: the metadata of an installed package."""
+    """The package metadata by which Python finds the targets in the folder."""
     folder = f"kexport-{kexport.__version__}.dist-info"
     yield f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: kexport\nVersion: {kexport.__version__}\n".encode()
     lines = [f"[{GROUP}]", *(f"{name} = {value}" for name, value in chosen.items())]
@@ -43,7 +43,7 @@ def _described(chosen: dict[str, str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _packages(found: set[str]) -> list[str]:
-    """These packages and those of ours that they import, directly or not."""
+    """Return these packages and the packages of ours that they import, directly or indirectly."""
     waiting = list(found)
     while waiting:
         texts = (file.read_text(encoding="utf-8") for file in _folder(waiting.pop()).rglob("*.py"))

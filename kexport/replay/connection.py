@@ -1,4 +1,4 @@
-"""Connections of strangers, within limits: how many there are, how long each takes, and how much it says."""
+"""Limits the connections of strangers: their number, their duration, and the bytes of each."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 MAX_CONNECTIONS = 128
-"""At a time; more are closed."""
+"""Open connections at a time; further ones are closed."""
 MAX_PER_ADDRESS = 48
-"""Of one address; a browser has six."""
+"""Open connections per address; a browser opens six."""
 HEAD_SIZE = 32 << 10
 """Bytes of a request before its body."""
 HEAD_SECONDS = 15.0
-"""For a request to come, with its headers."""
+"""Seconds for a request and its headers to arrive."""
 SLOWEST = 16 << 10
-"""Bytes a second that a body has to come and go with, after `GRACE`."""
+"""Bytes per second at which a body must be sent or received, after `GRACE`."""
 GRACE = 30.0
-"""Seconds that a body may take however small it is."""
+"""Seconds that every body may take, however small it is."""
 CHUNK = 256 << 10
-"""Bytes that are read or written at a time."""
+"""Bytes per read or write."""
 
 
 class TooLong(Exception):
-    """A request has more headers than it may."""
+    """A request has too many headers."""
 
 
 class Incoming(io.RawIOBase):
-    """What comes from a socket, as long as it is neither too much nor too slow."""
+    """Reads from a socket, as long as the data is neither too much nor too slow."""
 
     def __init__(self, connection: socket.socket):
         super().__init__()
         self._socket, self._left, self._end = connection, 0.0, 0.0
 
     def allow(self, size: float, seconds: float) -> None:
-        """What the next part may take."""
+        """Set the limits of the next part."""
         self._left, self._end = size, time.monotonic() + seconds
 
     def readable(self) -> bool:
@@ -51,8 +51,8 @@ class Incoming(io.RawIOBase):
         """Read a part.
 
         Raises:
-            TimeoutError: it comes too slowly.
-            TooLong: it is too much.
+            TimeoutError: the data comes too slowly.
+            TooLong: there is too much of it.
         """
         seconds = self._end - time.monotonic()
         if seconds <= 0:
@@ -72,20 +72,20 @@ class Budget:
         self._left, self._lock = size, threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Whether there is so much left; then it is taken."""
+        """Take an amount, if that much is left; return whether it was."""
         with self._lock:
             fits = size <= self._left
             self._left -= size * fits
             return fits
 
     def give(self, size: int) -> None:
-        """Give back what was taken."""
+        """Return an amount that was taken."""
         with self._lock:
             self._left += size
 
 
 class BoundedServer(ThreadingHTTPServer):
-    """A thread for each connection, and no more than so many."""
+    """Runs a thread per connection, up to a limit."""
 
     daemon_threads = True
 
@@ -117,16 +117,16 @@ class BoundedServer(ThreadingHTTPServer):
     def _leave(self, address: str) -> None:
         with self._counting:
             self._open[address] -= 1
-            self._open += Counter()  # forgets those with none
+            self._open += Counter()  # drops addresses without connections
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of browsers that hang up; all else is a bug."""
+        """Ignore browsers that hang up; anything else is a bug."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
 
 class BoundedHandler(BaseHTTPRequestHandler):
-    """Reads requests and writes answers within the limits; what makes no sense is answered with a number alone."""
+    """Reads requests and writes answers within the limits; a malformed request gets a bare status."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -149,18 +149,18 @@ class BoundedHandler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def length(self) -> int | None:
-        """How long the body of this request is; None if it does not say so in a way that makes sense."""
+        """Return the length of this request's body; None if its headers do not state one length."""
         lengths = self.headers.get_all("Content-Length") or []
         text = lengths[0].strip() if len(lengths) == 1 else ""
         known = text.isascii() and text.isdecimal() and len(text) < 16 and "Transfer-Encoding" not in self.headers
         return int(text) if known else None
 
     def body(self, length: int) -> bytes:
-        """The body of this request.
+        """Read the body of this request.
 
         Raises:
-            TimeoutError: it comes too slowly.
-            ConnectionError: it ends too early.
+            TimeoutError: the body comes too slowly.
+            ConnectionError: the body ends early.
         """
         self._incoming.allow(math.inf, GRACE + length / SLOWEST)
         parts: list[bytes] = []
@@ -173,22 +173,22 @@ class BoundedHandler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def write(self, parts: Iterator[bytes]) -> None:
-        """Send what follows the headers."""
+        """Send the body of an answer."""
         for part in parts:
             self.connection.settimeout(GRACE)
             self.wfile.write(part)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse a request, and hear no more on this connection."""
+        """Refuse a request and close its connection."""
         self.close_connection = True
         self.reply(code)
 
     def reply(self, code: int) -> None:
-        """Answer with a status and nothing else."""
+        """Answer with a bare status."""
         raise NotImplementedError
 
     def version_string(self) -> str:
         return "kexport"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -21,7 +21,7 @@ from kexport.workflows.verifying import choose_model, choose_reference
 
 @dataclasses.dataclass(frozen=True)
 class Bundled:
-    """A bundle that was written."""
+    """A written bundle."""
 
     path: str
     size: int
@@ -42,14 +42,14 @@ def bundle(
 ) -> Bundled:
     """Pack one model's manifest, artifacts and reference with the code that checks them.
 
-    The same content gives the same bytes. The file appears when it is whole, or not at all.
+    Equal content gives equal bytes. The file appears when it is complete, or not at all.
 
     Args:
         dist: the folder that `export` wrote, one artifact in it, or another bundle.
         out: the file to write, `.zip`.
         name: which model, if there are several.
         to: targets to pack, as for `export`; None for all.
-        reference: another reference file than the folder's own.
+        reference: a reference file to use instead of the folder's own.
 
     Raises:
         ConfigError: no such model or target, or no place to write to.
@@ -75,7 +75,7 @@ def bundle(
 
 
 def _part_of(entry: ModelEntry, folder: Path, source: Path, to: Names) -> ModelEntry:
-    """The entry with the artifacts that were asked for, and without what no check reads."""
+    """Reduce the entry to the requested artifacts and to what a check reads."""
     wanted = [find_target(name).name for name in each_target(to)]
     for name in wanted:
         if name not in entry.artifacts:
@@ -92,7 +92,7 @@ def _part_of(entry: ModelEntry, folder: Path, source: Path, to: Names) -> ModelE
 
 
 def _data(entry: ModelEntry, folder: Path, reference: str | Path | None, stage: Path) -> list[tuple[str, Path | bytes]]:
-    """The manifest and the files that it lists, by their paths in the bundle."""
+    """Return the manifest and the files that it lists, by their paths in the bundle."""
     places = {f.path: folder / f.path for a in entry.artifacts.values() for f in a.files}
     problem = next((p for a in entry.artifacts.values() if (p := artifact_damage(folder, a))), None)
     if problem:

@@ -1,4 +1,4 @@
-"""What the pages of `serve` may do: run the scripts that are in them, and talk to where they came from."""
+"""The content security policy of `serve`: pages run their own scripts and talk to their own server only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 _INLINE = re.compile(rb"<(script|style)\b[^>]*>(.*?)</\1>", re.DOTALL)
 _ALWAYS = "default-src 'none'; base-uri 'none'; form-action 'none'"
 NOTHING = f"{_ALWAYS}; frame-ancestors 'none'"
-"""For answers that are no pages."""
+"""The policy of answers that are not pages."""
 _ENGINE = (
     "script-src 'self' 'wasm-unsafe-eval' blob: 'nonce-{nonce}'; worker-src 'self' blob:; "
     "connect-src 'self' blob: data:; frame-ancestors 'self'"
@@ -18,22 +18,22 @@ _PAGE = "script-src {script}; style-src {style}; connect-src 'self'; frame-src '
 
 
 def page_policy(html: bytes) -> str:
-    """For the page that a visitor opens: it shows the pages of engines and does nothing else."""
+    """The policy of the page that a visitor opens, which only shows the pages of engines."""
     return f"{_ALWAYS}; {_PAGE.format(**_hashes(html))}"
 
 
 def engine_policy(nonce: str) -> str:
-    """For the page of an engine, and for its workers: they load scripts and WebAssembly from here."""
+    """The policy of an engine's page and its workers, which load scripts and WebAssembly from this server."""
     return f"{_ALWAYS}; {_ENGINE.format(nonce=nonce)}"
 
 
 def with_nonce(html: bytes, nonce: str) -> bytes:
-    """A page whose scripts are known by a word that was made up for this answer."""
+    """A page whose scripts carry a nonce that was drawn for this answer."""
     return html.replace(b"<script", f'<script nonce="{nonce}"'.encode())
 
 
 def _hashes(html: bytes) -> dict[str, str]:
-    """What the policy knows the scripts and styles by that stand in a page."""
+    """The hashes by which the policy allows the inline scripts and styles of a page."""
     found: dict[str, list[str]] = {"script": [], "style": []}
     for kind, text in _INLINE.findall(html):
         found[kind.decode()].append(f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'")

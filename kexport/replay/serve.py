@@ -1,4 +1,4 @@
-"""Checks in the browsers that visit: each runs the artifacts, and its numbers are judged here."""
+"""Checks artifacts in the browsers that visit: each runs them, and the outputs are judged here."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from kexport.workflows.report import ArtifactReport, ExportReport
 from kexport.workflows.verifying import Job, check_job, kept, read_job, replayed, unpacked
 
 _FAREWELL = 5.0
-"""Seconds that a page has to fetch its verdict before the server ends."""
+"""Seconds that a page has to fetch its verdict before the server stops."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of one visit: a report, or why there is none."""
+    """The result of one visit: a report, or why there is none."""
 
     visitor: str
     report: ExportReport | None = None
@@ -41,7 +41,7 @@ class Serving:
     job: Job
     check: Check
     plan: tuple[tuple[ArtifactEntry, Runtime], ...]
-    """What is run in every browser, in this order."""
+    """The runtimes to run in every browser, in this order."""
 
     @property
     def url(self) -> str:
@@ -49,7 +49,7 @@ class Serving:
         return self.server.url
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Check in one browser after the other, for as long as somebody asks."""
+        """Check in one browser after the other, for as long as the caller iterates."""
         while True:
             try:
                 visit = self.server.arrivals.get(timeout=0.5)
@@ -107,7 +107,7 @@ def serving(
         port: 0 for any free one.
 
     Raises:
-        ConfigError: nothing there runs in a browser, or the address cannot be had.
+        ConfigError: nothing there runs in a browser, or the address cannot be bound.
         VerifyError: the manifest, the reference or the bundle is damaged.
     """
     with unpacked(Path(dist)) as path:
@@ -132,7 +132,7 @@ def _plan(job: Job) -> tuple[tuple[ArtifactEntry, Runtime], ...]:
 
 
 def _together(reports: list[ArtifactReport]) -> ArtifactReport:
-    """The reports on one artifact in several runtimes as one."""
+    """Merge the reports on one artifact in several runtimes."""
     verdicts = tuple(v for report in reports for v in report.verdicts)
     return dataclasses.replace(reports[0], status=overall_status(verdicts).value, verdicts=verdicts)
 

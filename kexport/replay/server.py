@@ -1,4 +1,4 @@
-"""The server that browsers visit. Everything is below a path that cannot be guessed; nothing else is answered."""
+"""The server that browsers visit. It answers only below a path that cannot be guessed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from kexport.replay.visit import Opened, Visit
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 PAGE = Path(__file__).parent / "page.html"
 MAX_BODY = 512 << 20
-"""Bytes of one message from a page."""
+"""The most bytes of one message from a page."""
 MAX_WAITING = 1 << 30
-"""Bytes of all messages that are on their way."""
+"""The most bytes of all messages in transit."""
 MAX_VISITS = 64
-"""Visits that are kept at a time; more are turned away."""
+"""The most visits at a time; further ones are turned away."""
 _POLL = 20.0
-"""Seconds after which a page that waits is told to ask again."""
+"""Seconds after which a waiting page is told to ask again."""
 _TYPES = {".wasm": "application/wasm", ".mjs": "text/javascript", ".js": "text/javascript", ".html": "text/html"}
 _BYTES = "application/octet-stream"
 _TURN = re.compile(r"seen=(\d{1,9})", re.ASCII)
@@ -72,12 +72,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The address for a browser, on the local network if it can be reached from there."""
+        """The address for a browser; one on the local network if the server can be reached from there."""
         host = lan_address() if self._host == EVERYWHERE else self._host
         return f"http://{host}:{self._http.server_port}{self.root}"
 
     def arrive(self, agent: str, address: str) -> Visit | None:
-        """A new visit; None if there are too many."""
+        """Start a visit; None if there are too many."""
         with self._lock:
             self._visits = {base: v for base, v in self._visits.items() if not v.left.is_set()}
             if len(self._visits) >= MAX_VISITS:
@@ -88,20 +88,20 @@ class Server:
         return visit
 
     def find(self, path: str) -> tuple[Visit | None, Opened | None, str]:
-        """The visit and the open page that a path is below, and what is left of the path."""
+        """Split a path into its visit, its open page, and the rest."""
         parts = path.removeprefix(self.root).split("/", 2)
         visit = self._visits.get(f"{self.root}{parts[0]}/")
         opened = visit.opened.get(f"{visit.base}{parts[1]}/") if visit and len(parts) == 3 else None
         return visit, opened, parts[-1]
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop the server."""
         self._http.shutdown()
         self._http.server_close()
 
 
 def lan_address() -> str:
-    """This machine's address on the network that leads out; nothing is sent."""
+    """Return this machine's address on the default route; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -151,7 +151,7 @@ class _Handler(BoundedHandler):
             self.reply(404)
 
     def _place(self) -> tuple[Visit | None, Opened | None, str, str] | None:
-        """What the request is about; None if there is no such thing, which the visitor has been told then."""
+        """Find what the request is for; None if there is no such thing and the visitor has been told."""
         try:
             url = urlsplit(self.path)
             path, query = unquote(url.path, errors="strict"), url.query
@@ -168,7 +168,7 @@ class _Handler(BoundedHandler):
         return None
 
     def _body(self, longest: int) -> bytes | None:
-        """The body of a request; None if it has none that could be taken, which the visitor has been told then."""
+        """Read the body of a request; None if it cannot be accepted and the visitor has been told."""
         length = self.length()
         if length is None or length > longest:
             self.send_error(400 if length is None else 413)

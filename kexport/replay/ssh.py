@@ -1,6 +1,6 @@
 """A bundle checked on another machine: sent there, run and removed in one call of the system's ssh.
 
-Nothing but a POSIX shell and Python is asked of the other side. The bundle goes through ssh's own input, so that there
+The other side needs only a POSIX shell and Python. The bundle goes through ssh's standard input, so that there
 is one connection, hence one password, and nothing is left behind when it breaks.
 """
 
@@ -34,7 +34,7 @@ _URL = re.compile(
     r"ssh://(?:([A-Za-z0-9_][\w.@+-]*)@)?([A-Za-z0-9][\w.-]*|\[[0-9A-Fa-f:]+(?:%\w+)?\])(?::(\d{1,5}))?/?"
 )
 _MARK = "kexport-replay:"
-"""Begins the lines by which the other side tells how far it is; shells may print greetings."""
+"""The prefix of progress lines from the other side, which tells them from a shell's greeting."""
 _UNWRITABLE, _UNREACHABLE, _NOT_RUNNABLE, _NOT_FOUND = 120, 255, 126, 127
 _SCRIPT = f"""umask 077
 d=$(mktemp -d "${{TMPDIR:-/tmp}}/kexport-XXXXXX") || exit {_UNWRITABLE}
@@ -48,12 +48,12 @@ echo
 echo {_MARK} $code"""
 _OPTIONS = ("-T", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4")
 _KINDS: Mapping[str, type[KexportError]] = {"ConfigError": ConfigError, "VerifyError": VerifyError}
-"""The errors that the other side may report, by their kind in JSON; others are a VerifyError."""
+"""The errors that the other side may report, by their kind in JSON; any other becomes a VerifyError."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Another machine: who and where, as `ssh://user@host:port` says, and what runs Python there."""
+    """Another machine: user, host and port of `ssh://user@host:port`, and the command that runs Python there."""
 
     host: str
     user: str | None = None
@@ -65,10 +65,10 @@ class Remote:
 
     @staticmethod
     def parse(url: str, python: str | None = None, config: str | Path | None = None) -> Remote:
-        """The machine that an address names.
+        """Parse an address.
 
         Raises:
-            ConfigError: it is no such address, or the configuration file is not there.
+            ConfigError: the address is malformed, or the configuration file does not exist.
         """
         found = _URL.fullmatch(url)
         if found is None or not 0 < int(found[3] or 22) < 65536:
@@ -82,12 +82,12 @@ class Remote:
 
     @property
     def label(self) -> str:
-        """The address as the user knows it."""
+        """The address as the user wrote it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"ssh://{f'{self.user}@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
 
     def command(self, program: str, arguments: Sequence[str]) -> list[str]:
-        """The call of ssh that runs a bundle, which comes on its input."""
+        """The ssh command that runs a bundle from its standard input."""
         script = _SCRIPT % (self.python, shlex.join(arguments))
         config = ["-F", str(self.config)] if self.config else []
         port = ["-p", str(self.port)] if self.port else []
@@ -116,7 +116,7 @@ def verify_on(
 
     Raises:
         ConfigError: the machine cannot be reached, or lacks Python, NumPy or every engine.
-        VerifyError: something is damaged, or what comes back makes no sense.
+        VerifyError: a file is damaged, or the answer is malformed.
     """
     tell, requirements = progress or silent, read_requirements(require)
     arguments = ["--json", "--timeout", f"{timeout:g}", *(["--browser"] if browser else [])]
@@ -136,7 +136,7 @@ def verify_on(
 
 
 def _ours(report: ExportReport, remote: Remote, dist: Path) -> ExportReport:
-    """A report of the other machine with the paths of this one, and with the address in its notes."""
+    """Put this machine's paths and the address into a report from the other machine."""
     folder = dist if is_bundle(dist) else find_folder(dist)
     paths = [str(folder / a.path.rpartition("check.zip/")[2]) for a in report.artifacts]
     artifacts = [dataclasses.replace(a, path=path) for a, path in zip(report.artifacts, paths, strict=True)]
@@ -157,7 +157,7 @@ def _call(remote: Remote, path: Path, arguments: Sequence[str]) -> subprocess.Co
 
 
 def _read(remote: Remote, done: subprocess.CompletedProcess[bytes]) -> ExportReport:
-    """The report that came back, or the error that explains why there is none."""
+    """Read the report from the answer, or return the error that explains why there is none."""
     text, said = done.stdout.decode(errors="replace"), _last_words(done.stderr)
     _, started, rest = text.rpartition(f"{_MARK} run\n")
     if not started:
@@ -202,7 +202,7 @@ def _without_report(remote: Remote, code: str, said: str) -> KexportError:
 
 
 def _theirs(remote: Remote, error: Mapping[str, Any]) -> KexportError:
-    """The error that the bundle's own program reported."""
+    """Return the error that the program of the bundle reported."""
     kind = _KINDS.get(str(error["kind"]), VerifyError)
     where, hint = error.get("where"), error.get("hint")
     what = f"{where}: {error['what']}" if where else str(error["what"])
@@ -210,7 +210,7 @@ def _theirs(remote: Remote, error: Mapping[str, Any]) -> KexportError:
 
 
 def _last_words(stderr: bytes) -> str:
-    """The last line of what was said on stderr, with a colon in front."""
+    """Return the last line of stderr, after a colon."""
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     words = "".join(c for c in lines[-1] if c.isprintable())[-300:] if lines else ""
     return f": {words}" if words else ""

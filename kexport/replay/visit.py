@@ -1,4 +1,4 @@
-"""A browser that visits: what it is told to open, what it sends, and what it is shown."""
+"""One visiting browser: the page it shall open, its messages, and what it shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kexport.replay.agent import browser_of, plain_words, system_of
 from kexport.target import Page, Runtime
 
 _LONGEST = 300
-"""Characters of a message from a page that are shown."""
+"""Characters shown of a message from a page."""
 
 
 class Left(Exception):
@@ -32,7 +32,7 @@ class _Late(Exception):
 
 
 class Opened:
-    """A page of an engine in the visitor's browser. Its folders and messages are below `base`."""
+    """An engine's page in the visitor's browser, with its folders and messages below `base`."""
 
     def __init__(self, base: str, page: Page, end: float, left: threading.Event):
         self.base, self.page = base, page
@@ -44,17 +44,17 @@ class Opened:
 
     @property
     def address(self) -> str:
-        """Where the browser finds it."""
+        """The address of the page."""
         return self.base + self.page.address
 
     def mount(self, folder: Path) -> str:
-        """Serve another folder; returns its path for the page."""
+        """Serve another folder; return its path as the page sees it."""
         name = f"models/{len(self.folders)}/"
         self.folders[name] = folder
         return self.base + name
 
     def file(self, path: str) -> Path | None:
-        """The file behind a path below `base`, if it lies in one of the folders."""
+        """Return the file behind a path below `base`, if it lies in one of the folders."""
         for name, folder in list(self.folders.items()):
             rest = path.removeprefix(name)
             if path.startswith(name) and is_inside(rest):
@@ -63,12 +63,12 @@ class Opened:
         return None
 
     def exchange(self, message: bytes) -> bytes:
-        """The page's answer to a message."""
+        """Send a message and return the page's answer."""
         self.requests.put(message)
         return self.answer()
 
     def answer(self) -> bytes:
-        """The next message from the page."""
+        """Wait for the next message from the page."""
         while True:
             try:
                 return self.answers.get(timeout=0.2)
@@ -81,20 +81,20 @@ class Opened:
 
 @dataclass
 class Visit:
-    """One browser from its arrival to its verdict. The server's threads read it, one thread judges."""
+    """One browser from its arrival to its verdict. The server's threads read it; one thread judges."""
 
     base: str
-    """The path that all of it is below."""
+    """The path below which everything of this visit lies."""
     agent: str
-    """What the browser calls itself."""
+    """The browser's User-Agent header."""
     address: str
-    """Where it is."""
+    """The browser's network address."""
     rows: list[list[str]] = field(default_factory=list[list[str]])
     """The table that the page shows."""
     opened: dict[str, Opened] = field(default_factory=dict[str, Opened])
     left: threading.Event = field(default_factory=threading.Event)
     read: threading.Event = field(default_factory=threading.Event)
-    """Whether the page has got its last news."""
+    """Whether the page has received its final state."""
     state: str = "waiting"
     done: bool = False
 
@@ -119,7 +119,7 @@ class Visit:
             self._changed.notify_all()
 
     def news(self, seen: int, seconds: float) -> dict[str, Any] | None:
-        """What the page is to show, as JSON, once it is newer than turn `seen`; None if nothing comes in time."""
+        """Wait for a state newer than turn `seen` and return it as JSON; None if none comes in time."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._turn > seen, seconds):
                 return None
@@ -181,14 +181,14 @@ def _run(
         return RunResult("not applicable", plain_words(e.what, _LONGEST), **facts)
     except KexportError as e:
         return RunResult("error", plain_words(e.what, _LONGEST), tuple(outputs[:count]), seconds, **facts)
-    except (KeyError, ValueError, TypeError) as e:  # an answer without what was asked for
+    except (KeyError, ValueError, TypeError) as e:  # the answer lacks an output
         what = plain_words(f"{type(e).__name__}: {e}", _LONGEST)
         return RunResult("garbage", what, tuple(outputs[:count]), seconds, **facts)
     return RunResult("ok", outputs=tuple(outputs[:count]), seconds=seconds, **facts)
 
 
 def _first_words(opened: Opened) -> str:
-    """Keep what the engine says about itself; returns why it cannot start, empty if it can."""
+    """Keep the engine's description of itself; return why it cannot start, or an empty text."""
     try:
         about = json.loads(opened.answer())
     except ValueError as e:
@@ -196,5 +196,5 @@ def _first_words(opened: Opened) -> str:
     if not isinstance(about, dict):
         raise VerifyError("the page's first answer is no JSON object")
     opened.about = about
-    lines = str(about.get("error", "")).strip().splitlines()  # the first says it, a stack follows
+    lines = str(about.get("error", "")).strip().splitlines()  # the first line is the message, a stack follows
     return plain_words(lines[0], _LONGEST) if lines else ""

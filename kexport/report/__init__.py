@@ -1,1 +1,1 @@
-"""A page that people look at: what is known of the artifacts of a folder, in one file that loads nothing."""
+"""Writes the report page: all that is known of a folder's artifacts, in one file that loads nothing."""

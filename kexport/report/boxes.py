@@ -1,4 +1,4 @@
-"""The boxes of the drawn graph: one a node, or one a layer where there are many, or one a group of layers."""
+"""Groups the nodes of the drawn graph into boxes: one per node, in larger graphs one per layer or group."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.report.cost import default_sizes, multiply_adds
 
 MAX_NODES = 80
-"""More nodes are drawn as one box a layer."""
+"""With more nodes than this, a box is a layer."""
 MAX_LAYERS = 160
-"""More layers are drawn as groups: their paths are cut."""
+"""With more layers than this, a box is a group of layers: their paths are cut."""
 MAX_BOXES = 600
-"""More groups are not drawn at all: nobody would find anything."""
+"""With more groups than this, nothing is drawn: it would not be readable."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Box:
     layers: tuple[str, ...]
     path: str
     output: str
-    """The type of what leaves it."""
+    """The type of its result."""
     parameters: int = 0
     bytes: int = 0
     multiply_adds: int | None = 0
@@ -34,7 +34,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Boxes:
-    """Boxes in the order of computation, and edges by their numbers. `unit` says what a box is: op, layer or group."""
+    """Boxes in the order of computation, and edges as pairs of box numbers. `unit` is op, layer or group."""
 
     boxes: tuple[Box, ...]
     edges: tuple[tuple[int, int], ...]
@@ -42,7 +42,7 @@ class Boxes:
 
 
 def boxes_of(graph: Graph, recorded: Mapping[str, int]) -> Boxes | None:
-    """What is drawn of a graph; None if it is too large for that."""
+    """Choose the boxes of a graph; None if the graph is too large to draw."""
     nodes = list(graph.nodes)
     group, unit = _grouping(nodes, graph.name)
     parts, owners = _parts(graph, nodes, group)
@@ -65,9 +65,9 @@ def boxes_of(graph: Graph, recorded: Mapping[str, int]) -> Boxes | None:
 def _parts(
     graph: Graph, nodes: Sequence[Node], group: Callable[[int, Node], str]
 ) -> tuple[list[tuple[str, list[Node]]], dict[Value, int]]:
-    """Nodes that share a box, with its path, and the number of the box that every value comes from.
+    """Assign nodes to boxes; return the boxes with their paths, and the box number of every value.
 
-    A group that needs what another one made of its values goes on in a second box: edges lead down only.
+    A group that uses what another group computed from it continues in a second box, so that edges lead down only.
     """
     first = len(graph.inputs)
     owners: dict[Value, int] = {v: i for i, v in enumerate(graph.inputs)}
@@ -84,7 +84,7 @@ def _parts(
 
 
 def _grouping(nodes: Sequence[Node], name: str) -> tuple[Callable[[int, Node], str], str]:
-    """What tells the box of a node, and what a box is called."""
+    """Return the functions that give a node its box and a box its name."""
     if len(nodes) <= MAX_NODES:
         return (lambda i, node: str(i)), "op"
     paths = dict.fromkeys(n.origin or name for n in nodes)

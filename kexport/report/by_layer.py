@@ -1,4 +1,4 @@
-"""The Keras layers of the optimized graph: parameters, bytes, multiply-adds, and the largest error in any engine."""
+"""Tabulates the Keras layers of the optimized graph: parameters, bytes, multiply-adds, largest error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kexport.workflows.inspecting import summarize
 
 @dataclass(frozen=True)
 class Layer:
-    """One row of the table. `multiply_adds` is None where the graph does not tell."""
+    """One row of the table. `multiply_adds` is None if it cannot be counted."""
 
     path: str
     ops: tuple[str, ...]
@@ -25,15 +25,15 @@ class Layer:
     multiply_adds: int | None
     output: str
     ratio: float | None = None
-    """The largest error in any engine, in units of the budget; None where the layer does not show."""
+    """The largest error in any engine, in units of the budget; None if no engine shows the layer."""
     worst: str = ""
-    """The engine of that."""
+    """The engine with the largest error."""
     seconds: float | None = None
-    """How long it takes in the engine that tells; None where it does not show."""
+    """Its time in the engine with a profiler; None if it is not in the profile."""
 
 
 def layers_of(facts: Facts) -> tuple[Layer, ...]:
-    """All layers in the order of computation; none without a graph."""
+    """Return all layers in the order of computation; none without a graph."""
     graph = facts.graph
     if graph is None:
         return ()
@@ -49,7 +49,7 @@ def layers_of(facts: Facts) -> tuple[Layer, ...]:
 
 
 def costs_by_layer(graph: Graph, recorded: Mapping[str, int]) -> dict[str, int | None]:
-    """Multiply-adds by origin; None as soon as one node's are not known."""
+    """Sum multiply-adds by origin; None if those of any node are unknown."""
     sizes = default_sizes(graph, recorded)
     found: dict[str, int | None] = {}
     for node in graph.nodes:
@@ -59,7 +59,7 @@ def costs_by_layer(graph: Graph, recorded: Mapping[str, int]) -> dict[str, int |
 
 
 def worst_by_layer(locations: Sequence[Location]) -> dict[str, tuple[float, str]]:
-    """The largest ratio of every layer, and in which engine. A layer that is merged has that of what it is in."""
+    """Return the largest ratio of every layer and its engine. A merged layer has the ratio of its host."""
     found: dict[str, tuple[float, str]] = {}
     for location in locations:
         for check in location.layers:
@@ -73,13 +73,13 @@ def worst_by_layer(locations: Sequence[Location]) -> dict[str, tuple[float, str]
 
 
 def ratio_of(check: LayerCheck) -> float | None:
-    """Error over budget; infinite for what diverges in another way than by numbers."""
+    """Divide error by budget; infinite for a divergence that is not numeric, such as a wrong shape."""
     ratio = math.inf if check.verdict == "diverges" and check.error is None else check.ratio
     return math.inf if ratio is not None and math.isnan(ratio) else ratio
 
 
 def engine_of(location: Location) -> str:
-    """The name of a line in the plot."""
+    """Return the name of a line in the plot."""
     return f"{location.target} in {location.runtime}"
 
 

@@ -1,4 +1,4 @@
-"""One column of facts a target: status, size, latency, errors, and what each of its runtimes said."""
+"""Collects the facts of each target: status, size, latency, errors, and the results of each of its runtimes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAMAGED = "damaged"
 MARKS = {
     "verified": "✓", "simulated": "≈", "unjudged": "?", "valid": "○", "emitted": "○", "failed": "✗", DAMAGED: "✗",
 }  # fmt: skip
-"""A sign for every status, for those who do not see its colour."""
+"""A sign for every status, for readers who do not see its colour."""
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 MEANINGS = {
     "verified": "the real runtime agrees with Keras",
@@ -49,7 +49,7 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class RuntimeRow:
-    """What one runtime said, in words."""
+    """The results of one runtime, in words."""
 
     title: str
     status: str
@@ -63,7 +63,7 @@ class RuntimeRow:
 
 @dataclass(frozen=True)
 class TargetRow:
-    """What is known of one artifact, in words. `latency` is empty where it was not measured, `why` says why."""
+    """One artifact, in words. `latency` is empty if it was not measured, and `why` gives the reason."""
 
     target: str
     path: str
@@ -84,19 +84,19 @@ class TargetRow:
 
 
 def targets_of(facts: Facts) -> tuple[TargetRow, ...]:
-    """A row per artifact."""
+    """Return a row per artifact."""
     return tuple(_row(artifact, facts) for artifact in facts.artifacts)
 
 
 def statuses(rows: Sequence[TargetRow]) -> list[tuple[str, str, int]]:
-    """Status, its sign and how many artifacts have it, the bad ones first."""
+    """Count artifacts by status, with its sign, bad ones first."""
     order = (DAMAGED, *(s.value for s in Status))
     counts = {s: sum(1 for r in rows if r.status == s) for s in order}
     return [(s, MARKS[s], n) for s, n in counts.items() if n]
 
 
 def timed_rows(artifact: ArtifactEntry, bench: BenchReport | None) -> list[BenchRow]:
-    """What was measured of an artifact as it is now, the fastest first."""
+    """Return the measurements of an artifact's current bytes, fastest first."""
     rows = [r for r in bench.rows if r.target == artifact.target and r.sha256 == artifact.digest] if bench else []
     return sorted((r for r in rows if r.timing.median is not None), key=lambda r: (r.timing.median, r.key))
 
@@ -138,7 +138,7 @@ def _error(value: float | None, verdicts: Sequence[Verdict]) -> str:
 
 
 def _budget(check: OutputCheck | None) -> str:
-    """What the worst check was allowed."""
+    """Return the tolerance of the worst check."""
     return f"{check.tolerance.atol:.2g} allowed" if check and check.tolerance.judges else ""
 
 

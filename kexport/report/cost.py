@@ -1,4 +1,4 @@
-"""Multiply-adds of a node, counted from shapes: those of products of matrices and convolutions, the rest is little."""
+"""Counts the multiply-adds of a node from its shapes: only matrix products and convolutions, as the rest is little."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from kexport.ops.recurrent import Gru, Lstm, SimpleRnn
 
 BATCH = "batch"
 FALLBACK = 32
-"""The size of a dynamic dim that was never recorded."""
+"""The size assumed for a dynamic dim that was never recorded."""
 
 
 def default_sizes(graph: Graph, recorded: Mapping[str, int]) -> dict[str, int]:
-    """A batch of 1, and other dynamic dims as large as they were recorded."""
+    """Return sizes for dynamic dims: a batch of 1, others as large as they were recorded."""
     return {s: 1 if s == BATCH else recorded.get(s, FALLBACK) for s in sorted(graph.symbols())}
 
 
 def multiply_adds(node: Node, sizes: Mapping[str, int]) -> int | None:
-    """How many multiply-adds a node takes; None where that is not known: loops, branches, sizes from data."""
+    """Count the multiply-adds of a node; None if unknown: loops, branches, sizes from data."""
     if isinstance(node.op, RegionOp):
         return None
     count = _COUNTS.get(type(node.op))
@@ -35,14 +35,14 @@ def multiply_adds(node: Node, sizes: Mapping[str, int]) -> int | None:
 
 
 class _Shapes:
-    """Shapes with sizes for symbols."""
+    """Bind the symbols of shapes to sizes."""
 
     def __init__(self, sizes: Mapping[str, Dim]):
         self._sizes = sizes
 
     def __call__(self, value: Value) -> tuple[int, ...]:
         found = tuple(substitute(d, self._sizes) for d in value.type.shape)
-        return tuple(int(d) for d in found)  # type: ignore[arg-type]  # a TypeError where a symbol is left
+        return tuple(int(d) for d in found)  # type: ignore[arg-type]  # a TypeError if a symbol is unbound
 
     def size(self, value: Value) -> int:
         return prod(self(value))

@@ -1,4 +1,4 @@
-"""The graph as it is drawn: boxes with their places, texts and classes of colour, and edges as curves."""
+"""Draws the graph: places boxes, gives them texts and classes of colour, and makes edges curves."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from kexport.report.words import count_text, ratio_text, seconds_text, size_text
 BOX = (176.0, 58.0)
 GAP = (22.0, 30.0)
 EDGE = 12.0
-"""Free room around all."""
+"""The margin around the drawing."""
 LETTERS = 25
-"""As many are shown of a name; all of them when one points at it."""
+"""Characters shown of a name; pointing at it shows all."""
 ERROR_STEPS = (0.01, 0.1, 1.0)
-"""Between the classes of colour: parts of the budget. What is beyond the last diverges."""
+"""Bounds of the colour classes, as fractions of the budget. Beyond the last a layer diverges."""
 SHARE_STEPS = (0.005, 0.02, 0.08, 0.25)
-"""Between the classes of colour: parts of the whole model's."""
+"""Bounds of the colour classes, as fractions of the whole model."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One box: its place, its lines of text, and per way of colouring a class and a text."""
+    """One box: its place, its lines of text, and a class and a text per colouring."""
 
     kind: str
     x: float
@@ -44,7 +44,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All that is drawn. `has_error` and `has_time` say what there is to colour by."""
+    """The whole drawing. `has_error` and `has_time` say which colourings exist."""
 
     boxes: tuple[Drawn, ...]
     edges: tuple[str, ...]
@@ -52,14 +52,14 @@ class Drawing:
     height: float
     box: tuple[float, float]
     start: float
-    """The centre of what is at the top, across."""
+    """The horizontal centre of the topmost boxes."""
     unit: str
     has_error: bool
     has_time: bool
 
 
 def draw(facts: Facts) -> Drawing | None:
-    """The drawing of a model's graph; None if there is no graph, or too large a one."""
+    """Draw a model's graph; None if there is no graph or it is too large."""
     found = boxes_of(facts.graph, facts.sizes) if facts.graph is not None else None
     if found is None:
         return None
@@ -102,7 +102,7 @@ def _drawn(
 
 
 def share_class(value: float | None, total: float) -> str:
-    """From 0 (none) to 5 (a quarter or more of all); x where it is not known."""
+    """Return the class of a share: 0 (none) to 5 (a quarter or more), x if unknown."""
     if value is None:
         return "x"
     share = value / total if total else 0.0
@@ -110,7 +110,7 @@ def share_class(value: float | None, total: float) -> str:
 
 
 def shorten(text: str) -> str:
-    """The end of a long name, which tells more than its beginning."""
+    """Shorten a long name to its end, which tells more than its beginning."""
     return text if len(text) <= LETTERS else "…" + text[-LETTERS + 1 :]
 
 
@@ -121,7 +121,7 @@ def _error_class(ratio: float | None) -> str:
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> str:
-    """The path of an edge, from the lower side of its source to the upper side of where it leads."""
+    """Return the SVG path of an edge, from the bottom of its source to the top of its destination."""
     half, last = BOX[1] / 2, len(points) - 1
     x, y = points[0][0] + EDGE, points[0][1] + EDGE + half
     text = f"M{x:.1f} {y:.1f}"

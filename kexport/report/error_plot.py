@@ -1,4 +1,4 @@
-"""Error by layer across engines: one row a layer, one mark an engine, on a logarithmic scale of the budget."""
+"""Plots the error of every layer in every engine: a row per layer, a mark per engine, in budgets, logarithmic."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kexport.report.by_layer import engine_of, ratio_of
 from kexport.report.words import ratio_text
 
 LOWEST, HIGHEST = -4, 3
-"""The decades that are drawn; what lies outside is put on the edge."""
+"""The decades drawn; marks outside are put on the edge."""
 MARGIN = 3.0
-"""Percent of the width on either side."""
+"""Margin on either side, in percent of the width."""
 ROW = 22
 MARKS = (
     "M-4-4h8v8h-8z", "M0-5L5 4H-5z", "M0-5.5L5.5 0 0 5.5-5.5 0z", "M-5-2h3v-3h4v3h3v4h-3v3h-4v-3h-3z",
     "M0 5L-5-4H5z", "M-5-5L0-2 5-5 2 0 5 5 0 2-5 5-2 0z", "M-2-5h4v10h-4z", "M-5-2h10v4h-10z",
 )  # fmt: skip
-"""Shapes, so that engines are told apart without their colours."""
+"""Shapes that tell engines apart without their colours."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Mark:
     y: int
     hint: str
     out: bool
-    """Whether it is beyond the budget."""
+    """Whether the error is beyond the budget."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Plot:
-    """All that is drawn, and the same as a table: a row a layer, a cell an engine."""
+    """The whole plot, and the same as a table: a row per layer, a cell per engine."""
 
     layers: tuple[str, ...]
     lines: tuple[Line, ...]
@@ -77,7 +77,7 @@ class Plot:
 
 
 def error_plot(locations: Sequence[Location]) -> Plot | None:
-    """The plot of what was seen inside artifacts; None if nothing was."""
+    """Plot the errors found inside artifacts; None if none were looked for."""
     checks = {engine_of(x): [c for c in x.layers if ratio_of(c) is not None] for x in locations}
     layers = _in_order(locations, {c.layer for found in checks.values() for c in found})
     if not layers:
@@ -90,7 +90,7 @@ def error_plot(locations: Sequence[Location]) -> Plot | None:
 
 
 def _in_order(locations: Sequence[Location], shown: set[str]) -> list[str]:
-    """The layers that show, as they are computed; every engine lists all of them."""
+    """Return the layers seen in any engine, in the order of computation; every engine lists all of them."""
     longest = max((x.layers for x in locations), key=len, default=())
     rest = [c.layer for x in locations for c in x.layers]
     return [name for name in dict.fromkeys([*(c.layer for c in longest), *rest]) if name in shown]
@@ -122,7 +122,7 @@ def _ticks() -> tuple[Tick, ...]:
 
 
 def _summary(checks: dict[str, list[LayerCheck]]) -> str:
-    """What the plot shows, in words."""
+    """Describe the plot in words."""
     wrong = [
         f"{engine} first diverges at {c.layer}"
         for engine, found in checks.items()

@@ -1,4 +1,4 @@
-"""What is known of each model of a folder: manifest, measurements, errors by layer, graph, reference."""
+"""Gathers the facts of each model in a folder: manifest, measurements, errors by layer, graph, reference."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from kexport.workflows.runs_file import RUNS, RunsEntry
 
 @dataclass(frozen=True)
 class Facts:
-    """One model. What is None was not made, or is damaged: `problems` says so."""
+    """One model. A field is None if its file was not made or is damaged; `problems` says which."""
 
     model: ModelEntry
     damaged: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What is wrong with the files of an artifact, by target."""
+    """The problems of an artifact's files, by target."""
     bench: BenchReport | None = None
     layers: LayersEntry | None = None
     graph: Graph | None = None
@@ -44,12 +44,12 @@ class Facts:
         return tuple(self.model.artifacts[name] for name in sorted(self.model.artifacts))
 
     def verdicts(self, artifact: ArtifactEntry) -> tuple[Verdict, ...]:
-        """What was shown about an artifact as it is listed, with what the runs took."""
+        """Return what was shown about an artifact with the listed bytes, with the times of its runs."""
         digest = artifact.digest
         return tuple(self.runs.timed(v, digest) if self.runs else v for v in artifact.known())
 
     def locations(self) -> tuple[Location, ...]:
-        """What was seen inside the artifacts that are here now, where anything was."""
+        """Return the errors by layer of the artifacts with their current bytes, if there are any."""
         if self.layers is None:
             return ()
         current = {a.target for a in self.artifacts if self.layers.sha256.get(a.target) == a.digest}
@@ -57,7 +57,7 @@ class Facts:
 
 
 def read_facts(folder: Path, name: str | None = None) -> list[Facts]:
-    """The models of a folder by name, or the one that is wanted.
+    """Return the models of a folder by name, or the requested one.
 
     Raises:
         ConfigError: no model of this name, or none at all.

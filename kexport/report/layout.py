@@ -1,4 +1,4 @@
-"""Places the boxes of a directed graph in rows: each below all it is computed from, near to its neighbours.
+"""Places the boxes of a directed graph in rows: each below all its sources, and near its neighbours.
 
 The method of Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical system structures", 1981):
 ranks by longest path, invisible points where an edge passes a row, order by barycentres, then positions.
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 SWEEPS = 8
-"""How often rows are ordered by the row above and by the row below."""
+"""How often rows are ordered, by the row above and by the row below in turn."""
 POINT = 14.0
-"""The room that an edge takes where it passes a row."""
+"""The width of an edge where it passes a row."""
 LIGHT = 0.05
-"""How much the place of such a point, or of a box that leads nowhere, counts beside that of other boxes."""
+"""The weight of such a point, or of a box without successors, relative to other boxes."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Rows:
 
 
 def lay_out(count: int, edges: Sequence[tuple[int, int]], box: tuple[float, float], gap: tuple[float, float]) -> Layout:
-    """Places for `count` boxes of one size. Every edge leads to a box with a higher number.
+    """Place `count` boxes of one size. Every edge must lead to a box with a higher number.
 
     Args:
         count: how many boxes there are.
@@ -91,7 +91,7 @@ def _ranked(count: int, edges: Sequence[tuple[int, int]], width: float) -> _Rows
 
 
 def _order(rows: _Rows, downwards: bool) -> None:
-    """Sort every row by where its neighbours in the row before stand."""
+    """Sort every row by the mean position of its neighbours in the previous row."""
     neighbours = rows.up if downwards else rows.down
     place = {item: i for row in rows.rows for i, item in enumerate(row)}
     for row in rows.rows if downwards else rows.rows[::-1]:
@@ -101,7 +101,7 @@ def _order(rows: _Rows, downwards: bool) -> None:
 
 
 def _across(rows: _Rows, gap: float) -> list[float]:
-    """The centre of every box and point across: near to the mean of its neighbours, without overlaps."""
+    """Return the horizontal centre of every box and point: near the mean of its neighbours, without overlaps."""
     x = [0.0] * len(rows.sizes)
     for row in rows.rows:
         _spread(row, [0.0] * len(row), rows, gap, x)
@@ -123,7 +123,7 @@ def _weight(item: int, rows: _Rows) -> float:
 
 
 def _spread(row: Sequence[int], wanted: Sequence[float], rows: _Rows, gap: float, x: list[float]) -> None:
-    """Put a row where it is wanted, pushed apart where that is too tight (pool adjacent violators)."""
+    """Move a row as near to its wanted places as gaps allow (pool adjacent violators)."""
     offsets: list[float] = []
     for i, item in enumerate(row):
         offsets.append(offsets[-1] + (rows.sizes[row[i - 1]] + rows.sizes[item]) / 2 + gap if i else 0.0)

@@ -1,4 +1,4 @@
-"""The page: what is known, put into the templates. Everything that comes from a model is escaped there."""
+"""Renders the page from its templates. Everything that comes from a model is escaped there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Section:
     layers: tuple[Layer, ...]
     plot: Plot | None
     plot_why: str
-    """Why there is no plot, and which command makes one."""
+    """The reason why there is no plot, and the command that makes one."""
     drawing: Drawing | None
     timings: Timings | None
     layer_times: LayerTimes | None
@@ -44,7 +44,7 @@ class Section:
 
 
 def render_page(models: Sequence[Facts]) -> str:
-    """The whole page; the same for the same facts."""
+    """Render the whole page; equal facts give equal bytes."""
     import jinja2
 
     env = jinja2.Environment(
@@ -87,29 +87,29 @@ def _why_no_plot(facts: Facts) -> str:
 
 
 def _asset(name: str) -> Any:
-    """A file of ours as it stands: the one thing that is not escaped."""
+    """Read one of our own files, the only content that is not escaped."""
     from markupsafe import Markup
 
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _hash(script: str) -> str:
-    """What the page's policy knows its only script by."""
+    """Return the hash by which the page's policy allows its only script."""
     return base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
 
 
 def _shown(value: Any) -> Any:
-    """A value as the page shows it: what turns the order of words on a screen is escaped as on a terminal."""
+    """Format a value for the page; characters that reorder text are escaped as on a terminal."""
     return type(value)(printable(value)) if isinstance(value, str) else value
 
 
 def _share(value: float | None, total: float) -> str:
-    """The length of a bar, in percent."""
+    """Return the length of a bar, in percent."""
     return f"{100 * (value or 0) / total if total else 0:.1f}%"
 
 
 def _breakable(path: str) -> Any:
-    """A layer path, escaped, that may break behind its slashes."""
+    """Escape a layer path and let it break after its slashes."""
     from markupsafe import Markup
 
     return Markup("/<wbr>").join(path.split("/"))

@@ -1,4 +1,4 @@
-"""What `kexport bench` measured, in words and as bars."""
+"""Formats the measurements of `kexport bench`, in words and as bars."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TimedRow:
 
 @dataclass(frozen=True)
 class Timings:
-    """All rows that are of the files as they are now, who was not timed and why, and where it was measured."""
+    """The rows about current files, the runtimes that were not timed and why, and the machine."""
 
     rows: tuple[TimedRow, ...]
     others: tuple[str, ...]
@@ -41,7 +41,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class LayerTimes:
-    """Seconds by layer in one engine; `rest` is what belongs to none."""
+    """Seconds by layer in one engine; `rest` belongs to no layer."""
 
     engine: str
     seconds: Mapping[str, float]
@@ -49,7 +49,7 @@ class LayerTimes:
 
 
 def timings_of(facts: Facts) -> Timings | None:
-    """What was measured of a model; None if nothing was."""
+    """Return the measurements of a model; None if there are none."""
     bench = facts.bench
     if bench is None:
         return None
@@ -68,7 +68,7 @@ def timings_of(facts: Facts) -> Timings | None:
 
 
 def layer_times(facts: Facts) -> LayerTimes | None:
-    """The time of every layer in the fastest engine that tells; None if none did."""
+    """Return the time of every layer in the fastest engine with a profile; None if there is none."""
     rows = [r for r in _current(facts) if r.timing.layers and r.timing.median is not None]
     best = min(rows, key=lambda r: (r.timing.median, r.key), default=None)
     if best is None:
@@ -80,7 +80,7 @@ def layer_times(facts: Facts) -> LayerTimes | None:
 
 
 def _current(facts: Facts) -> list[BenchRow]:
-    """What was measured of the files as they are now."""
+    """Return the measurements of the files' current bytes."""
     digests = {a.target: a.digest for a in facts.artifacts}
     return [r for r in facts.bench.rows if digests.get(r.target) == r.sha256] if facts.bench else []
 
@@ -97,7 +97,7 @@ def _row(row: BenchRow, low: float, high: float) -> TimedRow:
 
 
 def _part(seconds: float | None, low: float, high: float) -> float:
-    """Where a time lies on a logarithmic scale, from 0 to 1."""
+    """Return the place of a time on a logarithmic scale, from 0 to 1."""
     part = (math.log10(seconds) - low) / (high - low) if seconds and seconds > 0 and high > low else 0.0
     return min(max(part, 0.0), 1.0)
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats numbers for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def size_text(size: int) -> str:
-    """Bytes in the largest unit that leaves a number of at least 1."""
+    """Format bytes in the largest unit that leaves a number of at least 1."""
     value, units = float(size), ["B", "kB", "MB", "GB"]
     while value >= 1000 and len(units) > 1:
         value /= 1000
@@ -15,7 +15,7 @@ def size_text(size: int) -> str:
 
 
 def seconds_text(value: float | None) -> str:
-    """Seconds in the largest unit that leaves a number of at least 1; `-` where there is none."""
+    """Format seconds in the largest unit that leaves a number of at least 1; `-` for None."""
     if value is None:
         return "-"
     unit, factor = next(((u, f) for u, f in (("s", 1.0), ("ms", 1e3)) if value * f >= 0.9995), ("µs", 1e6))
@@ -24,14 +24,14 @@ def seconds_text(value: float | None) -> str:
 
 
 def number_text(value: float | None, pattern: str) -> str:
-    """A number by its pattern; `-` where there is none, `exact` for an infinite ratio."""
+    """Format a number by a pattern; `-` for None, `exact` for an infinite ratio."""
     if value is None:
         return "-"
     return "exact" if math.isinf(value) and value > 0 else pattern.format(value)
 
 
 def count_text(value: int | None) -> str:
-    """A count with a prefix for thousands, millions and so on; `-` where there is none."""
+    """Format a count with a prefix for thousands, millions and so on; `-` for None."""
     if value is None:
         return "-"
     number, prefixes = float(value), ["", "k", "M", "G", "T"]
@@ -42,7 +42,7 @@ def count_text(value: int | None) -> str:
 
 
 def ratio_text(value: float | None) -> str:
-    """An error in units of its budget."""
+    """Format an error in units of its budget."""
     if value is None:
         return "-"
     return "infinite" if math.isinf(value) else f"{value:.2g}×"

@@ -17,20 +17,20 @@ from kexport.workflows.manifest import find_folder
 
 @dataclass(frozen=True)
 class Written:
-    """The file that was written, and the status of every artifact in it, by model and target."""
+    """The written file, and the status of every artifact in it, by model and target."""
 
     path: str
     models: Mapping[str, Mapping[str, str]]
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object."""
+        """Return it as a JSON object."""
         return {"path": self.path, "models": {name: dict(found) for name, found in self.models.items()}}
 
 
 def write_report(dist: str | Path, out: str | Path = "report.html", *, name: str | None = None) -> Written:
-    """Write what is known of a folder's artifacts into one HTML file, which loads nothing.
+    """Write all that is known of a folder's artifacts to one HTML file that loads nothing.
 
-    The bytes depend on what is known alone: not on time, machine or place.
+    The bytes depend on these facts alone: not on time, machine or place.
 
     Args:
         dist: the folder that `export` wrote.
@@ -39,7 +39,7 @@ def write_report(dist: str | Path, out: str | Path = "report.html", *, name: str
 
     Raises:
         ConfigError: no manifest, no such model, or the file cannot be written.
-        VerifyError: what is known is damaged.
+        VerifyError: the manifest or a file beside it is damaged.
     """
     facts = read_facts(find_folder(Path(dist)), name)
     path = Path(out)
