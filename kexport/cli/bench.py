@@ -1,4 +1,4 @@
-"""`kexport bench`: how fast the artifacts are in their runtimes, here."""
+"""`kexport bench`: times artifacts in their runtimes on this machine."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def command(
     """Measure how fast artifacts are in their runtimes on this machine.
 
     DIST is a folder that `kexport export` wrote, or one artifact in it. Each artifact, runtime and number of threads
-    gets a warm process of its own; they take turns. What is measured is kept in kexport.bench.json beside the
+    gets a warm process of its own; they take turns. The measurements are kept in kexport.bench.json beside the
     manifest, for `kexport report`.
     """
     chosen = {"runtimes": read_targets(runtimes), "threads": read_numbers("--threads", threads), "dims": read_dims(dim)}

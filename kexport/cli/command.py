@@ -1,4 +1,4 @@
-"""What all subcommands share: examples in the help, the options --json, --quiet and --debug, and their state."""
+"""The base of all subcommands: examples in the help, the options --json, --quiet and --debug, and their state."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from kexport.printable import json_text
 
 @dataclass
 class State:
-    """How to talk to the user. `data` asks for one JSON document on stdout and nothing else there."""
+    """How to print. With `data`, stdout gets one JSON document and nothing else."""
 
     debug: bool = False
     quiet: bool = False
     data: bool = False
     junit: str | None = None
-    """Where the verdicts go as JUnit XML, too."""
+    """The file for verdicts as JUnit XML, if one was requested."""
 
 
 Examples = tuple[tuple[str, str], ...]
-"""(what it does, command line) pairs."""
+"""Pairs of a description and a command line."""
 
 
 class Command(click.Command):
@@ -41,7 +41,7 @@ class Command(click.Command):
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Examples) -> None:
-    """The last section of a help text."""
+    """Write the last section of a help text."""
     with formatter.section("Examples"):
         indent = " " * formatter.current_indent
         for what, line in examples:
@@ -69,7 +69,7 @@ def subcommand(name: str, brief: str, *examples: tuple[str, str]) -> Callable[[C
 
 
 def flag(attribute: str) -> click.Option:
-    """The option that sets this attribute of the State."""
+    """Make the option that sets this attribute of the State."""
     names, text = _FLAGS[attribute]
 
     def store(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -88,5 +88,5 @@ _FLAGS = {
 
 
 def print_json(document: Any) -> None:
-    """Print the one document of --json."""
+    """Print the document of --json."""
     click.echo(json_text(document))

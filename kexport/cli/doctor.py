@@ -1,4 +1,4 @@
-"""`kexport doctor`: what is installed, what each target could do here, and the line that installs the rest."""
+"""`kexport doctor`: lists what is installed, what each target can do here, and the command that installs the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kexport.cli.installed import extras_of, installed_version, packages, target
 from kexport.names import each_name
 
 CAPTURE = ("keras", "tensorflow")
-"""The packages that reading a Keras model needs; the extra `tensorflow` brings them."""
+"""The packages needed to read a Keras model, which the extra `tensorflow` brings."""
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -53,7 +53,7 @@ def _say_installed(state: State, places: dict[str, str]) -> None:
 
 
 def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:
-    """All findings, as the document of --json."""
+    """Collect all findings into the document of --json."""
     capture = capture_state()
     return {
         "kexport": kexport.__version__,
@@ -69,7 +69,7 @@ def examine(targets: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def capture_state() -> dict[str, Any]:
-    """What reading models lacks, and what is known of the versions that are here."""
+    """Report which packages are missing for reading models, and remarks on the installed versions."""
     found = {name: installed_version(name) for name in CAPTURE}
     return {
         "missing": [name for name, version in found.items() if version is None],
@@ -125,7 +125,7 @@ def _abilities(found: dict[str, Any]) -> list[list[str]]:
 
 
 def _other_engines(targets: list[dict[str, Any]], install: list[str]) -> dict[str, list[str]]:
-    """The names of missing engines that the commands do not bring, by what would."""
+    """Group the missing engines that no command brings by what would bring them."""
     brought = {extra for command in install for extra in extras_of(command)} | set(install)
     ways: dict[str, list[str]] = {}
     for runtime in (r for t in targets for r in t["runtimes"] if not r["version"]):

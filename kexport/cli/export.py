@@ -1,4 +1,4 @@
-"""`kexport export`: a Keras model becomes verified artifacts."""
+"""`kexport export`: exports a Keras model to verified artifacts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kexport.cli.values import read_targets
 
 
 def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Completions of --to; reads the names of the entry points and loads no target."""
+    """Complete --to from the names of the entry points, without loading a target."""
     from importlib.metadata import entry_points
 
     from kexport.target import GROUP
@@ -72,7 +72,7 @@ def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ..
 
 
 def print_outcome(report: Any, state: State) -> int:
-    """Print an ExportReport as the user wants it; returns the exit code."""
+    """Print an ExportReport as the state asks; return the exit code."""
     if state.junit:
         write_junit(report, Path(state.junit))
     if state.data:

@@ -1,4 +1,4 @@
-"""One clear message and one exit code for whatever went wrong."""
+"""Turns any exception into one clear message and one exit code."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ BUG_HINT = (
 
 
 class ClosedPipe(Exception):
-    """The reader of our output has gone, as `head` does."""
+    """The reader of our output has closed the pipe, as `head` does."""
 
 
 class Failure(NamedTuple):
-    """An exception in words."""
+    """An exception as message, place and hint."""
 
     kind: str
     what: str
@@ -37,7 +37,7 @@ class Failure(NamedTuple):
 
 
 def report_failure(error: BaseException, state: State) -> int:
-    """Print `error` on stderr, and as the document of --json; returns the exit code."""
+    """Print `error` on stderr, and as the document of --json; return the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
@@ -58,7 +58,7 @@ def report_failure(error: BaseException, state: State) -> int:
 
 
 def describe(error: BaseException) -> Failure:
-    """What to tell the user about an exception, and the exit code."""
+    """Choose the message and the exit code of an exception."""
     match error:
         case KexportError():
             items = error.items if isinstance(error, UnsupportedError) else ()
@@ -78,12 +78,12 @@ def describe(error: BaseException) -> Failure:
 
 
 def _text_of(filename: Any) -> str | None:
-    """The name of a file, which may be bytes, or the number of an open one."""
+    """Return the name of a file, given as text, as bytes, or as the number of an open file."""
     return None if filename is None else os.fsdecode(filename) if isinstance(filename, bytes) else str(filename)
 
 
 def _interrupted(error: BaseException) -> Failure:
-    """Ctrl-C, or a signal: click turns both into an Abort, whose cause is what it was."""
+    """Tell Ctrl-C from a signal: click turns both into an Abort, which has the original as its cause."""
     for cause in (error, error.__cause__, error.__context__):
         if isinstance(cause, Ended):
             return Failure("Interrupted", f"ended by {cause}", cause.exit_code)

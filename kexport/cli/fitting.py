@@ -1,6 +1,6 @@
-"""Tables that fit a terminal: cells that are too long go below their row, and columns that matter least are left out.
+"""Fits tables to a terminal: moves long cells below their row, and leaves out the least important columns.
 
-No cell is ever broken: a file name that is torn apart cannot be copied.
+No cell is ever broken, since a broken file name cannot be copied.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 GAP = 3
 """Blanks between two columns."""
 INDENT = 2
-"""Blanks in front of what is below a row."""
+"""Indentation of a cell below its row."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a table is laid out: the numbers of the columns in a row, their widths, and the columns below it."""
+    """The layout of a table: the columns in the row, their widths, and the columns below it."""
 
     shown: tuple[int, ...]
     widths: tuple[int, ...]
@@ -28,14 +28,14 @@ class Plan:
 
     @property
     def width(self) -> int:
-        """Of the widest row."""
+        """The width of the widest row."""
         return sum(self.widths) + GAP * max(len(self.widths) - 1, 0)
 
 
 def plan_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, below: Sequence[str], drop: Sequence[str]
 ) -> Plan:
-    """Everything in a row if it fits; else what is in `below` goes there, then `drop` is left out, the first first."""
+    """Keep all columns in the row if they fit; else move those of `below`, then leave out those of `drop` in order."""
     every = range(len(columns))
     plan = _plan(columns, rows, every, ())
     if plan.width <= width:
@@ -53,7 +53,7 @@ def plan_table(
 def table_lines(
     columns: Sequence[str], rows: Sequence[Sequence[str]], plan: Plan, right: Sequence[str], styles: dict[str, str]
 ) -> list[Text]:
-    """The lines of a table."""
+    """Format the lines of a table."""
     from rich.text import Text
 
     lines = [_line([columns[i] for i in plan.shown], columns, plan, right, dict.fromkeys(columns, "bold"))]

@@ -1,4 +1,4 @@
-"""`kexport inspect`: what is in a model, layer by layer, or in an artifact."""
+"""`kexport inspect`: shows the layers of a model, or the contents of an artifact."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def _print(summary: Any) -> None:
 
 
 def _ops(names: list[str]) -> str:
-    """Op names in order of appearance, repeated ones with their number."""
+    """List op names in order of appearance, repeated ones with their count."""
     return " ".join(f"{n}×{names.count(n)}" if names.count(n) > 1 else n for n in dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""What is installed of what kexport can use, read from package metadata; imports none of it."""
+"""Reads from package metadata which of the packages that kexport can use are installed, without importing them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^]]*\])?([^;]*)(?:;.*\bextra\s*==\s*['\"]([\w-]+)['\"])?")
 _EXTRAS = re.compile(r"pip install 'kexport\[([\w,-]+)\]'")
 COMMANDS = ("pip ", "kexport ")
-"""How a way to install something begins that is a command, and no remark."""
+"""The prefixes that tell an installation command from a remark."""
 BASE = "base"
-"""Stands for no extra: what is always installed."""
+"""Stands for no extra: the packages that are always required."""
 NOT_FOR_USERS = {"all", "dev", "peers"}
-"""Extras that repeat others, or that only work on kexport itself needs."""
+"""Extras that repeat others, or that serve only the development of kexport."""
 
 
 class Package(NamedTuple):
-    """A package that kexport can use: the extras that bring it, the versions wanted, the one found or None."""
+    """A package that kexport can use: the extras that bring it, the versions wanted, the installed one or None."""
 
     name: str
     extras: tuple[str, ...]
@@ -45,7 +45,7 @@ def installed_version(name: str) -> str | None:
 
 
 def target_state(target: Any) -> dict[str, Any]:
-    """What a target could do here: whether it can emit, and the version of each of its runtimes."""
+    """What a target can do here: whether it can emit, and the version of each of its runtimes."""
     return {
         "name": target.name,
         "extra": target.extra,
@@ -58,9 +58,9 @@ def target_state(target: Any) -> dict[str, Any]:
 
 
 def ways_to_install(states: list[dict[str, Any]], extras: list[str]) -> list[str]:
-    """The commands that bring `extras`, and after which every target can emit and be checked in some runtime.
+    """Return commands that install `extras` and enough for every target to emit and be checked in a runtime.
 
-    One command for all that pip can bring comes first. What no command brings, such as a part of macOS, is left out.
+    The first command installs all that pip can. Whatever no command installs, such as a part of macOS, is left out.
     """
     from kexport.target import pip_install
 
@@ -78,6 +78,6 @@ def ways_to_install(states: list[dict[str, Any]], extras: list[str]) -> list[str
 
 
 def extras_of(command: str) -> set[str]:
-    """The extras of kexport that a command installs."""
+    """Return the extras of kexport that a command installs."""
     found = _EXTRAS.fullmatch(command)
     return set(found[1].split(",")) if found else set()

@@ -1,4 +1,4 @@
-"""Writes the verdicts of a report where --junit says."""
+"""Writes the verdicts of a report to the file of --junit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def _refused(artifact: Any) -> list[Any]:
-    """A verdict for a target that made nothing of the model; none where there is an artifact, which was not run."""
+    """Return a verdict for a target that refused the model; none if there is an artifact that was not run."""
     from kexport.verify.status import Status, Verdict
 
     if not artifact.path:
@@ -16,7 +16,7 @@ def _refused(artifact: Any) -> list[Any]:
 
 
 def write_junit(report: Any, path: Path) -> None:
-    """Write an ExportReport as JUnit XML; folders on the way are made."""
+    """Write an ExportReport as JUnit XML, making parent folders."""
     from kexport.proof.junit import junit_xml
 
     verdicts = [v for artifact in report.artifacts for v in artifact.verdicts or _refused(artifact)]

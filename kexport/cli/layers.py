@@ -1,4 +1,4 @@
-"""Prints where artifacts diverge: a sentence an engine, and the layers around the place."""
+"""Prints where artifacts diverge: a sentence per engine, and the layers around the divergence."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 COLUMNS = ("layer", "ops", "error", "budget", "verdict", "error / budget")
 BEFORE, AFTER = 5, 4
-"""How many layers are shown around the one that matters."""
+"""Layers shown around the one that matters."""
 _DECADES = 4
 
 
 def print_locations(report: LocateReport, state: State, plot: str | None) -> int:
-    """Print a LocateReport as the user wants it; returns the exit code."""
+    """Print a LocateReport as the state asks; return the exit code."""
     if plot:
         Path(plot).write_text(svg(report), encoding="utf-8")
     if state.data:
@@ -35,7 +35,7 @@ def print_locations(report: LocateReport, state: State, plot: str | None) -> int
 
 
 def svg(report: LocateReport) -> str:
-    """The error of every layer in every engine, drawn."""
+    """Draw the error of every layer in every engine."""
     from kexport.locate.plot import layer_plot
 
     lines = {f"{x.target} in {x.runtime}": {c.layer: c.ratio for c in x.layers} for x in report.locations if x.layers}
@@ -43,7 +43,7 @@ def svg(report: LocateReport) -> str:
 
 
 def sentence(location: Location) -> str:
-    """What was found in one engine."""
+    """Print the findings in one engine."""
     head = f"{location.target} in {location.runtime}" if location.runtime else location.target
     first, layers = location.first, location.layers
     if first is not None:
@@ -62,7 +62,7 @@ def sentence(location: Location) -> str:
 
 
 def described(check: LayerCheck) -> str:
-    """A layer that diverges, in words."""
+    """Describe a layer that diverges."""
     others = [name for name in check.computed if name != check.layer]
     merged = f", into which {', '.join(others)} {'is' if len(others) == 1 else 'are'} merged" if others else ""
     if check.error is None:
@@ -94,7 +94,7 @@ def _any_failed(report: LocateReport) -> bool:
 
 
 def _window(location: Location) -> Sequence[LayerCheck]:
-    """The layers that show, around the first that diverges or around the one nearest to its budget."""
+    """Choose the visible layers around the first divergence, or around the layer nearest to its budget."""
     shown = [c for c in location.layers if c.verdict != "merged"]
     worst = max(range(len(shown)), key=lambda i: shown[i].ratio or 0.0, default=0)
     middle = next((i for i, c in enumerate(shown) if c.verdict == "diverges"), worst)
@@ -113,7 +113,7 @@ def _row(check: LayerCheck) -> list[str]:
 
 
 def bar(ratio: float | None) -> str:
-    """A bar that grows with the logarithm of a ratio and reaches the mark where the ratio is 1."""
+    """Draw a bar that grows with the logarithm of a ratio and reaches the mark at a ratio of 1."""
     if ratio is None:
         return ""
     decades = min(max(math.log10(ratio), -_DECADES), _DECADES) if ratio > 0 else -_DECADES

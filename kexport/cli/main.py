@@ -70,13 +70,13 @@ class Root(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as e:
-            raise ClosedPipe from e  # click would exit with 1, which means something else here
+            raise ClosedPipe from e  # click would exit with 1, which means a failed verification here
         except SystemExit as e:  # would pass for success, or for a failed verification
             hint = "remove the call of sys.exit from the model's module"
             raise CaptureError(f"code that was loaded ended the process with {e.code!r}", hint=hint) from e
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
-        """Run, and exit: `standalone_mode` is always on."""
+        """Run and exit; `standalone_mode` is always on."""
         extra.pop("standalone_mode", None)
         state = State()
         with plain_streams(), remarks_in_one_line(), process_is_ours():

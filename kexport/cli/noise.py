@@ -1,4 +1,4 @@
-"""Keeps what native libraries log about themselves off stderr; no setting of theirs does."""
+"""Keeps the logs of native libraries off stderr; they have no setting for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOISE = re.compile(
     rb"|(INFO|WARNING): \[\w+\.cc:\d+\] "  # LiteRT: INFO: [cpu_registry.cc:75] XNNPACK CPU accelerator registered.
     rb"|INFO: Created TensorFlow Lite XNNPACK delegate"
 )
-"""Lines that begin so are dropped: notes, warnings and errors of the logs of C++ code, but not fatal ones."""
+"""Matches lines to drop: notes, warnings and errors logged by C++ code, but not fatal ones."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def without_noise() -> Iterator[None]:
     python_stderr = sys.stderr
     try:
         descriptor = python_stderr.fileno()
-    except (AttributeError, OSError):  # no stderr, or one that is no file: native code writes elsewhere
+    except (AttributeError, OSError):  # no stderr, or not a file: native code writes elsewhere
         yield
         return
     python_stderr.flush()

@@ -23,14 +23,14 @@ class Field(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """How values of a type are written and read."""
+    """How values of a type are described and parsed."""
 
     text: str
     read: Callable[[str], Any]
 
 
 def read_options(values: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Values by target and option name, with the types that the target declares."""
+    """Parse options into values by target and option name, of the types that the target declares."""
     options: dict[str, dict[str, Any]] = {}
     for value in values:
         key, text = split_pair("-O", value, "onnx.opset=24")
@@ -40,7 +40,7 @@ def read_options(values: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def option_fields(options: type[Any]) -> list[Field]:
-    """The fields of a target's options."""
+    """Return the fields of a target's options."""
     hints = typing.get_type_hints(options)
     return [
         Field(f.name, kind_of(hints[f.name]).text, _show(f.default), f.metadata.get("help", ""))
@@ -49,7 +49,7 @@ def option_fields(options: type[Any]) -> list[Field]:
 
 
 def kind_of(hint: Any) -> Kind:
-    """How values of an annotated type are written and read; unions read as the first member that fits."""
+    """Choose how to describe and parse values of an annotated type; a union is parsed as its first member that fits."""
     if typing.get_origin(hint) is Literal:
         choices = {str(c): c for c in typing.get_args(hint)}
         return Kind("|".join(choices), lambda text: _look_up(choices, text))

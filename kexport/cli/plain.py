@@ -1,4 +1,4 @@
-"""The border to the terminal: whatever this process prints has its control characters escaped."""
+"""Guards the terminal: escapes control characters in everything that this process prints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kexport.printable import printable
 
 
 class Plain:
-    """A stream of text that escapes what a terminal would obey. `stream` is the one below, for colours of our own."""
+    """A text stream that escapes control characters. `stream` is the underlying one, for our own colours."""
 
     def __init__(self, stream: Any):
         self.stream: Any = beneath(stream)
@@ -33,7 +33,7 @@ class Plain:
 
 
 class _Bytes:
-    """Takes bytes for a stream of text, so that they are escaped too."""
+    """Accepts bytes for a text stream, so that they are escaped too."""
 
     def __init__(self, plain: Plain):
         self._plain = plain
@@ -47,14 +47,14 @@ class _Bytes:
 
 
 def beneath(stream: Any) -> TextIO:
-    """The stream that takes colours."""
+    """The underlying stream, which takes colours."""
     found: TextIO = stream.stream if isinstance(stream, Plain) else stream
     return found
 
 
 @contextmanager
 def plain_streams() -> Iterator[None]:
-    """Lets stdout and stderr escape what they are given until the block ends."""
+    """Make stdout and stderr escape control characters until the block ends."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (None if s is None else Plain(s) for s in before)  # type: ignore[assignment]
     try:

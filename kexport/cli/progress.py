@@ -1,6 +1,6 @@
-"""Progress of long work, on stderr: a bar on a terminal, a line a stage elsewhere, nothing when quiet.
+"""Shows the progress of long work on stderr: a bar on a terminal, a line per stage elsewhere, nothing when quiet.
 
-Elsewhere, a line comes from time to time too while one stage goes on, so that nobody takes a long one for dead.
+Elsewhere a long stage prints a line from time to time, so that it does not look dead.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from kexport.cli.watch import Watch
 from kexport.printable import one_line
 
 WIDE = 100
-"""Columns from which on a bar names all that is known."""
+"""The least number of columns for a bar that shows everything."""
 BEAT = 15.0
-"""Seconds without a line after which one says what is still being done."""
+"""Seconds without a line after which one tells the current work."""
 
 
 @contextmanager
 def progress(state: State) -> Iterator[Watch]:
-    """A function that shows progress until the block ends, and knows then how long each stage took."""
+    """Make a listener that shows progress until the block ends, and then knows how long each stage took."""
     watch = Watch()
     if state.quiet:
         yield watch
@@ -36,14 +36,14 @@ def progress(state: State) -> Iterator[Watch]:
 
 
 def print_took(state: State, watch: Watch) -> None:
-    """Print how long everything took, and which stage how long of it."""
+    """Print the total time, and the time of each stage."""
     if not state.quiet and watch.took:
         stderr().print(watch.took, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def _lines(watch: Watch) -> Iterator[None]:
-    """A line for each stage and each thing that it works on, and one after every `BEAT` without any."""
+    """Print a line per stage and per item of a stage, and one after every `BEAT` without a line."""
     done, spoken = threading.Event(), threading.Event()
     shown: list[str] = []
 

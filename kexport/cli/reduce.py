@@ -1,4 +1,4 @@
-"""`kexport reduce`: the smallest part of a model that still diverges."""
+"""`kexport reduce`: cuts a model down to the smallest part that still diverges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kexport.cli.progress import progress
 from kexport.cli.shared import arguments, check_options, model_options
 
 SHOWN = 8
-"""How many ops are named."""
+"""Ops named in the output; further ones are counted."""
 _FILES = {
     False: "the artifact is not the file that kexport emits for this model now",
     True: "kexport emits this very file for the model now, and fails only with all of it",
@@ -57,7 +57,7 @@ def command(state: State, dist: str, out: str, check: bool, **rest: Any) -> int:
 
 
 def described(report: Any) -> str:
-    """What was reduced, and how to run it again."""
+    """Print what was reduced, and how to run it again."""
     place = f"{report.model}, {report.target} in {report.runtime}"
     layer = f"layer {report.layer!r}: {report.located}" if report.layer else report.located
     more = f", and {len(report.ops) - SHOWN} more" * (len(report.ops) > SHOWN)

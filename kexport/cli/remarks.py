@@ -1,4 +1,4 @@
-"""Remarks of kexport, which are Python warnings to a program, as one line each on stderr."""
+"""Prints kexport's remarks, which are Python warnings to a program, as one line each on stderr."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kexport.errors import KexportWarning
 
 @contextmanager
 def remarks_in_one_line() -> Iterator[None]:
-    """While it is entered, kexport's own warnings are said once, without the place in its code."""
+    """Print each warning of kexport once while entered, without the place in its code."""
     before, said = warnings.showwarning, set[str]()
 
     def show(

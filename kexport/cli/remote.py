@@ -18,17 +18,17 @@ _OPTIONS = (
 
 
 def remote_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: the options that say where else to run a check."""
+    """Decorator: adds the options that run a check on another machine."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
 
 
 def verifier(on: str | None, python: str | None, ssh_config: str | None) -> Callable[..., Any]:
-    """`kexport.workflows.verifying`, or what does the same on another machine.
+    """Return the function that verifies here, or the one that does so on another machine.
 
     Raises:
-        ConfigError: no such address, or options of another machine without one.
+        ConfigError: a malformed address, or options of another machine without an address.
     """
     if on is None:
         if python or ssh_config:

@@ -1,4 +1,4 @@
-"""Tables and numbers for people. Colours only on a terminal; rich is imported on use, to keep the start quick."""
+"""Prints tables and numbers for people, in colours on a terminal only. Imports rich on use, to start quickly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kexport.workflows import ArtifactReport, ExportReport
 
 PLAIN_WIDTH = 10_000
-"""Columns of a table that goes to a file or a pipe: as many as it likes."""
+"""The width of output to a file or pipe: practically unlimited."""
 _GOOD, _FAIR, _BAD = "green", "yellow", "bold red"
 STYLES = {
     "verified": _GOOD, "simulated": _FAIR, "unjudged": "bold yellow", "valid": _FAIR, "emitted": _FAIR, "failed": _BAD,
@@ -28,12 +28,12 @@ COLUMNS = ("target", "file", "size", "status", "runtime", "max error", "SNR", "a
 
 
 def stdout() -> Console:
-    """Where results go."""
+    """Return the console for results."""
     return _console(stderr=False)
 
 
 def stderr() -> Console:
-    """Where errors and progress go."""
+    """Return the console for errors and progress."""
     return _console(stderr=True)
 
 
@@ -51,7 +51,7 @@ def _console_class() -> type[Console]:
     from rich.segment import Segment
 
     class PlainConsole(Console):
-        """A console on which nothing but its own styles controls the terminal."""
+        """A console on which only its own styles control the terminal."""
 
         def render(self, *args: Any, **kwargs: Any) -> Any:
             for text, style, control in super().render(*args, **kwargs):
@@ -61,11 +61,11 @@ def _console_class() -> type[Console]:
 
 
 def _raise_broken_pipe() -> None:
-    raise BrokenPipeError  # rich would exit with 1, which means something else here
+    raise BrokenPipeError  # rich would exit with 1, which means a failed verification here
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Print rows of plain text under their headings; columns named in `right` are aligned there."""
+    """Print rows of plain text under their headings; columns named in `right` are aligned to the right."""
     stdout().print(_table(columns, rows, right))
 
 
@@ -77,7 +77,7 @@ def print_fitting_table(
     below: Sequence[str] = (),
     drop: Sequence[str] = (),
 ) -> None:
-    """Print a table whose cells stay whole: on a narrow terminal some go below their row, or are left out."""
+    """Print a table with unbroken cells: on a narrow terminal some go below their row or are left out."""
     from kexport.cli.fitting import plan_table, table_lines
 
     console, rows = stdout(), [[one_line(cell) for cell in row] for row in rows]
@@ -100,7 +100,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
 
 
 def print_report(report: ExportReport) -> None:
-    """Print one line an artifact, the reasons of those that are not verified, and the verdict on all."""
+    """Print a line per artifact, the reasons of those not verified, and a summary."""
     rows = [artifact_row(a) for a in report.artifacts]
     numbers = ("size", "max error", "SNR", "argmax", "seconds")
     print_fitting_table(COLUMNS, rows, numbers, below=("file", "size"), drop=("argmax", "SNR", "seconds"))
@@ -110,13 +110,13 @@ def print_report(report: ExportReport) -> None:
 
 
 def report_lines(report: ExportReport) -> list[str]:
-    """What stands below the table: reasons, notes, and the verdict on all."""
+    """Print what follows the table: reasons, notes, and the summary."""
     reasons = [f"{a.target}: {a.reason}" for a in report.artifacts if a.reason]
     return [*map(indented, [*reasons, *report.notes]), one_line(summary(report))]
 
 
 def artifact_row(artifact: ArtifactReport) -> list[str]:
-    """The cells of one artifact, in the order of COLUMNS."""
+    """Return the cells of one artifact, in the order of COLUMNS."""
     return [
         artifact.target,
         artifact.path or "-",
@@ -131,7 +131,7 @@ def artifact_row(artifact: ArtifactReport) -> list[str]:
 
 
 def summary(report: ExportReport) -> str:
-    """One sentence on all artifacts."""
+    """Summarize all artifacts in one sentence."""
     counts: dict[str, int] = {}
     for artifact in report.artifacts:
         counts[artifact.status] = counts.get(artifact.status, 0) + 1

@@ -1,4 +1,4 @@
-"""`python check.zip`: what a bundle does where only the standard library, NumPy and an engine are installed."""
+"""`python check.zip`: checks a bundle with only the standard library, NumPy and an engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kexport.errors import KexportError
 from kexport.printable import indented, json_text, one_line
 
 MAX_SECONDS = 1e8
-"""Three years; no timer of a system takes all numbers."""
+"""Three years: a bound that every system's timers accept."""
 USAGE, BUG, INTERRUPTED = 3, 70, 130
 
 
@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(bundle: str, args: Sequence[str]) -> int:
-    """Check a bundle and print the verdicts; returns the exit code."""
+    """Check a bundle and print the verdicts; return the exit code."""
     with plain_streams(), process_is_ours():
         return _main(bundle, args)
 

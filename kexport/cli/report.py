@@ -1,4 +1,4 @@
-"""`kexport report`: a page about the artifacts of a folder."""
+"""`kexport report`: writes a page about the artifacts of a folder."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from kexport.errors import ConfigError
 def command(state: State, dist: str, out: str, name: str | None, locate: bool, timeout: float, **rest: Any) -> int:
     """Write one HTML file, which loads nothing, about the artifacts in DIST.
 
-    Targets side by side, error by layer, cost by layer, the graph, and how all of it was found out. Nothing is run,
-    but for --locate. What `kexport bench` and `kexport verify --locate` measured is in it.
+    The page shows targets side by side, error by layer, cost by layer, the graph, and how each was measured. Nothing
+    is run except for --locate. Measurements of `kexport bench` and `kexport verify --locate` are included.
     """
     chosen = arguments(rest)
     if not locate and any(chosen.values()):
@@ -53,7 +53,7 @@ def command(state: State, dist: str, out: str, name: str | None, locate: bool, t
 
 
 def _locate(state: State, dist: str, name: str | None, timeout: float, chosen: dict[str, Any]) -> int:
-    """Look into the artifacts of one model, or of all."""
+    """Locate divergences in the artifacts of one model, or of all."""
     from pathlib import Path
 
     from kexport.workflows import locate

@@ -1,4 +1,4 @@
-"""`kexport serve`: a page that checks artifacts in whatever browser opens it."""
+"""`kexport serve`: serves a page that checks artifacts in any browser that opens it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def command(
 ) -> int:
     """Serve a page that runs the artifacts of DIST in the browser that opens it.
 
-    DIST is a folder that `kexport export` wrote, one artifact in it, or a bundle. The page sends what the artifact
-    computes; it is judged here, and the verdict is printed here and shown there. The address holds a secret: who does
-    not know it gets nothing. Ctrl-C ends the server; the exit code is 1 if any verdict was bad.
+    DIST is a folder that `kexport export` wrote, one artifact in it, or a bundle. The page sends the artifact's
+    outputs; they are judged here, and the verdict is printed here and shown there. The address holds a secret, without
+    which nothing is served. Ctrl-C ends the server; the exit code is 1 if any verdict was bad.
     """
     if lan and host:
         raise ConfigError("--lan and --host contradict each other", hint="use one of them")
@@ -53,7 +53,7 @@ def command(
 
 
 def _print_all(outcomes: Iterable[Any], once: bool, state: State) -> int:
-    """Print every outcome until the user has enough; returns the worst exit code."""
+    """Print every outcome until the user stops; return the worst exit code."""
     worst = 0
     try:
         for outcome in outcomes:

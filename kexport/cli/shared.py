@@ -1,4 +1,4 @@
-"""Options that several commands have: how to read a model, and how to check an artifact."""
+"""Options that several commands share: how to read a model, and how to check an artifact."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kexport.cli.values import read_dims, read_replacements, read_tolerances
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MAX_SECONDS = 1e8
-"""Three years; no timer of a system takes all numbers."""
+"""Three years: a bound that every system's timers accept."""
 _MODEL = (
     click.option("--dim", multiple=True, metavar="DIM=SIZE", help="Fix or name a dimension: batch=1, ids:1=length."),
     click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects."),
@@ -41,14 +41,14 @@ _READING = (
 
 
 def timeout_option(what: str, default: float = 300) -> Decorator:
-    """Decorator: --timeout, with the words for what it is the time of."""
+    """Decorator: adds --timeout; `what` says what the time limit is for."""
     seconds = click.FloatRange(min=1, max=MAX_SECONDS)
     names = {"default": default, "show_default": True, "metavar": "SECONDS", "help": what}
     return click.option("--timeout", type=seconds, callback=_number, **names)
 
 
 def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    """Refuse what compares with nothing."""
+    """Refuse NaN, which compares with nothing."""
     if math.isnan(value):
         raise click.BadParameter("nan is no number of seconds", ctx, param)
     return value
@@ -87,11 +87,11 @@ def _all(options: Sequence[Decorator]) -> Decorator:
 
 
 model_options = _all(_MODEL)
-"""Decorator: the options that say how to read a model."""
+"""Decorator: adds the options that say how to read a model."""
 reading_options = _all(_READING)
-"""Decorator: what else may be said about a model that is read here and now."""
+"""Decorator: adds further options about a model that is read in this command."""
 check_options = _all(_CHECK)
-"""Decorator: the options that say how to check an artifact."""
+"""Decorator: adds the options that say how to check an artifact."""
 
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "dim": ("dims", read_dims),
@@ -104,7 +104,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def arguments(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of shared options as arguments of `kexport.workflows` functions; others pass unchanged."""
+    """Convert shared options into arguments of the functions in `kexport.workflows`; others pass unchanged."""
     read = {name: _READERS.get(name, (name, _same)) for name in values}
     return {argument: reader(values[name]) for name, (argument, reader) in read.items()}
 

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: what it has begun is cleaned up, and its processes end."""
+"""Makes SIGTERM and SIGHUP end a command as Ctrl-C does: it cleans up, and its processes end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES = ("SIGTERM", "SIGHUP")
 
 
 class Ended(KeyboardInterrupt):
-    """The process was told to end."""
+    """The process was told to end by a signal."""
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
@@ -20,15 +20,15 @@ class Ended(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What a shell says of a process that a signal ended: 128 and its number."""
+        """The exit code that a shell reports for a process ended by a signal: 128 plus its number."""
         return 128 + self.number
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raises `Ended` in the block where a signal would end the process without more ado.
+    """Raise `Ended` in the block when a signal would end the process at once.
 
-    Signals that are ignored, as under nohup, stay so. The first one counts: others do not disturb the cleaning up.
+    Ignored signals, as under nohup, stay ignored. Only the first signal counts: later ones do not disturb the cleanup.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

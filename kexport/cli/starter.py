@@ -1,6 +1,6 @@
 """The program of a bundle: `python check.zip --help`. It needs Python 3.11, NumPy and an engine, nothing of kexport.
 
-Every Python has to get as far as the message that it is too old: no annotations, no f-strings.
+Any Python must get far enough to print that it is too old: hence no annotations and no f-strings.
 """
 
 import json
@@ -14,7 +14,7 @@ USAGE = 3
 
 
 def refuse(what, hint):  # type: (str, str) -> int
-    """Say on stderr what is missing, and in JSON if that was asked for."""
+    """Print what is missing on stderr, and as JSON if requested."""
     sys.stderr.write("error: " + what + "\n  hint: " + hint + "\n")
     if "--json" in sys.argv:
         failure = {"kind": "ConfigError", "what": what, "code": USAGE, "hint": hint}
@@ -23,7 +23,7 @@ def refuse(what, hint):  # type: (str, str) -> int
 
 
 def main(bundle):  # type: (str) -> int
-    """Unpack the code of a bundle for as long as it runs, and check the rest with it."""
+    """Unpack the code of a bundle while it runs, and check the rest with it."""
     if sys.version_info < (3, 11):  # noqa: UP036  any Python may be asked to run this
         found = sys.version.split()[0]
         return refuse("this check needs Python 3.11 or newer, this is " + found, "run it with a newer Python")

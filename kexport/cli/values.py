@@ -9,16 +9,16 @@ from kexport.errors import ConfigError
 from kexport.names import each_name
 
 ALL = "*"
-"""The key of a tolerance that is for every output."""
+"""The key of a tolerance for every output."""
 
 
 def read_targets(values: Iterable[str]) -> list[str] | None:
-    """Target names given by repeated or comma-separated options, each once; None if there are none."""
+    """Parse target names from repeated or comma-separated options, each once; None if there are none."""
     return list(each_name(values) or ()) or None
 
 
 def read_dims(values: Iterable[str]) -> dict[str, int | str]:
-    """`batch=1` and `ids:1=length`: a dimension, by symbol or by input and axis, to a size or a symbol."""
+    """Parse `batch=1` and `ids:1=length`: a dimension, given by symbol or by input and axis, and its size or symbol."""
     dims: dict[str, int | str] = {}
     for value in values:
         key, size = split_pair("--dim", value, "batch=1 or ids:1=length")
@@ -32,7 +32,7 @@ def read_dims(values: Iterable[str]) -> dict[str, int | str]:
 
 
 def read_tolerances(values: Iterable[str]) -> dict[str, float] | None:
-    """`probs=1e-3`, or `1e-3` for every output: the largest absolute error allowed; None if none is given."""
+    """Parse `probs=1e-3`, or `1e-3` for every output: the largest absolute error allowed; None if none is given."""
     tolerances: dict[str, float] = {}
     for value in values:
         name, _, number = value.rpartition("=")
@@ -47,12 +47,12 @@ def read_tolerances(values: Iterable[str]) -> dict[str, float] | None:
 
 
 def read_replacements(values: Iterable[str]) -> dict[str, str]:
-    """`lambda_1=x/127.5-1` and `lambda_1=module:function`: what a layer computes, by its name."""
+    """Parse `lambda_1=x/127.5-1` and `lambda_1=module:function`: a layer's name and what it computes."""
     return dict(split_pair("--replace", value, "lambda_1=x/127.5-1") for value in values)
 
 
 def read_numbers(option: str, value: str) -> list[int]:
-    """`1,2,4`: whole numbers above 0, each once."""
+    """Parse `1,2,4`: whole numbers above 0, each once."""
     parts = [part.strip() for part in value.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise ConfigError(f"{value!r} is no list of numbers above 0", where=option, hint="for example 1,2")
@@ -60,7 +60,7 @@ def read_numbers(option: str, value: str) -> list[int]:
 
 
 def split_pair(option: str, value: str, example: str) -> tuple[str, str]:
-    """`NAME=VALUE` in its two parts; ConfigError names the option and shows an example."""
+    """Split `NAME=VALUE`. The ConfigError names the option and shows an example."""
     key, equals, text = (part.strip() for part in value.partition("="))
     if not (key and equals and text):
         raise ConfigError(f"{value!r} is not of the form NAME=VALUE", where=option, hint=f"for example {example}")

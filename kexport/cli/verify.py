@@ -56,7 +56,7 @@ def command(
     """Verify artifacts in their runtimes on this machine, or on another one.
 
     DIST is a folder that `kexport export` wrote, one artifact in it, or a bundle. A damaged file fails its check.
-    What --locate finds is kept in kexport.layers.json beside the manifest, for `kexport report`.
+    The findings of --locate are kept in kexport.layers.json beside the manifest, for `kexport report`.
     """
     chosen = arguments(rest) | ({"runtimes": read_targets(runtimes)} if runtimes else {})
     _refuse_runtimes(runtimes, on, locate)

@@ -1,4 +1,4 @@
-"""`kexport vocabulary`: the words and settings of lookup layers as files."""
+"""`kexport vocabulary`: writes the words and settings of lookup layers to files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from kexport.cli.command import State, print_json, subcommand
 @click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects.")
 @click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust where it is from.")
 def command(state: State, model: str, out: str, **rest: Any) -> None:
-    """Write what the lookup layers of MODEL know (TextVectorization, StringLookup, IntegerLookup).
+    """Write the vocabularies of MODEL's lookup layers (TextVectorization, StringLookup, IntegerLookup).
 
-    For each one NAME.LAYER.vocabulary.txt, a token a line, the line number being the index, from 0 on; and
-    NAME.LAYER.vocabulary.json with its settings. Text cannot go into an exported model: the program around it does the
-    work of these layers with these files.
+    Each layer gets NAME.LAYER.vocabulary.txt, one token per line in order of the index, from 0 on, and
+    NAME.LAYER.vocabulary.json with its settings. For formats without text, the program around the model does the work
+    of these layers with these files.
     """
     from kexport.workflows.vocabularies import write_vocabularies
 

@@ -1,4 +1,4 @@
-"""A watch over long work: what is being done, how long each stage took, and what is left of one where that is known."""
+"""Times long work: the current stage, how long each stage took, and the time left if that can be estimated."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 
 STAGES = {"optimize": "capture", "legalize": "emit", "publish": "emit"}
-"""Small stages, and the one whose time theirs is counted in."""
+"""Small stages, each with the stage that its time is added to."""
 LEAST = 1.0
-"""Seconds. Of work that took less nobody asks how long it took."""
+"""Seconds below which the time of the work is not worth a line."""
 KNOWN = 0.1
-"""The part of a stage after which its time tells something about the rest."""
+"""The fraction of a stage from which the rest is estimated."""
 
 
 class Watch:
-    """Told of progress, as `kexport.workflows.progress` says; `listener` is called after each time."""
+    """Receives progress as described in `kexport.workflows.progress`, and calls `listener` after each report."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
         self.clock = clock
@@ -33,28 +33,28 @@ class Watch:
         self.listener()
 
     def stop(self) -> None:
-        """Nothing is being done any more."""
+        """End the current stage."""
         self._count()
         self.stage = ""
 
     @property
     def subject(self) -> str:
-        """What the stage works on, without what changes while it does."""
+        """The item that the stage works on, without its changing part."""
         return self.detail.partition(", ")[0]
 
     @property
     def long(self) -> str:
-        """What is being done: stage and detail."""
+        """The current work: stage and detail."""
         return f"{self.stage} {self.detail}".strip()
 
     @property
     def short(self) -> str:
-        """The stage, and of the detail what changes while it goes on, if anything does."""
+        """The stage, with the changing part of its detail, if any."""
         return f"{self.stage} {self.detail.partition(', ')[2] or self.detail}".strip()
 
     @property
     def left(self) -> str:
-        """How long the stage may still take, in words; empty where that is not known."""
+        """The estimated time left of the stage, in words; empty if unknown."""
         done = (self.fraction or 0.0) - self._from
         if done < KNOWN:
             return ""
@@ -63,13 +63,13 @@ class Watch:
 
     @property
     def described(self) -> str:
-        """What is being done, for how long already, and for how long still."""
+        """The current work, the time so far, and the time left."""
         parts = (self.long, clock_text(self.clock() - self.begun), self.left)
         return ", ".join(filter(None, parts))
 
     @property
     def took(self) -> str:
-        """How long all of it took, by stage; empty where it took no time to speak of."""
+        """The total time and that of each stage, in words; empty if it was short."""
         total = sum(self.seconds.values())
         if total < LEAST:
             return ""
@@ -85,7 +85,7 @@ class Watch:
 
 
 def clock_text(seconds: float) -> str:
-    """Seconds as a clock shows them: `1:20`."""
+    """Format seconds as on a clock: `1:20`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

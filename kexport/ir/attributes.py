@@ -1,4 +1,4 @@
-"""Which values an attribute of an op may have, by its annotation."""
+"""Checks the values of an op's attributes against their annotations."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Check = Callable[[Any], bool]
 
 
 def fits(value: Any, annotation: str) -> bool:
-    """Whether a value is what the annotation of an attribute says; an annotation that is not known takes anything."""
+    """Return whether a value fits the annotation of an attribute; an unknown annotation fits anything."""
     check = _KINDS.get(annotation)
     return check is None or check(value)
 
 
 def _is(kinds: type | tuple[type, ...], value: Any) -> bool:
-    """Whether a value is of a kind; a bool is no number unless it is named."""
+    """Return whether a value is of a kind; a bool is not a number unless `bool` is named."""
     named = kinds if isinstance(kinds, tuple) else (kinds,)
     return isinstance(value, named) and (bool in named or not isinstance(value, bool))
 
@@ -58,4 +58,4 @@ _KINDS: dict[str, Check] = {
     "tuple[int, ...] | None": partial(_any, (partial(_each, _INT), _NONE)),
     "tuple[tuple[Dim, Dim], ...]": _PAIRS,
 }
-"""By the annotations that the ops have."""
+"""A check for each annotation that ops use."""

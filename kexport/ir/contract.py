@@ -1,4 +1,4 @@
-"""The contract: what goes into a model and what comes out, the same for every artifact of one model."""
+"""The contract of a model: its inputs and outputs, the same for all its artifacts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Contract:
         return tuple(dict.fromkeys(s for p in self.inputs for d in p.type.shape for s in sorted(symbols(d))))
 
     def bind(self, values: Mapping[str, Dim]) -> Contract:
-        """This contract with symbols replaced."""
+        """Replace symbols."""
         return Contract(
             tuple(Port(p.name, p.type.bind(values)) for p in self.inputs),
             tuple(Port(p.name, p.type.bind(values)) for p in self.outputs),
@@ -48,7 +48,7 @@ class Contract:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; types as text."""
+        """Return the contract as a JSON object, with types as text."""
         return {
             "inputs": _ports_to_json(self.inputs),
             "outputs": _ports_to_json(self.outputs),

@@ -17,17 +17,17 @@ from typing import Any, NamedTuple, TypeVar, Union
 from kexport.errors import GraphError
 
 LARGEST = 2**63 - 1
-"""The largest size."""
+"""The largest size of a dimension."""
 MAX_WEIGHT = 1024
-"""Terms and factors of one formula; those of real models have a few dozens."""
+"""The most terms and factors of one formula; those of real models have a few dozen."""
 MAX_DEPTH = 64
-"""Divisions, maxima and minima inside each other."""
+"""The deepest nesting of divisions, maxima and minima."""
 T = TypeVar("T")
 Number = Union[float, Fraction]
 
 
 class UndecidableDim(Exception):
-    """A question about a symbolic dimension that has no one answer, such as `length > 3`."""
+    """A question about a symbolic dimension has no single answer, such as `length > 3`."""
 
 
 class Call(NamedTuple):
@@ -63,7 +63,7 @@ class SymDim:
 
     @staticmethod
     def _measure(terms: dict[Monomial, int]) -> tuple[int, int]:
-        """How much there is in it when all is written out, and how deep its calls are nested."""
+        """The number of terms and factors when written out, and the depth of nested calls."""
         inner = [
             arg for mono in terms for a in mono if isinstance(a, Call) for arg in a.args if isinstance(arg, SymDim)
         ]
@@ -152,7 +152,7 @@ _RESERVED = {"true", "false", "none", "inf", "nan"}
 
 
 def symbol(name: str) -> SymDim:
-    """The dimension called `name`.
+    """Make the dimension called `name`.
 
     Raises:
         GraphError: the text form could not show a dimension of that name.
@@ -163,13 +163,13 @@ def symbol(name: str) -> SymDim:
 
 
 def is_symbol(dim: Dim) -> bool:
-    """Whether `dim` is one bare symbol, such as `batch`."""
+    """Return whether `dim` is a bare symbol, such as `batch`."""
     found = times(dim)
     return found is not None and found[1] == 1
 
 
 def times(dim: Dim) -> tuple[str, int] | None:
-    """The symbol and the number that `dim` is the product of: `length` and 1 for `length`, and 4 for `4*length`."""
+    """Split `dim` into a symbol and its factor: `length` and 1 for `length`, `length` and 4 for `4*length`."""
     if isinstance(dim, int) or len(dim.terms) != 1:
         return None
     ((mono, coef),) = dim.terms.items()
@@ -177,7 +177,7 @@ def times(dim: Dim) -> tuple[str, int] | None:
 
 
 def find_size(shapes: Iterable[tuple[T, Sequence[Dim]]], name: str) -> tuple[T, int, int] | None:
-    """Where a size can be read: whose shape, which axis of it, and how many times it is there; once, if it can be."""
+    """Find where a size can be read: whose shape, which axis, and by which factor; a factor of 1 is preferred."""
     found: tuple[T, int, int] | None = None
     for owner, shape in shapes:
         for axis, dim in enumerate(shape):
@@ -190,29 +190,29 @@ def find_size(shapes: Iterable[tuple[T, Sequence[Dim]]], name: str) -> tuple[T, 
 
 
 def symbols(dim: Dim) -> set[str]:
-    """The names that `dim` depends on."""
+    """Return the names that `dim` depends on."""
     atoms = {a for mono in _terms(dim) for a in mono}
     inner = (symbols(arg) for a in atoms if isinstance(a, Call) for arg in a.args)
     return {a for a in atoms if isinstance(a, str)}.union(*inner)
 
 
 def dim_max(a: Dim, b: Dim) -> Dim:
-    """The larger of two dims; symbolic where it depends on the input size."""
+    """Return the larger of two dims; symbolic if it depends on the input size."""
     return _choose("max", a, b)
 
 
 def dim_min(a: Dim, b: Dim) -> Dim:
-    """The smaller of two dims; symbolic where it depends on the input size."""
+    """Return the smaller of two dims; symbolic if it depends on the input size."""
     return _choose("min", a, b)
 
 
 def product(dims: Any) -> Dim:
-    """The product of dims; 1 for none."""
+    """Multiply dims; 1 for none."""
     return reduce(operator.mul, dims, 1)
 
 
 def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
-    """`dim` with symbols replaced; an int once every symbol has an int."""
+    """Replace the symbols of `dim`; the result is an int once every symbol has an int."""
     if isinstance(dim, int) or not symbols(dim) & values.keys():
         return dim
     total: Dim = 0
@@ -225,7 +225,7 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
 
 
 def bounds(dim: Dim) -> tuple[Number, Number]:
-    """Lower and upper bound of `dim`, given that every symbol is at least 1 (infinite where unknown)."""
+    """Return lower and upper bound of `dim`, given that every symbol is at least 1 (infinite if unknown)."""
     return (dim, dim) if isinstance(dim, int) else _symbolic_bounds(dim)
 
 
@@ -253,7 +253,7 @@ def _bounds(terms: Mapping[Monomial, Number]) -> tuple[Number, Number]:
 
 
 def _bounds_of_quotients(terms: Mapping[Monomial, int]) -> tuple[Number, Number]:
-    """The same with x // n as (x - r) / n, r from 0 to n - 1, so that `2*(length//2) - length` is at most 0."""
+    """Bound with x // n written as (x - r) / n, r from 0 to n - 1, so that `2*(length//2) - length` is at most 0."""
     exact: dict[Monomial, Number] = {}
     least, most = Fraction(0), Fraction(0)
     for mono, coef in terms.items():
@@ -323,7 +323,7 @@ def _choose(fn: str, a: Dim, b: Dim) -> Dim:
 
 
 def floordiv(a: Dim, b: Dim) -> Dim:
-    """How often `b` goes into `a`, rounded down."""
+    """Divide `a` by `b`, rounding down."""
     if b == 0:
         raise GraphError(f"division of dimension {a} by zero")
     if isinstance(b, int):
@@ -333,7 +333,7 @@ def floordiv(a: Dim, b: Dim) -> Dim:
 
 
 def _divide_by_int(a: Dim, b: int) -> Dim:
-    """Whole parts come out, common factors cancel, nested divisions become one, the first coefficient is positive."""
+    """Bring a floor division to canonical form: extract whole parts, cancel common factors, merge nested divisions."""
     whole = {m: c // b if c > 0 or m == () else -(-c // b) for m, c in _terms(a).items()}
     rest = {m: c - whole[m] * b for m, c in _terms(a).items() if c != whole[m] * b}
     left = rest.pop((), 0)
@@ -353,7 +353,7 @@ def _divide_by_int(a: Dim, b: int) -> Dim:
 
 
 def _divide(a: Dim, b: Dim) -> Dim | None:
-    """The exact polynomial quotient, or None."""
+    """Return the exact polynomial quotient, or None."""
     (lead, lead_coef), quotient = next(iter(_terms(b).items())), 0
     for _ in range(64):
         if a == 0:

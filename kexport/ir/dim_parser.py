@@ -11,7 +11,7 @@ from kexport.errors import GraphError
 from kexport.ir.dim import LARGEST, Dim, dim_max, dim_min, floordiv, symbol
 
 MAX_TEXT = 20_000
-"""Characters of one formula."""
+"""The most characters of one formula."""
 _SHOWN = 60
 _BINARY: dict[type, Callable[[Any, Any], Dim]] = {
     ast.Add: operator.add,
@@ -26,13 +26,13 @@ def parse_dim(text: str) -> Dim:
     """Read a dim as it is printed: `batch`, `2*length+1`, `(n+1)//2`, `max(n,3)`.
 
     Raises:
-        GraphError: the text is not a dimension, or one that is larger than any of a real model.
+        GraphError: the text is not a dimension, or is larger than any dimension of a real model.
     """
     try:
         if len(text) > MAX_TEXT:
             raise ValueError("too long")
         dim = _parse(ast.parse(text.strip(), mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as e:  # the last two are nested too deep
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as e:  # the last two: nested too deeply
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         raise GraphError(f"{shown!r} is not a dimension", hint="write a size such as 3, batch or 2*length+1") from e
     if isinstance(dim, int) and abs(dim) > LARGEST:

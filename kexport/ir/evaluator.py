@@ -1,4 +1,4 @@
-"""Runs a graph in numpy: the meaning of every artifact, and in float64 the oracle that measures noise."""
+"""Evaluates a graph in numpy: this defines what artifacts must compute, and in float64 it is the oracle."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from kexport.ir.op import Array, Op, RegionOp
 from kexport.ir.types import DType, TensorType
 
 Observer = Callable[[Node, Sequence[Array]], Sequence[Array] | None]
-"""Sees each node and its results; may return others to take their place. It sees no bodies."""
+"""Sees each node and its results, and may return replacements for the results. It does not see bodies."""
 
 
 class Perturb(Protocol):
-    """Changes what nodes compute, those in bodies too."""
+    """Changes operands and results of nodes, including those in bodies."""
 
     def operands(self, node: Node, arrays: list[Array]) -> list[Array]:
-        """What a node computes from, in the place of these."""
+        """Return the operands that the node gets instead of these."""
         ...
 
     def results(self, node: Node, operands: Sequence[Array], arrays: tuple[Array, ...]) -> tuple[Array, ...]:
-        """What a node has computed, in the place of these."""
+        """Return the results that the node gives instead of these."""
         ...
 
 
 @dataclass(frozen=True)
 class _How:
-    """How nodes are computed: `wide` and `narrow` as `evaluate` takes them."""
+    """How to compute nodes: `wide` and `narrow` are those of `evaluate`."""
 
     wide: bool = False
     narrow: bool = False
     perturb: Perturb | None = None
 
     def dtype(self, type: TensorType) -> np.dtype[np.generic]:
-        """The element type of a value."""
+        """Return the element type in which a value is computed."""
         if self.wide and type.dtype.is_float:
             return np.dtype(np.float64)
         return np.dtype(np.float32) if self.narrow and type.dtype is DType.F64 else type.dtype.numpy
 
     def constant(self, array: Array, type: TensorType) -> Array:
-        """The data of a constant, which is never copied without need."""
+        """Return the data of a constant, copied only if its type changes."""
         return _as(array, self.dtype(type)) if type.dtype.is_float and (self.wide or self.narrow) else array
 
     def op(self, op: Op) -> Op:
-        """The op with these element types among its attributes."""
+        """Return the op with its element types adapted."""
         if self.narrow:
             found = {k: DType.F32 for k, v in op.attributes().items() if v is DType.F64}
             return dataclasses.replace(op, **found) if found else op
@@ -68,15 +68,15 @@ def evaluate(
     observe: Observer | None = None,
     perturb: Perturb | None = None,
 ) -> dict[str, Array]:
-    """Outputs by name for inputs by name.
+    """Compute the outputs by name from the inputs by name.
 
     Args:
         graph: any graph; symbolic dims take their sizes from the inputs.
         inputs: one array per graph input.
         wide: compute every float in float64, constants included; the results are float64.
         narrow: compute what is float64 in float32, constants included.
-        observe: called with each node and its results; what it returns, if anything, takes their place.
-        perturb: changes what every node computes, those in bodies too, before `observe` sees it.
+        observe: called with each node and its results; may return replacements.
+        perturb: changes operands and results of every node, bodies included, before `observe` sees them.
 
     Raises:
         GraphError: an input is missing or does not fit its type; names the value and the sizes.
@@ -89,7 +89,7 @@ def evaluate(
 
 
 def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]) -> dict[str, Dim]:
-    """The size of every symbol, given arrays for values of these types.
+    """Return the size of every symbol, given arrays for values of these types.
 
     Raises:
         GraphError: a rank or a size does not fit; names the input, its type and the shape.
@@ -112,7 +112,7 @@ def bind_inputs(types: Sequence[tuple[str, TensorType]], arrays: Sequence[Array]
 
 
 def run_body(body: Graph, arrays: Sequence[Array], sizes: Mapping[str, Dim] | None = None) -> list[Array]:
-    """The results of a loop body or branch on arrays, one per input; `sizes` are those of the graph around it."""
+    """Evaluate a loop body or branch on arrays, one per input; `sizes` are those of the enclosing graph."""
     return _run(body, arrays, sizes or {}, _How())
 
 
@@ -162,7 +162,7 @@ def _apply(node: Node, operands: list[Array], sizes: Mapping[str, Dim], how: _Ho
 
 
 def fit(array: Array, type: TensorType, wide: bool) -> Array:
-    """`array` with the element type that `type` says (float64 for any float if `wide`)."""
+    """Convert `array` to the element type of `type` (float64 for any float if `wide`)."""
     return _as(array, _How(wide).dtype(type))
 
 
@@ -171,7 +171,7 @@ def _as(array: Array, dtype: np.dtype[np.generic]) -> Array:
 
 
 def _bind_result(node: Node, type: TensorType, array: Array, sizes: dict[str, Dim]) -> None:
-    """Learn the sizes that depend on data, such as how many elements are nonzero; check the others."""
+    """Learn the sizes that depend on data, such as the number of nonzero elements; check all others."""
     for dim, size in zip(type.shape, array.shape, strict=False):
         if is_symbol(dim):
             sizes.setdefault(str(dim), size)

@@ -57,7 +57,7 @@ class Node:
 
     @property
     def output(self) -> Value:
-        """The only result."""
+        """The single result; an error if there are several."""
         (value,) = self.outputs
         return value
 
@@ -66,7 +66,7 @@ class Node:
 
 
 class Use(NamedTuple):
-    """Operand number `index` of `node`."""
+    """A use of a value: operand number `index` of `node`."""
 
     node: Node
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -80,7 +80,7 @@ class Output(NamedTuple):
 
 
 class Graph:
-    """A list of nodes from `inputs` to `outputs`. Constants live as long as something uses them."""
+    """A list of nodes from `inputs` to `outputs`. A constant lives as long as something uses it."""
 
     is_graph: ClassVar[bool] = True
 
@@ -170,7 +170,7 @@ class Graph:
     # --- editing
 
     def replace(self, old: Value, new: Value) -> None:
-        """Let every use of `old` read `new`.
+        """Make every use of `old` read `new`.
 
         Raises:
             GraphError: the types differ.
@@ -191,7 +191,7 @@ class Graph:
         value.uses[Use(node, index)] = None
 
     def keep_outputs(self, names: Collection[str]) -> None:
-        """Drop all outputs but these; their order stays."""
+        """Drop all outputs except these, in their order."""
         self._outputs = [o for o in self._outputs if o.name in names]
 
     def erase(self, node: Node) -> None:
@@ -208,7 +208,7 @@ class Graph:
         node.graph = None
 
     def become(self, other: Graph) -> None:
-        """Hold what another graph holds, such as a bound copy of this one; the other must not be used any more."""
+        """Take over the contents of another graph, such as a bound copy; the other must not be used afterwards."""
         self.inputs, self._outputs, self._ends = other.inputs, other._outputs, other._ends
         for node in self.nodes:
             node.graph = self
@@ -216,11 +216,11 @@ class Graph:
     # --- copies
 
     def bind(self, values: Mapping[str, Dim]) -> Graph:
-        """A copy with symbols replaced; constants are shared, result types are inferred anew."""
+        """Copy the graph with symbols replaced; constants are shared, result types are inferred anew."""
         return self.copy(lambda op: op.bind(values), lambda type: type.bind(values))
 
     def copy(self, map_op: Callable[[Op], Op] = _same, map_input: Callable[[TensorType], TensorType] = _same) -> Graph:
-        """A copy with ops and input types mapped; constants are shared, bodies are not."""
+        """Copy the graph with ops and input types mapped; constants are shared, bodies are not."""
         copy = Graph(self.name)
         env = {v: copy.input(v.name, map_input(v.type)) for v in self.inputs}
         for node in self.nodes:

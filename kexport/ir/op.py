@@ -50,15 +50,15 @@ class Op:
             OPS[cls.name] = cls
 
     def infer(self, *operands: Any, **_: Any) -> Types:
-        """The result types for these operand types. Raises GraphError with the values that do not fit."""
+        """Infer the result types from the operand types. Raises GraphError with the values that do not fit."""
         raise NotImplementedError(self.name)
 
     def evaluate(self, *operands: Any, **_: Any) -> Arrays:
-        """The result in numpy."""
+        """Compute the result in numpy."""
         raise NotImplementedError(self.name)
 
     def attributes(self) -> dict[str, Any]:
-        """Attribute values by name, in declaration order."""
+        """Return attribute values by name, in declaration order."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def bodies(self) -> tuple[Graph, ...]:
@@ -70,18 +70,18 @@ class Op:
         return self
 
     def symbols(self) -> set[str]:
-        """The names of the symbolic dims used in attributes."""
+        """Return the names of the symbolic dims in attributes."""
         return value_symbols(tuple(self.attributes().values()))
 
     def bind(self: OpT, values: Mapping[str, Dim]) -> OpT:
-        """This op with the symbols in its attributes replaced."""
+        """Replace the symbols in the attributes."""
         if not self.symbols() & values.keys():
             return self
         bound = {k: _bind_value(v, values) for k, v in self.attributes().items()}
         return dataclasses.replace(self, **bound)
 
     def widen(self: OpT) -> OpT:
-        """This op for evaluation in float64: float dtypes among the attributes become f64."""
+        """Return this op for evaluation in float64: float dtypes among the attributes become f64."""
         wide = {k: DType.F64 for k, v in self.attributes().items() if isinstance(v, DType) and v.is_float}
         return dataclasses.replace(self, **wide) if wide else self
 
@@ -98,13 +98,13 @@ class RegionOp(Op, abstract=True):
         return dataclasses.replace(self, **{k: v.copy() for k, v in self.attributes().items() if is_graph(v)})
 
     def evaluate_with(self, run: Any, *operands: Array) -> Arrays:
-        """The result in numpy; `run(body, arrays) -> list of arrays`."""
+        """Compute the result in numpy; `run(body, arrays)` returns a list of arrays."""
         raise NotImplementedError(self.name)
 
 
 @cache
 def arity(op: type[Op]) -> tuple[int, float]:
-    """The least and greatest number of operands, read off the signature of `infer`."""
+    """Return the least and greatest number of operands, read off the signature of `infer`."""
     params = list(inspect.signature(op.infer).parameters.values())[1:]
     if any(p.kind is p.VAR_POSITIONAL for p in params):
         return sum(p.kind is not p.VAR_POSITIONAL for p in params), float("inf")
@@ -112,7 +112,7 @@ def arity(op: type[Op]) -> tuple[int, float]:
 
 
 def infer(op: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
-    """Result types of `op`, always as a tuple.
+    """Infer the result types of `op`, always as a tuple.
 
     Raises:
         GraphError: wrong number of operands or operand types that do not fit; names the op and the types.
@@ -136,7 +136,7 @@ def infer(op: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
 
 
 def _check_result(op: Op, given: str, result: TensorType) -> None:
-    """Require a type that a tensor can have, which also keeps sizes from growing from node to node without end."""
+    """Require a type that a tensor can have. This also keeps sizes from growing without end from node to node."""
     try:
         result.check()
     except GraphError as e:
@@ -145,12 +145,12 @@ def _check_result(op: Op, given: str, result: TensorType) -> None:
 
 
 def is_graph(value: Any) -> bool:
-    """Whether an attribute value is a graph (known by its marker, so that ops need not import graphs)."""
+    """Return whether an attribute value is a graph (told by a marker, so that ops need not import graphs)."""
     return getattr(cast(object, value).__class__, "is_graph", False)
 
 
 def value_symbols(value: Any) -> set[str]:
-    """The names of the symbolic dims in an attribute value."""
+    """Return the names of the symbolic dims in an attribute value."""
     if isinstance(value, SymDim):
         return symbols(value)
     if isinstance(value, tuple):

@@ -23,13 +23,13 @@ from kexport.ir.types import DType, TensorType
 
 T = TypeVar("T")
 MAX_DEPTH = 32
-"""Graphs and lists inside each other."""
+"""The deepest nesting of graphs and lists."""
 MAX_MADE = 1 << 24
-"""Elements of a constant that is not written out."""
+"""The most elements of a constant that is not written out."""
 _WRONG = (
     GraphError, UndecidableDim, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
 )  # fmt: skip
-"""What ops and NumPy raise of attributes, operands and numbers that make no sense."""
+"""What ops and NumPy raise on malformed attributes, operands and numbers."""
 _SPACE = re.compile(r"(?:\s|;[^\n]*)*")
 _VALUE = re.compile(r'%(?:([A-Za-z0-9_.]+)|("(?:[^"\\]|\\.)*"))')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -41,17 +41,17 @@ _NUMBER = re.compile(rf"-?{_REAL}(?:j|[+-]{_REAL}j)?")
 _GRAPH = re.compile(r'graph\s*"')
 _FLOAT = re.compile(r"-?(?:inf|nan|\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
 _LONGEST_LINE = 400
-"""Characters of a line that is shown with its fault."""
+"""Characters shown of a line with a fault."""
 _KEYWORDS = {"true": True, "false": False, "none": None}
 
 
 def parse_graph(
     text: str, constants: Mapping[str, Array] | None = None, absent: Callable[[TensorType], Array] | None = None
 ) -> Graph:
-    """The graph that `text` describes. `constants` holds the arrays printed as a hash, `absent` makes those it lacks.
+    """Parse the text of a graph. `constants` holds the arrays printed as a hash; `absent` makes those it lacks.
 
-    Result types may be left out and are inferred. Beside `#hash` a constant may be written `splat(0.5)`
-    or `random(7)` (standard normal numbers from that seed), which is of use in tests.
+    Result types may be left out and are inferred. Besides `#hash`, a constant may be written `splat(0.5)`
+    or `random(7)` (standard normal numbers from that seed), for tests.
 
     Raises:
         GraphError: with the line and column of the fault.
@@ -82,7 +82,7 @@ class _Parser:
         raise GraphError(f"line {line}: {message}{shown}")
 
     def guard(self, start: int, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function; its errors point at `start`."""
+        """Call a function and make its errors point at `start`."""
         try:
             return function(*arguments)
         except _WRONG as e:
@@ -91,7 +91,7 @@ class _Parser:
 
     @contextmanager
     def deeper(self) -> Generator[None]:
-        """One more graph or list around what follows."""
+        """Enter a nested graph or list."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.fail(f"graphs and lists are nested more than {MAX_DEPTH} levels deep")
@@ -127,7 +127,7 @@ class _Parser:
         return self.unquoted(self.take(_STRING, "a string")[0])
 
     def unquoted(self, text: str) -> str:
-        """The text that a string stands for."""
+        """Decode the text of a string literal."""
         return self.guard(self.at - len(text), parse_json, text)
 
     def value_name(self) -> str:
@@ -135,7 +135,7 @@ class _Parser:
         return match[1] or self.unquoted(match[2])
 
     def until(self, stops: str) -> str:
-        """Text up to a stop character outside brackets."""
+        """Read up to a stop character outside brackets."""
         self.skip()
         start, depth = self.at, 0
         while self.at < len(self.text):
@@ -261,7 +261,7 @@ class _Parser:
         return self.guard(start, DType.parse if is_dtype else parse_dim, word)
 
     def items(self, item: Callable[[], T]) -> list[T]:
-        """What stands in a list whose bracket is open."""
+        """Read the rest of a list after its opening bracket."""
         found: list[T] = []
         with self.deeper():
             while not self.accept("]"):

@@ -1,4 +1,4 @@
-"""The text form of a graph: complete, readable, and read back by `kexport.ir.parser`."""
+"""Prints the text form of a graph: complete, readable, and read back by `kexport.ir.parser`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.]+")
 
 
 def to_text(graph: Graph) -> str:
-    """The graph as text. Constants of more than 32 elements appear as `#hash`; see `constant_table`."""
+    """Print a graph. Constants of more than 32 elements appear as `#hash`; see `constant_table`."""
     return "\n".join(line for line, _ in numbered_lines(graph, Names(graph)))
 
 
 def constant_table(graph: Graph) -> dict[str, Array]:
-    """The constants printed as a hash, by hash, those in bodies included: the side table of the text."""
+    """Return the side table of the text: the constants printed as a hash, bodies included, by hash."""
     table = {content_hash(v.data): v.data for v in graph.constants if v.data is not None and not _is_literal(v.data)}
     for node in graph.nodes:
         for body in node.op.bodies():
@@ -34,7 +34,7 @@ def constant_table(graph: Graph) -> dict[str, Array]:
 
 
 def content_hash(data: Array) -> str:
-    """A short hash of an array's type and bytes."""
+    """Hash an array's type and bytes."""
     digest = hashlib.sha256(f"{data.dtype}{data.shape}".encode())
     for chunk in _chunks(data):
         digest.update(chunk)
@@ -42,7 +42,7 @@ def content_hash(data: Array) -> str:
 
 
 class Names:
-    """The printed name of each value: its own where it has one and it is free, else a number."""
+    """Choose the printed name of each value: its own if it has one that is free, else a number."""
 
     def __init__(self, graph: Graph):
         self._names: dict[Value, str] = {}
@@ -63,7 +63,7 @@ class Names:
 
 
 def numbered_lines(graph: Graph, names: Names, indent: str = "") -> Iterator[tuple[str, Node | None]]:
-    """The lines of the text, each with the node it shows (None for the others)."""
+    """Return the lines of the text, each with the node it shows, or None."""
     params = ", ".join(f"{names[v]}: {v.type}" for v in graph.inputs)
     yield f"{indent}graph {json.dumps(graph.name)} ({params}) {{", None
     shown: set[Value] = set()
@@ -78,7 +78,7 @@ def numbered_lines(graph: Graph, names: Names, indent: str = "") -> Iterator[tup
 
 
 def node_text(node: Node, names: Names, indent: str = "") -> str:
-    """One node as text."""
+    """Print one node."""
     results = ", ".join(f"{names[v]}: {v.type}" for v in node.outputs)
     operands = ", ".join(names[v] for v in node.inputs)
     attributes = attributes_text(node.op, indent)
@@ -87,7 +87,7 @@ def node_text(node: Node, names: Names, indent: str = "") -> str:
 
 
 def attributes_text(op: Op, indent: str = "") -> str:
-    """The attributes that differ from their defaults, in braces; empty if there are none."""
+    """Print the attributes that differ from their defaults, in braces; empty if there are none."""
     shown: list[str] = []
     for field in dataclasses.fields(op):
         value = getattr(op, field.name)
@@ -97,7 +97,7 @@ def attributes_text(op: Op, indent: str = "") -> str:
 
 
 def attribute_text(value: Any, indent: str = "") -> str:
-    """One attribute value: number, true/false/none, "string", dim, dtype, [list] or graph."""
+    """Print an attribute value: number, true/false/none, "string", dim, dtype, [list] or graph."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -111,7 +111,7 @@ def attribute_text(value: Any, indent: str = "") -> str:
 
 
 def literal(data: Array) -> str:
-    """A small constant: `0.5`, `[[1, 2], [3, 4]]`."""
+    """Print a small constant: `0.5`, `[[1, 2], [3, 4]]`."""
     if data.ndim:
         return f"[{', '.join(literal(np.asarray(row, data.dtype)) for row in data)}]"
     if data.dtype.kind in "bO":

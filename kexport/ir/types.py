@@ -47,7 +47,7 @@ class DType(enum.Enum):
         """The numpy dtype (ml_dtypes' for bf16 and the 4-bit integers).
 
         Raises:
-            GraphError: it is one of ml_dtypes', which is not installed.
+            GraphError: the type needs ml_dtypes, which is not installed.
         """
         if _NUMPY[self.value] is None:
             raise GraphError(f"the element type {self} needs the package ml_dtypes", hint="pip install ml_dtypes")
@@ -86,7 +86,7 @@ class DType(enum.Enum):
 
 
 def _extension(name: str) -> Any:
-    """An element type of ml_dtypes; None where only NumPy is, as on boards that replay a check."""
+    """Return an element type of ml_dtypes; None if only NumPy is installed, as on boards that replay a check."""
     try:
         return getattr(importlib.import_module("ml_dtypes"), name)
     except ModuleNotFoundError:
@@ -101,11 +101,11 @@ _NUMPY: dict[str, Any] = {
 }  # fmt: skip
 _BY_NUMPY = {np.dtype(v): DType(k) for k, v in _NUMPY.items() if v is not None}
 HALF = tuple(np.dtype(_NUMPY[d]) for d in ("f16", "bf16") if _NUMPY[d] is not None)
-"""The 16-bit floats, as numpy dtypes."""
+"""Return the 16-bit floats as numpy dtypes."""
 MAX_RANK = 64
-"""Axes of one tensor; NumPy has no more."""
+"""The most axes of a tensor, as in NumPy."""
 _SHOWN = 60
-"""Characters of a text that is none of ours."""
+"""The most characters of a type in a text that we did not write."""
 _TYPE = re.compile(r"\s*(\w+)\s*\[(.*)\]\s*", re.DOTALL)
 
 
@@ -138,7 +138,7 @@ class TensorType:
         """Require sizes that a tensor can have.
 
         Raises:
-            GraphError: too many axes, or one of less than no elements or more than there are numbers for.
+            GraphError: too many axes, or an axis with a negative or too large a size.
         """
         check_rank(self.rank)
         wrong = [d for d in self.shape if isinstance(d, int) and not 0 <= d <= LARGEST]
@@ -152,12 +152,12 @@ class TensorType:
         return TensorType(dtype, self.shape)
 
     def bind(self, values: Mapping[str, Dim]) -> TensorType:
-        """This type with symbols replaced."""
+        """Replace symbols."""
         return self.with_shape(substitute(d, values) for d in self.shape)
 
     @staticmethod
     def of(array: np.ndarray[Any, Any]) -> TensorType:
-        """The type of a numpy array."""
+        """Return the type of a numpy array."""
         return TensorType(DType.of(array.dtype), tuple(array.shape))
 
     @staticmethod
@@ -189,7 +189,7 @@ def check_rank(rank: int) -> None:
 
 
 def element_count(sizes: Sequence[int]) -> int:
-    """The number of elements of a shape that a file states.
+    """Return the number of elements of a shape given in a file.
 
     Raises:
         GraphError: it has more axes than a tensor can have.
@@ -199,7 +199,7 @@ def element_count(sizes: Sequence[int]) -> int:
 
 
 def split_top(text: str) -> list[str]:
-    """Split at commas outside parentheses; no piece for empty text."""
+    """Split at commas outside parentheses; empty text gives no piece."""
     pieces: list[str] = []
     depth = start = 0
     for i, c in enumerate(text):

@@ -12,7 +12,7 @@ _CONTEXT = 2
 
 
 def verify_graph(graph: Graph) -> None:
-    """Check order, types, uses, names and constants, bodies included.
+    """Check order, types, uses, names and constants of a graph and its bodies.
 
     Raises:
         GraphError: says what is wrong, shows the lines around it and names the Keras layer path.
@@ -34,7 +34,7 @@ def verify_graph(graph: Graph) -> None:
 
 
 def excerpt(graph: Graph, fault: Node) -> str:
-    """The printed lines around a node, the node marked with `>`."""
+    """Print the lines around a node, with the node marked by `>`."""
     lines = list(numbered_lines(graph, Names(graph)))
     at = next(i for i, (_, node) in enumerate(lines) if node is fault)
     window = range(max(0, at - _CONTEXT), min(len(lines), at + _CONTEXT + 1))
