@@ -1,0 +1,1 @@
+"""Decides, once for every format, in which numbers a model is stored and computed."""

@@ -1,0 +1,1 @@
+"""What each layer is to be stored and computed in, as data."""
