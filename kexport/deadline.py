@@ -1,9 +1,9 @@
-"""A time limit on reading what may come from a stranger, in this process.
+"""Limits the time for reading a stranger's file in this process.
 
-An alarm ends the block by an exception that no handler of `Exception` takes for its own, and comes again where that was
-swallowed. Native code that does not return cannot be ended so. On the command line, whose process is ours to end, a
-thread then says what happened and ends it with exit code 2; where native code keeps even threads from running, Python's
-`faulthandler` ends it, with exit code 1. Whoever uses kexport as a library keeps the process.
+An alarm ends the block by an exception that is no `Exception`, so that few handlers catch it, and is repeated if one
+did. It cannot interrupt native code. On the command line, whose process is ours to end, a thread then prints what
+happened and ends the process with exit code 2; if native code keeps even threads from running, Python's `faulthandler`
+ends it with exit code 1. A program that uses kexport as a library is never ended.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from kexport.errors import CaptureError, KexportError
 from kexport.printable import one_line
 
 AGAIN = 5.0
-"""Seconds after which the alarm comes again."""
+"""Seconds after which the alarm is repeated."""
 GRACE = 20.0
-"""Seconds for the alarm to be heard before the process is ended."""
+"""Seconds that the alarm has to take effect before the process is ended."""
 _OURS: ContextVar[bool] = ContextVar("_OURS", default=False)
 
 
 class Late(BaseException):
-    """The time is over. Every deadline has a subclass of its own, so that it knows its alarm from that of another."""
+    """The time is over. Every deadline raises a subclass of its own, which tells its alarm from that of another."""
 
 
 @contextmanager
 def deadline(
     seconds: float | None, what: str, error: type[KexportError] = CaptureError, where: str | None = None
 ) -> Generator[None]:
-    """Ends the block after some seconds.
+    """End the block after a number of seconds.
 
     Args:
         seconds: None for no limit.
-        what: what takes so long: `reading the model`.
-        error: what is raised then.
+        what: what takes so long, for the message: `reading the model`.
+        error: the exception to raise.
         where: the file.
 
     Raises:
@@ -66,7 +66,7 @@ def deadline(
 
 @contextmanager
 def process_is_ours() -> Generator[None]:
-    """Inside, a deadline may end the process where nothing else helps."""
+    """Allow deadlines inside to end the process if nothing else helps."""
     token = _OURS.set(True)
     try:
         yield
@@ -76,7 +76,7 @@ def process_is_ours() -> Generator[None]:
 
 @contextmanager
 def _alarm(seconds: float, late: type[Late]) -> Generator[None]:
-    """Raises `late` in this thread after some seconds, and again while the block lasts."""
+    """Raise `late` in this thread after some seconds, and again while the block lasts."""
     can_signal = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     with _by_signal(seconds, late) if can_signal else _by_thread(seconds, late):
         yield
@@ -98,7 +98,7 @@ def _by_signal(seconds: float, late: type[Late]) -> Generator[None]:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    finally:  # an alarm may have come right before that line; there is none in the next seconds
+    finally:  # an alarm may have come right before this line; none comes in the next seconds
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if before:  # of a block around this one
@@ -107,7 +107,7 @@ def _by_signal(seconds: float, late: type[Late]) -> Generator[None]:
 
 @contextmanager
 def _by_thread(seconds: float, late: type[Late]) -> Generator[None]:
-    """The same where no signal can be had: a thread asks the interpreter to raise it."""
+    """Do the same without signals: a thread asks the interpreter to raise it."""
     done, guard = threading.Event(), threading.Lock()
     thread = ctypes.c_ulong(threading.get_ident())
 
@@ -130,7 +130,7 @@ def _by_thread(seconds: float, late: type[Late]) -> Generator[None]:
 
 @contextmanager
 def _last_resort(seconds: float, message: str) -> Generator[None]:
-    """Ends the process after some seconds, in which the alarm was not heard."""
+    """End the process if the alarm has no effect for some seconds."""
     done = threading.Event()
     errors = _descriptor()
 
@@ -149,7 +149,7 @@ def _last_resort(seconds: float, message: str) -> Generator[None]:
 
 
 def _descriptor() -> int:
-    """Where errors go to, past all of Python."""
+    """The file descriptor of stderr, independent of `sys.stderr`."""
     try:
         return sys.stderr.fileno()
     except (AttributeError, OSError):

@@ -25,13 +25,13 @@ class KexportError(Exception):
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
     def located(self, where: str | None) -> KexportError:
-        """This error, with `where` filled in unless a closer place is known already."""
+        """Return this error with `where` filled in, unless a closer place is known already."""
         self.where = self.where or where
         return self
 
 
 class KexportWarning(UserWarning):
-    """Something that a user should know, and that stops nothing."""
+    """A remark that a user should know, without stopping anything."""
 
 
 class CaptureError(KexportError):
@@ -75,7 +75,7 @@ def _words(item: Unsupported) -> str:
 
 
 class UnsupportedError(KexportError):
-    """All the nodes of a model that cannot be exported, reported at once."""
+    """All nodes of a model that cannot be exported, reported at once."""
 
     def __init__(self, items: Sequence[Unsupported], *, hint: str | None = None):
         self.items = tuple(items)

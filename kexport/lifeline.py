@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, however that ends: a SIGKILL runs no clean-up."""
+"""Makes child processes end with their parent, even on SIGKILL, which runs no cleanup."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _PERIOD = 1.0
 
 
 def leashed(command: Sequence[str]) -> list[str]:
-    """A command that runs another one in the same process, which ends with ours, on Linux; elsewhere the other one.
+    """Wrap a command so that its process ends with ours, on Linux; return it unchanged elsewhere.
 
-    The thread that starts it has to live as long as it is needed.
+    The thread that starts it must live as long as the process is needed.
     """
     if sys.platform != "linux" or not sys.executable:
         return list(command)
@@ -35,7 +35,7 @@ def leashed(command: Sequence[str]) -> list[str]:
 
 
 def follow_parent() -> None:
-    """End this process soon after its parent, where the system does not see to that."""
+    """End this process soon after its parent, on systems that do not do so."""
     if sys.platform == "linux" or not hasattr(os, "getppid") or os.name == "nt":
         return
     parent = os.getppid()

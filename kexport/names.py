@@ -1,4 +1,4 @@
-"""Names that a user gives: one or several, in whatever holds them; and what was meant where one is not known."""
+"""Reads names that a user gives, one or several, and suggests what an unknown one was meant to be."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from types import ModuleType
 from typing import Any
 
 LISTED = 20
-"""How many known names a hint lists."""
+"""The most known names that a hint lists."""
 
 
 def suggest(name: object, known: Iterable[str], what: str) -> str:
-    """A hint for a name that is not known: `did you mean 'onnx'? targets: coreml, onnx, tflite`.
+    """Return a hint for an unknown name: `did you mean 'onnx'? targets: coreml, onnx, tflite`.
 
-    `what` the known ones are, in the plural.
+    `what` names the kind of the known ones, in the plural.
     """
     names = list(dict.fromkeys(known))
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
@@ -24,7 +24,7 @@ def suggest(name: object, known: Iterable[str], what: str) -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> list[str]:
-    """The one or two known names that a mistyped one is most like, whatever its case; often none."""
+    """Return the one or two known names most similar to a mistyped one, ignoring case; often none."""
     from difflib import get_close_matches
 
     lower = {n.lower(): n for n in known}
@@ -32,10 +32,10 @@ def nearest(name: object, known: Iterable[str]) -> list[str]:
 
 
 def each_name(names: Any, *, split: bool = True) -> tuple[Any, ...] | None:
-    """What was given as one name or several, each once; None where nothing was.
+    """Return the given names, one or several, each once; None if nothing was given.
 
-    Text is one name, or several between commas if it is to be `split`; it never falls into letters. A path, a module,
-    a class, a function and whatever else is no collection is one thing. A set is taken in the order of its text, so
+    A text is one name, or several separated by commas if `split`; it is never taken apart into letters. A path, a
+    module, a class, a function and anything else that is no collection is one item. A set is sorted by its text, so
     that equal sets mean the same.
     """
     items = () if names is None else _items(names)

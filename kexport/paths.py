@@ -1,4 +1,4 @@
-"""Paths that a file names: they stay inside the folder of that file."""
+"""Checks paths that a file names: they must stay inside the folder of that file."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MAX_PART = 200
 _FORBIDDEN = frozenset('\\:*?"<>|')
 """Characters that Windows gives a meaning or refuses."""
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
-"""What Windows takes for a device, with any ending."""
+"""Names that Windows takes for devices, with any extension."""
 PASSED_OVER = frozenset((".DS_Store",))
-"""Files that a desktop leaves in the folders that it shows, and that belong to nothing."""
+"""Files that desktops leave in folders, and that belong to no artifact."""
 
 
 def problem_with(path: object) -> str:
-    """Why a path that a file names may not be followed, on any system; empty if it may.
+    """Return why a path from a file must not be followed, on any system; empty if it may be.
 
-    Allowed are relative paths, with slashes between their parts, that lead down only.
+    Only relative paths are allowed, with slashes between their parts, that lead downward.
     """
     if not isinstance(path, str) or not path:
         return "is no path"
@@ -40,12 +40,12 @@ def problem_with(path: object) -> str:
 
 
 def is_inside(path: object) -> bool:
-    """Whether a path that a file names stays in the folder it is taken from, on every system."""
+    """Return whether a path from a file stays in its folder, on every system."""
     return not problem_with(path)
 
 
 def inside(folder: Path, path: object, error: type[KexportError] = VerifyError) -> Path:
-    """Where a path that a file names leads: a file or folder below `folder`, or nothing yet.
+    """Resolve a path from a file: a file or folder below `folder`, or nothing yet.
 
     Links are followed, and must not lead out either.
 
@@ -61,7 +61,7 @@ def inside(folder: Path, path: object, error: type[KexportError] = VerifyError) 
 
 
 def _problem_there(folder: Path, found: Path) -> str:
-    """What is wrong with a file where it lies, if there is one."""
+    """Return what is wrong with a file in its place, if it exists."""
     try:
         real = Path(os.path.realpath(found))
         if not real.is_relative_to(os.path.realpath(folder)):
@@ -72,7 +72,7 @@ def _problem_there(folder: Path, found: Path) -> str:
 
 
 def all_files(path: Path) -> list[Path]:
-    """The file itself, or all files and links in a folder, sorted, but for what a desktop leaves there."""
+    """Return the file itself, or all files and links in a folder, sorted, without what a desktop leaves there."""
     if not path.is_dir():
         return [path]
     found: list[Path] = []

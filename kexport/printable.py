@@ -1,4 +1,4 @@
-"""Text from a stranger's file, fit to be shown: nothing in it moves the cursor, sets colours or turns words around."""
+"""Makes text from a stranger's file safe to print: nothing in it moves the cursor, sets colours or reorders words."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import re
 from typing import Any
 
 _UNFIT = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-"""Control characters but for tab and newline, marks that turn the direction of writing, and halves of characters."""
+"""Control characters except tab and newline, marks that change the direction of writing, and lone surrogates."""
 _ANYWHERE = re.compile(f"[{_UNFIT}]")
 _IN_A_LINE = re.compile(f"[{_UNFIT}\t\n]")
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def printable(text: str) -> str:
-    """The text with escapes, such as `\\x1b`, for what a terminal would obey instead of show. Lines stay lines."""
+    """Escape what a terminal would obey instead of show, as `\\x1b`. Lines stay lines."""
     return _ANYWHERE.sub(_escaped, text)
 
 
 def one_line(text: str) -> str:
-    """The same for what has to stay on its line, such as a name."""
+    """Escape a text that must stay on its line, such as a name."""
     return _IN_A_LINE.sub(_escaped, text)
 
 
 def indented(text: str) -> str:
-    """The same for a message: lines after the first begin with spaces, so that none can pass for one of ours."""
+    """Escape a message: lines after the first are indented, so that none can pass for one of ours."""
     first, *others = printable(text).split("\n")
     return "\n".join([first, *(line if line[:1] in ("", " ") else f"  {line}" for line in others)])
 
 
 def json_text(document: Any) -> str:
-    """A document as JSON for people, who can read its letters and are shown all else as JSON's own escapes."""
+    """Format a document as JSON for people: letters are shown, everything unprintable as JSON's escapes."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return _ANYWHERE.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
 

@@ -1,4 +1,4 @@
-"""Reads artifacts back: what a reader raises on bytes that make no sense becomes one kind of error."""
+"""Reads artifacts back, and turns any exception that a reader raises on malformed bytes into one kind of error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_format(target: Target, path: Path) -> None:
 
 
 def read_back(target: Target, path: Path) -> Contract:
-    """The contract of an artifact.
+    """Read the contract of an artifact.
 
     Raises:
         EmitError: the artifact is not valid, or so damaged that reading it ends in any other error.
@@ -33,20 +33,20 @@ def read_back(target: Target, path: Path) -> Contract:
 
 
 def parts_of(target: Target, path: Path) -> list[Path]:
-    """The files that an engine reads when it loads an artifact.
+    """List the files that an engine reads when it loads an artifact.
 
     Raises:
-        EmitError: the artifact names a file outside of its folder, or is so damaged that it cannot be told.
+        EmitError: the artifact names a file outside of its folder, or is too damaged to tell.
     """
     with _damage(path):
         return target.parts(path)
 
 
 def facts_of(target: Target, path: Path) -> Mapping[str, Any]:
-    """What an artifact says of itself beside its contract.
+    """Read what an artifact states about itself besides its contract.
 
     Raises:
-        EmitError: the artifact is so damaged that it says nothing.
+        EmitError: the artifact is too damaged to tell.
     """
     with _damage(path):
         return target.facts(path)
@@ -54,7 +54,7 @@ def facts_of(target: Target, path: Path) -> Mapping[str, Any]:
 
 @contextmanager
 def _damage(path: Path) -> Generator[None]:
-    """Turn whatever a reader raises on bytes that make no sense into an EmitError."""
+    """Turn any exception that a reader raises on malformed bytes into an EmitError."""
     try:
         yield
     except (KexportError, ImportError):

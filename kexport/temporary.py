@@ -1,6 +1,6 @@
-"""Temporary folders that are removed even if their process is killed: by the next export.
+"""Makes temporary folders that are removed even if their process is killed: by the next export.
 
-Each has a file whose lock ends with its process, however that ends.
+Each holds a file whose lock the system releases when the process ends, in whatever way.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ except ImportError:  # Windows: folders of killed processes stay
 PREFIX = "kexport-"
 ALIVE = ".alive"
 _GRACE = 60.0
-"""Seconds that a new folder has until it is looked at."""
+"""Seconds for which a new folder is left alone."""
 
 
 class TemporaryFolder:
-    """A new empty folder, at `path`, until it is closed."""
+    """A new empty folder at `path` that lives until it is closed."""
 
     def __init__(self) -> None:
         self._root = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -35,14 +35,14 @@ class TemporaryFolder:
         self.path.mkdir()
 
     def close(self) -> None:
-        """Remove it with all that is in it."""
+        """Remove the folder and its contents."""
         shutil.rmtree(self._root, ignore_errors=True)
         os.close(self._lock)
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A new empty folder, as long as the block runs."""
+    """Make an empty folder for the duration of the block."""
     folder = TemporaryFolder()
     try:
         yield folder.path
@@ -63,7 +63,7 @@ def _is_mine(folder: Path) -> bool:
 
 
 def _is_dead(alive: Path) -> bool:
-    """Whether nobody holds the lock of a folder, which is not quite new."""
+    """Return whether a folder that is not new is unlocked."""
     if alive.is_symlink() or not alive.is_file() or time.time() - alive.stat().st_mtime < _GRACE:
         return False
     descriptor = os.open(alive, os.O_RDWR)
@@ -74,7 +74,7 @@ def _is_dead(alive: Path) -> bool:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Whether the lock could be had."""
+    """Try to take the lock; return whether it was taken."""
     if fcntl is None:
         return False
     try:

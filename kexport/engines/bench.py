@@ -1,4 +1,4 @@
-"""Times artifacts side by side: one warm process each, and turns of a few runs that go round all of them."""
+"""Times artifacts side by side: one warm process each, taking turns of a few runs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from kexport.target import Runtime
 from kexport.temporary import temporary_folder
 
 TURN = 5
-"""Runs of one process before the next has its turn."""
+"""Runs per turn."""
 LEAST = 5
-"""Runs that even the slowest gets."""
+"""Runs that even the slowest contender gets."""
 PAUSE = 0.005
-"""Seconds between turns, in which the threads of the last engine go to sleep."""
+"""Seconds between turns, in which the previous engine's threads go to sleep."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Timing:
-    """What was measured of a contender. `status` is ok, missing, not applicable, error, crashed or timeout."""
+    """The measurements of a contender. `status` is ok, missing, not applicable, error, crashed or timeout."""
 
     status: str
     message: str = ""
@@ -56,14 +56,14 @@ class Timing:
     first: float | None = None
     """The first run after loading."""
     load: float | None = None
-    """Loading the artifact, with the engine up already; None where it only starts as a whole, as a browser does."""
+    """Loading the artifact in a running engine; None if engine and artifact start together, as in a browser."""
     start: float | None = None
     """Loading the artifact and starting the engine."""
     peak_bytes: int = 0
-    """Of the process and of those it started."""
+    """Peak memory of the process and its children."""
     layers: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Seconds per run by layer, from the engine's own profiler, which slows it down; empty if it has none. `""` is what
-    belongs to no layer."""
+    """Seconds per run by layer, from the engine's own profiler, which slows it down; empty if it has none. `""` holds
+    the time that belongs to no layer."""
 
 
 def time_contenders(
@@ -74,14 +74,14 @@ def time_contenders(
     timeout: float = 300.0,
     tell: Callable[[str, float], None] = lambda detail, fraction: None,
 ) -> list[Timing]:
-    """One timing each, in order. Never raises for what a runtime does.
+    """Time the contenders; return one timing each, in order. Failures of a runtime are results, not exceptions.
 
     Args:
         contenders: what to time.
         runs: measured runs of each.
-        seconds: after so many seconds of its own runs, and at least `LEAST` runs, a contender has had enough.
+        seconds: a contender stops after that much time of its own runs and at least `LEAST` runs.
         timeout: seconds for loading, and for each turn.
-        tell: told who has a turn, and how much is done.
+        tell: called with the current contender and the progress.
     """
     with ExitStack() as stack:
         lanes = [stack.enter_context(Lane(c, timeout)) for c in contenders]
@@ -124,7 +124,7 @@ class Lane:
         self._stack.close()
 
     def load(self) -> None:
-        """Start the process and let it load and warm up."""
+        """Start the process, load the artifact and warm up."""
         c = self.contender
         if c.runtime.version() is None:
             self.failure = Timing("missing", f"{c.runtime.name} is not installed: {c.runtime.how_to_install}")
@@ -148,7 +148,7 @@ class Lane:
         self.facts |= answer
 
     def profile(self) -> None:
-        """Ask for the time of every layer, after all turns. What goes wrong now spoils nothing."""
+        """Ask for the time of every layer, after all turns. A failure here does not spoil the timing."""
         if not self.failure:
             self._say(PROFILE)
             self.facts |= self._answer()
@@ -160,13 +160,13 @@ class Lane:
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
         except OSError:
-            pass  # it has ended, and the answer says how
+            pass  # the process has ended, and the answer says how
 
     def had_enough(self, seconds: float) -> bool:
         return len(self.seconds) >= LEAST and sum(self.seconds) >= seconds
 
     def timing(self) -> Timing:
-        """What was measured."""
+        """Return the measurements."""
         if self.failure or not self.seconds:
             return self.failure or Timing("error", "nothing was run")
         median, p95 = np.percentile(self.seconds, [50, 95])
@@ -180,7 +180,7 @@ class Lane:
         self._lines.put(b"")
 
     def _answer(self) -> dict[str, Any]:
-        """The next answer; empty, with `failure` set, if there is none."""
+        """Read the next answer; empty, with `failure` set, if there is none."""
         try:
             line = self._lines.get(timeout=self.timeout)
         except queue.Empty:

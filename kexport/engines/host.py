@@ -1,4 +1,4 @@
-"""Which machine this is."""
+"""Describes this machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import platform
 from pathlib import Path
 
 _MODEL = Path("/proc/device-tree/model")
-"""Where Linux says which board it runs on."""
+"""Files in which Linux names the board."""
 
 
 def host() -> str:
-    """The board, if it has a name, and the system: `Raspberry Pi 4 Model B Rev 1.4, Linux aarch64`."""
+    """Return the board, if it has a name, and the system: `Raspberry Pi 4 Model B Rev 1.4, Linux aarch64`."""
     system = f"{platform.system()} {platform.machine()}"
     try:
         model = _MODEL.read_text(encoding="utf-8", errors="replace").strip("\0 \n")

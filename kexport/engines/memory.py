@@ -1,4 +1,4 @@
-"""The peak memory of this process and of those it started."""
+"""Measures the peak memory of this process and its children."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_bytes() -> int:
-    """The largest resident size so far, in bytes; 0 where the system does not say.
+    """Return the peak resident size in bytes; 0 if the system does not tell.
 
     On Linux it is read from /proc: getrusage would start at the peak of the parent process.
     """
@@ -35,12 +35,12 @@ def _from_usage() -> int:
 
 
 def family_peak_bytes() -> int:
-    """The largest resident sizes so far of this process and of those it started, added up."""
+    """Add up the peak resident sizes of this process and its children."""
     return peak_bytes() + sum(_peak_of(pid) for pid in _descendants(os.getpid()))
 
 
 def _descendants(root: int) -> list[int]:
-    """The processes below `root`; none where the system has no /proc."""
+    """List the processes below `root`; none if the system has no /proc."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -13,7 +13,7 @@ from typing import IO
 from kexport.lifeline import leashed
 
 TAIL = 600
-"""How many characters of a dead process' last words are kept."""
+"""Characters kept of the end of a process's output."""
 
 
 def run_module(
@@ -23,7 +23,7 @@ def run_module(
     env: Mapping[str, str] | None = None,
     import_from: Sequence[Path] = (),
 ) -> int | None:
-    """The exit code of `python -m module folder`; None after the time limit, with the whole process group ended.
+    """Run `python -m module folder`; return its exit code, or None after the time limit, with its process group ended.
 
     The child imports from where this process does, and from `import_from`; what it prints goes to `folder/log`. `env`
     changes variables of the child alone. The child ends with this process, even if that is killed.
@@ -48,9 +48,9 @@ def start_module(
     env: Mapping[str, str] | None = None,
     import_from: Sequence[Path] = (),
 ) -> subprocess.Popen[bytes]:
-    """The process `python -m module folder`, whose output goes to `log`; with `talk` stdin and stdout are pipes.
+    """Start `python -m module folder`, with its output in `log`; with `talk`, stdin and stdout are pipes.
 
-    `arguments` stand in the place of the folder.
+    `arguments` replace the folder.
     """
     paths = os.pathsep.join([*(p for p in sys.path if p), *map(str, import_from)])
     return subprocess.Popen(
@@ -62,13 +62,13 @@ def start_module(
 
 
 def last_words(folder: Path) -> str:
-    """The end of what the process printed, with a colon in front; empty if it said nothing."""
+    """Return the end of the process's output, after a colon; empty if it printed nothing."""
     text = (folder / "log").read_text(errors="replace").strip()
     return f": …{text[-TAIL:]}" if len(text) > TAIL else f": {text}" if text else ""
 
 
 def signal_name(code: int) -> str:
-    """The signal behind a negative exit code."""
+    """Name the signal of a negative exit code."""
     try:
         return signal.Signals(-code).name
     except ValueError:

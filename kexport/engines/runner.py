@@ -1,4 +1,4 @@
-"""Starts the worker, waits for it with a time limit, and turns whatever happens into a RunResult."""
+"""Starts the worker, waits for it with a time limit, and turns the outcome, whatever it is, into a RunResult."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from kexport.temporary import temporary_folder
 TIMEOUT = 300.0
 """Seconds for loading and all batches together."""
 IN_PROCESS = "run in the verifying process, without a time limit"
-"""What a verdict says where no process could be started."""
+"""The note of a verdict if no process could be started."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of running an artifact. `status` is ok, missing, not applicable, error, crashed, timeout or garbage."""
+    """The result of a run. `status` is ok, missing, not applicable, error, crashed, timeout or garbage."""
 
     status: str
     message: str = ""
     outputs: tuple[Mapping[str, Array], ...] = ()
-    """One mapping per batch that was completed."""
+    """The outputs of each completed batch."""
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     """`load`, `first` and `best` run, as far as it came."""
     peak_bytes: int = 0
     note: str = ""
-    """What is to be said of a good result too."""
+    """A note on the run, even if its result is good."""
     host: str = ""
-    """Where it ran, if not on this machine."""
+    """The machine, if not this one."""
     version: str = ""
-    """The version of the engine there, if not on this machine."""
+    """The engine's version there, if not on this machine."""
 
     @property
     def ok(self) -> bool:
@@ -62,7 +62,7 @@ def run_artifact(
     repeats: int = 0,
     taps: Sequence[str] = (),
 ) -> RunResult:
-    """Run an artifact on batches of inputs in a process of its own. Never raises for what the runtime does.
+    """Run an artifact on batches in a process of its own. Failures of the runtime are results, not exceptions.
 
     Args:
         path: the artifact.
@@ -72,7 +72,7 @@ def run_artifact(
         timeout: seconds until the process is ended.
         threads: passed to the runtime.
         repeats: extra runs of the last batch, for timing.
-        taps: inner tensors to give instead of the outputs, by their names in the artifact.
+        taps: inner tensors to return instead of the outputs, by their names in the artifact.
     """
     worker_here = waiting(Engine(target, runtime.name))
     if worker_here is not None:
@@ -93,15 +93,15 @@ def run_here(
     repeats: int = 0,
     taps: Sequence[str] = (),
 ) -> RunResult:
-    """Like `run_artifact`, in this process, for systems that start no others: without a time limit, and a crash of the
-    engine ends us.
+    """Do what `run_artifact` does in this process, for systems that cannot start another: there is no time limit, and
+    a crash of the engine ends this process.
     """
     result = _run(worker.main, path, target, runtime, batches, timeout, threads, repeats, tuple(taps))
     return dataclasses.replace(result, note="; ".join(filter(None, (IN_PROCESS, result.note))))
 
 
 def can_start_processes() -> bool:
-    """Whether this Python can start another one; under an emulator of user programs it cannot."""
+    """Return whether this Python can start another one, which it cannot under an emulator of user programs."""
     try:
         command = [sys.executable, "-S", "-c", ""]
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
@@ -161,7 +161,7 @@ def _result(folder: Path, code: int | None, batches: int, timeout: float) -> Run
 
 
 def _outputs(folder: Path, batches: int) -> tuple[tuple[Mapping[str, Array], ...], str]:
-    """The completed batches, and why the next one cannot be read (empty if there is none)."""
+    """Return the completed batches, and why the next one cannot be read (empty if there is none)."""
     found: list[Mapping[str, Array]] = []
     for i in range(batches):
         path = folder / f"out-{i}.safetensors"

@@ -1,8 +1,8 @@
-"""Loads an artifact once and runs it whenever it is told: `python -m kexport.engines.stopwatch JOB_FOLDER`.
+"""Loads an artifact once and runs it on demand: `python -m kexport.engines.stopwatch JOB_FOLDER`.
 
-The folder is the worker's, with one batch. Each line on stdin is a number of runs, each line on stdout a JSON object:
-first what loading cost, then the seconds of the runs asked for, or an error, which ends the process. `layers` in the
-place of a number asks for the time of every layer.
+The folder is like the worker's, with one batch. Each line on stdin is a number of runs, each line on stdout a JSON
+object: first the cost of loading, then the seconds of the requested runs, or an error, which ends the process.
+`layers` instead of a number asks for the time of every layer.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from kexport.lifeline import follow_parent
 from kexport.target import Runtime, Session
 
 PROFILE = "layers"
-"""What stands on a line instead of a number to ask for the time of every layer."""
+"""The line that asks for the time of every layer."""
 PROFILED_RUNS = 10
 WARM_RUNS = 3
-"""Runs before anything is measured, besides the first."""
+"""Unmeasured runs after the first."""
 
 Answer = Callable[..., None]
 
@@ -42,7 +42,7 @@ def main(folder: Path) -> int:
             if line.strip() == PROFILE:
                 answer(layers=_layers(job, inputs))
                 continue
-            _run(session, inputs)  # the caches are another process' by now
+            _run(session, inputs)  # another process has filled the caches by now
             seconds = [_run(session, inputs) for _ in range(int(line))]
             answer(seconds=seconds, peak_bytes=family_peak_bytes())
     except Exception as e:  # noqa: BLE001  whatever an engine raises is the result
@@ -52,7 +52,7 @@ def main(folder: Path) -> int:
 
 
 def _load(job: Job, inputs: Mapping[str, Any], answer: Answer) -> Session:
-    """Load, warm up and answer. `start` is with the engine's own start, `load` a second time without."""
+    """Load, warm up and answer. `start` includes the engine's start; `load` is a second loading, without it."""
     runtime = find_runtime(load_target(job.target), job.runtime)
     start, session = _timed_load(runtime, job)
     first = _run(session, inputs)
@@ -65,7 +65,7 @@ def _load(job: Job, inputs: Mapping[str, Any], answer: Answer) -> Session:
 
 
 def _layers(job: Job, inputs: Mapping[str, Any]) -> Mapping[str, float]:
-    """Seconds by layer; empty where the engine does not tell."""
+    """Return seconds by layer; empty if the engine has no profiler."""
     runtime = find_runtime(load_target(job.target), job.runtime)
     try:
         return runtime.profile(Path(job.artifact), inputs, PROFILED_RUNS, job.threads)
@@ -86,7 +86,7 @@ def _run(session: Session, inputs: Mapping[str, Any]) -> float:
 
 
 def _answers() -> Answer:
-    """A function that writes an object to what was stdout; what engines print goes to stderr from now on."""
+    """Return a function that writes an object to the original stdout, and send what engines print to stderr."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 

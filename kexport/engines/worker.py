@@ -3,7 +3,7 @@
 With `--wait TARGET RUNTIME` it imports the engine first, says `ready` and reads the job's folder from its input.
 
 The folder holds `job.json` and `in-0.safetensors`, `in-1.safetensors` …; the worker adds `out-N.safetensors` and
-`result.json`, which it rewrites after every step, so that the parent knows how far a crash was away.
+`result.json`, which it rewrites after every step, so that the parent knows how far it came before a crash.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WAIT = "--wait"
 
 @dataclass(frozen=True)
 class Job:
-    """What the worker is to do. `target` is the name of an installed one, or `module:attribute`."""
+    """The worker's job. `target` is the name of an installed target, or `module:attribute`."""
 
     target: str
     runtime: str
@@ -42,11 +42,11 @@ class Job:
     repeats: int = 0
     """Extra runs of the last batch, for timing."""
     taps: tuple[str, ...] = ()
-    """Inner tensors to give instead of the outputs, if there are any."""
+    """Inner tensors to return instead of the outputs, if any."""
 
 
 def load_target(spec: str) -> Target:
-    """The target that `spec` names: an installed one, or `module:attribute`.
+    """Find the target named by `spec`: an installed one, or `module:attribute`.
 
     Raises:
         ConfigError: there is none.
@@ -64,7 +64,7 @@ def load_target(spec: str) -> Target:
 
 
 def find_runtime(target: Target, name: str) -> Runtime:
-    """The runtime of a target by name.
+    """Find a runtime of a target by name.
 
     Raises:
         ConfigError: the target has no such runtime.

@@ -1,1 +1,1 @@
-"""What artifacts are judged on: inputs, the reference that answers them, and their files. Imports no framework."""
+"""Provides what artifacts are judged on: inputs, the reference outputs, and their files. Imports no framework."""

@@ -1,4 +1,4 @@
-"""The inputs that artifacts are judged on: random, extreme, and the user's own."""
+"""Makes the inputs that artifacts are judged on: random, extreme, and the user's own."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from kexport.ir.types import DType
 
 SEEDS = (0, 1, 2)
 EXTREMES = (0.0, 100.0, -100.0, 1.0, -1e-3)
-"""Values of a float input in the extreme batch: far beyond what models are trained on, within half precision."""
+"""Values of a float input in the extreme batch: far beyond training data, but within half precision."""
 UNIT = Range("uniform", 0.0, 1.0)
 TURNS = {(1, "uniform"): Range("normal"), (2, "normal"): UNIT}
-"""The distribution of a float input on a turn, where it is another than its range says."""
+"""The distribution of a float input by turn, if it differs from that of its range."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ def make_batches(
     plan: SizePlan | None = None,
     seeds: Sequence[int] = SEEDS,
 ) -> list[Batch]:
-    """A random batch per seed, going round the sizes of the plan, and one of extreme values at the first sizes.
+    """Make a random batch per seed, cycling through the plan's sizes, and one of extreme values at the first sizes.
 
-    Float inputs are not all alike, for an output that saturates shows nothing: the second batch is normally distributed
-    even where the range says uniform, and the third lies in [0, 1] where it says normal.
+    Distributions differ between batches, as a saturated output shows nothing: the second batch is normal even if the
+    range says uniform, and the third lies in [0, 1] if it says normal.
 
     Raises:
-        ConfigError: no seed, or an input of text, for which only the user's samples will do.
+        ConfigError: no seed, or a text input that only the user's samples can fill.
     """
     if not seeds:
         raise ConfigError("no seed was given: at least one random batch is needed")
@@ -71,7 +71,7 @@ def make_batch(
     kind: str = "random",
     turn: int = 0,
 ) -> Batch:
-    """One batch; the same arguments give the same numbers. `turn` chooses the distribution of floats."""
+    """Make one batch; equal arguments give equal numbers. `turn` chooses the distribution of floats."""
     inputs: dict[str, Array] = {}
     for i, port in enumerate(contract.bind(sizes).inputs):
         rng = np.random.default_rng([seed, i])
@@ -114,10 +114,11 @@ def _random(port: Port, limits: Range, rng: np.random.Generator) -> Array:
 
 
 def _mask(shape: tuple[int, ...], rng: np.random.Generator, turn: int) -> Array:
-    """Ones up to a length, of which the first sample has all; on the second turn ones anywhere after the first element.
+    """Fill a mask with ones up to a length, full in the first sample; on the second turn with ones anywhere after the
+    first element.
 
-    On the third there is nothing but ones: rows of scores that are masked throughout, as by a causal mask besides, are
-    alike in float32 and not in float64, so that nothing could be judged by them.
+    On the third turn all are ones: rows of scores that are masked throughout, as together with a causal mask, are equal
+    in float32 and not in float64, so that nothing could be judged by them.
     """
     places = np.arange(shape[-1])
     if turn % 3 == 1:
@@ -128,7 +129,7 @@ def _mask(shape: tuple[int, ...], rng: np.random.Generator, turn: int) -> Array:
 
 
 def _extreme(port: Port, limits: Range, rng: np.random.Generator) -> Array:
-    """Random picks from `EXTREMES` or the ends of the range; of several samples the first is zero, if that is valid."""
+    """Pick from `EXTREMES` or the ends of the range; the first of several samples is zero, if that is valid."""
     shape = _shape(port)
     choices = EXTREMES if limits.kind in ("normal", "measured") else (limits.low, limits.high)
     values = np.asarray(rng.choice(np.asarray(choices), shape))

@@ -1,4 +1,4 @@
-"""A captured graph on disk: its text and its constants in one file, so that layers can be located anywhere."""
+"""Stores a captured graph, text and constants in one file, so that layers can be located anywhere."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from kexport.ir.text import constant_table, to_text
 SUFFIX = ".graph.safetensors"
 FORMAT = 1
 Find = Callable[[str, Collection[str]], Mapping[str, Array]]
-"""Finds constants by the name of the model's file, in which they are, and by their content hashes."""
+"""Finds constants by the name of the model's file that holds them, and by their content hashes."""
 _HASH = re.compile(r" = const #([0-9a-f]+)$", re.MULTILINE)
 
 
 def save_graph(graph: Graph, path: Path, left_out: Collection[str] = (), source: str = "") -> None:
-    """Write a graph; nothing of the file depends on time or place.
+    """Write a graph; the bytes do not depend on time or place.
 
     Constants with the content hashes in `left_out` are in the model's file, whose name is `source`.
 
@@ -34,7 +34,7 @@ def save_graph(graph: Graph, path: Path, left_out: Collection[str] = (), source:
 
 
 def load_graph(path: Path, find: Find | None = None) -> Graph:
-    """Read a graph back; `find` brings the constants that are not in the file.
+    """Read a graph back; `find` supplies the constants that are not in the file.
 
     Raises:
         VerifyError: no file, a damaged one, or one that another version wrote.

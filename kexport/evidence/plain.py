@@ -1,4 +1,4 @@
-"""Dataclasses to and from plain JSON values; NaN and infinities become the strings "nan", "inf" and "-inf"."""
+"""Converts dataclasses to and from plain JSON values; NaN and infinities become "nan", "inf" and "-inf"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SPECIAL = ("nan", "inf", "-inf")
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON values: dataclasses become objects, tuples lists, enums their values."""
+    """Convert to JSON values: dataclasses become objects, tuples lists, enums their values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
@@ -32,17 +32,17 @@ def plain(value: Any) -> Any:
 
 
 def number(value: Any) -> float:
-    """The float that `plain` wrote."""
+    """Read a float that `plain` wrote."""
     return float(value)
 
 
 def special(value: Any) -> Any:
-    """A JSON value with the strings of NaN and infinities turned back into floats, lists into tuples."""
+    """Turn the strings of NaN and infinities in a JSON value back into floats, and lists into tuples."""
     if isinstance(value, str) and value in _SPECIAL:
         return float(value)
     return tuple(special(v) for v in value) if isinstance(value, list) else value
 
 
 def canonical_json(value: Any) -> str:
-    """JSON text that is the same for equal values: sorted keys, no spaces."""
+    """Format canonical JSON: sorted keys, no spaces."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)

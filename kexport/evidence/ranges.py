@@ -1,4 +1,4 @@
-"""Which values an input may take, read off the captured graph."""
+"""Derives the values that an input may take from the captured graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
 
 DEFAULT_INT = (0, 9)
-"""Values of an integer input that indexes nothing."""
+"""The range of an integer input that is not an index."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Range:
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
     axis: Dim | None = None
-    """The open size of what is indexed: the values are below it."""
+    """The open size of the indexed axis: the values are below it."""
     ascending: bool = False
     """Whether the values are sorted along the last axis."""
 
     def within(self, sizes: Mapping[str, Dim]) -> Range:
-        """The range where open dims have these sizes."""
+        """Return the range for these sizes of open dims."""
         size = None if self.axis is None else substitute(self.axis, sizes)
         return dataclasses.replace(self, low=0, high=max(size, 1) - 1) if isinstance(size, int) else self
 
@@ -52,20 +52,20 @@ MASK = Range("mask", 0.0, 1.0)
 
 
 def input_ranges(graph: Graph) -> dict[str, Range]:
-    """The range of every input by name.
+    """Return the range of every input by name.
 
-    An input that ends as an index gets [0, size of the indexed axis - 1], a float input that is rescaled like an image
-    gets [0, 255], one that is searched in is sorted, one whose mean is subtracted gets what it was adapted to; what is
-    called a mask, or an integer that is taken from 1, is a mask, other integers get `DEFAULT_INT`, other floats the
-    standard normal distribution.
+    An input used as an index gets [0, size of the indexed axis - 1]; a float input that is rescaled like an image gets
+    [0, 255]; one that is searched in is sorted; one that is normalized gets the statistics it was adapted to; one
+    called a mask, or an integer that is subtracted from 1, is a mask. Other integers get `DEFAULT_INT`, other floats
+    the standard normal distribution.
     """
     return {v.name: _range(v) for v in graph.inputs}
 
 
 def narrower(graph: Graph, ranges: Mapping[str, Range]) -> Iterator[dict[str, Range]]:
-    """Ranges to try where a model takes none of these: integers of which nothing is known are 0 or 1, then all are.
+    """Yield ranges to try if a model rejects these: unconstrained integers become 0 or 1, then all integers do.
 
-    What becomes an index by arithmetic, as `question + answer * 20`, is not seen in the graph.
+    An index computed by arithmetic, such as `question + answer * 20`, is not recognized in the graph.
     """
     guessed = {v.name for v in graph.inputs if _index_bounds(v) is None}
     integers = {name for name, r in ranges.items() if r.kind == "integers" and r.high > 1}
@@ -75,7 +75,7 @@ def narrower(graph: Graph, ranges: Mapping[str, Range]) -> Iterator[dict[str, Ra
 
 
 def default_range(type: TensorType, name: str = "") -> Range:
-    """The range of an input about which only the type, and maybe the name, is known."""
+    """Return the range of an input of which only the type, and maybe the name, is known."""
     if type.rank >= 2 and re.split(r"[\W_]+", name.lower().rstrip("_0123456789"))[-1] == "mask":
         return MASK
     if type.dtype.is_int:
@@ -94,7 +94,7 @@ def _range(value: Value) -> Range:
 
 
 def _of_values(value: Value) -> Range:
-    """The range of what is no index."""
+    """Return the range of an input that is not an index."""
     if value.type.dtype.is_float and any(_is_rescaling(use) for use in value.uses):
         return PIXELS
     if value.type.dtype.is_float and (measured := _measured(value)) is not None:
@@ -122,7 +122,7 @@ _SAME = {
 
 
 def _index_bounds(value: Value) -> tuple[int, int] | None:
-    """The interval that `value` must lie in because it, or what is made of it, is used as an index.
+    """Return the interval that `value` must lie in because it, or a value derived from it, is used as an index.
 
     Where one index is the value itself and another the value plus something, the value itself counts:
     `select(x < 0, x + n, x)` is how negative indices are handled.
@@ -148,7 +148,7 @@ def _index_bounds(value: Value) -> tuple[int, int] | None:
 
 
 def _indexed_size(use: Use) -> int | None:
-    """How many indices are valid, if this use is an index into a known number of elements."""
+    """Return how many indices are valid, if this use is an index into a known number of elements."""
     op, operands = use.node.op, use.node.inputs
     attributes = op.attributes()
     if op.name == "gather" and use.index == 1:
@@ -164,7 +164,7 @@ def _indexed_size(use: Use) -> int | None:
 
 
 def _step(use: Use) -> int | None:
-    """What this use adds to the values before they appear in its results; None if they do not."""
+    """Return the offset that this use adds to the values in its results; None if they do not appear there."""
     name, operands = use.node.op.name, use.node.inputs
     if name in _SAME or (name == "gather" and use.index == 0) or (name == "select" and use.index > 0):
         return 0
@@ -186,7 +186,7 @@ def _scalar(value: Value) -> int | None:
 
 
 def _open_axis(value: Value) -> Dim | None:
-    """The open size of another input, or of what is made of it, that a value is an index into."""
+    """Return the open size of another input, or of a value derived from it, that a value is an index into."""
     for use in _uses(value):
         if use.node.op.name == "gather" and use.index == 1:
             size = use.node.inputs[0].type.shape[use.node.op.attributes()["axis"]]
@@ -198,9 +198,9 @@ def _open_axis(value: Value) -> Dim | None:
 
 
 def _is_searched(use: Use) -> bool:
-    """Whether a place for other values is looked for in it, which it has to be sorted for.
+    """Return whether other values are searched for in it, so that it must be sorted.
 
-    That is how `searchsorted` is captured: the elements of a row that are less than each of a column are counted.
+    This is how `searchsorted` is captured: for each element of a column, the smaller elements of a row are counted.
     """
     node = use.node
     if node.op.name not in ("less", "less_equal") or use.index != 0:
@@ -218,7 +218,7 @@ def _is_searched(use: Use) -> bool:
 
 
 def _uses(value: Value) -> Iterator[Use]:
-    """The uses of a value, and of what holds the same numbers."""
+    """Yield the uses of a value and of its copies."""
     for use in value.uses:
         if use.node.op.name in ("cast", "reshape", "broadcast_to"):
             yield from _uses(use.node.outputs[0])
@@ -227,7 +227,7 @@ def _uses(value: Value) -> Iterator[Use]:
 
 
 def _is_inverting(use: Use) -> bool:
-    """Whether this is `1 - x`, as in `scores + (1 - mask) * -1e9`."""
+    """Return whether this is `1 - x`, as in `scores + (1 - mask) * -1e9`."""
     constant = _constant(use.node.inputs[0]) if use.node.op.name == "sub" and use.index == 1 else None
     return constant is not None and bool(constant.size) and bool((constant == 1).all())
 
@@ -236,7 +236,7 @@ def _is_inverting(use: Use) -> bool:
 
 
 def _is_rescaling(use: Use) -> bool:
-    """Whether [0, 255] is brought to about [-1, 1] here: x/255, x*(1/127.5), x-mean, (x-mean)/deviation."""
+    """Return whether this maps [0, 255] to about [-1, 1]: x/255, x*(1/127.5), x-mean, (x-mean)/deviation."""
     node: Node = use.node
     if node.op.name not in ("mul", "div", "sub", "add"):
         return False
@@ -252,7 +252,7 @@ def _is_rescaling(use: Use) -> bool:
 
 
 def _measured(value: Value) -> Range | None:
-    """What an input was measured to be, where the model normalizes it: (x - mean) / deviation, or a batch norm."""
+    """Return the statistics by which the model normalizes an input: (x - mean) / deviation, or a batch norm."""
     for use in value.uses:
         node, where = use.node, [_constant(v) for v in use.node.inputs]
         if node.op.name == "batch_norm" and use.index == 0 and where[3] is not None and where[4] is not None:
@@ -267,7 +267,7 @@ def _measured(value: Value) -> Range | None:
 
 
 def _statistics(mean: Array, deviation: Array, value: Value) -> Range | None:
-    """A range of these statistics, if they are those of the last axis; None where they are as good as standard."""
+    """Return a range with these statistics, if they vary along the last axis only; None if they are nearly standard."""
     width = value.type.shape[-1] if value.type.rank else 1
     found = [np.abs(a.astype(np.float64)) if a is deviation else a.astype(np.float64) for a in (mean, deviation)]
     if any(a.size not in (1, width) or a.size != max(a.shape, default=1) or not np.isfinite(a).all() for a in found):
@@ -279,7 +279,7 @@ def _statistics(mean: Array, deviation: Array, value: Value) -> Range | None:
 
 
 def _constant(value: Value) -> Array | None:
-    """The data of a constant, looking through casts and reshapes of it."""
+    """Return the data of a constant, looking through casts and reshapes."""
     while value.producer is not None and value.producer.op.name in ("cast", "reshape", "broadcast_to"):
         value = value.producer.inputs[0]
     return value.data

@@ -1,4 +1,4 @@
-"""The reference: inputs, what Keras answered, and what the captured graph answers in float64 and float32.
+"""The reference: inputs, the outputs of Keras, and those of the captured graph in float64 and float32.
 
 One `.reference.safetensors` file holds it. It is replayed anywhere, without Keras.
 """
@@ -38,7 +38,7 @@ class Environment:
     driver: str = ""
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     flags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Settings that change numbers, such as TF32."""
+    """Settings that change results, such as TF32."""
     model: str = ""
     """The fingerprint of the model: a hash of its file or of its config and weights."""
 
@@ -52,16 +52,16 @@ class Recording:
     oracle: Arrays | None = None
     eval32: Arrays | None = None
     layers: Arrays = field(default_factory=dict[str, Array])
-    """Keras' activations by layer path, if asked for."""
+    """Keras' activations by layer path, if they were recorded."""
     draws: Arrays = field(default_factory=dict[str, Array])
     """The random numbers that Keras drew, by the number of the draw in the captured graph."""
     doubtful: Arrays = field(default_factory=dict[str, Array])
-    """Where an output has elements that rounding decides, such as boxes whose scores tie: true for these."""
+    """Masks of the output elements that rounding decides, such as boxes whose scores tie."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What Keras computes, recorded once.
+    """The recorded outputs of Keras.
 
     `compute` is the coarsest float type used inside the model, `random` the outputs that depend on random numbers.
     """
@@ -78,7 +78,7 @@ class Reference:
 
 
 def save_reference(reference: Reference, path: Path) -> None:
-    """Write a reference; nothing of it depends on time or place.
+    """Write a reference; the bytes do not depend on time or place.
 
     Raises:
         VerifyError: the reference contradicts itself, or the disk refuses.
@@ -101,7 +101,7 @@ def save_reference(reference: Reference, path: Path) -> None:
 
 
 def load_reference(path: Path) -> Reference:
-    """Read a reference and check all of it.
+    """Read a reference and check it completely.
 
     Raises:
         VerifyError: no file, a truncated or changed one, missing tensors, shapes that do not fit the contract.
@@ -127,7 +127,7 @@ def load_reference(path: Path) -> Reference:
 
 
 def with_recordings(reference: Reference, recordings: Iterable[Recording]) -> Reference:
-    """The same reference with other recordings."""
+    """Return the same reference with other recordings."""
     return dataclasses.replace(reference, recordings=tuple(recordings))
 
 
@@ -154,7 +154,7 @@ def _recording(tensors: Arrays, data: Mapping[str, Any], contract: Contract, whe
 
 
 def _masks(found: Arrays, outputs: Arrays, where: str) -> Arrays:
-    """The doubtful elements of outputs."""
+    """Return the doubtful elements of outputs."""
     for name, mask in found.items():
         if name not in outputs or mask.dtype != bool or mask.shape != outputs[name].shape:
             raise VerifyError(f"the doubtful elements of {name!r} do not fit the output", where=where)
@@ -177,7 +177,7 @@ def _check(reference: Reference, where: str) -> None:
 
 
 def _like(outputs: Arrays, ports: Sequence[Port]) -> list[Port]:
-    """The ports with the shapes that Keras answered."""
+    """Return the ports with the shapes of Keras' outputs."""
     return [Port(p.name, p.type.with_shape(outputs[p.name].shape)) for p in ports]
 
 

@@ -1,4 +1,4 @@
-"""Files of tensors in the safetensors format, read and written with nothing but NumPy, as small boards have it.
+"""Reads and writes safetensors files with NumPy alone, as small boards have nothing else.
 
 The layout: eight bytes with the length of the header, the header in JSON, the bytes of the tensors without gaps. The
 bytes are those that the safetensors package writes.
@@ -25,7 +25,7 @@ DTYPES = {
     "U16": np.dtype("<u2"), "I16": np.dtype("<i2"), "I8": np.dtype("i1"), "U8": np.dtype("u1"),
     "BOOL": np.dtype(np.bool_),
 }  # fmt: skip
-"""The element types, in the order in which their tensors lie in a file."""
+"""The element types, in the order of their tensors in a file."""
 METADATA = "__metadata__"
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _ORDER = list(DTYPES)
@@ -50,11 +50,11 @@ def write_file(file: BinaryIO, tensors: Mapping[str, Array], metadata: Mapping[s
 
 
 def read_file(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """The arrays and the strings of a file.
+    """Read the arrays and the strings of a file.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is cut off, damaged or no such file.
+        ValueError: it is cut off, damaged or of another format.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -72,7 +72,7 @@ def read_file(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     _check_order(places, len(data))
     try:
         return {name: _array(data, *place) for name, place in places.items()}, strings
-    except (OverflowError, ValueError) as e:  # an axis of no size beside one beyond all sizes, or too many axes
+    except (OverflowError, ValueError) as e:  # an axis of size 0 beside one that is too large, or too many axes
         raise ValueError(f"the header makes no sense: {e}") from e
 
 

@@ -20,7 +20,7 @@ from kexport.ir.types import DType
 from kexport.names import suggest
 
 ROWS = 8
-"""Samples per batch where the batch is dynamic."""
+"""Samples per batch if the batch is dynamic."""
 LIMIT = 32
 """Samples read unless the caller says otherwise."""
 SUFFIXES = (".npz", ".npy", ".safetensors")
@@ -28,17 +28,17 @@ SUFFIXES = (".npz", ".npy", ".safetensors")
 
 @dataclass(frozen=True)
 class Samples:
-    """The user's own inputs: where they are, and whether there are to be no others."""
+    """The user's own inputs: their file, and whether to use no others."""
 
     path: Path | None = None
     only: bool = False
 
 
 def load_samples(path: Path, contract: Contract, limit: int = LIMIT) -> list[Batch]:
-    """Batches from a file, or from a folder's files in order of name.
+    """Read batches from a file, or from a folder's files in order of name.
 
     Each file has one array per input, with samples on the first axis; a missing batch axis is added, and numbers are
-    converted as long as nothing is lost but precision.
+    converted if only precision is lost.
 
     Raises:
         ConfigError: nothing to read, a broken file, missing or unknown inputs, shapes or types that do not fit.
@@ -104,7 +104,7 @@ def _bind(arrays: Mapping[str, Array], contract: Contract, file: Path) -> Mappin
 
 
 def _parts(arrays: Mapping[str, Array], contract: Contract, limit: int, file: Path) -> Iterator[dict[str, Array]]:
-    """Slices along the batch axis, of the batch's fixed size or of `ROWS`; everything at once if there is none."""
+    """Slice along the batch axis, by its fixed size or by `ROWS`; without one return everything at once."""
     leading = {p.type.shape[0] if p.type.rank else None for p in contract.inputs}
     dim = leading.pop() if len(leading) == 1 else None
     counts = {a.shape[0] if a.ndim else 0 for a in arrays.values()}

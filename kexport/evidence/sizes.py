@@ -14,7 +14,7 @@ from kexport.target import Span
 Sizes = dict[str, int]
 Hint = int | Sequence[int]
 Accepts = Callable[[Sizes], object]
-"""Tries sizes; raises any exception if the model does not take them."""
+"""Tries sizes; raises an exception of any kind if the model rejects them."""
 
 BATCH_SIZES = (1, 3)
 MANY, LONGER = 64, 4
@@ -22,9 +22,9 @@ MANY, LONGER = 64, 4
 Branches that one value in a thousand takes (the end of a hard sigmoid, a cap of 6), or that only long series reach, are
 otherwise seen by no batch, and faults in them by no one."""
 DRAWN = (4, 96)
-"""The least and the greatest batch size that is drawn by the model's fingerprint."""
+"""The range of the batch size drawn by the model's fingerprint."""
 LITTLE = 1 << 20
-"""Elements of all values of a graph together up to which a batch costs little."""
+"""The total number of elements of a graph's values up to which a batch is cheap."""
 LADDER = (
     (5, 2), (8, 3), (16, 4), (32, 32), (64, 32),
     (12, 0), (18, 0), (32, 0), (64, 0), (96, 0), (128, 0), (224, 0), (256, 0), (512, 0), (1024, 0), (1536, 0),
@@ -36,7 +36,7 @@ ones what begins with a wide window over sound or cuts thousands of elements off
 makes nothing are refused by its shapes, before anything is computed."""
 
 OWN = "inputs that it takes, and no others (--inputs FILE --only-inputs)"
-"""The way out where no generated input will do."""
+"""The hint for a model that no generated input suits."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ class SizePlan:
 def choose_sizes(
     contract: Contract, accepts: Accepts | None = None, hints: Mapping[str, Hint] | None = None
 ) -> SizePlan:
-    """Two sizes for every symbol of the inputs; for the batch 1 and 3.
+    """Choose two sizes for every symbol of the inputs; 1 and 3 for the batch.
 
     Args:
         contract: its inputs' symbols get sizes.
-        accepts: tries sizes on the model; where it raises, the next ones of a fixed list are tried.
+        accepts: tries sizes on the model; if it raises, the next ones of a fixed list are tried.
         hints: by symbol, the least size, or the only sizes to use.
 
     Raises:
         ConfigError: a hint for a symbol that is not there, or a size below 1.
-        VerifyError: the model takes none of the sizes.
+        VerifyError: the model rejects all of the sizes.
     """
     hints = _checked(contract, hints or {})
     search = _Search(contract, accepts or (lambda sizes: None), hints)
@@ -81,7 +81,7 @@ def choose_sizes(
 
 
 def sizes_within(span: Span) -> list[int]:
-    """Sizes to try for a dim of an artifact that takes these only."""
+    """Return sizes to try for a dim of an artifact that takes these only."""
     if span.few:
         return list(span.few)
     tried = [*BATCH_SIZES, *(start for start, _ in LADDER), span.low, span.high]
@@ -89,7 +89,7 @@ def sizes_within(span: Span) -> list[int]:
 
 
 def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], accepts: Accepts) -> SizePlan:
-    """The plan with large sizes for its last ones, if their `cost` is little and the model takes them; or as it is."""
+    """Replace the last sizes of the plan by large ones, if their `cost` is small and the model takes them."""
     batch, last = batch_symbols(contract), plan.choices[-1]
     if not batch or any(last[s] != BATCH_SIZES[1] for s in batch):
         return plan
@@ -103,9 +103,9 @@ def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], a
 
 
 def drawn(plan: SizePlan, contract: Contract, number: int, most: Callable[[Sizes], int]) -> Sizes | None:
-    """The first sizes of a plan with a batch size that nobody knows beforehand; None where that would cost too much.
+    """Return the first sizes of a plan with a batch size that cannot be guessed; None if that would cost too much.
 
-    What goes wrong in batches of 32 alone, say, is seen by some models of all that are exported.
+    A fault that shows only in batches of 32, say, is then seen in some of all exported models.
 
     Args:
         plan: the chosen sizes.
@@ -126,12 +126,12 @@ def drawn(plan: SizePlan, contract: Contract, number: int, most: Callable[[Sizes
 def _costs_little(sizes: Sizes, cost: Callable[[Sizes], int]) -> bool:
     try:
         return cost(sizes) <= LITTLE
-    except (KexportError, UndecidableDim):  # the graph makes no sense at these sizes
+    except (KexportError, UndecidableDim):  # the graph is invalid at these sizes
         return False
 
 
 def batch_symbols(contract: Contract) -> tuple[str, ...]:
-    """The symbols that stand alone as the first dim of an input."""
+    """Return the symbols that are the whole first dim of an input."""
     leading = [p.type.shape[0] for p in contract.inputs if p.type.rank]
     return tuple(dict.fromkeys(str(d) for d in leading if is_symbol(d)))
 
@@ -146,7 +146,7 @@ class _Search:
         self.tried: dict[tuple[int, ...], bool] = {}
 
     def size(self, symbol: str, turn: int, rung: int) -> int:
-        """The size of a symbol on a rung; a batch symbol's depends on the turn alone."""
+        """Return the size of a symbol on a rung; that of a batch symbol depends on the turn alone."""
         hint, is_batch = self.hints.get(symbol, 1), symbol in self.batch
         if not isinstance(hint, int):
             return hint[(turn if is_batch else rung) % len(hint)]
@@ -159,13 +159,13 @@ class _Search:
         return [{s: self.size(s, turn, i) for s in self.symbols} for i in range(len(LADDER))]
 
     def first(self, candidates: Iterable[Sizes]) -> Sizes | None:
-        """The first candidate that the model takes."""
+        """Return the first candidate that the model takes."""
         return next((c for c in candidates if self.takes(c)), None)
 
     def others(self, first: Sizes) -> list[Sizes]:
-        """Sizes that differ from the first in every symbol; where there are none, in as many as the model lets vary.
+        """Find sizes that differ from the first in every symbol, or else in as many as the model allows.
 
-        Then the batch, all other symbols together, and each of them alone are varied in turn.
+        In the second case the batch, all other symbols together, and each of them alone are varied in turn.
         """
         free = [s for s in self.symbols if self._varies(s)]
         second = self._varied(first, free) if free else None
@@ -180,7 +180,7 @@ class _Search:
         return found
 
     def _varied(self, first: Sizes, group: Sequence[str]) -> Sizes | None:
-        """Sizes that differ in every symbol of a group and nowhere else."""
+        """Find sizes that differ in every symbol of a group and nowhere else."""
         candidates = (first | {s: r[s] for s in group} for r in self.rungs(1))
         return self.first(c for c in candidates if all(c[s] != first[s] for s in group))
 
@@ -200,7 +200,7 @@ class _Search:
 
 
 def _in_short(failure: Exception | None) -> str:
-    """What an engine says, without where it says that a node was defined: that is all but its last lines."""
+    """Shorten an engine's message to its last lines, without the place where a node was defined."""
     lines = [line for line in str(failure).splitlines() if line.strip()]
     nodes = [i for i, line in enumerate(lines) if "[[{{node" in line]
     return lines[nodes[0] - 1].strip() if nodes and nodes[0] else str(failure)

@@ -1,4 +1,4 @@
-"""Named arrays on disk: safetensors written whole or not at all, the same bytes for the same content."""
+"""Stores named arrays as safetensors: written whole or not at all, equal bytes for equal content."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and the JSON object of a file that `save_tensors` wrote.
+    """Read the arrays and the JSON object of a file that `save_tensors` wrote.
 
     Raises:
         VerifyError: no file, a truncated or foreign file, content that does not fit its hash.
@@ -84,7 +84,7 @@ def _stored(name: str, array: Array) -> Array:
 
 
 def _bytes_of_text(name: str, array: Array) -> Array:
-    """Text as the bytes of a JSON list."""
+    """Encode text as the bytes of a JSON list."""
     texts = array.reshape(-1).tolist()
     if not all(isinstance(t, str) for t in texts):
         raise ConfigError(f"{name!r} holds objects that are no text")

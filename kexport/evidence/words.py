@@ -1,4 +1,4 @@
-"""Text for inputs that take text: words that the model knows and others, in sentences where it splits them."""
+"""Makes text for text inputs: known words and others, in sentences if the model splits text."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 
 STRANGE = ("", "unheard", "Ünïcode", "日本語", "a", "42", "x_y", "e\u0301", "UPPER")
-"""What no vocabulary has to know."""
+"""Words that need not be in a vocabulary."""
 SPACES, MARKS = (" ", " ", " ", "  ", "\t", "\n"), ("", "", "", ",", ".", "!", "'s", "-", "(", "<br />")
 MOST_KNOWN = 4096
-"""So many words of a vocabulary are drawn from."""
+"""The most words of a vocabulary to draw from."""
 LONGEST = 12
 """Words in a sentence; the extreme batch has some of ten times as many."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What one input of text may hold: single words, or `sentences`; those `known` alone if it is `closed`."""
+    """The texts that an input may hold: single words, or `sentences`; only `known` words if it is `closed`."""
 
     known: tuple[str, ...]
     sentences: bool
     closed: bool
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator, extreme: bool = False) -> Array:
-        """Text in a shape; of the extreme batch some is empty, some is very long.
+        """Draw texts of a shape; some in the extreme batch are empty, some very long.
 
         Raises:
-            ConfigError: the model looks up nothing, so that any text is as good as none.
+            ConfigError: the model looks up nothing, so that no text is better than another.
         """
         if not self.known:
             raise ConfigError(
@@ -64,7 +64,7 @@ class Words:
 
 
 def words_of(value: Value) -> Words:
-    """What an input of text may hold, read off what is made of it."""
+    """Derive the texts that an input may hold from how it is used."""
     nodes = list(_readers(value))
     tables = [n for n in nodes if n.op.name == "lookup"]
     known = (t for n in tables for t in _texts(n.inputs[1]))
@@ -77,12 +77,12 @@ def words_of(value: Value) -> Words:
 
 
 def text_inputs(graph: Graph) -> dict[str, Words]:
-    """The words of each input of text, by the input's name."""
+    """Return the words of each text input, by the input's name."""
     return {v.name: words_of(v) for v in graph.inputs if v.type.dtype is DType.STRING}
 
 
 def _readers(value: Value) -> Iterator[Node]:
-    """The nodes that read text made of a value."""
+    """Return the nodes that read a text value or texts derived from it."""
     work, seen = [value], set[Node]()
     while work:
         for use in work.pop().uses:
@@ -97,7 +97,7 @@ def _texts(value: Value) -> list[str]:
 
 
 def _is_closed(table: Node) -> bool:
-    """Whether a word that is not in the table is an error: it gets -1, which nothing asks for."""
+    """Return whether an unknown word is an error: it gets -1, and nothing tests for that."""
     default = table.inputs[3].data
     if default is None or default.dtype.kind not in "iu" or default.item() != -1:
         return False
@@ -105,6 +105,6 @@ def _is_closed(table: Node) -> bool:
 
 
 def _changed(word: str, rng: np.random.Generator) -> str:
-    """A word, now and then in other letters."""
+    """Draw a word, sometimes in another case."""
     chance = rng.random()
     return word.upper() if chance < 0.1 else word.capitalize() if chance < 0.2 else word

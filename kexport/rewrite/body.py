@@ -1,4 +1,4 @@
-"""Bodies of loops and branches: written node by node, and put in the place of the op that holds them."""
+"""Writes the bodies of loops and branches, and inlines them in place of the op that holds them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Body(Rewriter):
         self.made: list[Node] = []
 
     def input(self, name: str, type: TensorType) -> Value:
-        """The next input."""
+        """Declare the next input."""
         return self.graph.input(name, type)
 
     def add_all(self, op: Op, *operands: Value, origin: str | None = None) -> tuple[Value, ...]:
@@ -26,21 +26,21 @@ class Body(Rewriter):
         return self.graph.add(op, *operands, origin=self.origin if origin is None else origin).outputs
 
     def finish(self, results: Mapping[str, Value]) -> Graph:
-        """The body with these results, in order."""
+        """Finish the body with these results, in order."""
         for name, value in results.items():
             self.graph.output(name, value)
         return self.graph
 
 
 class Operands:
-    """What a body reads whole: constants live in the body, everything else comes in as a further operand."""
+    """The values that a body captures: constants live in the body, everything else becomes a further operand."""
 
     def __init__(self, body: Body):
         self._body = body
         self.outer: list[Value] = []
 
     def bring(self, name: str, value: Value) -> Value:
-        """`value` of the graph around, as a value of the body."""
+        """Return a value of the enclosing graph as a value of the body."""
         if value.data is not None:
             return self._body.constant(value.data, value.name)
         self.outer.append(value)
@@ -48,7 +48,7 @@ class Operands:
 
 
 def inline(rewriter: Rewriter, body: Graph, operands: Sequence[Value]) -> list[Value]:
-    """The results of a body on operands, computed by copies of its nodes in the graph being rewritten."""
+    """Inline a body: copy its nodes into the graph being rewritten and return its results on operands."""
     env: dict[Value, Value] = dict(zip(body.inputs, operands, strict=True))
 
     def find(value: Value) -> Value:

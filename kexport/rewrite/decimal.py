@@ -1,4 +1,4 @@
-"""The decimal text of integers, character by character, in arithmetic."""
+"""Writes integers as decimal text by arithmetic, character by character."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kexport.rewrite.term import Term
 from kexport.rewrite.wide import BYTES, Wide
 
 DIGITS = {DType.I32: 10, DType.I64: 19, DType.U64: 20}
-"""How many digits a number has at most."""
+"""The most digits of a number."""
 _ZERO, _MINUS = ord("0"), ord("-")
 
 
@@ -30,11 +30,11 @@ class Decimal:
         self.codes = is_digit.select(right, self._constant(_MINUS))
 
     def first(self, at: int) -> Wide:
-        """Eight bytes from a place counted from the start; zeros after the end."""
+        """Return eight bytes from a position counted from the start; zeros after the end."""
         return Wide(self._from_start(np.arange(BYTES) + at))
 
     def last(self, back: int, size: int = BYTES) -> Wide:
-        """So many bytes from a place counted from the end."""
+        """Return `count` bytes from a position counted from the end."""
         start = self.width - back
         part = self.codes.of(ops.Slice((0, start), (self.codes.type.shape[0], start + size), (1, 1)))
         if size == BYTES:
@@ -43,14 +43,14 @@ class Decimal:
         return Wide(part.of(ops.Concat(1), Term(self.rewriter, zeros)))
 
     def byte(self, at: Term) -> Term:
-        """The byte, i32[n, 1], at a place i32[n, 1] counted from the start."""
+        """Return the byte, i32[n, 1], at a position i32[n, 1] counted from the start."""
         return self._taken(at)
 
     def _from_start(self, places: Any) -> Term:
         return self._taken(self._constant(places.reshape(1, -1)))
 
     def _taken(self, places: Term) -> Term:
-        """Bytes [n, k] at places [n, k] or [1, k] counted from the start."""
+        """Return bytes [n, k] at positions [n, k] or [1, k] counted from the start."""
         wanted = places - self.length + self.width
         wanted = wanted.of(ops.Reshape((*wanted.type.shape, 1)))
         here = wanted.of(ops.Equal(), self._constant(np.arange(self.width))).cast(DType.I32)
@@ -62,9 +62,9 @@ class Decimal:
 
 
 def _digits(x: Term) -> tuple[Term, Term, Term]:
-    """Digits i32[n, size], whether negative and how many digits count, i32[n, 1].
+    """Return digits i32[n, size], the sign, and the number of significant digits i32[n, 1].
 
-    Not all engines divide large numbers right: each digit is how many multiples of a power of ten fit.
+    Not all engines divide large numbers exactly, so each digit counts how many multiples of a power of ten fit.
     """
     dtype, size = x.type.dtype, DIGITS[x.type.dtype]
     x = x.of(ops.Reshape((x.type.shape[0], 1)))
@@ -88,7 +88,7 @@ def _digits(x: Term) -> tuple[Term, Term, Term]:
 
 
 def _count(digits: Term) -> Term:
-    """How many digits count: from the first that is not zero, at least one."""
+    """Count the significant digits: from the first nonzero one, at least one."""
     size = int(digits.type.shape[1])  # type: ignore[arg-type]
     lengths = Term(digits.rewriter, digits.rewriter.constant(np.arange(size, 0, -1, dtype=np.int32)))
     return ((digits > 0).cast(DType.I32) * lengths).of(ops.ReduceMax((1,), keepdims=True)).max(1)

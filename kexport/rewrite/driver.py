@@ -14,7 +14,7 @@ from kexport.rewrite.rule import Rewriter, Rule, Skip
 
 
 class Pass(Protocol):
-    """Something that edits a graph in place; True if it changed anything."""
+    """A transformation that edits a graph in place; True if it changed anything."""
 
     name: str
 
@@ -25,13 +25,13 @@ class Pass(Protocol):
 
 @dataclass
 class Log:
-    """What the rules did: how often each fired, and each reason for which one skipped."""
+    """A log of the rules: how often each fired, and each reason for which one skipped."""
 
     fired: Counter[str] = field(default_factory=Counter[str])
     skipped: Counter[tuple[str, str, str]] = field(default_factory=Counter[tuple[str, str, str]])
 
     def lines(self) -> list[str]:
-        """Readable lines, fired rules first."""
+        """Format the log as lines, fired rules first."""
         fired = [f"{name}: fired {n} times" for name, n in sorted(self.fired.items())]
         skipped = [f"{name}: skipped {where}: {why}" for name, where, why in sorted(self.skipped)]
         return fired + skipped
@@ -55,7 +55,7 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> 
     """Apply rules to a fixed point; True if any fired.
 
     Raises:
-        GraphError: the rules don't come to rest, or one returns a value of another type.
+        GraphError: the rules reach no fixed point, or one returns a value of another type.
     """
     log = Log() if log is None else log
     changed = False
@@ -82,7 +82,7 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> 
 
 
 class _Table(dict[type[Op], list[Rule]]):
-    """The rules that look at an op, by its class."""
+    """Return the rules that look at an op, by its class."""
 
     def __init__(self, rules: Sequence[Rule]):
         super().__init__()
@@ -94,7 +94,7 @@ class _Table(dict[type[Op], list[Rule]]):
 
 
 def _apply_first(graph: Graph, node: Node, rules: Sequence[Rule], log: Log) -> list[Node] | None:
-    """Fire the first rule that matches; the nodes to look at again, or None."""
+    """Fire the first rule that matches; return the nodes to revisit, or None."""
     if node.graph is not graph:
         return None
     for rule in rules:
@@ -131,9 +131,9 @@ def _replace(graph: Graph, node: Node, values: tuple[Value, ...], rule: Rule) ->
 
 
 def erase_dead(graph: Graph, nodes: Iterable[Node], freed: list[Value] | None = None) -> bool:
-    """Erase those of `nodes` that nothing uses, and then what only they used; True if any was.
+    """Erase the unused of `nodes`, and then what only they used; True if any was erased.
 
-    `freed` gets the values that are read less than before.
+    `freed` collects the values that lost a use.
     """
     work, erased = list(nodes), False
     while work:

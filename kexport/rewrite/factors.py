@@ -1,4 +1,4 @@
-"""Takes sums and products apart, so that a rule sees `x * 0.5 * (1 + t)` however it was put together."""
+"""Splits sums and products, so that a rule recognizes `x * 0.5 * (1 + t)` however it is associated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Factors(NamedTuple):
     values: list[Value]
 
     def without(self, *values: Value | None) -> list[Value] | None:
-        """The other values, or None if one of these is no factor."""
+        """Return the remaining values, or None if one of these is not a factor."""
         rest = list(self.values)
         for value in values:
             if value is None or value not in rest:
@@ -27,12 +27,12 @@ class Factors(NamedTuple):
         return rest
 
     def are(self, *values: Value | None) -> bool:
-        """Whether the values are these."""
+        """Return whether the remaining values are exactly these."""
         return self.without(*values) == []
 
 
 def factors(value: Value) -> Factors:
-    """The factors of a value. What is read elsewhere too is not taken apart."""
+    """Return the factors of a value. A product that is read elsewhere too is not split."""
     number, done, work = 1.0, list[Value](), [value]
     while work:
         item = work.pop()
@@ -66,7 +66,7 @@ class Sum(NamedTuple):
 
 
 def plus(value: Value | None) -> Sum | None:
-    """`value` as another value plus a number; None if it is no such sum."""
+    """Write `value` as another value plus a number; None if it is no such sum."""
     node = value.producer if value else None
     if node is None or not isinstance(node.op, (ops.Add, ops.Sub)):
         return None

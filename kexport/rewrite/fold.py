@@ -1,4 +1,4 @@
-"""Evaluates what is known before run time: ops on constants, and integer arithmetic on sizes."""
+"""Evaluates ahead of run time: ops on constants, and integer arithmetic on sizes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from kexport.ir.types import TensorType
 from kexport.rewrite.narrow import grows
 
 MAX_SIZES = 64
-"""Integer tensors up to this many elements are followed symbolically."""
+"""The most elements of an integer tensor that is evaluated symbolically."""
 MAX_GROWTH = 1 << 16
-"""A folded result may be this many bytes larger than what it was made of."""
+"""The bytes by which a folded result may exceed its operands."""
 
 
 def symbolic(value: Value) -> Array | None:
-    """The elements of a small integer tensor as an object array of dims, or None if they are not known."""
+    """Return the elements of a small integer tensor as an object array of dims, or None if unknown."""
     if value.data is not None:
         small = value.data.size <= MAX_SIZES and value.data.dtype.kind in "iub"
         return value.data.astype(object) if small else None
@@ -39,14 +39,14 @@ def symbolic(value: Value) -> Array | None:
 
 
 def dims_of(value: Value) -> tuple[Dim, ...] | None:
-    """The elements of a small 0-D or 1-D integer tensor as dims, or None."""
+    """Return the elements of a small 0-D or 1-D integer tensor as dims, or None."""
     known = symbolic(value)
     return None if known is None or known.ndim > 1 else tuple(int(d) if not isinstance(d, SymDim) else d
                                                               for d in known.reshape(-1))  # fmt: skip
 
 
 def fold_constants(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -> list[Array] | None:
-    """The results of `op` if all operands are constants and the results don't bloat the model; else None."""
+    """Evaluate `op` if all operands are constants and the results don't bloat the model; else return None."""
     if isinstance(op, (RegionOp, ops.Draw)) or op.symbols() or not all(t.is_static for t in types):
         return None
     if grows(op, operands):
@@ -64,7 +64,7 @@ def fold_constants(op: Op, operands: Sequence[Value], types: Sequence[TensorType
 
 
 def fold_sizes(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -> list[Array] | None:
-    """The results of an integer op on sizes as object arrays of dims, or None if a question is undecidable."""
+    """Evaluate an integer op on sizes to object arrays of dims; None if a comparison is undecidable."""
     if isinstance(op, (RegionOp, ops.Dims)) or any(t.dtype.is_float or not t.is_static for t in types):
         return None
     known = [symbolic(v) for v in operands]
@@ -82,11 +82,11 @@ def fold_sizes(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -
 _CHOICES: dict[type[Op], np.ufunc] = {
     ops.Maximum: np.frompyfunc(dim_max, 2, 1), ops.Minimum: np.frompyfunc(dim_min, 2, 1),
 }  # fmt: skip
-"""How one of two sizes is chosen, which numpy would have to compare for."""
+"""Select between two sizes symbolically, since numpy would have to compare them."""
 
 
 def emit_sizes(graph: Graph, sizes: Array, type: TensorType, origin: str, before: Node | None = None) -> Value:
-    """A value holding known sizes: a constant where they are numbers, else a `dims` node."""
+    """Make a value that holds known sizes: a constant if they are numbers, else a `dims` node."""
     flat = [int(d) if not isinstance(d, SymDim) else d for d in sizes.reshape(-1)]
     if not any(isinstance(d, SymDim) for d in flat):
         return graph.constant(np.array(flat, type.dtype.numpy).reshape(sizes.shape))
@@ -96,7 +96,7 @@ def emit_sizes(graph: Graph, sizes: Array, type: TensorType, origin: str, before
 
 
 def build(graph: Graph, op: Op, *operands: Value, origin: str = "", before: Node | None = None) -> tuple[Value, ...]:
-    """Add a node, or what it folds to; its results.
+    """Add a node, or what it folds to; return its results.
 
     Raises:
         GraphError: the operands do not fit the op.

@@ -1,4 +1,4 @@
-"""Convolutions and dense layers with constant weights, and how their weights take in scales and shifts."""
+"""Absorbs scales and shifts into the constant weights of convolutions and dense layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kexport.rewrite.rule import Rewriter, Skip
 
 LINEAR = (ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.Dense)
 _PART = 1 << 20
-"""How many elements of a kernel are held in float64 at a time."""
+"""Elements of a kernel held in float64 at a time."""
 
 
 class Found(NamedTuple):
@@ -70,7 +70,7 @@ def _can_absorb(node: Node, value: Value, arrays: tuple[Array, ...]) -> Found | 
 
 
 def _above_move(node: Node, arrays: tuple[Array, ...]) -> tuple[Array, ...] | None:
-    """Arrays that broadcast to a reshape or transpose, as arrays that broadcast to its operand."""
+    """Convert arrays that broadcast to a reshape or transpose into arrays that broadcast to its operand."""
     op: Any = node.op
     rank = node.output.type.rank
     full = tuple(a.reshape((1,) * (rank - a.ndim) + a.shape) for a in arrays)
@@ -114,12 +114,12 @@ def absorb(node: Node, rewriter: Rewriter, scale: Array | None, shift: Array | N
 
 
 def constant_weights(node: Node) -> bool:
-    """Whether kernel and bias of a linear op are constants of a float type."""
+    """Return whether kernel and bias of a linear op are constants of a float type."""
     return all(v.is_constant and v.type.dtype.is_float for v in node.inputs[1:])
 
 
 def scaled(node: Node, factor: Array) -> Array:
-    """The kernel times what broadcasts to it: multiplied in float64, a part at a time, and rounded to its type."""
+    """Multiply the kernel by a broadcasting array in float64, a part at a time, rounding to its type."""
     kernel = np.asarray(node.inputs[1].data)
     result = np.empty_like(kernel)
     with np.errstate(all="ignore"):
@@ -129,7 +129,7 @@ def scaled(node: Node, factor: Array) -> Array:
 
 
 def response(node: Node, factor: Array) -> Array:
-    """The kernel times `factor`, summed for each output channel: what the op answers to inputs of that size."""
+    """Sum the kernel times `factor` per output channel: the op's result on a constant input of that value."""
     kernel = np.asarray(node.inputs[1].data)
     depthwise = isinstance(node.op, ops.DepthwiseConv)
     axes = tuple(range(kernel.ndim - (2 if depthwise else 1)))
@@ -145,14 +145,14 @@ def _parts(kernel: Array, factor: Array) -> Iterator[tuple[slice, Array]]:
 
 
 def bias_of(node: Node) -> Array:
-    """The bias in float64; zeros where there is none."""
+    """Return the bias in float64; zeros if there is none."""
     if len(node.inputs) > 2:
         return np.asarray(node.inputs[2].data, np.float64)
     return np.zeros(int(node.output.type.shape[-1]))  # type: ignore[arg-type]
 
 
 def out_factors(node: Node, vector: Array) -> Array:
-    """A number for each output channel, so shaped that it multiplies the kernel."""
+    """Shape a number per output channel so that it broadcasts to the kernel."""
     shape: Any = node.inputs[1].type.shape
     op: Any = node.op
     if isinstance(op, ops.DepthwiseConv):
@@ -163,7 +163,7 @@ def out_factors(node: Node, vector: Array) -> Array:
 
 
 def in_factors(node: Node, vector: Array) -> Array:
-    """A number for each input channel, so shaped that it multiplies the kernel."""
+    """Shape a number per input channel so that it broadcasts to the kernel."""
     shape: Any = node.inputs[1].type.shape
     op: Any = node.op
     if isinstance(op, ops.ConvTranspose):
@@ -174,7 +174,7 @@ def in_factors(node: Node, vector: Array) -> Array:
 
 
 def has_padding(node: Node) -> bool:
-    """Whether border elements of the result see zeros instead of input elements."""
+    """Return whether border elements of the result see zeros instead of input elements."""
     op: Any = node.op
     if isinstance(op, ops.Dense):
         return False
@@ -186,7 +186,7 @@ def has_padding(node: Node) -> bool:
 
 
 def with_weights(node: Node, rewriter: Rewriter, x: Value, kernel: Array | None, bias: Array | None) -> Value | Skip:
-    """The linear op on `x` with another kernel (None: its own) and bias (None: none), rounded to its element type."""
+    """Rebuild the linear op on `x` with another kernel (None: its own) and bias (None: none), rounded to its type."""
     _, old, *rest = node.inputs
     weights = [] if kernel is None else [(kernel, old.name)]
     with np.errstate(all="ignore"):

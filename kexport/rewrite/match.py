@@ -18,13 +18,13 @@ _DEPTH = 8
 
 
 def made_by(value: Value, *kinds: type[Op]) -> Node | None:
-    """The node that makes `value`, if it is of one of these ops."""
+    """Return the producer of `value`, if it is one of these ops."""
     node = value.producer
     return node if node is not None and isinstance(node.op, kinds) else None
 
 
 def uniform(value: Value) -> float | None:
-    """The one number that all elements of a constant (up to 65536 elements) or of a `full` are, else None."""
+    """Return the number that all elements of a constant (up to 65536 elements) or a `full` share, else None."""
     if value.data is None:
         node = made_by(value, ops.Full)
         return node.op.value if node and isinstance(node.op, ops.Full) else None
@@ -38,31 +38,31 @@ def uniform(value: Value) -> float | None:
 
 
 def is_constant(value: Value) -> bool:
-    """Whether a value is a constant or one number everywhere."""
+    """Return whether a value is a constant or one number everywhere."""
     return value.is_constant or made_by(value, ops.Full) is not None
 
 
 def is_single(value: Value) -> bool:
-    """Whether a value is read once and is no output, so that who reads it may absorb its producer."""
+    """Return whether a value has one use and is no output, so that its reader may absorb its producer."""
     node = value.producer
     return len(value.uses) == 1 and not (node and node.graph and node.graph.is_output(value))
 
 
 def axes_of(node: Node) -> tuple[int, ...]:
-    """The `axes` of an op, or its one `axis`, counted from the front of its first operand."""
+    """Return the `axes` of an op, or its one `axis`, counted from the front of its first operand."""
     attributes, rank = node.op.attributes(), node.inputs[0].type.rank
     axes: tuple[int, ...] = attributes["axes"] if "axes" in attributes else (attributes["axis"],)
     return tuple(a % rank for a in axes)
 
 
 def is_close(number: float | None, wanted: float, dtype: DType) -> bool:
-    """Whether a constant is the number that the author of a model wrote, rounded a few times to `dtype`."""
+    """Return whether a constant is a number as a model's author wrote it, rounded a few times to `dtype`."""
     epsilon = {DType.F16: 1e-3, DType.BF16: 8e-3, DType.F64: 1e-12}.get(dtype, 1e-6)
     return number is not None and abs(number - wanted) <= epsilon * abs(wanted)
 
 
 def vector(value: Value, rank: int, size: int) -> Array | None:
-    """A constant that varies along the last axis alone, as float64 of `size`; None if it would broadcast otherwise.
+    """Return a constant that varies along the last axis only as float64 of `size`; None if it broadcasts otherwise.
 
     `rank` is that of the tensor it is combined with.
     """
@@ -75,7 +75,7 @@ def vector(value: Value, rank: int, size: int) -> Array | None:
 
 
 def fits(node: Node, op: Op, *operands: Value) -> bool:
-    """Whether `op` on these operands has the result types of `node`."""
+    """Return whether `op` on these operands has the result types of `node`."""
     try:
         types = infer(op, tuple(v.type for v in operands))
     except GraphError:

@@ -1,4 +1,4 @@
-"""Integers of up to 8 bits that are cast before they are computed with: constants that stay as narrow as they are."""
+"""Recognizes narrow integer constants (up to 8 bits) that are cast before use, and that must stay narrow."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kexport.ir.types import DType
 
 NARROW = (DType.I4, DType.U4, DType.I8, DType.U8)
 MIN_NARROW = 256
-"""Constants of fewer elements save nothing."""
+"""The least number of elements for which a narrow constant saves anything."""
 
 
 def is_narrow(value: Value) -> bool:
-    """Whether a value is a large constant of narrow integers: the weights of a quantized layer."""
+    """Return whether a value is a large constant of narrow integers: the weights of a quantized layer."""
     return value.data is not None and value.type.dtype in NARROW and value.data.size >= MIN_NARROW
 
 
 def narrow_constant(value: Value) -> Value | None:
-    """The large constant of narrow integers that `value` is the cast of."""
+    """Return the large constant of narrow integers that `value` is a cast of."""
     node = value.producer
     if node is None or not isinstance(node.op, ops.Cast):
         return None
@@ -30,7 +30,7 @@ def narrow_constant(value: Value) -> Value | None:
 
 
 def grows(op: Op, operands: Sequence[Value]) -> bool:
-    """Whether an op on constants makes a quantized weight, or its scales, larger than they are: it is not folded."""
+    """Return whether folding an op would enlarge a quantized weight or its scales."""
     match op:
         case ops.Cast(dtype=dtype):
             return dtype not in NARROW and is_narrow(operands[0])
@@ -42,7 +42,7 @@ def grows(op: Op, operands: Sequence[Value]) -> bool:
 
 
 def is_repeating(indices: Array) -> bool:
-    """Whether indices are 0, 0, …, 1, 1, …: each block of rows has a row of its own."""
+    """Return whether indices are 0, 0, …, 1, 1, …: each block of rows has a row of its own."""
     if indices.ndim != 1 or indices.size < 2 or indices[0] != 0:
         return False
     steps = np.diff(indices)
@@ -50,7 +50,7 @@ def is_repeating(indices: Array) -> bool:
 
 
 def run_length(indices: Array) -> int:
-    """How often each index is there if they are 0, 0, …, 1, 1, …, all equally often; else 0."""
+    """Return how often each index repeats if they are 0, 0, …, 1, 1, …, all equally often; else 0."""
     if indices.ndim != 1 or not indices.size:
         return 0
     groups = int(indices[-1]) + 1

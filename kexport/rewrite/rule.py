@@ -12,7 +12,7 @@ from kexport.ir.op import Op
 
 @dataclass(frozen=True)
 class Skip:
-    """A rule looked at a node it cares for and left it; says why, in the log at -vv."""
+    """A rule matched a node but left it unchanged; the log gives the reason at -vv."""
 
     reason: str
 
@@ -58,9 +58,9 @@ class Rewriter:
         return node.outputs
 
     def constant(self, data: Any, name: str = "") -> Value:
-        """A new constant."""
+        """Add a constant."""
         return self.graph.constant(data, name)
 
     def only_use(self, value: Value) -> bool:
-        """Whether this node alone reads `value`, once, so that its producer may be absorbed."""
+        """Return whether this node alone reads `value`, once, so that its producer may be absorbed."""
         return len(value.uses) == 1 and not self.graph.is_output(value)

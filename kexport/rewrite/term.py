@@ -1,4 +1,4 @@
-"""Writes new nodes as arithmetic: `x * (1 + x.of(ops.Erf()))`."""
+"""Builds nodes from arithmetic expressions: `x * (1 + x.of(ops.Erf()))`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kexport.rewrite.rule import Rewriter
 
 
 class Term:
-    """A value in the hands of a rule; operators insert nodes. Plain numbers become scalars of its element type."""
+    """A value whose operators insert nodes. Plain numbers become scalars of its element type."""
 
     def __init__(self, rewriter: Rewriter, value: Value):
         self.rewriter, self.value = rewriter, value
@@ -24,11 +24,11 @@ class Term:
         return self.value.type
 
     def of(self, op: Op, *others: Number) -> Term:
-        """`op` on this and the other operands."""
+        """Apply `op` to this and the other operands."""
         return Term(self.rewriter, self.rewriter.add(op, self.value, *(self.lift(o).value for o in others)))
 
     def lift(self, number: Number) -> Term:
-        """A number as a scalar of the element type of this term; a term as it is."""
+        """Make a number a scalar of this term's element type; return a term as it is."""
         if isinstance(number, Term):
             return number
         return Term(self.rewriter, self.rewriter.constant(np.asarray(number, self.type.dtype.numpy)))
@@ -38,7 +38,7 @@ class Term:
         return Term(self.rewriter, self.rewriter.add(ops.Full(self.type.shape, 0, self.type.dtype)))
 
     def cast(self, dtype: DType) -> Term:
-        """This term as another element type."""
+        """Cast this term to another element type."""
         return self if self.type.dtype == dtype else self.of(ops.Cast(dtype))
 
     def max(self, other: Number) -> Term:
@@ -48,7 +48,7 @@ class Term:
         return self.of(ops.Minimum(), other)
 
     def select(self, a: Term, b: Term) -> Term:
-        """a where this boolean is true, else b."""
+        """Select a where this boolean is true, else b."""
         return self.of(ops.Select(), a, b)
 
     def __add__(self, other: Number) -> Term:
@@ -89,4 +89,4 @@ class Term:
 
 
 Number: TypeAlias = Term | float
-"""What can stand on the other side of an operator."""
+"""The other operand of an operator."""

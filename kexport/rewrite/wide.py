@@ -1,6 +1,6 @@
-"""Arithmetic on 64-bit numbers: eight bytes along the last axis of an int32 tensor, the least first.
+"""Computes with 64-bit numbers as eight bytes along the last axis of an int32 tensor, least significant first.
 
-No result in between reaches 2**24, so that engines that compute integers in float32 are exact too.
+No intermediate result reaches 2**24, so that engines that compute integers in float32 are exact too.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Wide:
 
     @staticmethod
     def constant(rewriter: Rewriter, number: int) -> Wide:
-        """A number known beforehand."""
+        """Make a constant number."""
         return Wide(Term(rewriter, rewriter.constant(_bytes(number))))
 
     @staticmethod
     def carried(digits: Term) -> Wide:
-        """The number whose bytes stand in i32[n, 8], each from 0 to less than 2**23."""
+        """Carry the bytes of i32[n, 8], each from 0 to less than 2**23, into a number."""
         columns = _columns(digits)
         for i in range(1, BYTES):
             columns[i] = columns[i] + _floor_div(columns[i - 1], _BASE)
@@ -41,7 +41,7 @@ class Wide:
         return Wide.carried(self.term + other.term)
 
     def times(self, matrix: Term) -> Wide:
-        """The product with a number given as `product_matrix`, i32[8, 8] or one for each, i32[n, 8, 8]."""
+        """Multiply by a number given as its `product_matrix`, i32[8, 8], or one per row, i32[n, 8, 8]."""
         rows = self.term.of(ops.Reshape((self.term.type.shape[0], 1, BYTES)))
         return Wide.carried((rows * matrix).of(ops.ReduceSum((2,))))
 
@@ -55,15 +55,15 @@ class Wide:
         return Wide(low + high * 16)
 
     def right(self, bits: int) -> Wide:
-        """Shifted to the right, zeros coming in."""
+        """Shift to the right, filling with zeros."""
         return Wide(self._moved(bits, [i if i < BYTES else -1 for i in range(2 * BYTES + 1)]))
 
     def rotated(self, bits: int) -> Wide:
-        """Rotated to the right."""
+        """Rotate to the right."""
         return Wide(self._moved(bits, [i % BYTES for i in range(2 * BYTES + 1)]))
 
     def modulo(self, number: int) -> Term:
-        """The remainder, i32[n, 1], of division by a number of up to 2**20."""
+        """Return the remainder, i32[n, 1], of division by a number up to 2**20."""
         base, columns = _BASE, _columns(self.term)
         if number > _BASE**2:
             base, columns = 16, [half for column in columns for half in _nibbles(column)]
@@ -92,7 +92,7 @@ class Wide:
 
 
 def product_matrix(number: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
-    """The matrix that multiplies bytes by a number: row k adds up what lands in byte k."""
+    """Return the matrix that multiplies bytes by a number: row k sums the contributions to byte k."""
     digits = _bytes(number)
     matrix = np.zeros((BYTES, BYTES), np.int32)
     for row in range(BYTES):
@@ -117,5 +117,5 @@ def _floor_div(x: Term, number: int) -> Term:
 
 
 def _columns(x: Term) -> list[Term]:
-    """The bytes of x i32[n, 8], each i32[n, 1]."""
+    """Split x i32[n, 8] into its bytes, each i32[n, 1]."""
     return [Term(x.rewriter, v) for v in x.rewriter.add_all(ops.Split(1, (1,) * BYTES), x.value)]
