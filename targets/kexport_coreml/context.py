@@ -17,7 +17,10 @@ from kexport.ops.broadcast import broadcast_shapes
 from kexport_coreml.dtypes import NAMES, computed
 from kexport_coreml.refs import Block, Call, Constant, Packed, Program, Ref, identifier
 from kexport_coreml.signatures import Signature, signature
-from kexport_coreml.sizes import Sizes
+from kexport_coreml.sizes import MilArithmetic
+from kexport_emit.keys import content, place
+from kexport_emit.names import Names
+from kexport_emit.sizes import Sizes
 
 SHARED_ELEMENTS = 64
 """Constants that emitters make are shared if they have at most this many elements."""
@@ -44,9 +47,9 @@ class Context:
         self._shared: dict[Any, Ref] = {}
         self._made: dict[Any, tuple[Array, Array]] = {}
         self._casts: dict[tuple[Ref, DType], Ref] = {}
-        self._names: dict[str, int] = {}
+        self._names = Names()
         self._origin = ""
-        self.sizes = Sizes(self)
+        self.sizes = Sizes[Ref](MilArithmetic(self))
 
     # --- values
 
@@ -205,7 +208,16 @@ class Context:
 
     def dims(self, dims: Sequence[Dim]) -> Ref | list[int]:
         """Sizes as a vector: plain numbers, or computed from the shapes of the inputs."""
+        if not any(isinstance(d, SymDim) for d in dims):
+            return [int(d) for d in dims]  # type: ignore[arg-type]
         return self.sizes.vector(dims)
+
+    def size(self, dim: Dim) -> Ref:
+        """One size as a scalar."""
+        if not isinstance(dim, SymDim):
+            return self.const(dim, DType.I32)
+        with self.outside():
+            return self.op("squeeze", shape=(), x=self.sizes.dim(dim), axes=[0])
 
     def reshape(self, x: Ref, shape: Sequence[Dim]) -> Ref:
         """x in another shape; one open size is left to Core ML."""
@@ -231,7 +243,7 @@ class Context:
         """A constant made here, of an element type that Core ML has; small ones are shared."""
         with np.errstate(over="ignore"):
             array = np.asarray(data).astype(dtype.numpy)
-        key = (array.tobytes(), array.shape, dtype) if array.size <= SHARED_ELEMENTS else None
+        key = content(array) if array.size <= SHARED_ELEMENTS else None
         return self._store(key, array, dtype, array.shape, name)
 
     def weight(self, data: Array, name: str = "", perm: Sequence[int] | None = None,
@@ -245,7 +257,7 @@ class Context:
         stored = self._bytes(data) if dtype is not DType.BOOL else None
         if stored is not None:
             return self._packed(data, stored, dtype, shape, name)
-        key = (data.__array_interface__["data"], data.strides, data.dtype, shape, dtype)
+        key = (place(data), shape, dtype)
         return self._store(key, data, dtype, shape, name)
 
     def _bytes(self, data: Array) -> DType | None:
@@ -259,7 +271,7 @@ class Context:
 
     def _packed(self, data: Array, stored: DType, dtype: DType, shape: tuple[int, ...], name: str) -> Ref:
         unpacked = dtype if dtype.is_float else DType.F32
-        key = ("packed", data.__array_interface__["data"], data.strides, data.dtype, shape)
+        key = ("packed", place(data), shape)
         if (key, unpacked) not in self._shared:
             ref = Ref(self.unique(identifier(name or f"{self._origin}/const")), unpacked, shape, True)
             self._main.steps.append(Packed(ref, data, stored))
@@ -285,7 +297,7 @@ class Context:
 
     def once(self, data: Array, key: Any, make: Callable[[], Array]) -> Array:
         """What is made of `data` for a purpose that `key` tells; the second time it is there already."""
-        known = (data.__array_interface__["data"], data.strides, data.shape, key)
+        known = (place(data), key)
         if known not in self._made:
             self._made[known] = data, make()
         return self._made[known][1]
@@ -294,9 +306,4 @@ class Context:
 
     def unique(self, name: str) -> str:
         """`name`, or with the next number behind it if it is taken."""
-        found = name
-        while found in self._names:
-            self._names[name] += 1
-            found = f"{name}_{self._names[name]}"
-        self._names[found] = 0
-        return found
+        return self._names.unique(name)

@@ -14,6 +14,7 @@ import kexport
 from kexport.errors import VerifyError
 from kexport.ir.op import Array
 from kexport.target import Runtime, Session, pip_install
+from kexport_coreml.absent import absent
 from kexport_coreml.border import Border
 from kexport_coreml.description import PRECISION_KEY
 from kexport_coreml.reader import read_contract, read_model
@@ -187,15 +188,10 @@ def load_with_coremltools(path: Path) -> Any:
     Raises:
         VerifyError: it refuses the package; says why.
     """
-    blocked = [name for name in _UNWANTED if name not in sys.modules]
-    try:
-        _version("coremltools")
-        sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]
+    _version("coremltools")
+    with absent(*_UNWANTED):
         from coremltools.converters.mil.frontend.milproto.load import load
         from coremltools.models.utils import load_spec
-    finally:
-        for name in blocked:
-            sys.modules.pop(name, None)
     spec: Any = load_spec(str(path))
     weights = path / "Data" / "com.apple.CoreML" / "weights"
     try:

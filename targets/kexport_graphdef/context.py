@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim
+from kexport.ir.dim import Dim, SymDim, is_symbol
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
+from kexport_emit.keys import content, place
+from kexport_emit.sizes import Sizes
 from kexport_emit.walk import emit_nodes
 from kexport_graphdef.dialect import Dialect
 from kexport_graphdef.nodes import Const, NodeDef, Ref, type_attributes
 from kexport_graphdef.shared import Shared
-from kexport_graphdef.sizes import Sizes
+from kexport_graphdef.sizes import NodeArithmetic
 
 if TYPE_CHECKING:
     from kexport_graphdef.table import OpTable
@@ -39,7 +41,8 @@ class Context:
         self.arguments: list[Ref] = []
         self.borrowed: dict[str, Ref] = {}
         """Sizes that a body's own arguments do not tell: further arguments."""
-        self.sizes = Sizes(self)
+        self._arithmetic = NodeArithmetic(self)
+        self.sizes = Sizes[Ref](self._arithmetic, in_runs=True)
         self.values: dict[Value, Ref] = {}
         self._origin = ""
 
@@ -146,8 +149,12 @@ class Context:
         return Ref(node.name, dtype)
 
     def reshape(self, x: Ref, shape: Sequence[Dim]) -> Ref:
-        """x in another shape."""
-        return self.op("Reshape", x, self.sizes.target(shape))
+        """x in another shape; the size that is hardest to compute is -1."""
+        open_axes = [i for i, d in enumerate(shape) if isinstance(d, SymDim)]
+        if not open_axes or 0 in shape:
+            return self.op("Reshape", x, self.dims(shape))
+        hardest = max(open_axes, key=lambda i: (not is_symbol(shape[i]), i))
+        return self.op("Reshape", x, self.dims([-1 if i == hardest else d for i, d in enumerate(shape)]))
 
     def full(self, shape: Sequence[Dim], value: Any, dtype: DType) -> Ref:
         """One value everywhere."""
@@ -156,6 +163,14 @@ class Context:
     def dims(self, dims: Sequence[Dim]) -> Ref:
         """Sizes as a vector of 32-bit integers: a constant, or computed from the shapes of the inputs."""
         return self.sizes.vector(dims)
+
+    def shape(self, x: Ref) -> Ref:
+        """The shape of a tensor."""
+        return self._arithmetic.shape(x)
+
+    def knows(self, dim: Dim) -> bool:
+        """Whether a size can be computed from the shapes of what was emitted before, or borrowed."""
+        return self.is_body or self.sizes.knows(dim)
 
     # --- constants
 
@@ -177,8 +192,7 @@ class Context:
     def const(self, data: Any, dtype: DType, name: str = "") -> Ref:
         """A small constant made here; equal ones are shared."""
         array = np.asarray(data, dtype.numpy)
-        content = tuple(array.reshape(-1).tolist()) if dtype is DType.STRING else array.tobytes()
-        key = (content, array.shape, dtype)
+        key = (content(array), dtype)
         return self._use(self.shared.constant(key, array, array.shape, name or "constant", self.dialect.stored(dtype)))
 
     def ints(self, values: Sequence[int]) -> Ref:
@@ -191,7 +205,7 @@ class Context:
 
     def _store(self, data: Any, shape: Sequence[int], name: str, dtype: DType | None = None) -> Ref:
         dtype = self.dialect.stored(dtype or DType.of(data.dtype))
-        key = (data.__array_interface__["data"], data.strides, data.dtype, tuple(shape), dtype)
+        key = (place(data), tuple(shape), dtype)
         self.dialect.check_range(data, dtype, self._origin)
         return self._use(self.shared.constant(key, data, shape, name, dtype))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from kexport.ir.types import DType
+from kexport_emit.names import Names
 from kexport_graphdef.nodes import Const, Function, Ref
 
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_./-]")
@@ -21,7 +22,7 @@ class Shared:
         self.on_load: dict[str, Callable[[Any], Ref]] = {}
         """What makes, in the context of the main graph, the nodes that run once when the artifact is loaded."""
         self._consts: dict[Hashable, Const] = {}
-        self._names: dict[str, int] = {}
+        self._names = Names(fold=str.lower)
         self._arguments: list[str] = []
 
     def constant(self, key: Hashable, data: Any, shape: Sequence[int], name: str, dtype: DType) -> Const:
@@ -40,9 +41,4 @@ class Shared:
         """`name` in the letters that TensorFlow allows, or with the next number if it is taken."""
         name = _FORBIDDEN.sub("_", name)
         name = name if name[:1].isalnum() or name[:1] == "." else f"n{name}"
-        found = name
-        while found.lower() in self._names:
-            self._names[name.lower()] += 1
-            found = f"{name}_{self._names[name.lower()]}"
-        self._names[found.lower()] = 0
-        return found
+        return self._names.unique(name)

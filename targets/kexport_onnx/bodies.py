@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType
 from kexport.target import EmitterTable
@@ -37,19 +36,10 @@ class Scope(Context):
 
     def __init__(self, around: Context, calls: list[Call]):
         super().__init__(around.graph, around.opset)
-        self._root: Context = around._root if isinstance(around, Scope) else around
-        self.calls, self.weights, self.names = calls, around.weights, around.names
+        self.calls, self.weights = calls, around.weights
+        self.names, self.sizes = around.names, around.sizes
         self._shared, self._origin = around._shared, around._origin
         self._formal: list[tuple[str, TensorType]] = []
-
-    def dims(self, dims: Sequence[Dim]) -> Ref:
-        return self._root.dims(dims)
-
-    def dim(self, dim: Dim) -> Ref:
-        return self._root.dim(dim)
-
-    def knows(self, dim: Dim) -> bool:
-        return self._root.knows(dim)
 
     def formal(self, name: str, type: TensorType) -> Ref:
         """The next input of the body."""

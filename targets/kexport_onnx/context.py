@@ -9,12 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kexport.errors import EmitError
-from kexport.ir.dim import Dim, SymDim, bounds, find_size, is_symbol, symbol, symbols
+from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
+from kexport_emit.keys import content, place
+from kexport_emit.names import Names
+from kexport_emit.sizes import Sizes
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.kernels import compute_type
+from kexport_onnx.sizes import OnnxArithmetic
 from kexport_onnx.writer import Weight
 
 
@@ -51,8 +55,8 @@ class Context:
         self.weights: list[Weight] = []
         self._refs: dict[Value, Ref] = {}
         self._shared: dict[Any, Ref] = {}
-        self._sizes: dict[Any, Ref] = {}
-        self.names: dict[str, int] = {}
+        self.names = Names(":", first=1)
+        self.sizes = Sizes[Ref](OnnxArithmetic(self))
         self._origin = ""
 
     # --- values
@@ -112,22 +116,28 @@ class Context:
         self, kind: str, *operands: Ref | None, dtypes: Sequence[DType | None], main: int = 0,
         wanted: Sequence[bool] | None = None, **attributes: Any,
     ) -> tuple[Ref, ...]:  # fmt: skip
-        """Add a node with a result for each of `dtypes`; those that are not `wanted` get no name."""
+        """Add a node with a result for each of `dtypes`; those that are not `wanted` get no name.
+
+        An element type that ONNX Runtime has no kernel for is cast to a wider one before, and back after the node.
+        """
         given = next((o.dtype for o in operands[main:] if o is not None), None)
-        wide = given and compute_type(kind, given)
-        if given and wide and wide is not given:
-            operands = tuple(self.cast(o, wide) if o and o.dtype is given else o for o in operands)
+        wide = None if given is None else compute_type(kind, given)
+        read = [self.cast(o, wide) if o and wide and o.dtype is given else o for o in operands]
         name = self.unique(self._origin or kind)
-        outputs = [name] if len(dtypes) == 1 else [f"{name}.{i}" for i in range(len(dtypes))]
-        if wanted is not None:
-            outputs = [o if w else "" for o, w in zip(outputs, wanted, strict=True)]
-        attributes = {k: v for k, v in attributes.items() if v is not None}
-        inputs = _trimmed([o.name if o else "" for o in operands])
-        self.calls.append(Call(kind, name, inputs, _trimmed(outputs), attributes, wide))
-        results = [Ref(o, d or wide) for o, d in zip(outputs, dtypes, strict=True)]  # type: ignore[arg-type]
-        if wide is given:
-            return tuple(results)
-        return tuple(r if d or not r.name else self.cast(r, given) for r, d in zip(results, dtypes, strict=True))  # type: ignore[arg-type]
+        results = _result_names(name, len(dtypes) if wanted is None else wanted)
+        stated = {k: v for k, v in attributes.items() if v is not None}
+        inputs = _trimmed([o.name if o else "" for o in read])
+        self.calls.append(Call(kind, name, inputs, _trimmed(results), stated, wide))
+        return tuple(self._result(r, d, wide, given) for r, d in zip(results, dtypes, strict=True))
+
+    def _result(self, name: str, dtype: DType | None, wide: DType | None, given: DType | None) -> Ref:
+        """The result that has `dtype`, or else the element type of the operands."""
+        if dtype is not None:
+            return Ref(name, dtype)
+        if wide is None or given is None:
+            raise EmitError(f"the element type of {name} must be given", where=self._origin)
+        made = Ref(name, wide)
+        return self.cast(made, given) if name else made
 
     def cast(self, x: Ref, dtype: DType) -> Ref:
         """x as another element type; x itself if it has it."""
@@ -144,7 +154,7 @@ class Context:
         assert value.data is not None
         data = value.data if perm is None else value.data.transpose(perm)
         shape = tuple(data.shape if shape is None else shape)
-        key = (data.__array_interface__["data"], data.strides, data.dtype, shape)
+        key = (place(data), shape)
         if key not in self._shared:
             self._shared[key] = self._store(data, shape, self._weight_name(value))
         return self._shared[key]
@@ -152,7 +162,7 @@ class Context:
     def made_of(self, value: Value, what: str, make: Callable[[Array], Array]) -> Ref:
         """An initializer computed from a constant; `what` says how, so that equal ones are shared."""
         assert value.data is not None
-        key = (value.data.__array_interface__["data"], value.data.strides, value.type, what)
+        key = (place(value.data), value.type, what)
         if key not in self._shared:
             data = make(value.data)
             self._shared[key] = self._store(data, data.shape, self._weight_name(value))
@@ -168,8 +178,7 @@ class Context:
     def const(self, data: Any, dtype: DType, name: str = "constant") -> Ref:
         """A small constant made here; equal ones are shared."""
         array = np.asarray(data, dtype.numpy)
-        content = tuple(array.reshape(-1).tolist()) if dtype is DType.STRING else array.tobytes()
-        key = (content, array.shape, dtype)
+        key = (content(array), dtype)
         if key not in self._shared:
             self._shared[key] = self._store(array, array.shape, name)
         return self._shared[key]
@@ -190,71 +199,17 @@ class Context:
 
     def dims(self, dims: Sequence[Dim]) -> Ref:
         """Sizes as a vector of 64-bit integers: a constant, or computed from the shapes of the inputs."""
-        if not any(isinstance(d, SymDim) for d in dims):
-            return self.ints([int(d) for d in dims])  # type: ignore[arg-type]
-        key = tuple(dims)
-        if key not in self._sizes:
-            parts = [self.dim(d) for d in dims]
-            self._sizes[key] = parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=0)
-        return self._sizes[key]
+        return self.sizes.vector(dims)
 
     def dim(self, dim: Dim) -> Ref:
         """One size as a vector with one element."""
-        if not isinstance(dim, SymDim):
-            return self.ints([dim])
-        if dim not in self._sizes:
-            self._sizes[dim] = self._symbol(str(dim)) if is_symbol(dim) else self._polynomial(dim)
-        return self._sizes[dim]
-
-    def knows(self, dim: Dim) -> bool:
-        """Whether the size can be computed from the shapes of what was emitted before."""
-        return all(self._axis(name) for name in symbols(dim))
-
-    def _axis(self, size: str) -> tuple[Ref, int, int] | None:
-        """A tensor, which of its axes has this size, and how many times."""
-        return find_size(((ref, v.type.shape) for v, ref in self._refs.items()), size)
-
-    def _symbol(self, name: str) -> Ref:
-        if found := self._axis(name):
-            ref, axis, times = found
-            size = self.op("Shape", ref, dtype=DType.I64, start=axis, end=axis + 1)
-            return size if times == 1 else self.op("Div", size, self.ints([times]))
-        raise EmitError(f"the size {name!r} is not the size of an axis of an input")
-
-    def _polynomial(self, dim: SymDim) -> Ref:
-        terms = [self._term(mono, coef) for mono, coef in dim.terms.items()]
-        total = terms[0]
-        for term in terms[1:]:
-            total = self.op("Add", total, term)
-        return total
-
-    def _term(self, mono: Sequence[Any], coef: int) -> Ref:
-        factors = [self._atom(a) for a in mono] + ([self.ints([coef])] if coef != 1 or not mono else [])
-        result = factors[0]
-        for factor in factors[1:]:
-            result = self.op("Mul", result, factor)
-        return result
-
-    def _atom(self, atom: Any) -> Ref:
-        if isinstance(atom, str):
-            return self.dim(symbol(atom))
-        a, b = (self.dim(arg) for arg in atom.args)
-        if atom.fn != "floordiv":
-            return self.op("Max" if atom.fn == "max" else "Min", a, b)
-        if bounds(atom.args[0])[0] < 0:  # Div cuts towards zero; the rest of a floored division makes it exact
-            a = self.op("Sub", a, self.op("Mod", a, b))
-        return self.op("Div", a, b)
+        return self.sizes.dim(dim)
 
     # --- names
 
     def unique(self, name: str) -> str:
         """`name`, or with the next number after a colon if it is taken."""
-        found = name
-        while found in self.names:
-            self.names[name] += 1
-            found = f"{name}:{self.names[name]}"
-        self.names[found] = 1
-        return found
+        return self.names.unique(name)
 
 
 def _trimmed(names: list[str]) -> list[str]:
@@ -263,3 +218,11 @@ def _trimmed(names: list[str]) -> list[str]:
     while count and not names[count - 1]:
         count -= 1
     return names[:count]
+
+
+def _result_names(name: str, wanted: int | Sequence[bool]) -> list[str]:
+    """The names of all results of a node, in number, or of those that are wanted."""
+    kept = [True] * wanted if isinstance(wanted, int) else wanted
+    if len(kept) == 1:
+        return [name] if kept[0] else [""]
+    return [f"{name}.{i}" if k else "" for i, k in enumerate(kept)]

@@ -11,6 +11,8 @@ from kexport.ir.dim import Dim, SymDim, times
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
+from kexport_emit.keys import content, place
+from kexport_emit.names import Names
 from kexport_tflite import sizes
 from kexport_tflite.model import NO_TENSOR, Model, Operator, Subgraph, Tensor
 from kexport_tflite.operators import version_of
@@ -35,7 +37,7 @@ class Context:
         self._buffers: dict[Any, int] = {}
         self._constants: dict[Any, int] = {}
         self._sizes: dict[Any, int] = {}
-        self._names: dict[str, int] = {}
+        self._names = Names(chained=True)
         self._sources: dict[Dim, tuple[int, int]] = {}
 
     def inner(self, body: Graph) -> Context:
@@ -246,12 +248,8 @@ class Context:
     # --- inner parts
 
     def _add(self, name: str, type: TensorType, buffer: int = 0) -> int:
-        self.subgraph.tensors.append(Tensor.of(self._unique(name or "tensor"), type, buffer, self.sizes))
+        self.subgraph.tensors.append(Tensor.of(self._names.unique(name or "tensor"), type, buffer, self.sizes))
         return len(self.subgraph.tensors) - 1
-
-    def _unique(self, name: str) -> str:
-        count = self._names[name] = self._names.get(name, 0) + 1
-        return name if count == 1 else self._unique(f"{name}_{count - 1}")
 
     def _buffer(self, array: Array, dtype: np.dtype[Any]) -> int:
         key = (_identity(array), dtype)
@@ -268,6 +266,4 @@ class Context:
 
 def _identity(array: Array) -> Any:
     """A key that is equal for arrays of the same elements: by content if small, else by place in memory."""
-    if array.nbytes <= _SMALL:
-        return array.dtype, array.shape, array.tobytes()
-    return array.dtype, array.shape, array.strides, array.__array_interface__["data"][0]
+    return content(array) if array.nbytes <= _SMALL else place(array)

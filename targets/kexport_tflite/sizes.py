@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kexport.errors import EmitError
 from kexport.ir.dim import Call, Dim, SymDim, bounds, dim_min
 from kexport.ir.types import DType, TensorType
+from kexport_emit.sizes import runs
 
 if TYPE_CHECKING:
     from kexport_tflite.context import Context
@@ -25,17 +26,7 @@ _ONE = TensorType(DType.I32, (1,))
 
 def emit_dims(context: Context, dims: Sequence[Dim]) -> int:
     """Sizes joined to one vector."""
-    parts: list[int] = []
-    fixed: list[int] = []
-    for d in [*dims, None]:
-        if isinstance(d, int):
-            fixed.append(d)
-            continue
-        if fixed:
-            parts.append(context.ints(fixed))
-            fixed = []
-        if d is not None:
-            parts.append(context.size(d))
+    parts = [context.ints(run) if isinstance(run[0], int) else context.size(run[0]) for run in runs(dims)]
     if len(parts) == 1:
         return parts[0]
     return context.step("CONCATENATION", parts, TensorType(DType.I32, (len(dims),)), axis=0)

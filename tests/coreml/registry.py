@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
+
+from kexport_coreml.absent import absent
 
 DATA = Path(__file__).parents[2] / "targets" / "kexport_coreml" / "signatures.json"
 OLDEST = 15
@@ -66,5 +67,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.modules.update(dict.fromkeys(("torch", "tensorflow", "sklearn")))  # not needed, and slow to import
-    main()
+    with absent("torch", "tensorflow", "sklearn"):  # not needed, and slow to import
+        main()

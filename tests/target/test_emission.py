@@ -1,7 +1,8 @@
-"""The kernel that all emissions share: tables, names, keys."""
+"""The kernel that all emissions share: tables, names, keys, sizes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from kexport import ops
 from kexport.errors import EmitError
+from kexport.ir.dim import Dim, dim_max, dim_min, substitute, symbol
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import TensorType
 from kexport.passes.channels_first import ChannelsFirst
 from kexport_emit.keys import content, place
 from kexport_emit.names import Names
+from kexport_emit.sizes import Function, Sizes, runs
 from kexport_emit.table import Emitters
 from kexport_emit.walk import emit_nodes
 
@@ -130,3 +133,75 @@ def test_keys_of_constants() -> None:
     assert content(data) == content(data.copy())
     assert content(data) != content(data.astype(np.int32))
     assert content(np.array(["a", "b"], object)) == content(np.array(["a", "b"], object))
+
+
+class Calculator:
+    """Arithmetic on lists of numbers, with the sizes of one input [n, 2*m]; counts what it computes."""
+
+    def __init__(self, sizes: dict[str, int]):
+        self.sizes, self.steps = sizes, list[str]()
+
+    def numbers(self, values: Sequence[int]) -> list[int]:
+        return list(values)
+
+    def find(self, size: str) -> tuple[str, int, int] | None:
+        return {"n": ("x", 0, 1), "m": ("x", 1, 2)}.get(size)
+
+    def read(self, tensor: Any, axis: int) -> list[int]:
+        self.steps.append(f"{tensor}[{axis}]")
+        return [(self.sizes["n"], 2 * self.sizes["m"])[axis]]
+
+    def absent(self, size: str) -> list[int]:
+        raise EmitError(f"no {size}")
+
+    def calculate(self, function: Function, a: list[int], b: list[int]) -> list[int]:
+        self.steps.append(function)
+        (x,), (y,) = a, b
+        if function == "div":
+            assert x >= 0
+            assert y > 0
+        quotient = {"div": x // y, "floordiv": x // y} if y else {}
+        return [{"add": x + y, "mul": x * y, "max": max(x, y), "min": min(x, y), **quotient}[function]]
+
+    def join(self, parts: Sequence[list[int]]) -> list[int]:
+        self.steps.append("join")
+        return [n for part in parts for n in part]
+
+
+N, M = symbol("n"), symbol("m")
+DIMS = [N, M, N + 1, 3 * N * M - 2, (N + 1) // 2, (N - 5) // 2, dim_max(N, M + 1), dim_min(2 * N, M), -(-N // 3)]
+
+
+@pytest.mark.parametrize("in_runs", [False, True])
+def test_sizes_are_computed(in_runs: bool) -> None:
+    sizes = {"n": 4, "m": 3}
+    calculator = Calculator(sizes)
+    made = Sizes(calculator, in_runs)
+    assert made.vector([1, 2]) == [1, 2]
+    assert calculator.steps == []
+    assert made.vector([7, 8, *DIMS, 9]) == [7, 8, *(substitute(d, dict(sizes)) for d in DIMS), 9]
+    count = len(calculator.steps)
+    assert [made.dim(d) for d in DIMS] == [[substitute(d, dict(sizes))] for d in DIMS]
+    assert len(calculator.steps) == count, "every size is computed once"
+
+
+def test_only_what_may_be_negative_is_divided_with_care() -> None:
+    steps = {d: Calculator({"n": 4, "m": 3}) for d in ((N + 1) // 2, (N - M) // 2)}
+    for d, calculator in steps.items():
+        Sizes(calculator).dim(d)
+    assert [c.steps.count("floordiv") for c in steps.values()] == [0, 1]
+
+
+def test_a_size_that_no_tensor_has() -> None:
+    made = Sizes(Calculator({"n": 4, "m": 3}))
+    assert made.knows(N * M)
+    assert not made.knows(N * symbol("k"))
+    with pytest.raises(EmitError, match="no k"):
+        made.dim(symbol("k"))
+
+
+@pytest.mark.parametrize(
+    ("dims", "parts"), [([], []), ([1, 2], [[1, 2]]), ([N, 1, 2, M], [[N], [1, 2], [M]]), ([1, N], [[1], [N]])]
+)
+def test_runs_of_known_sizes(dims: list[Dim], parts: list[list[Dim]]) -> None:
+    assert list(runs(dims)) == parts

@@ -20,9 +20,8 @@ def iota(e: Context, op: ops.Iota, node: Node) -> Ref:
     if not isinstance(op.length, SymDim) and op.length <= MAX_CONSTANT:
         return e.const(op.evaluate(), dtype)
     wide = DType.I32 if op.dtype.is_int else DType.F32
-    ends = {"end": e.sizes.scalar(op.length), "start": 0, "step": 1}
-    refs = {k: v if isinstance(v, Ref) else e.const(v, DType.I32) for k, v in ends.items()}
-    x = e.cast(e.op("range_1d", shape=(op.length,), dtype=DType.I32, **refs), wide)
+    ends = {"end": e.size(op.length), "start": e.const(0, DType.I32), "step": e.const(1, DType.I32)}
+    x = e.cast(e.op("range_1d", shape=(op.length,), dtype=DType.I32, **ends), wide)
     if op.step != 1:
         x = e.elementwise("mul", x, e.const(op.step, wide))
     if op.start != 0:

@@ -74,7 +74,7 @@ def split_text(e: Context, op: ops.SplitText, node: Node) -> Ref:
     (x,) = e.refs(node)
     blanks = _replaced(e, x, node.inputs[0].type, tuple(SPACES.replace(" ", "")), " ")
     parts, _ = e.op_all("StringSplit", blanks, dtypes=(None, DType.I64))
-    if not e.knows(op.length):
+    if not e.sizes.knows(op.length):
         return parts
     return _fitted(e, parts, node.output.type.shape)
 

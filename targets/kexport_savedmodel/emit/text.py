@@ -40,15 +40,15 @@ def split_text(e: Context, op: ops.SplitText, node: Node) -> Ref:
     (given,) = e.refs(node)
     shape = node.output.type.shape
     parts, rows = _PARTS[op.unit](e, given if len(shape) == 2 else e.reshape(given, [-1]))
-    sizes = e.dims((-1, op.length if e.sizes.knows(op.length) else -1))
+    sizes = e.dims((-1, op.length if e.knows(op.length) else -1))
     y = e.op(
         "RaggedTensorToTensor", sizes, parts, e.const("", DType.STRING), *rows.values(), main=1,
         num_row_partition_tensors=len(rows), row_partition_types=list(rows),
     )  # fmt: skip
     if len(shape) == 2:
         return y
-    length = e.op("GatherV2", e.sizes.shape(y), e.ints([1]), e.scalar(0), batch_dims=0)
-    return e.op("Reshape", y, e.op("ConcatV2", e.sizes.shape(given), length, e.scalar(0), N=2))
+    length = e.op("GatherV2", e.shape(y), e.ints([1]), e.scalar(0), batch_dims=0)
+    return e.op("Reshape", y, e.op("ConcatV2", e.shape(given), length, e.scalar(0), N=2))
 
 
 def _words(e: Context, x: Ref) -> Parts:
@@ -115,7 +115,7 @@ def lookup(e: Context, op: ops.Lookup, node: Node) -> Ref:
     dtype = e.dialect.stored(values.type.dtype)
     assert keys.data is not None
     if not keys.data.size:
-        return e.op("BroadcastTo", e.ref(default), e.sizes.shape(e.ref(x)))
+        return e.op("BroadcastTo", e.ref(default), e.shape(e.ref(x)))
     if dtype in KINDS and values.data is not None:
         return find(e, Table(keys.data, values.data, dtype), e.ref(x), e.ref(default))
     places = np.arange(keys.data.size)
