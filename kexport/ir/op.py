@@ -14,6 +14,7 @@ import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim, SymDim, UndecidableDim, substitute, symbols
+from kexport.ir.traits import Traits
 from kexport.ir.types import DType, TensorType
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Op:
 
     name: ClassVar[str] = "op"
     abstract: ClassVar[bool] = True
+    traits: ClassVar[Traits]
+    """Facts about the class, without a default: each op states its own. Ask an op for its `facts()`."""
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         cls.abstract = abstract
@@ -56,6 +59,10 @@ class Op:
     def evaluate(self, *operands: Any, **_: Any) -> Arrays:
         """Compute the result in numpy."""
         raise NotImplementedError(self.name)
+
+    def facts(self) -> Traits:
+        """The traits that hold with these attributes."""
+        return self.traits
 
     def attributes(self) -> dict[str, Any]:
         """Return attribute values by name, in declaration order."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import POSITIVE, SYMMETRIC, UNIT, Algebra, Interval, Keeps, Traits, Work
 from kexport.ir.types import TensorType
 from kexport.ops import check
 from kexport.ops.arrays import compute
@@ -40,6 +41,7 @@ def _hard_sigmoid(x: Array) -> Array:
 class Relu(Unary):
     """max(x, 0)."""
 
+    traits = Traits(Work.PICKS, Keeps.VALUES, range=POSITIVE, saturates=True, algebra=Algebra(idempotent=True))
     accepts = "real"
 
     def formula(self, x: Array) -> Array:
@@ -49,6 +51,9 @@ class Relu(Unary):
 class Relu6(Unary):
     """min(max(x, 0), 6)."""
 
+    traits = Traits(
+        Work.PICKS, Keeps.VALUES, range=Interval(0.0, 6.0), saturates=True, algebra=Algebra(idempotent=True)
+    )
     accepts = "real"
 
     def formula(self, x: Array) -> Array:
@@ -58,17 +63,21 @@ class Relu6(Unary):
 class Sigmoid(Unary):
     """1 / (1 + e**-x)."""
 
+    traits = Traits(Work.ROUNDS, range=UNIT, saturates=True)
     fn = _sigmoid
 
 
 class Tanh(Unary):
     """(e**x - e**-x) / (e**x + e**-x)."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, range=SYMMETRIC, saturates=True)
     fn = np.tanh
 
 
 class Selu(Unary):
     """s*x where x > 0, else s*a*(e**x - 1); s = 1.0507…, a = 1.6732… (Klambauer et al. 2017)."""
+
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, range=Interval(-_SELU_SCALE * _SELU_ALPHA))
 
     def formula(self, x: Array) -> Array:
         return _SELU_SCALE * _elu(x, _SELU_ALPHA)
@@ -77,11 +86,14 @@ class Selu(Unary):
 class Softplus(Unary):
     """log(1 + e**x)."""
 
+    traits = Traits(Work.ROUNDS, range=POSITIVE, saturates=True)
     fn = _softplus
 
 
 class Softsign(Unary):
     """x / (1 + |x|)."""
+
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, range=SYMMETRIC, saturates=True)
 
     def formula(self, x: Array) -> Array:
         return x / (1 + np.abs(x))
@@ -90,6 +102,8 @@ class Softsign(Unary):
 class Silu(Unary):
     """x * sigmoid(x)."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, range=Interval(-0.2785))
+
     def formula(self, x: Array) -> Array:
         return x * _sigmoid(x)
 
@@ -97,11 +111,14 @@ class Silu(Unary):
 class HardSigmoid(Unary):
     """min(max(x/6 + 0.5, 0), 1)."""
 
+    traits = Traits(Work.ROUNDS, range=UNIT, saturates=True)
     fn = _hard_sigmoid
 
 
 class HardSilu(Unary):
     """x * hard_sigmoid(x)."""
+
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, range=Interval(-0.375))
 
     def formula(self, x: Array) -> Array:
         return x * _hard_sigmoid(x)
@@ -109,6 +126,8 @@ class HardSilu(Unary):
 
 class Mish(Unary):
     """x * tanh(softplus(x))."""
+
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, range=Interval(-0.3089))
 
     def formula(self, x: Array) -> Array:
         return x * np.tanh(_softplus(x))
@@ -118,6 +137,7 @@ class Mish(Unary):
 class LeakyRelu(Unary):
     """x where x >= 0, else alpha * x."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN)
     alpha: float = 0.2
 
     def formula(self, x: Array) -> Array:
@@ -128,7 +148,11 @@ class LeakyRelu(Unary):
 class Elu(Unary):
     """x where x > 0, else alpha * (e**x - 1)."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN)
     alpha: float = 1.0
+
+    def facts(self) -> Traits:
+        return replace(self.traits, range=Interval(min(-self.alpha, 0.0)))
 
     def formula(self, x: Array) -> Array:
         return _elu(x, self.alpha)
@@ -138,7 +162,11 @@ class Elu(Unary):
 class Celu(Unary):
     """max(x, 0) + min(0, alpha * (e**(x/alpha) - 1))."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN)
     alpha: float = 1.0
+
+    def facts(self) -> Traits:
+        return replace(self.traits, range=Interval(-self.alpha)) if self.alpha > 0 else self.traits
 
     def formula(self, x: Array) -> Array:
         return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha))
@@ -148,6 +176,7 @@ class Celu(Unary):
 class Gelu(Unary):
     """x/2 * (1 + erf(x/sqrt(2))), or approximately x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715*x**3)))."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, range=Interval(-0.1701))
     approximate: bool
 
     def formula(self, x: Array) -> Array:
@@ -160,8 +189,12 @@ class Gelu(Unary):
 class Threshold(Unary):
     """x where x > threshold, else value."""
 
+    traits = Traits(Work.PICKS, Keeps.VALUES, steps=True)
     threshold: float
     value: float
+
+    def facts(self) -> Traits:
+        return replace(self.traits, fill=self.value)
 
     def formula(self, x: Array) -> Array:
         return np.where(x > self.threshold, x, x.dtype.type(self.value))
@@ -171,9 +204,16 @@ class Threshold(Unary):
 class Clip(Unary):
     """min(max(x, low), high); None is no bound."""
 
+    traits = Traits(Work.PICKS, Keeps.VALUES, saturates=True)
     accepts = "real"
     low: float | None
     high: float | None
+
+    def facts(self) -> Traits:
+        low, high = self.low, self.high
+        return replace(
+            self.traits, range=Interval(-math.inf if low is None else low, math.inf if high is None else high)
+        )
 
     def infer(self, x: TensorType) -> TensorType:
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -186,6 +226,8 @@ class Clip(Unary):
 
 class Prelu(Op):
     """x where x >= 0, else alpha * x; alpha is broadcast to x."""
+
+    traits = Traits(Work.ROUNDS, Keeps.SIGN)
 
     def infer(self, x: TensorType, alpha: TensorType) -> TensorType:
         check.kind("floating-point", x)
@@ -214,6 +256,11 @@ def check_activation(name: str | None, known: Mapping[str, Unary] = ACTIVATIONS)
     """Require None or a key of `known`."""
     if name is not None:
         check.one_of(name, tuple(known), "activation")
+
+
+def bounded_by(traits: Traits, activation: str | None) -> Traits:
+    """The traits of an op that ends with an activation."""
+    return traits if activation is None else replace(traits, range=ACTIVATIONS[activation].facts().range)
 
 
 def apply_activation(name: str | None, x: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from kexport.errors import GraphError
 from kexport.ir.dim import SymDim, UndecidableDim, bounds, dim_max, dim_min
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import POSITIVE, Algebra, Growth, Interval, Keeps, Text, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.arrays import compute, is_symbolic
@@ -89,155 +91,188 @@ def _squared_difference(a: Array, b: Array) -> Any:
 class Add(Binary):
     """a + b."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, growth=Growth.SLIGHT, algebra=Algebra(commutative=True, neutral=0))
     fn = np.add
 
 
 class Sub(Binary):
     """a - b."""
 
+    traits = Traits(Work.ROUNDS, growth=Growth.SLIGHT, algebra=Algebra(neutral=0))
     fn = np.subtract
 
 
 class Mul(Binary):
     """a * b."""
 
+    traits = Traits(
+        Work.ROUNDS, Keeps.SIGN, multiplies=True, growth=Growth.GREAT, algebra=Algebra(commutative=True, neutral=1)
+    )
     fn = np.multiply
 
 
 class Div(Binary):
     """a / b, not for integers."""
 
+    traits = Traits(Work.ROUNDS, multiplies=True, algebra=Algebra(neutral=1))
     accepts, fn = "floating-point", np.true_divide
 
 
 class FloorDiv(Binary):
     """floor(a / b); of floats the quotient is rounded first, as TensorFlow does."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, steps=True, growth=Growth.SLIGHT)
     accepts, fn = "real", _floor_div
 
 
 class Mod(Binary):
     """a - floor(a / b) * b: the sign is that of b."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, steps=True)
     accepts, fn = "real", np.mod
 
 
 class Pow(Binary):
     """a ** b."""
 
+    traits = Traits(Work.ROUNDS, growth=Growth.GREAT, algebra=Algebra(neutral=1))
     accepts, fn = "real", _pow
 
 
 class Maximum(Binary):
     """The larger of a and b; NaN if one is NaN."""
 
+    traits = Traits(
+        Work.PICKS, Keeps.VALUES, saturates=True, algebra=Algebra(commutative=True, neutral=-math.inf, idempotent=True)
+    )
     accepts, fn = "real", maximum
 
 
 class Minimum(Binary):
     """The smaller of a and b; NaN if one is NaN."""
 
+    traits = Traits(
+        Work.PICKS, Keeps.VALUES, saturates=True, algebra=Algebra(commutative=True, neutral=math.inf, idempotent=True)
+    )
     accepts, fn = "real", minimum
 
 
 class Atan2(Binary):
     """The angle in [-pi, pi] of the point with y = a and x = b."""
 
+    traits = Traits(Work.ROUNDS, range=Interval(-math.pi, math.pi))
     accepts, fn = "floating-point", np.arctan2
 
 
 class SquaredDifference(Binary):
     """(a - b) ** 2."""
 
+    traits = Traits(Work.ROUNDS, range=POSITIVE, growth=Growth.GREAT, algebra=Algebra(commutative=True))
     fn = _squared_difference
 
 
 class Equal(Comparison):
     """a == b."""
 
+    traits = Traits(Work.EXACT, steps=True, text=Text.ALSO, algebra=Algebra(commutative=True))
     accepts, fn = "any", equal
 
 
 class NotEqual(Comparison):
     """a != b."""
 
+    traits = Traits(Work.EXACT, steps=True, text=Text.ALSO, algebra=Algebra(commutative=True))
     accepts, fn = "any", _not_equal
 
 
 class Less(Comparison):
     """a < b."""
 
+    traits = Traits(Work.EXACT, steps=True, algebra=Algebra(mirrored="greater"))
     fn = np.less
 
 
 class LessEqual(Comparison):
     """a <= b."""
 
+    traits = Traits(Work.EXACT, steps=True, algebra=Algebra(mirrored="greater_equal"))
     fn = np.less_equal
 
 
 class Greater(Comparison):
     """a > b."""
 
+    traits = Traits(Work.EXACT, steps=True, algebra=Algebra(mirrored="less"))
     fn = np.greater
 
 
 class GreaterEqual(Comparison):
     """a >= b."""
 
+    traits = Traits(Work.EXACT, steps=True, algebra=Algebra(mirrored="less_equal"))
     fn = np.greater_equal
 
 
 class LogicalAnd(Binary):
     """a and b."""
 
+    traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=1, absorbing=0, idempotent=True))
     accepts, fn = "boolean", np.logical_and
 
 
 class LogicalOr(Binary):
     """a or b."""
 
+    traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0, absorbing=1, idempotent=True))
     accepts, fn = "boolean", np.logical_or
 
 
 class LogicalXor(Binary):
     """Either a or b, not both."""
 
+    traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0))
     accepts, fn = "boolean", np.logical_xor
 
 
 class BitAnd(Binary):
     """The bits set in a and in b."""
 
+    traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, absorbing=0, idempotent=True))
     accepts, fn = "integer", np.bitwise_and
 
 
 class BitOr(Binary):
     """The bits set in a or in b."""
 
+    traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0, idempotent=True))
     accepts, fn = "integer", np.bitwise_or
 
 
 class BitXor(Binary):
     """The bits set in one of a and b."""
 
+    traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0))
     accepts, fn = "integer", np.bitwise_xor
 
 
 class ShiftLeft(Binary):
     """a * 2**b; bits shifted out are lost. 0 <= b < number of bits."""
 
+    traits = Traits(Work.EXACT, growth=Growth.GREAT, algebra=Algebra(neutral=0))
     accepts, fn = "integer", np.left_shift
 
 
 class ShiftRight(Binary):
     """floor(a / 2**b): signed integers keep their sign. 0 <= b < number of bits."""
 
+    traits = Traits(Work.EXACT, algebra=Algebra(neutral=0))
     accepts, fn = "integer", np.right_shift
 
 
 class Select(Op):
     """a where cond, else b; all three are broadcast."""
+
+    traits = Traits(Work.PICKS, Keeps.VALUES, data=(1, 2), text=Text.ALSO)
 
     def infer(self, cond: TensorType, a: TensorType, b: TensorType) -> TensorType:
         check.kind("boolean", cond)

@@ -11,6 +11,7 @@ import numpy as np
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim
 from kexport.ir.op import Array, RegionOp
+from kexport.ir.traits import Text, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.broadcast import same_dim
@@ -25,6 +26,7 @@ Run = Callable[["Graph", Sequence[Array]], list[Array]]
 class If(RegionOp):
     """The results of `then` where the condition, a bool[], is true, else those of `orelse`; both get the operands."""
 
+    traits = Traits(Work.EXACT, text=Text.ALSO)
     then: Graph
     orelse: Graph
 
@@ -49,6 +51,7 @@ class While(RegionOp):
     What the loop only reads is part of the state that `body` returns as it is.
     """
 
+    traits = Traits(Work.EXACT, text=Text.ALSO)
     cond: Graph
     body: Graph
 
@@ -79,6 +82,7 @@ class Scan(RegionOp):
     where the slice stood that it read.
     """
 
+    traits = Traits(Work.EXACT)
     body: Graph
     carried: int
     sequences: int

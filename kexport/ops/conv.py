@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from kexport.errors import GraphError
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Growth, Traits, Work
 from kexport.ir.types import TensorType
 from kexport.ops import check, convolve
-from kexport.ops.activation import apply_activation, check_activation
+from kexport.ops.activation import apply_activation, bounded_by, check_activation
 from kexport.ops.arrays import compute
 from kexport.ops.broadcast import same_dim
 from kexport.ops.window import Padding, check_padding, output_sizes, transpose_sizes
@@ -21,11 +22,15 @@ class Conv(Op):
     x[N, *S, C], kernel[*K, C/groups, O], bias[O].
     """
 
+    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, spatial=True)
     strides: tuple[int, ...]
     padding: Padding
     dilation: tuple[int, ...]
     groups: int = 1
     activation: str | None = None
+
+    def facts(self) -> Traits:
+        return bounded_by(self.traits, self.activation)
 
     def infer(self, x: TensorType, kernel: TensorType, bias: TensorType | None = None) -> TensorType:
         _check_window(self, x, kernel)
@@ -52,10 +57,14 @@ class DepthwiseConv(Op):
     x[N, *S, C], kernel[*K, C, M], bias[C*M]; output channel c*M + m.
     """
 
+    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, spatial=True)
     strides: tuple[int, ...]
     padding: Padding
     dilation: tuple[int, ...]
     activation: str | None = None
+
+    def facts(self) -> Traits:
+        return bounded_by(self.traits, self.activation)
 
     def infer(self, x: TensorType, kernel: TensorType, bias: TensorType | None = None) -> TensorType:
         _check_window(self, x, kernel)
@@ -82,12 +91,16 @@ class ConvTranspose(Op):
     With groups, the C input channels are split, and each part makes O/groups output channels.
     """
 
+    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, spatial=True)
     strides: tuple[int, ...]
     padding: Padding
     output_padding: tuple[int, ...] | None
     dilation: tuple[int, ...]
     groups: int = 1
     activation: str | None = None
+
+    def facts(self) -> Traits:
+        return bounded_by(self.traits, self.activation)
 
     def infer(self, x: TensorType, kernel: TensorType, bias: TensorType | None = None) -> TensorType:
         _check_window(self, x, kernel)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kexport.ir.dim import Dim, SymDim
+from kexport.ir.dim import Dim, SymDim, bounds
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Growth, Interval, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.layout import ints
@@ -17,10 +19,16 @@ from kexport.ops.layout import ints
 class Iota(Op):
     """start, start + step, start + 2*step, …"""
 
+    traits = Traits(Work.EXACT, growth=Growth.SLIGHT)
     length: Dim
     dtype: DType
     start: float = 0
     step: float = 1
+
+    def facts(self) -> Traits:
+        steps = self.length - 1 if isinstance(self.length, int) else math.inf
+        last = self.start + self.step * steps if self.step else self.start
+        return replace(self.traits, range=Interval(min(self.start, last), max(self.start, last)))
 
     def infer(self) -> TensorType:
         check.at_least(0, (self.length,), "length")
@@ -35,9 +43,13 @@ class Iota(Op):
 class Full(Op):
     """One value everywhere."""
 
+    traits = Traits(Work.EXACT)
     shape: tuple[Dim, ...]
     value: float
     dtype: DType
+
+    def facts(self) -> Traits:
+        return self.traits if math.isnan(self.value) else replace(self.traits, range=Interval(self.value, self.value))
 
     def infer(self) -> TensorType:
         check.at_least(0, self.shape, "the shape")
@@ -51,8 +63,14 @@ class Full(Op):
 class Dims(Op):
     """Sizes as a tensor of rank 1; an object array while one of them is symbolic."""
 
+    traits = Traits(Work.EXACT, growth=Growth.SLIGHT)
     dims: tuple[Dim, ...]
     dtype: DType
+
+    def facts(self) -> Traits:
+        ends = [(float(low), float(high)) for low, high in map(bounds, self.dims)]
+        low, high = min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=0.0)
+        return replace(self.traits, range=Interval(low, high))
 
     def infer(self) -> TensorType:
         return TensorType(self.dtype, (len(self.dims),))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import UNIT, Growth, Keeps, Text, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.arrays import indices as checked
@@ -23,6 +24,7 @@ class Gather(Op):
     b runs over the first `batch_dims` axes of both, p over the axes of x up to `axis`, q over those after it.
     """
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, data=(0,), text=Text.ALSO)
     axis: int
     batch_dims: int = 0
 
@@ -51,6 +53,7 @@ class Gather(Op):
 class GatherNd(Op):
     """y[b, i] = x[b, indices[b, i, 0], indices[b, i, 1], …]; b runs over the first `batch_dims` axes of both."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, data=(0,), text=Text.ALSO)
     batch_dims: int = 0
 
     def infer(self, x: TensorType, indices: TensorType) -> TensorType:
@@ -84,7 +87,17 @@ class ScatterNd(Op):
     Reductions: update (indices are distinct), add, max, min.
     """
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, data=(0, 2))
     reduction: str = "update"
+
+    def facts(self) -> Traits:
+        match self.reduction:
+            case "update":
+                return replace(self.traits, work=Work.MOVES, keeps=Keeps.VALUES, text=Text.ALSO)
+            case "add":
+                return replace(self.traits, growth=Growth.SLIGHT)
+            case _:
+                return replace(self.traits, work=Work.PICKS, keeps=Keeps.VALUES)
 
     def infer(self, data: TensorType, indices: TensorType, updates: TensorType) -> TensorType:
         check.kind("integer", indices)
@@ -105,6 +118,7 @@ class ScatterNd(Op):
 class OneHot(Op):
     """1 at the index and 0 elsewhere, along a new axis of size `depth`; all 0 for an index out of range."""
 
+    traits = Traits(Work.EXACT, data=(), range=UNIT)
     depth: int
     axis: int = -1
     dtype: DType = DType.F32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ import numpy as np
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Keeps, Text, Traits, Work
 from kexport.ir.types import TensorType
 from kexport.ops import check
 from kexport.ops.broadcast import broadcast_to, same_dim, same_numel
@@ -24,6 +25,7 @@ PAD_MODES = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetr
 class Reshape(Op):
     """The elements of x in row-major order, in another shape."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     shape: tuple[Dim, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -39,6 +41,7 @@ class Reshape(Op):
 class Transpose(Op):
     """Axis i of the result is axis perm[i] of x."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     perm: tuple[int, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -54,6 +57,7 @@ class Transpose(Op):
 class Concat(Op):
     """The operands one after the other along an axis."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     axis: int
 
     def infer(self, first: TensorType, *rest: TensorType) -> TensorType:
@@ -77,6 +81,7 @@ class Concat(Op):
 class Split(Op):
     """Consecutive pieces of the given sizes along an axis."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     axis: int
     sizes: tuple[Dim, ...]
 
@@ -97,6 +102,7 @@ class Split(Op):
 class Slice(Op):
     """x[begin[0]:end[0]:strides[0], …], for every axis; 0 <= begin <= end <= size, strides are positive."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     begin: tuple[Dim, ...]
     end: tuple[Dim, ...]
     strides: tuple[int, ...]
@@ -120,6 +126,7 @@ class Slice(Op):
 class Reverse(Op):
     """The elements in opposite order along the axes."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     axes: tuple[int, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -137,9 +144,13 @@ class Pad(Op):
     Modes: constant (`value`), reflect (mirrored, border not repeated), symmetric (border repeated), edge.
     """
 
+    traits = Traits(Work.MOVES, Keeps.VALUES)
     pads: tuple[tuple[Dim, Dim], ...]
     mode: str = "constant"
     value: float = 0.0
+
+    def facts(self) -> Traits:
+        return replace(self.traits, fill=self.value) if self.mode == "constant" else self.traits
 
     def infer(self, x: TensorType) -> TensorType:
         check.length(self.pads, x.rank, "pads")
@@ -164,6 +175,7 @@ class Pad(Op):
 class Tile(Op):
     """x repeated reps[i] times along axis i."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     reps: tuple[Dim, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -179,6 +191,7 @@ class Tile(Op):
 class BroadcastTo(Op):
     """x repeated along its axes of size 1, and along new axes in front, until it has the shape."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, text=Text.ALSO)
     shape: tuple[Dim, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -192,6 +205,7 @@ class BroadcastTo(Op):
 class DepthToSpace(Op):
     """x[N, H, W, b*b*C] as [N, H*b, W*b, C]: channel (i*b + j)*C + c goes to row i, column j of its block."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, spatial=True)
     block: int
 
     def infer(self, x: TensorType) -> TensorType:
@@ -213,6 +227,7 @@ class DepthToSpace(Op):
 class SpaceToDepth(Op):
     """x[N, H*b, W*b, C] as [N, H, W, b*b*C]: row i, column j of a block goes to channel (i*b + j)*C + c."""
 
+    traits = Traits(Work.MOVES, Keeps.VALUES, spatial=True)
     block: int
 
     def infer(self, x: TensorType) -> TensorType:

@@ -8,9 +8,10 @@ import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Growth, Traits, Work
 from kexport.ir.types import TensorType
 from kexport.ops import check
-from kexport.ops.activation import apply_activation, check_activation
+from kexport.ops.activation import apply_activation, bounded_by, check_activation
 from kexport.ops.arrays import compute, times
 from kexport.ops.broadcast import Shape, broadcast_shapes, same_dim
 
@@ -19,6 +20,7 @@ from kexport.ops.broadcast import Shape, broadcast_shapes, same_dim
 class MatMul(Op):
     """a @ b over the last two axes; the others are broadcast. A transposed operand has these two axes swapped."""
 
+    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT)
     transpose_a: bool = False
     transpose_b: bool = False
 
@@ -42,7 +44,11 @@ class MatMul(Op):
 class Dense(Op):
     """activation(x @ w + bias); x[..., K], w[K, N], bias[N]."""
 
+    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, rowwise=True)
     activation: str | None = None
+
+    def facts(self) -> Traits:
+        return bounded_by(self.traits, self.activation)
 
     def infer(self, x: TensorType, w: TensorType, bias: TensorType | None = None) -> TensorType:
         check.kind("real", x)

@@ -9,6 +9,7 @@ import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Traits, Work
 from kexport.ir.types import TensorType
 from kexport.ops import check
 from kexport.ops.arrays import compute
@@ -19,6 +20,7 @@ from kexport.ops.broadcast import same_shape
 class BatchNorm(Op):
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta; all four of size C for x[..., C]."""
 
+    traits = Traits(Work.ROUNDS)
     epsilon: float
 
     def infer(
@@ -41,6 +43,7 @@ class LayerNorm(Op):
     gamma and beta have the shape of x along the axes, in ascending order.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE, compresses=True, normalizes=True, rowwise=True)
     axes: tuple[int, ...]
     epsilon: float
 
@@ -60,6 +63,7 @@ class LayerNorm(Op):
 class RmsNorm(Op):
     """x / sqrt(mean of x*x over `axes` + epsilon) * gamma; gamma has the shape of x along the axes."""
 
+    traits = Traits(Work.ROUNDS_INSIDE, compresses=True, normalizes=True, rowwise=True)
     axes: tuple[int, ...]
     epsilon: float
 
@@ -82,6 +86,7 @@ class GroupNorm(Op):
     m and v are taken for each example and group of C/groups adjacent channels, over S and the group.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE, compresses=True, normalizes=True, spatial=True)
     groups: int
     epsilon: float
 

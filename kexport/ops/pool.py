@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kexport.errors import GraphError
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Keeps, Traits, Work
 from kexport.ir.types import TensorType
 from kexport.ops import check, convolve
 from kexport.ops.arrays import compute
@@ -42,6 +43,8 @@ class Pool(Op, abstract=True):
 class MaxPool(Pool):
     """The greatest element of each window; padding never wins."""
 
+    traits = Traits(Work.PICKS, Keeps.VALUES, spatial=True)
+
     def infer(self, x: TensorType) -> TensorType:
         check.kind("real", x)
         return super().infer(x)
@@ -52,6 +55,8 @@ class MaxPool(Pool):
 
 class AvgPool(Pool):
     """The mean of each window; padding is not counted."""
+
+    traits = Traits(Work.ROUNDS, Keeps.RANGE, spatial=True)
 
     def infer(self, x: TensorType) -> TensorType:
         check.kind("floating-point", x)

@@ -9,6 +9,7 @@ import numpy as np
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import UNIT, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.layout import ints
@@ -39,6 +40,8 @@ class Draw(Op, abstract=True):
 class RandomNormal(Draw):
     """Numbers of the standard normal distribution."""
 
+    traits = Traits(Work.ROUNDS)
+
     def evaluate(self) -> Array:
         return self._generator().standard_normal(ints(self.shape), np.float32)
 
@@ -46,6 +49,8 @@ class RandomNormal(Draw):
 @dataclass(frozen=True)
 class RandomUniform(Draw):
     """Numbers evenly distributed in [0, 1)."""
+
+    traits = Traits(Work.ROUNDS, range=UNIT)
 
     def evaluate(self) -> Array:
         return self._generator().random(ints(self.shape), np.float32)

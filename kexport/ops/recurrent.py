@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.activation import GATE_ACTIVATIONS, apply_activation, check_activation
@@ -29,6 +30,7 @@ class SimpleRnn(Op):
     x[B,T,I], h[B,U], w[I,U], r[U,U], bias[U], mask bool[B,T] -> y[B,T,U], h.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4))
     activation: str | None = "tanh"
     reverse: bool = False
     zero_masked: bool = False
@@ -58,6 +60,7 @@ class Gru(Op):
     multiplies h @ r + recurrent_bias if `reset_after` (CuDNN), else h itself.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4, 5))
     activation: str | None = "tanh"
     recurrent_activation: str | None = "sigmoid"
     reset_after: bool = True
@@ -101,6 +104,7 @@ class Lstm(Op):
     x[B,T,I], h[B,U], c[B,U], w[I,4U], r[U,4U], bias[4U], mask bool[B,T] -> y[B,T,U], h, c.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4, 5))
     activation: str | None = "tanh"
     recurrent_activation: str | None = "sigmoid"
     reverse: bool = False

@@ -10,6 +10,7 @@ import numpy as np
 
 from kexport.ir.dim import Dim, dim_max, dim_min
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import POSITIVE, UNIT, Growth, Interval, Keeps, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.arrays import compute, highest, is_symbolic, lowest
@@ -40,6 +41,8 @@ class Reduce(Op, abstract=True):
 class ReduceSum(Reduce):
     """The sum."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, growth=Growth.GREAT)
+
     def formula(self, x: Array) -> Array:
         return np.sum(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
 
@@ -47,6 +50,7 @@ class ReduceSum(Reduce):
 class ReduceMean(Reduce):
     """The sum divided by the number of elements."""
 
+    traits = Traits(Work.ROUNDS, Keeps.RANGE)
     accepts = "floating-point"
 
     def formula(self, x: Array) -> Array:
@@ -55,6 +59,8 @@ class ReduceMean(Reduce):
 
 class ReduceMax(Reduce):
     """The greatest element."""
+
+    traits = Traits(Work.PICKS, Keeps.VALUES)
 
     def formula(self, x: Array) -> Array:
         if is_symbolic(x):
@@ -65,6 +71,8 @@ class ReduceMax(Reduce):
 class ReduceMin(Reduce):
     """The least element."""
 
+    traits = Traits(Work.PICKS, Keeps.VALUES)
+
     def formula(self, x: Array) -> Array:
         if is_symbolic(x):
             return _reduce_dims(dim_min, x, self.axes, self.keepdims)
@@ -74,6 +82,8 @@ class ReduceMin(Reduce):
 class ReduceProd(Reduce):
     """The product."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, growth=Growth.GREAT)
+
     def formula(self, x: Array) -> Array:
         return np.prod(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
 
@@ -81,6 +91,7 @@ class ReduceProd(Reduce):
 class ReduceAny(Reduce):
     """Whether one element is true."""
 
+    traits = Traits(Work.EXACT)
     accepts = "boolean"
 
     def formula(self, x: Array) -> Array:
@@ -90,6 +101,7 @@ class ReduceAny(Reduce):
 class ReduceAll(Reduce):
     """Whether all elements are true."""
 
+    traits = Traits(Work.EXACT)
     accepts = "boolean"
 
     def formula(self, x: Array) -> Array:
@@ -121,12 +133,14 @@ class ArgReduce(Op, abstract=True):
 class ArgMax(ArgReduce):
     """The position of the greatest element, the first of equals."""
 
+    traits = Traits(Work.EXACT, range=POSITIVE, steps=True)
     find = np.argmax
 
 
 class ArgMin(ArgReduce):
     """The position of the least element, the first of equals."""
 
+    traits = Traits(Work.EXACT, range=POSITIVE, steps=True)
     find = np.argmin
 
 
@@ -161,12 +175,14 @@ class Cumulative(Op, abstract=True):
 class CumSum(Cumulative):
     """The running sum."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, growth=Growth.GREAT)
     start, fn = 0, np.add
 
 
 class CumProd(Cumulative):
     """The running product."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, growth=Growth.GREAT)
     start, fn = 1, np.multiply
 
 
@@ -174,6 +190,7 @@ class CumProd(Cumulative):
 class TopK(Op):
     """The k greatest elements along the last axis, in descending order, and their positions (i32; first of equals)."""
 
+    traits = Traits(Work.EXACT, Keeps.RANGE, steps=True)
     k: Dim
 
     def infer(self, x: TensorType) -> tuple[TensorType, TensorType]:
@@ -195,6 +212,7 @@ class TopK(Op):
 class Softmax(Op):
     """e**x divided by its sum along the axis."""
 
+    traits = Traits(Work.ROUNDS, range=UNIT, saturates=True, normalizes=True, rowwise=True)
     axis: int = -1
 
     def infer(self, x: TensorType) -> TensorType:
@@ -215,6 +233,7 @@ class Softmax(Op):
 class LogSoftmax(Op):
     """x minus the logarithm of the sum of e**x along the axis."""
 
+    traits = Traits(Work.ROUNDS, range=Interval(high=0.0), saturates=True, normalizes=True, rowwise=True)
     axis: int = -1
 
     def infer(self, x: TensorType) -> TensorType:

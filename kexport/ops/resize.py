@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kexport.ir.dim import Dim
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Keeps, Traits, Work
 from kexport.ir.types import TensorType
 from kexport.ops import check, resample
 from kexport.ops.arrays import compute
@@ -20,9 +21,19 @@ class Resize(Op):
     neighbours that lie inside the image. With antialias the kernel is widened by in/out where that is more than 1.
     """
 
+    traits = Traits(Work.ROUNDS, spatial=True)
     size: tuple[Dim, Dim]
     method: str = "nearest"
     antialias: bool = False
+
+    def facts(self) -> Traits:
+        match self.method:
+            case "nearest":
+                return replace(self.traits, work=Work.MOVES, keeps=Keeps.VALUES)
+            case "bilinear":
+                return replace(self.traits, keeps=Keeps.RANGE)
+            case _:
+                return self.traits
 
     def infer(self, x: TensorType) -> TensorType:
         check.rank(x, 4, "x")

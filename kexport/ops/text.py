@@ -12,6 +12,7 @@ import numpy as np
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import POSITIVE, Keeps, Text, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
 from kexport.ops.broadcast import broadcast
@@ -29,6 +30,7 @@ _LOWER = {lower: upper for upper, lower in _UPPER.items()}
 class ChangeCase(Op):
     """Text with its letters from A to Z in lower case, or in upper case; all other letters stay."""
 
+    traits = Traits(Work.EXACT, text=Text.ONLY)
     upper: bool = False
 
     def infer(self, x: TensorType) -> TensorType:
@@ -44,6 +46,7 @@ class ChangeCase(Op):
 class ReplaceText(Op):
     """Text with every occurrence of one of `texts` replaced; read from left to right, the first that fits counts."""
 
+    traits = Traits(Work.EXACT, text=Text.ONLY)
     texts: tuple[str, ...]
     replacement: str = ""
 
@@ -65,6 +68,7 @@ class SplitText(Op):
     A length that is a symbol which no input has is the greatest number of parts that an element of x has.
     """
 
+    traits = Traits(Work.EXACT, text=Text.ONLY)
     length: Dim
     unit: str = "word"
 
@@ -87,6 +91,8 @@ class SplitText(Op):
 class JoinText(Op):
     """The text of a, then that of b; both are broadcast as in numpy."""
 
+    traits = Traits(Work.EXACT, text=Text.ONLY)
+
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
         check.kind("text", a, b)
         return broadcast(a, b)
@@ -98,6 +104,8 @@ class JoinText(Op):
 @dataclass(frozen=True)
 class Lookup(Op):
     """values[i] where x equals keys[i], the default where it equals none; keys [n] are distinct, the default is []."""
+
+    traits = Traits(Work.MOVES, Keeps.VALUES, data=(2, 3), text=Text.ONLY)
 
     def infer(self, x: TensorType, keys: TensorType, values: TensorType, default: TensorType) -> TensorType:
         check.kind("text", x, keys)
@@ -116,6 +124,7 @@ class Lookup(Op):
 class HashText(Op):
     """A number below `buckets`: the text's FarmHash64 fingerprint, or with a key its SipHash64, modulo `buckets`."""
 
+    traits = Traits(Work.EXACT, range=POSITIVE, text=Text.ONLY)
     buckets: int
     key: tuple[int, ...] = ()
 
@@ -134,6 +143,7 @@ class HashText(Op):
 class HashNumber(Op):
     """What `HashText` gives for the decimal text of an integer; `buckets` is 2**20 at most."""
 
+    traits = Traits(Work.EXACT, range=POSITIVE)
     buckets: int
     key: tuple[int, ...] = ()
 
@@ -151,6 +161,8 @@ class HashNumber(Op):
 @dataclass(frozen=True)
 class NumberText(Op):
     """Integers as decimal text."""
+
+    traits = Traits(Work.EXACT, text=Text.ONLY)
 
     def infer(self, x: TensorType) -> TensorType:
         check.kind("integer", x)

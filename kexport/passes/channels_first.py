@@ -12,6 +12,7 @@ from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node
 from kexport.ir.op import Array, Op, infer
+from kexport.ir.traits import Traits, Work
 from kexport.ir.types import TensorType
 from kexport.passes.sink_transposes import Perm, transpose_above
 from kexport.rewrite import Rewriter, Rule, rule
@@ -35,7 +36,11 @@ class ChannelsFirst(Op, abstract=True):
     It is no op of the vocabulary, so not in its table of names: only targets meet it, after `legalize`.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE)
     op: Op
+
+    def facts(self) -> Traits:
+        return self.op.facts()
 
     def infer(self, x: TensorType, *rest: TensorType) -> TensorType:
         (result,) = infer(self.op, (_permuted(x, to_last(x.rank)), *rest))

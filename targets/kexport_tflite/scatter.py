@@ -10,6 +10,7 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import Dim, substitute, symbols
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Growth, Keeps, Traits, Work
 from kexport.ir.types import TensorType
 
 
@@ -17,6 +18,7 @@ from kexport.ir.types import TensorType
 class ScatterZeros(Op, abstract=True):
     """Updates added up in a tensor of zeros, at indices of several axes."""
 
+    traits = Traits(Work.ROUNDS, Keeps.SIGN, data=(1,), growth=Growth.SLIGHT)
     shape: tuple[Dim, ...]
 
     def infer(self, indices: TensorType, updates: TensorType) -> TensorType:
@@ -38,6 +40,8 @@ class ScatterZeros(Op, abstract=True):
 @dataclass(frozen=True)
 class UpdateRow(Op, abstract=True):
     """The data with one row along the first axis written anew, at an index, an i32[]."""
+
+    traits = Traits(Work.MOVES, Keeps.VALUES, data=(0, 1))
 
     def infer(self, data: TensorType, row: TensorType, at: TensorType) -> TensorType:
         return data

@@ -7,7 +7,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("kexport.paths", "kexport.documents", "kexport.deadline"),
     ("kexport.ir.dim",),
     ("kexport.ir.dim_parser",),
-    ("kexport.ir.types",),
+    ("kexport.ir.types", "kexport.ir.traits"),
     ("kexport.ir.op",),
     ("kexport.ir.graph", "kexport.ir.contract"),
     ("kexport.ops",),

@@ -14,6 +14,7 @@ from kexport.errors import GraphError
 from kexport.ir.dim import Dim, UndecidableDim, product
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.rewrite import fold
 
@@ -24,6 +25,7 @@ ON_DATA = "the shape depends on the values of a tensor"
 class Foreign(Op, abstract=True):
     """A TensorFlow op that has no lowering. It stands in the graph until dead code is gone, and is then reported."""
 
+    traits = Traits(Work.ROUNDS)
     op: str
     reason: str
     types: tuple[TensorType, ...]

@@ -17,6 +17,7 @@ from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node
 from kexport.ir.op import Array, Op, infer
+from kexport.ir.traits import Traits, Work
 from kexport.ir.types import TensorType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.rewrite import Rewriter, rule
@@ -38,7 +39,11 @@ class TimeMajor(Op, abstract=True):
     It is no op of the vocabulary: only this target meets it, after `legalize`.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE)
     op: Op
+
+    def facts(self) -> Traits:
+        return self.op.facts()
 
     def infer(self, x: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
         y, *state = infer(self.op, (_swapped(x), *rest))

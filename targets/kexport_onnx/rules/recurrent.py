@@ -17,6 +17,7 @@ from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node, Value
 from kexport.ir.op import Array, Op, arity, infer
+from kexport.ir.traits import Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.rewrite import Rewriter, rule
@@ -41,7 +42,11 @@ class TimeFirst(Op, abstract=True):
     read, and y is zero.
     """
 
+    traits = Traits(Work.ROUNDS_INSIDE)
     op: Any
+
+    def facts(self) -> Traits:
+        return self.op.facts()
 
     def infer(self, x: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
         y, *state = infer(self.op, (_swapped(x), *rest[: plain_operands(self.op) - 1]))
