@@ -64,7 +64,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "kexport.reading": set(),
     "kexport.capture": NUMERIC | {"keras", "tensorflow", "tf_keras", "h5py", "google"},
     "kexport.reference": NUMERIC | {"safetensors", "keras", "tensorflow", "tf_keras", "jax", "torch"},
-    "kexport.quantize": NUMERIC | {"safetensors"},
+    "kexport.quantize": NUMERIC | {"PIL"},
     "kexport.evidence": NUMERIC,
     "kexport.engines": NUMERIC,
     "kexport.verify": NUMERIC,
@@ -83,6 +83,7 @@ THIRD_PARTY: dict[str, set[str]] = {
 LAZY: dict[str, set[str]] = {
     "kexport.workflows": {"filelock"},
     "kexport.reference": {"keras", "tensorflow", "tf_keras", "jax", "torch"},
+    "kexport.quantize": {"PIL"},
     "kexport.cli": {"rich"},
     "kexport.report": {"jinja2", "markupsafe"},
 }
