@@ -22,9 +22,9 @@ from kexport.locate.checkpoints import Checkpoint, checkpoints, reaches, values_
 from kexport.verify.compare import is_float, magnitude
 
 CLOSE = 1e-4
-"""How near two values of the same tensor lie, relative to magnitude: passes fold constants in float32."""
+"""The largest relative distance of two values of the same tensor: passes fold constants in float32."""
 ALIKE = 0.3
-"""How near a quantized value lies to the real one, as a root mean square; the layer's name must agree as well."""
+"""The largest RMS distance of a quantized value from the real one; the layer's name must agree as well."""
 MAX_TURNED_RANK = 5
 
 
@@ -32,7 +32,7 @@ MAX_TURNED_RANK = 5
 class Tap:
     """The tensor that holds a checkpoint's value.
 
-    `perm` brings its axes into the layer's order, None where they are (or where only the shape differs).
+    `perm` brings its axes into the layer's order; None if they are in that order (or only the shape differs).
     """
 
     checkpoint: str
@@ -40,7 +40,7 @@ class Tap:
     perm: tuple[int, ...] | None = None
 
     def restore(self, array: Array, shape: tuple[int, ...]) -> Array:
-        """The tensor as the layer has it; as it is if it has another number of elements."""
+        """Bring the tensor into the layer's shape; leave it as it is if it has another number of elements."""
         if self.perm is not None and array.ndim == len(self.perm):
             array = array.transpose(self.perm)
         return array.reshape(shape) if array.size == np.prod(shape, dtype=int) else array
@@ -48,11 +48,11 @@ class Tap:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where an artifact holds the layers of its model."""
+    """The tensors of an artifact that hold the layers of its model."""
 
     taps: tuple[Tap, ...] = ()
     lost: str = ""
-    """The first checkpoint from which on the graph for this target computes something else; empty if it does not."""
+    """The first checkpoint from which the graph for this target computes something else; empty if there is none."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -67,7 +67,7 @@ class Alignment:
 
 @dataclass
 class _Match:
-    """The best tensor so far for a checkpoint; a smaller rank is better."""
+    """The best tensor so far for a checkpoint; a lower rank is better."""
 
     rank: tuple[float, ...] = field(default=(float("inf"),))
     tap: Tap | None = None
@@ -80,14 +80,14 @@ def align(
     inputs: Mapping[str, Array],
     points: Sequence[Checkpoint] | None = None,
 ) -> Alignment:
-    """Find the layers of a captured graph in what was made of it for a target.
+    """Find the layers of a captured graph in its legalized form.
 
     Args:
         graph: the captured graph.
         legalized: the same, optimized and legalized.
         tensors: the names that values of the legalized graph have in the artifact.
         inputs: one batch.
-        points: which values are looked for; None for what leaves the layers.
+        points: the values to look for; None for those that leave a layer.
     """
     points = checkpoints(graph) if points is None else points
     wanted = values_at(graph, points, inputs, wide=True)
@@ -119,7 +119,7 @@ def align(
 
 
 def compare_values(wanted: Array, array: Array, *, loose: bool = False) -> tuple[float, tuple[int, ...] | None] | None:
-    """How far an array that holds `wanted` is off, and the order of axes that makes it so; None if it does not."""
+    """Return how far an array is from `wanted` and in which order of axes; None if it does not hold `wanted`."""
     if wanted.size != array.size or not wanted.size or is_float(wanted) != is_float(array):
         return None
     if not loose and not _similar(wanted, array):
@@ -138,7 +138,7 @@ def compare_values(wanted: Array, array: Array, *, loose: bool = False) -> tuple
 
 
 def _similar(a: Array, b: Array) -> bool:
-    """A quick test that arrays with the same elements in any order pass."""
+    """A quick test that arrays with the same elements pass, in any order."""
     x, y = _wide(a), _wide(b)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return True
@@ -167,7 +167,7 @@ def _wide(array: Array) -> Array:
 
 
 def _lost(graph: Graph, points: Sequence[Checkpoint], found: set[str]) -> str:
-    """The first checkpoint that is not there, nor anything that is computed from it."""
+    """Return the first checkpoint that is not found, and from which nothing found is computed."""
     alive = set(found)
     sources = {name: reach.sources for name, reach in reaches(graph, points, {p.name for p in points}).items()}
     for point in reversed(points):

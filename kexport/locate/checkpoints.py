@@ -1,4 +1,4 @@
-"""The values at which a graph can be compared layer by layer: what leaves each Keras layer."""
+"""Finds the values at which a graph can be compared layer by layer: those that leave a Keras layer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from kexport.verify.oracles import jumps
 from kexport.verify.perturb import Rounding, farther
 
 PERTURBED_RUNS = 3
-"""How many runs with random rounding join the plain float32 one: values deep inside have few batches to lean on."""
+"""Runs with random rounding besides the plain float32 one: inner values have few batches to rely on."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A value that leaves a layer: result number `result` of node number `node` of the captured graph.
+    """A value that leaves a layer: result `result` of node `node` of the captured graph, by number.
 
     `name` is the layer path, with `#1` and so on behind it for further values of one layer.
     """
@@ -34,7 +34,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Reach:
-    """How a checkpoint is computed: from which others (none: from inputs), and by which layers and ops since then."""
+    """How a checkpoint is computed: from which others (none: from inputs), by which layers and ops."""
 
     sources: tuple[str, ...]
     layers: tuple[str, ...]
@@ -44,19 +44,19 @@ class Reach:
 
 @dataclass(frozen=True)
 class Activations:
-    """What the captured graph computes at its checkpoints for one batch, in float64 and in float32."""
+    """The captured graph's values at its checkpoints for one batch, in float64 and in float32."""
 
     oracle: Mapping[str, Array]
     eval32: Mapping[str, Array]
-    """Of several runs with rounding, element by element the one farthest from the oracle."""
+    """Per element, the value farthest from the oracle among several runs with rounding."""
     doubtful: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    """The elements that rounding decides, where there are some."""
+    """The elements that rounding decides, if any."""
 
 
 def checkpoints(graph: Graph) -> list[Checkpoint]:
-    """Every value that a layer gives to another layer or to the outside, in the order of computation.
+    """Return every value that a layer passes to another layer or out of the model, in the order of computation.
 
-    What depends on random numbers is left out: it is another in every run.
+    Values that depend on random numbers are left out, as they differ in every run.
     """
     found: list[Checkpoint] = []
     random = random_values(graph)
@@ -95,7 +95,7 @@ def values_at(
     wide: bool = False,
     perturb: Perturb | None = None,
 ) -> dict[str, Array]:
-    """The arrays at checkpoints, by their names; `perturb` may change what every node computes."""
+    """Return the arrays at checkpoints by name; `perturb` may change what every node computes."""
     names = {(p.node, p.result): p.name for p in points}
     numbers = {node: i for i, node in enumerate(graph.nodes)}
     found: dict[str, Array] = {}
@@ -111,7 +111,7 @@ def values_at(
 
 
 def reaches(graph: Graph, points: Sequence[Checkpoint], visible: Collection[str]) -> dict[str, Reach]:
-    """How every checkpoint is computed from those that are `visible`."""
+    """Describe how every checkpoint is computed from the `visible` ones."""
     nodes = list(graph.nodes)
     values = {nodes[p.node].outputs[p.result]: p.name for p in points}
     order = {node: i for i, node in enumerate(nodes)}

@@ -1,4 +1,4 @@
-"""What every layer should answer: a reference whose outputs are the checkpoints of a graph."""
+"""Makes the reference of layers: its outputs are the checkpoints of a graph."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kexport.verify.tolerance import capture_problem
 def layer_reference(
     graph: Graph, points: Sequence[Checkpoint], reference: Reference, batches: Sequence[str]
 ) -> Reference:
-    """A reference with one output a checkpoint, on some batches of a recorded one.
+    """Make a reference with an output per checkpoint, on some batches of a recorded reference.
 
-    What Keras answered at a layer is expected where it was recorded (`kexport reference --layers`), else what the
-    captured graph answers in float64.
+    The expected value of a layer is that of Keras if it was recorded (`kexport reference --layers`), else that of
+    the captured graph in float64.
     """
     nodes = list(graph.nodes)
     types = {p.name: nodes[p.node].outputs[p.result].type for p in points}
@@ -34,9 +34,9 @@ def layer_reference(
 
 
 def keras_layers(points: Sequence[Checkpoint], layers: Mapping[str, Array]) -> dict[str, Array]:
-    """Recorded answers of Keras' layers by checkpoint, where there is no doubt which belongs to which.
+    """Match recorded outputs of Keras' layers to checkpoints, where the match is unambiguous.
 
-    Layers that hold others, that were called again, or that give several values are left out.
+    Layers that contain others, that were called more than once, or that have several outputs are left out.
     """
     counts: dict[str, int] = {}
     for point in points:
@@ -51,12 +51,12 @@ def keras_layers(points: Sequence[Checkpoint], layers: Mapping[str, Array]) -> d
 
 
 def keras_problems(points: Sequence[Checkpoint], reference: Reference, recorded: Reference) -> dict[str, str]:
-    """Layers whose captured graph is not what Keras computes, and why, in the order of computation.
+    """Return the layers whose captured graph differs from what Keras computes, and why, in the order of computation.
 
     Args:
         points: the checkpoints.
         reference: what `layer_reference` made.
-        recorded: what it was made from.
+        recorded: the reference that it was made from.
     """
     sources = {r.batch.name: r for r in recorded.recordings}
     found: dict[str, str] = {}
@@ -84,7 +84,7 @@ def _recording(
 
 
 def _usable(points: Sequence[Checkpoint], recording: Recording, oracle: Mapping[str, Array]) -> dict[str, Array]:
-    """Keras' answers that have the shape and the kind of number of the graph's."""
+    """Return Keras' outputs with the shape and the kind of number of the graph's."""
     return {
         name: array
         for name, array in keras_layers(points, recording.layers).items()

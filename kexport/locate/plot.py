@@ -1,4 +1,4 @@
-"""Draws the error of every layer, by engine, as an SVG that needs nothing else."""
+"""Draws the error of every layer, by engine, as a self-contained SVG."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from html import escape
 from kexport.printable import printable
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666")
-"""Told apart by people who see few colours (Okabe and Ito)."""
+"""Colours that colour-blind readers can tell apart (Okabe and Ito)."""
 LOWEST, HIGHEST = -4, 4
-"""The decades of error over budget that are drawn; what lies outside is put on the edge."""
+"""The decades of error over budget drawn; points outside are put on the edge."""
 _STEP, _LEFT, _TOP, _HEIGHT, _CHAR = 22, 70, 24, 260, 6.2
 _STYLE = "text{font:11px sans-serif;fill:#222}.grid{stroke:#ddd}.budget{stroke:#b00;stroke-dasharray:5 3}"
 
 
 def layer_plot(title: str, lines: Mapping[str, Mapping[str, float | None]]) -> str:
-    """An SVG with a line per engine over the layers: error in units of the budget, on a logarithmic scale.
+    """Draw a line per engine over the layers: error in units of the budget, on a logarithmic scale.
 
     Args:
-        title: what stands above.
-        lines: ratio by layer, by engine; None where a layer does not show. The layers are in order.
+        title: the heading.
+        lines: ratio by layer, by engine; None if an engine does not show a layer. The layers are in order.
     """
     layers = list(dict.fromkeys(name for ratios in lines.values() for name in ratios))
     width = _LEFT + _STEP * max(len(layers), 12) + 20

@@ -1,4 +1,4 @@
-"""Cuts a graph out of a graph: what lies between some of its values."""
+"""Cuts out the part of a graph that lies between some of its values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kexport.ir.op import Array
 
 
 def cut(graph: Graph, ends: Sequence[Value], stops: Collection[Value], name: str) -> tuple[Graph, dict[str, Value]]:
-    """The graph that computes `ends` from `stops`, or from the graph's own inputs where there are none on the way.
+    """Return the graph that computes `ends` from `stops`, or from the graph's own inputs on paths without a stop.
 
-    Returns it with the values that its inputs stand for, by their names there.
+    Also return the values that its inputs stand for, by input name.
     """
     made, sources = Graph(name), dict[str, Value]()
     needed = _needed(ends, set(stops))
@@ -39,13 +39,13 @@ def cut(graph: Graph, ends: Sequence[Value], stops: Collection[Value], name: str
 
 
 def is_bindable(graph: Graph) -> bool:
-    """Whether the inputs of a graph tell the size of every symbol in it."""
+    """Return whether the inputs of a graph determine the size of every symbol in it."""
     told = {found[0] for v in graph.inputs for d in v.type.shape if (found := times(d))}
     return graph.symbols() <= told
 
 
 def all_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[Value, Array]:
-    """Every value that a graph computes in float64, in its own element type, and its inputs."""
+    """Evaluate a graph in float64 and return every value in its own element type, inputs included."""
     found: dict[Value, Array] = {v: inputs[v.name] for v in graph.inputs}
 
     def observe(node: Node, results: Sequence[Array]) -> None:
@@ -68,13 +68,13 @@ def _needed(ends: Sequence[Value], stops: set[Value]) -> set[Node]:
 
 
 def _borders(graph: Graph, needed: set[Node], stops: set[Value]) -> list[Value]:
-    """What the needed nodes read and do not compute, in the order of the graph."""
+    """Return the values that the needed nodes read but do not compute, in the order of the graph."""
     read = {v: None for n in graph.nodes if n in needed for v in n.inputs if not v.is_constant}
     return [v for v in read if v in stops or v.producer not in needed]
 
 
 def _label(value: Value) -> str:
-    """A name that every format takes."""
+    """Make a name that every format accepts."""
     text = value.name if value.producer is None else value.producer.origin or value.producer.op.name
     return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "value"
 
@@ -88,5 +88,5 @@ def _free(label: str, taken: Collection[str]) -> str:
 
 
 def _detached(value: Value, env: dict[Value, Value]) -> Value:
-    """A constant as the new graph's own, so that uses stay apart."""
+    """Copy a constant into the new graph, so that uses stay separate."""
     return env.setdefault(value, Value(value.type, value.name, value.data)) if value.is_constant else value

@@ -1,1 +1,1 @@
-"""Proves artifacts: reads them back, runs them in every engine that is installed, and judges what they compute."""
+"""Proves artifacts: reads them back, runs them in every installed engine, and judges their outputs."""

@@ -9,9 +9,9 @@ from kexport.ir.dim import Dim
 
 
 def contract_problems(expected: Contract, actual: Contract) -> list[str]:
-    """How an artifact breaks the contract: names, order, element types and dims; empty if it keeps it.
+    """Return how an artifact breaks the contract (names, order, element types, dims); empty if it keeps it.
 
-    A dynamic dim must be dynamic in the artifact, under whatever name; a fixed one must have the same size.
+    A dynamic dim must be dynamic in the artifact, under any name; a fixed one must have the same size.
     """
     return [
         *_problems("input", expected.inputs, actual.inputs),

@@ -1,4 +1,4 @@
-"""Checks an artifact: reads it back, runs it in every engine that is there, and judges what comes out."""
+"""Checks an artifact: reads it back, runs it in every installed engine, and judges its outputs."""
 
 from __future__ import annotations
 
@@ -33,51 +33,51 @@ from kexport.verify.told import Tell, nobody, told
 from kexport.verify.tolerance import coarser
 
 RunArtifact = Callable[..., RunResult]
-"""Runs an artifact on batches, as `runner.run_artifact` does and with its arguments."""
+"""Runs an artifact on batches, with the arguments of `runner.run_artifact`."""
 _NOT_RUN = ("missing", "not applicable")
 
 
 @dataclass(frozen=True)
 class Check:
-    """How to check: everything that is not the artifact, the target or the reference."""
+    """How to check: everything besides the artifact, the target and the reference."""
 
     contract: Contract | None = None
-    """What the artifact must keep, where it differs from the reference's (a fixed batch size); None for the same."""
+    """The artifact's contract, if it differs from the reference's (a fixed batch size)."""
     precision: str = "float32"
-    """What the artifact declares, a key of `tolerance.PRECISIONS`."""
+    """The precision that the artifact declares, a key of `tolerance.PRECISIONS`."""
     tolerances: Mapping[str, float] | None = None
-    """The user's own, by output."""
+    """The user's own tolerances, by output."""
     runtimes: Sequence[str] | None = None
-    """Names of the runtimes to use; None for all that run the artifact unasked."""
+    """Names of the runtimes to use; None for all that run the artifact by default."""
     browser: bool = False
-    """Whether runtimes that run on request only are used as well."""
+    """Whether to use runtimes that run only on request, too."""
     timeout: float = TIMEOUT
     threads: int = 1
     repeats: int = 0
     """Extra runs, for timing."""
     target: str | None = None
-    """How a new process finds the target, `module:attribute`; None for its name."""
+    """How a new process finds the target: `module:attribute`; None for its name."""
     unchanged: bool = False
     """Whether the artifact is known, by its hash, to be the file that was validated when it was exported. Only such a
     one is run where the packages that check its format are missing."""
     run: RunArtifact | None = None
-    """How artifacts are run; None for in a process of their own."""
+    """How to run artifacts; None for in a process of their own."""
     tell: Tell = nobody
-    """Told which runtime has its turn."""
+    """Called with the current runtime."""
     spans: Mapping[str, Span] = field(default_factory=dict[str, Span])
-    """The sizes that the artifact takes, where it does not take all, by dynamic dim."""
+    """The sizes that the artifact takes, by dynamic dim; a dim that is left out takes any size."""
     subject: Subject | None = None
-    """What the artifact was made from, by which outputs are judged that depend on random numbers."""
+    """The graph that the artifact was made from, to judge outputs that depend on random numbers."""
     inner: Callable[[], Subject | None] | None = None
     """Finds what the artifact was made from, by which its inner layers are judged where its outputs say nothing; None
     where that was not kept, since they do."""
 
 
 def check_artifact(path: Path, target: Target, reference: Reference, check: Check = Check()) -> list[Verdict]:
-    """One verdict per runtime of the target; exactly one if the artifact cannot be run at all.
+    """Return one verdict per runtime of the target; exactly one if the artifact cannot be run at all.
 
     Raises:
-        ConfigError: options that make no sense: unknown runtime, output or precision.
+        ConfigError: an unknown runtime, output or precision.
         VerifyError: the reference has no oracle.
     """
     runtimes = _chosen(path, target, check.runtimes, check.browser)
@@ -93,7 +93,7 @@ def check_artifact(path: Path, target: Target, reference: Reference, check: Chec
 
 
 def fitting(reference: Reference, contract: Contract, spans: Mapping[str, Span] | None = None) -> tuple[Recording, ...]:
-    """The recordings whose inputs fit a contract that may have fixed sizes, and the sizes that an artifact takes."""
+    """Return the recordings whose inputs fit a contract, perhaps of fixed sizes, and the sizes an artifact takes."""
     allowed = spans or {}
     return tuple(
         r
@@ -103,7 +103,7 @@ def fitting(reference: Reference, contract: Contract, spans: Mapping[str, Span] 
 
 
 def for_artifact(check: Check, target: Target, contract: Contract, options: Mapping[str, Any]) -> Check:
-    """How to check an artifact that was made with these options, of a model with this contract."""
+    """Return how to check an artifact made with these options from a model with this contract."""
     spans = target.spans(contract, options)
     fixed: dict[str, Dim] = {name: span.fixed for name, span in spans.items() if span.fixed is not None}
     precision = options.get("precision", "float32")
@@ -111,7 +111,7 @@ def for_artifact(check: Check, target: Target, contract: Contract, options: Mapp
 
 
 def _fault_before_running(path: Path, target: Target, reference: Reference, check: Check) -> str:
-    """What is wrong before anything is run; empty if nothing is."""
+    """Return what is wrong before anything is run; empty if nothing is."""
     problems = capture_problems(reference, check.tolerances)
     if problems:
         return "capture disagrees with Keras: " + "; ".join(problems)
@@ -131,13 +131,13 @@ def _fault_before_running(path: Path, target: Target, reference: Reference, chec
 
 
 def _unread(target: Target, check: Check) -> list[str]:
-    """Why the artifact is not read back here, as the packages for that are missing; empty if it is."""
+    """Return why the artifact cannot be read back here (missing packages); empty if it can."""
     missing = target.missing() if check.unchanged else []
     return [f"its format was checked at export, not here, where {', '.join(missing)} is missing"] if missing else []
 
 
 def _insight(reference: Reference, check: Check) -> Insight | None:
-    """What can be known of the values inside the artifact."""
+    """Return what can be known of the values inside the artifact."""
     try:
         subject = check.inner() if check.inner is not None else None
     except KexportError:
@@ -182,7 +182,7 @@ def _checked(
 
 
 def _broken(result: RunResult, checks: Sequence[OutputCheck]) -> tuple[Status, str]:
-    """What a run that did not end well shows: nothing, if time ran out and all was right until then."""
+    """Judge a run that did not end well: it is no evidence if time ran out and all was right until then."""
     late = result.status == "timeout" and not any(c.passed is False for c in checks)
     judged = sum(c.passed is True for c in checks)
     reason = f"{result.status}: {result.message}" + f"; {judged} checks passed until then" * bool(late and judged)
@@ -193,7 +193,7 @@ def _concluded(
     runtime: Runtime, reference: Reference, check: Check, checks: Sequence[OutputCheck], drawn: Drawn,
     quiet: Sequence[Silent], insight: Callable[[], Insight | None] | None,
 ) -> tuple[Status, str]:  # fmt: skip
-    """The status of an artifact that was run, and why; what its outputs do not say its inner values may."""
+    """Return the status of an artifact that was run, and why; inner values may supply evidence that outputs lack."""
     contract = _judged(reference, drawn)
     passed, reason = overall(checks, contract)
     if drawn.fault:
@@ -240,7 +240,7 @@ def _by_inner(
 
 
 def _drawn(path: Path, runtime: Runtime, reference: Reference, check: Check, recordings: Sequence[Recording]) -> Drawn:
-    """The judgement of the outputs that depend on random numbers."""
+    """Judge the outputs that depend on random numbers."""
     subject = check.subject
     if subject is None or check.run is not None:
         return Drawn(missing="there is no captured graph here" if subject is None else "it ran on another machine")
@@ -255,7 +255,7 @@ def _drawn(path: Path, runtime: Runtime, reference: Reference, check: Check, rec
 
 
 def _judged(reference: Reference, drawn: Drawn) -> Contract:
-    """The contract with the outputs that there is a judgement of."""
+    """Reduce the contract to the outputs that can be judged."""
     contract = reference.contract
     kept = tuple(p for p in contract.outputs if p.name not in reference.random)
     return dataclasses.replace(contract, outputs=kept) if drawn.missing else contract

@@ -1,7 +1,7 @@
 """Judges the outputs that depend on random numbers.
 
-They are another in every run. So an engine is asked for the numbers that it drew inside the artifact, together with the
-outputs that it made of them: the captured graph, evaluated with the same numbers, says what they should be.
+They differ in every run. So an engine is asked for the numbers drawn inside the artifact, together with the outputs
+computed from them: the captured graph, evaluated with the same numbers, gives the expected outputs.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from kexport.verify.judge import OutputCheck, judge_batch, tolerances
 from kexport.verify.tolerance import coarser
 
 Tap = Callable[[Sequence[str]], RunResult]
-"""Runs an artifact on the batches of some recordings, and gives inner tensors by name."""
+"""Runs an artifact on the batches of some recordings, and returns inner tensors by name."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What came of it: checks, or why there are none; and what is wrong with the numbers themselves."""
+    """The result: checks, or why there are none, and what is wrong with the numbers themselves."""
 
     checks: tuple[OutputCheck, ...] = ()
     missing: str = ""
@@ -38,7 +38,7 @@ class Drawn:
 
 
 def settled(recording: Recording, random: Sequence[str]) -> Recording:
-    """A recording without the outputs that depend on random numbers."""
+    """Return a recording without the outputs that depend on random numbers."""
     return dataclasses.replace(recording, outputs={n: a for n, a in recording.outputs.items() if n not in random})
 
 
@@ -50,7 +50,7 @@ def judge_drawn(
     tap: Tap,
     overrides: Mapping[str, float] | None = None,
 ) -> Drawn:
-    """One check for each output that depends on random numbers, and batch."""
+    """Make a check per batch and output that depends on random numbers."""
     legalized = subject.graph.copy()
     legalize(legalized, subject.target, subject.options)
     names = subject.target.tensors(legalized, subject.contract, subject.options)
@@ -83,7 +83,7 @@ def _only(contract: Contract, names: Sequence[str]) -> Contract:
 
 
 def _expected(graph: Graph, recording: Recording, draws: Draws, contract: Contract) -> Recording:
-    """What the captured graph makes of a batch with these numbers."""
+    """Evaluate the captured graph on a batch with these numbers."""
     inputs, observe = recording.batch.inputs, given(draws)
     oracle, eval32 = (evaluate(graph, inputs, wide=wide, observe=observe) for wide in (True, False))
     outputs = {p.name: oracle[p.name].astype(p.type.dtype.numpy) for p in contract.outputs}
@@ -91,6 +91,6 @@ def _expected(graph: Graph, recording: Recording, draws: Draws, contract: Contra
 
 
 def _actual(recording: Recording, found: Mapping[str, Array], tensors: Mapping[str, str]) -> dict[str, Array]:
-    """The outputs as the contract has them: engines keep flags and counts in what they like."""
+    """Convert outputs to the types of the contract, as engines keep flags and counts in types of their choice."""
     return {n: as_kind(np.asarray(found[tensors[n]]), a.dtype).reshape(a.shape) for n, a in recording.outputs.items()
             if found[tensors[n]].size == a.size}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Judges what lies before outputs that say nothing: the layers inside an artifact, and the operands of saturations."""
+"""Judges the values before outputs that prove nothing: inner layers, and the operands of saturations."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ SATURATING = {
     "sigmoid", "softmax", "tanh", "hard_sigmoid", "log_softmax", "softsign", "erf", "relu", "relu6", "clip", "maximum",
     "minimum", "softplus", "exp",
 }  # fmt: skip
-"""Ops that hide what they are computed from, where that is large."""
+"""Ops that hide their operands where these are large."""
 MOST_POINTS = 48
-"""So many values are looked at; of more, those are that come last, and some of the others."""
+"""The most values looked at; of more, the last ones and some of the others are."""
 MOST_ELEMENTS = 20_000_000
-"""So many elements they may have together on a batch."""
+"""The most elements of all these values together on a batch."""
 
 
 @dataclass(frozen=True)
 class Inner:
-    """What came of it. `fault` and `missing` are empty if there is none."""
+    """The result. `fault` and `missing` are empty if there is none."""
 
     agree: int = 0
-    """How many values inside the artifact are right."""
+    """The number of values inside the artifact that are right."""
     fault: str = ""
     missing: str = ""
     """Why it proves nothing."""
 
     @property
     def agreement(self) -> str:
-        """How many are right, in words."""
+        """The number of right values, in words."""
         return f"{self.agree} inner value{'s agree' if self.agree != 1 else ' agrees'}"
 
 
 @dataclass(frozen=True)
 class _Inside:
-    """Values inside an artifact: which, what they should be, and where it holds them."""
+    """Values inside an artifact: which ones, their expected arrays, and the tensors that hold them."""
 
     points: Sequence[Checkpoint]
     layers: Reference
@@ -57,21 +57,21 @@ class _Inside:
 
 
 class Insight:
-    """What is known of the values inside an artifact: the same for all of its runtimes, and found once."""
+    """The known values inside an artifact: found once, the same for all its runtimes."""
 
     def __init__(self, subject: Subject, reference: Reference, recordings: Sequence[Recording]):
         self.subject, self.reference, self.recordings = subject, reference, recordings
         self._found: dict[tuple[str, ...], _Inside] = {}
 
     def depends(self, output: str) -> bool:
-        """Whether an output is computed from an input at all; sizes do not count."""
+        """Return whether an output is computed from an input at all; sizes do not count."""
         nodes = _before(self.subject.graph, [output])
         given = {o.value for o in self.subject.graph.outputs if o.name == output}
         inputs = set(self.subject.graph.inputs)
         return not inputs.isdisjoint(given) or any(not inputs.isdisjoint(n.inputs) for n in nodes)
 
     def judge(self, runtime: Runtime, outputs: Collection[str], timeout: float, *, settled: bool = True) -> Inner:
-        """Compare what some outputs are computed from with the captured graph, and with Keras' layers where recorded.
+        """Compare the values that outputs are computed from with the captured graph, and with recorded Keras layers.
 
         Where it is not `settled` what the outputs are, as rounding decides, the whole of the graph for this target may
         well compute something else than the captured one.
@@ -102,7 +102,7 @@ class Insight:
 
 
 def inner_points(graph: Graph, outputs: Collection[str]) -> list[Checkpoint]:
-    """What leaves layers, and what goes into saturating ops, on the way to some outputs, in order of computation."""
+    """Return the values on the way to outputs that leave layers or enter saturating ops, in order of computation."""
     before = _before(graph, outputs)
     order = {node: i for i, node in enumerate(graph.nodes)}
     found = {(p.node, p.result): p for p in checkpoints(graph) if list(graph.nodes)[p.node] in before}
@@ -125,7 +125,7 @@ def _names(name: str) -> Sequence[str]:
 
 
 def _before(graph: Graph, outputs: Collection[str]) -> list[Node]:
-    """The nodes that some outputs are computed from."""
+    """Return the nodes that some outputs are computed from."""
     work: list[Value] = [o.value for o in graph.outputs if o.name in outputs]
     seen: dict[Node, None] = {}
     while work:
@@ -145,7 +145,7 @@ def _thinned(points: list[Checkpoint]) -> list[Checkpoint]:
 
 
 def _affordable(points: Sequence[Checkpoint], graph: Graph, recording: Recording) -> list[Checkpoint]:
-    """The last points that have no more than `MOST_ELEMENTS` together."""
+    """Return the last points that together have at most `MOST_ELEMENTS`."""
     nodes = list(graph.bind(recording.batch.sizes).nodes)
     kept, total = list[Checkpoint](), 0
     for point in reversed(points):
@@ -157,7 +157,7 @@ def _affordable(points: Sequence[Checkpoint], graph: Graph, recording: Recording
 
 
 def choose_recording(recordings: Sequence[Recording]) -> Recording | None:
-    """A usual batch, one with Keras' layers if there is one, and a small one."""
+    """Choose a usual batch, if possible one with Keras' layers, and a small one."""
 
     def key(r: Recording) -> tuple[bool, bool, int]:
         return r.batch.kind == "extreme", not r.layers, sum(a.size for a in r.batch.inputs.values())
@@ -166,7 +166,7 @@ def choose_recording(recordings: Sequence[Recording]) -> Recording | None:
 
 
 def _concluded(rows: Sequence[LayerCheck], layers: Reference) -> Inner:
-    """What the layers show: those whose values are all the same show nothing, and do no harm."""
+    """Judge the layers; a layer with constant values is no evidence, and does no harm."""
     wrong = next((r for r in rows if r.verdict == DIVERGES), None)
     if wrong is not None:
         return Inner(fault=f"inner value {wrong.layer!r}: {wrong.reason}")

@@ -16,9 +16,9 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
-"""The quantiles of the absolute error that are reported."""
+"""The reported quantiles of the absolute error."""
 PERMUTATION_RTOL = 1e-3
-"""How near, relative to the range, a transposed array must come to be named as the likely mistake."""
+"""The largest distance, relative to the range, at which a transposition is named as the likely mistake."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Metrics:
     nonfinite_mismatches: int = 0
     """Compared positions where one is NaN, +inf or -inf and the other is not the same."""
     mismatches: int = 0
-    """Compared positions that are not exactly equal; what counts for bool, integer and string outputs."""
+    """Compared positions that are not exactly equal; decisive for bool, integer and string outputs."""
     max_abs: float = 0.0
     max_relative: float = 0.0
     """`max_abs` over the range (max - min) of the expected values; over their magnitude if they are all equal."""
@@ -47,17 +47,17 @@ class Metrics:
     cosine: float = 1.0
     quantiles: Mapping[str, float] = field(default_factory=dict[str, float])
     argmax_judged: int = 0
-    """Rows whose two largest expected values lie further apart than the margin asked for."""
+    """Rows whose two largest expected values differ by more than the margin."""
     argmax_agreement: float | None = None
-    """The part of the judged rows with the same largest element; None where no row was judged."""
+    """The fraction of judged rows with the same largest element; None if no row was judged."""
     worst: tuple[int, ...] | None = None
     """The index of `max_abs`."""
     permutation: tuple[int, ...] | None = None
-    """The transposition of the actual array that does match, if there is one."""
+    """A transposition of the actual array that matches, if there is one."""
 
     @property
     def is_vacuous(self) -> bool:
-        """Whether nothing was compared that could have shown a fault."""
+        """Whether no compared position could have shown a fault."""
         return self.finite == 0
 
     @property
@@ -85,10 +85,10 @@ class Metrics:
 def compare(
     expected: Array, actual: Array, *, exclude: Array | None = None, oracle: Array | None = None, margin: float = 0.0
 ) -> Metrics:
-    """All metrics of `actual` against `expected`; different shapes and element types are reported, not raised.
+    """Measure `actual` against `expected`; different shapes and element types are reported, not raised.
 
     Args:
-        exclude: true where the expected value is not settled.
+        exclude: mask of elements whose expected value is not settled.
         oracle: the array that decides which rows have a clear largest element; `expected` if not given.
         margin: how far apart the two largest elements of a row must lie for its argmax to be judged.
     """
@@ -124,12 +124,12 @@ def is_discrete(array: Array) -> bool:
 
 
 def is_numeric(array: Array) -> bool:
-    """Whether differences of elements mean something."""
+    """Return whether differences of elements are meaningful."""
     return array.dtype.kind not in "OSUMm"
 
 
 def kinds(array: Array) -> Array:
-    """Per element: 0 finite, 1 +inf, -1 -inf, 2 NaN."""
+    """Classify elements: 0 finite, 1 +inf, -1 -inf, 2 NaN."""
     if not is_float(array):
         return np.zeros(array.shape, np.int8)
     with np.errstate(invalid="ignore"):
@@ -138,14 +138,14 @@ def kinds(array: Array) -> Array:
 
 
 def magnitude(array: Array) -> float:
-    """The largest absolute finite value; 0 for none."""
+    """Return the largest absolute finite value; 0 for none."""
     values = _reals(array)
     values = values[np.isfinite(values)]
     return float(np.max(np.abs(values), initial=0.0))
 
 
 def value_range(array: Array) -> float:
-    """Max - min of the finite values; their magnitude if all are equal; 1 if all are zero or there are none."""
+    """Return max - min of the finite values; their magnitude if all are equal; 1 if all are zero or there are none."""
     values = _reals(array)
     values = values[np.isfinite(values)]
     if not values.size:
@@ -154,7 +154,7 @@ def value_range(array: Array) -> float:
 
 
 def find_permutation(expected: Array, actual: Array) -> tuple[int, ...] | None:
-    """The order of axes, other than the given one, in which `actual` matches `expected`; None if there is none."""
+    """Find an order of axes in which `actual` matches `expected`, other than the given one; None if there is none."""
     if not 2 <= expected.ndim <= 5 or actual.ndim != expected.ndim or not expected.size:
         return None
     if not (is_numeric(expected) and is_numeric(actual)):
@@ -197,7 +197,7 @@ def _text_errors(expected: Array, actual: Array, keep: Array) -> dict[str, Any]:
 
 
 def _errors(a: Array, b: Array, keep: Array) -> dict[str, Any]:
-    """Everything that follows from the difference of two float64 arrays of one shape."""
+    """Compute the metrics that follow from the difference of two float64 arrays of one shape."""
     finite = keep & np.isfinite(a) & np.isfinite(b)
     counts = {"finite": int(finite.sum()), "nonfinite_mismatches": int((kinds(a) != kinds(b))[keep].sum())}
     if not counts["finite"]:

@@ -1,4 +1,4 @@
-"""Random numbers of a graph: which outputs depend on them, and evaluation with numbers that were drawn elsewhere."""
+"""Handles the random numbers of a graph: which outputs depend on them, and evaluation with numbers drawn elsewhere."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kexport.ops import Draw, Erf, RandomNormal
 Draws = Mapping[str, Array]
 """The numbers of each draw of a graph, by its number."""
 UNLIKELY = 1e-9
-"""The probability below which numbers are not taken for chance."""
+"""The probability below which a deviation is not taken for chance."""
 
 
 def draws_of(graph: Graph) -> dict[str, Node]:
-    """The nodes that draw random numbers, by the number of the draw; bodies hold none."""
+    """Return the nodes that draw random numbers, by the number of the draw; bodies hold none."""
     return {str(n.op.draw): n for n in graph.nodes if isinstance(n.op, Draw)}
 
 
@@ -39,7 +39,7 @@ def random_outputs(graph: Graph) -> tuple[str, ...]:
 
 
 def given(draws: Draws, then: Observer | None = None) -> Observer | None:
-    """An observer that puts these numbers in the place of those that a graph draws; `then` sees all other nodes."""
+    """Make an observer that replaces the numbers that a graph draws by these; `then` sees all other nodes."""
     if not draws:
         return then
 
@@ -53,10 +53,10 @@ def given(draws: Draws, then: Observer | None = None) -> Observer | None:
 
 
 def implausible(nodes: Mapping[str, Node], batches: Sequence[Draws]) -> str:
-    """Why numbers that an engine drew in several runs cannot be what they should; empty if they can.
+    """Return why numbers that an engine drew in several runs are not random as they should be; empty if they are.
 
-    Those of a draw have its distribution (Kolmogorov and Smirnov's test, with Massart's bound), and neither two draws
-    nor two runs have the same numbers.
+    The numbers of a draw must follow its distribution (Kolmogorov-Smirnov test with Massart's bound), and no two
+    draws or runs may have the same numbers.
     """
     for name, node in nodes.items():
         values = np.concatenate([b[name].reshape(-1) for b in batches]).astype(np.float64)
@@ -73,11 +73,11 @@ def implausible(nodes: Mapping[str, Node], batches: Sequence[Draws]) -> str:
 
 
 def _uniform(node: Node, values: Array) -> Array:
-    """The numbers of a draw as evenly distributed ones."""
+    """Map the numbers of a draw to uniform ones by its distribution function."""
     return (Erf().evaluate(values / math.sqrt(2)) + 1) / 2 if isinstance(node.op, RandomNormal) else values
 
 
 def _distance(ordered: Array) -> float:
-    """How far the distribution of numbers is from the even one on [0, 1]."""
+    """Return the distance of an empirical distribution from the uniform one on [0, 1]."""
     steps = np.arange(ordered.size + 1) / max(ordered.size, 1)
     return float(max(np.max(steps[1:] - ordered, initial=0.0), np.max(ordered - steps[:-1], initial=0.0)))

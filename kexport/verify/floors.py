@@ -1,4 +1,4 @@
-"""How far engines' elementary functions lie from the truth at worst, as data.
+"""The worst errors of engines' elementary functions, as data.
 
 Measured by `python -m tests.noise.functions` on 60,000 numbers from -100 to 100 in ONNX Runtime 1.31.1, LiteRT 2.3.0
 with XNNPACK and without, TensorFlow.js 4.22 (wasm) and TensorFlow 2.21; an entry is the worst of these, and its engine
@@ -21,16 +21,16 @@ class Floor:
     relative: float = 0.0
     """Times |y|."""
     by_both: float = 0.0
-    """Times |x| |y|: what the rounding of a large exponent does."""
+    """Times |x| |y|: the effect of rounding a large exponent."""
     negative: bool = False
-    """Whether only results below 0 are computed, the others being copies."""
+    """Whether only results below 0 are computed, and others copied."""
     low: float | None = None
     high: float | None = None
-    """The function's range, which no engine leaves."""
+    """The range of the function, which no engine leaves."""
 
 
 FLOORS: dict[str, Floor] = {
-    "sigmoid": Floor(1.0e-7, low=0, high=1),  # ONNX Runtime, at -18, where it stops
+    "sigmoid": Floor(1.0e-7, low=0, high=1),  # ONNX Runtime, at -18, where it clamps
     "tanh": Floor(relative=2.8e-7, low=-1, high=1),  # TensorFlow
     "softplus": Floor(1.8e-7, low=0),  # XNNPACK
     "silu": Floor(by_argument=1.0e-7),  # ONNX Runtime: x times its sigmoid

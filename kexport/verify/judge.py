@@ -21,7 +21,7 @@ from kexport.verify.tolerance import Tolerance, derive, unsettled
 
 @dataclass(frozen=True)
 class OutputCheck:
-    """The judgement of one output of one batch. `passed` is None where the batch is no evidence."""
+    """The judgement of one output on one batch. `passed` is None if the batch is no evidence."""
 
     output: str
     batch: str
@@ -48,7 +48,7 @@ def tolerances(
     runtime_budget: float = 0.0,
     overrides: Mapping[str, float] | None = None,
 ) -> dict[tuple[str, str], Tolerance]:
-    """The tolerance of every (output, batch) of a reference.
+    """Derive the tolerance of every (output, batch) of a reference.
 
     `overrides` are the user's own, by output or for `EVERY` one: absolute errors, or for bool and integer outputs the
     part of the elements that may differ.
@@ -79,12 +79,12 @@ def tolerances(
 def judge_batch(
     recording: Recording, actual: Mapping[str, Array], allowed: Mapping[tuple[str, str], Tolerance]
 ) -> list[OutputCheck]:
-    """One check per output of a batch."""
+    """Check every output of a batch."""
     return [_judge(recording, name, actual, allowed[name, recording.batch.name]) for name in recording.outputs]
 
 
 def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool | None, str]:
-    """Whether the checks prove the artifact right, or nothing (None), and the sentence that says why (not).
+    """Return whether the checks prove the artifact right (None: they prove nothing), and the reason as a sentence.
 
     Every output must have been judged on some batch, and every judgement must be good.
     """
@@ -126,7 +126,7 @@ def _judge(recording: Recording, name: str, actual: Mapping[str, Array], allowed
 
 
 def _fault(metrics: Metrics, allowed: Tolerance, discrete: bool) -> str:
-    """What is wrong; empty if nothing is."""
+    """Describe what is wrong; empty if nothing is."""
     if not metrics.same_shape:
         return f"shape {list(metrics.actual_shape)} instead of {list(metrics.expected_shape)}"
     if not metrics.same_dtype:
@@ -148,7 +148,7 @@ def _fault(metrics: Metrics, allowed: Tolerance, discrete: bool) -> str:
 
 
 def _hint(recording: Recording, name: str, got: Array, metrics: Metrics) -> str:
-    """A likely cause: transposed axes, or another output's values. None where it nearly matches as it is."""
+    """Name a likely cause: transposed axes, or another output's values; None if the output nearly matches as it is."""
     if metrics.same_shape and metrics.max_abs <= PERMUTATION_RTOL * value_range(recording.outputs[name]):
         return ""
     perm = metrics.permutation or (find_permutation(recording.outputs[name], got) if metrics.same_shape else None)

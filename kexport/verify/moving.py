@@ -1,7 +1,7 @@
-"""Inputs on which outputs move: a batch beside the generated ones, where outputs are the same on all of these.
+"""Searches a batch on which outputs vary, if they are the same on all generated ones.
 
-A classifier that saw small numbers in training answers 1.0 to anything larger, and 1.0 proves nothing. So the inputs of
-a usual batch are made smaller and larger until the outputs of the captured graph tell them apart.
+A classifier trained on small numbers returns 1.0 for anything larger, and 1.0 proves nothing. So the inputs of a usual
+batch are scaled down and up until the outputs of the captured graph tell samples apart.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from kexport.verify.silence import are_ends
 
 NAME = "moving"
 SCALES = (0.3, 0.1, 0.03, 0.01, 0.001, 3.0, 10.0, 30.0)
-"""What the inputs are multiplied by."""
+"""The factors by which inputs are scaled."""
 ALIVE, BETTER = 0.5, 0.2
-"""The part of an output's elements from which on it counts as moving, and by how much a batch has to be better."""
+"""The fraction of elements that must vary for an output to count as moving, and the gain that a batch must bring."""
 CLOSE = 1e-5
-"""How near, relative to magnitude, samples lie that are not told apart."""
+"""The relative distance below which samples are not told apart."""
 
 
 def moving_batch(graph: Graph, batches: Sequence[Batch]) -> Batch | None:
-    """A batch on which outputs move that do not on the given ones, if there is one and it is found cheaply."""
+    """Find a batch on which outputs vary that are constant on the given ones, if that is cheap."""
     usual = [b for b in batches if b.kind != "extreme"]
     base = max(usual, key=lambda b: sum(a.size for a in b.inputs.values()), default=None)
     if base is None or affordable(graph, base) < MOST_RUNS or not any(is_float(a) for a in base.inputs.values()):
@@ -55,7 +55,7 @@ def _candidates(batch: Batch) -> Iterator[Batch]:
 
 
 def _lives(graph: Graph, batch: Batch) -> dict[str, float]:
-    """How much each float output moves on a batch."""
+    """Return how much each float output varies on a batch."""
     try:
         outputs: Arrays = evaluate(graph, batch.inputs, narrow=True)
     except GraphError:
@@ -64,7 +64,7 @@ def _lives(graph: Graph, batch: Batch) -> dict[str, float]:
 
 
 def _life(array: Array) -> float:
-    """The part of the elements that are no ends of a range, and not alike in all samples."""
+    """Return the fraction of elements that are not at the end of a range and differ between samples."""
     if not array.size:
         return 0.0
     values = array.astype(np.float64).reshape(len(array) if array.ndim else 1, -1)

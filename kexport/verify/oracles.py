@@ -1,4 +1,4 @@
-"""What the captured graph makes of a batch: in float64, in float32, and in float32 with random rounding."""
+"""Evaluates the captured graph on a batch: in float64, in float32, and in float32 with random rounding."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from kexport.verify.perturb import Rounding, farther, needs_perturbing, terms_of
 from kexport.verify.tolerance import CAPS, FACTOR
 
 MOST_RUNS, LEAST_RUNS = 6, 2
-"""How many runs with random rounding join the plain float32 run where they are cheap, and where a graph makes steps."""
+"""Runs with random rounding besides the plain one, if they are cheap, and if a graph turns rounding into steps."""
 MORE_RUNS = 12
-"""How many where Keras is farther off than they explain."""
+"""Runs if Keras is farther off than the first ones explain."""
 BUDGET = 2e9
-"""How much work the runs of one batch may be, in multiply-adds; a value of the graph counts as `VALUE` of them."""
+"""The most multiply-adds of all runs of a batch; a value of the graph counts as `VALUE` of them."""
 VALUE = 30
 
 
 def evaluated(recording: Recording, graph: Graph) -> Recording:
-    """A recording with its oracle and its plain float32 run.
+    """Add the oracle and the plain float32 run to a recording.
 
     Raises:
         VerifyError: the graph's outputs have other names or shapes than Keras'.
@@ -51,7 +51,7 @@ def evaluated(recording: Recording, graph: Graph) -> Recording:
 
 
 def roundings(graph: Graph, batch: Batch, count: int | None = None) -> list[Rounding]:
-    """The random roundings of one batch: as many as `count`, else as the work allows. Every second one flushes."""
+    """Make the random roundings of a batch: `count`, or as many as the work allows. Every second one flushes."""
     count = count or affordable(graph, batch)
     seed = zlib.crc32(batch.name.encode())
     for array in batch.inputs.values():
@@ -60,10 +60,10 @@ def roundings(graph: Graph, batch: Batch, count: int | None = None) -> list[Roun
 
 
 def perturbed(recording: Recording, graph: Graph, runs: Sequence[Rounding]) -> Recording:
-    """The recording with, element by element, the float32 result of several that is farthest from the oracle.
+    """Replace each element of a recording's float32 result by that of several runs that is farthest from the oracle.
 
-    Elements that are of another kind in some runs (finite or not), or that jump while most others of the output do
-    not, are doubtful: boxes that change places where their scores tie, or the logarithm of a number that is flushed.
+    Elements whose kind (finite or not) differs between runs, or that jump while most others of the output do not, are
+    doubtful: boxes that change places when their scores tie, or the logarithm of a number that is flushed.
     """
     oracle, eval32 = recording.oracle or {}, dict(recording.eval32 or {})
     doubtful = {n: recording.doubtful.get(n, np.zeros(a.shape, bool)) for n, a in eval32.items()}
@@ -81,7 +81,7 @@ def perturbed(recording: Recording, graph: Graph, runs: Sequence[Rounding]) -> R
 
 
 def jumps(array: Array, oracle: Array, doubtful: Array) -> Array:
-    """Which elements rounding moves so far that nothing can be said of them, if it is not most."""
+    """Mask the elements that rounding moves too far to judge them, unless these are most of the output."""
     none = np.zeros(array.shape, bool)
     if not is_float(array) or not array.size:
         return none
@@ -103,13 +103,13 @@ def _underflows(keras: Array | None, eval32: Array, oracle: Array) -> Array:
 
 
 def affordable(graph: Graph, batch: Batch) -> int:
-    """How many runs are cheap enough; it depends on sizes alone, so that a reference is the same everywhere."""
+    """Return how many runs are cheap enough, by sizes alone, so that a reference is the same everywhere."""
     least = LEAST_RUNS if needs_perturbing(graph) else 1
     return int(min(max(BUDGET // max(work(graph, batch.sizes), 1), least), MOST_RUNS))
 
 
 def work(graph: Graph, sizes: Sizes) -> int:
-    """What one evaluation takes, about, in multiply-adds."""
+    """Estimate the multiply-adds of one evaluation."""
     return sum(
         (VALUE + terms_of(node, 1)) * math.prod(d for d in value.type.shape if isinstance(d, int))
         for node in graph.bind(sizes).nodes

@@ -1,4 +1,4 @@
-"""How large the values of a graph become on the batches that artifacts are judged on."""
+"""Measures how large the values of a graph become on the batches that artifacts are judged on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kexport.verify.draws import given
 
 
 def find_peaks(graph: Graph, reference: Reference) -> dict[Value, float]:
-    """The greatest finite magnitude of each real value outside of bodies, in float32."""
+    """Return the largest finite magnitude of each real value outside of bodies, in float32."""
     found: dict[Value, float] = {}
 
     def observe(node: Node, results: Sequence[Array]) -> None:

@@ -28,9 +28,9 @@ from kexport.verify.tolerance import Noise, capture_problem, measure
 EVERY = "*"
 """Stands for every output in tolerances given by the user."""
 Run = Callable[[list[Array]], Sequence[Array]]
-"""Keras' predict: arrays in the order of the contract's inputs -> arrays in the order of its outputs."""
+"""Keras' predict: takes arrays in the order of the contract's inputs, returns arrays in the order of its outputs."""
 Drawing = Callable[[list[Array]], tuple[Sequence[Array], Mapping[int, Array]]]
-"""The same, with the random numbers that were drawn, by the number of the draw."""
+"""Like `Run`, but also returns the random numbers that were drawn, by the number of the draw."""
 
 
 def plan_batches(
@@ -42,9 +42,9 @@ def plan_batches(
     seeds: Sequence[int] = SEEDS,
     draw: int | None = None,
 ) -> tuple[list[Batch], SizePlan]:
-    """Batches that suit a captured graph: valid indices, image ranges, sizes that graph and model (`run`) take.
+    """Plan batches that suit a captured graph: valid indices, image ranges, sizes that graph and model (`run`) accept.
 
-    With a number to `draw` by, one of them has a batch size that nobody knows beforehand.
+    With a number `draw`, one of them has a batch size derived from it, which cannot be guessed.
 
     Raises:
         ConfigError: hints for unknown dims, or text inputs.
@@ -80,7 +80,7 @@ def _planned(
     batches = make_batches(contract, ranges, plan, seeds)
     if draw is not None and not hints:
         sizes = drawn(plan, contract, draw, lambda one: int(BUDGET // max(work(graph, one), 1)))
-        with suppress(Exception):  # a model that does not take the size is none that the size says anything of
+        with suppress(Exception):  # a size that the model rejects says nothing about it
             if sizes is not None:
                 accepts(sizes)
                 batches.append(make_batch(contract, sizes, draw, ranges, name="drawn"))
@@ -99,7 +99,7 @@ def record(
     """Run Keras and the graph on every batch; by `drawing`, where the graph draws random numbers.
 
     Raises:
-        VerifyError: Keras fails on a batch, or answers with other shapes than the graph.
+        VerifyError: Keras fails on a batch, or returns other shapes than the graph.
     """
     if drawing is not None and draws_of(graph):
         recordings = [_recorded_with_draws(contract, b, graph, drawing) for b in told(batches, tell, "Keras")]
@@ -112,7 +112,7 @@ def answer(contract: Contract, batch: Batch, run: Run) -> dict[str, Array]:
     """Keras' outputs for one batch by public name, in the contract's element types.
 
     Raises:
-        VerifyError: Keras fails, or answers with another number of outputs.
+        VerifyError: Keras fails, or returns another number of outputs.
     """
     try:
         outputs = list(run(list(batch.inputs.values())))
@@ -179,7 +179,7 @@ def complete(reference: Reference, contract: Contract, graph: Graph, tell: Tell 
 
 
 def check_sizes(graph: Graph, sizes: Sizes) -> None:
-    """Raise GraphError if the graph makes no sense with these sizes."""
+    """Raise GraphError if the graph is invalid at these sizes."""
     for node in graph.bind(sizes).nodes:
         for value in node.outputs:
             if any(isinstance(d, int) and d < 1 for d in value.type.shape):
@@ -187,7 +187,7 @@ def check_sizes(graph: Graph, sizes: Sizes) -> None:
 
 
 def count_elements(graph: Graph, sizes: Sizes) -> int:
-    """How many elements the inputs of a graph and the values that it computes have together."""
+    """Count the elements of the inputs and all computed values of a graph."""
     bound = graph.bind(sizes)
     shapes = [value.type.shape for values in (bound.inputs, *(n.outputs for n in bound.nodes)) for value in values]
     return sum(math.prod(d for d in shape if isinstance(d, int)) for shape in shapes)
@@ -200,7 +200,7 @@ def coarsest_float(graph: Graph) -> str:
 
 
 def noises(reference: Reference) -> dict[str, list[Noise]]:
-    """The noise of every output on every batch.
+    """Return the noise of every output on every batch.
 
     Raises:
         VerifyError: the reference has no oracle.
@@ -221,7 +221,7 @@ def noises(reference: Reference) -> dict[str, list[Noise]]:
 
 
 def capture_problems(reference: Reference, overrides: Mapping[str, float] | None = None) -> list[str]:
-    """Where the captured graph is not the Keras model: one sentence per output, none if all agree."""
+    """Return where the captured graph differs from the Keras model: a sentence per output, none if all agree."""
     own = overrides or {}
     found = [capture_problem(n, own.get(name, own.get(EVERY))) for name, n in noises(reference).items()]
     return [p for p in found if p]

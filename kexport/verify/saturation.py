@@ -1,4 +1,4 @@
-"""Engines that have no infinity: their arithmetic stops at the greatest finite number."""
+"""Handles engines without infinity, whose arithmetic saturates at the greatest finite number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs that say little or nothing, although all of their checks are passed: constant or saturated ones."""
+"""Finds outputs that prove little or nothing although they pass all checks: constant or saturated ones."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from kexport.verify.compare import is_float
 from kexport.verify.tolerance import Tolerance
 
 SATURATED = 1e-6
-"""How near to -1, 0 or 1 a saturated value lies."""
+"""The largest distance of a saturated value from -1, 0 or 1."""
 MOSTLY = 0.9
-"""The part of an output's elements, on usual batches, from which on it counts as saturated."""
+"""The fraction of an output's elements, on usual batches, from which it counts as saturated."""
 FEW = 2
-"""Up to so many elements say nothing about how an output is distributed."""
+"""The number of elements up to which a distribution cannot be told."""
 
 
 @dataclass(frozen=True)
 class Silent:
-    """An output that says nothing of what it is computed from, or too little, and why."""
+    """An output that tells nothing, or too little, about its operands, and why."""
 
     output: str
     reason: str
     constant: bool
-    """Whether an artifact that gives the same whatever comes in would pass."""
+    """Whether an artifact with constant outputs would pass."""
 
 
 def silent(recordings: Sequence[Recording], allowed: Mapping[tuple[str, str], Tolerance]) -> list[Silent]:
-    """The outputs of which an artifact could be right without computing anything, and those that are saturated."""
+    """Return the outputs that an artifact could get right without computing anything, and the saturated ones."""
     found: list[Silent] = []
     for name in recordings[0].outputs if recordings else ():
         judged = [r for r in recordings if allowed[name, r.batch.name].judges and is_float(r.outputs[name])]
@@ -47,7 +47,7 @@ def silent(recordings: Sequence[Recording], allowed: Mapping[tuple[str, str], To
 
 
 def weaknesses(contract: Contract, recordings: Sequence[Recording], known: Collection[str] = ()) -> list[str]:
-    """What the batches could not show, although everything passed, but for the values of outputs that are `known`."""
+    """Describe what the batches could not show although everything passed, except for outputs in `known`."""
     found: list[str] = []
     for symbol in contract.symbols:
         sizes = sorted({r.batch.sizes[symbol] for r in recordings if symbol in r.batch.sizes})
@@ -63,7 +63,7 @@ def weaknesses(contract: Contract, recordings: Sequence[Recording], known: Colle
 
 
 def _stands_still(arrays: Sequence[Array], atol: float) -> bool:
-    """Whether no sample differs from another by more than an artifact may be off."""
+    """Return whether no sample differs from another by more than the tolerance."""
     rows = [row for a in arrays for row in (a.reshape(len(a), -1) if a.ndim > 1 else a.reshape(-1, 1))]
     if sum(row.size for row in rows) <= 1 or len(rows) <= 1:
         return False
@@ -84,6 +84,6 @@ def _is_saturated(arrays: Sequence[Array]) -> bool:
 
 
 def are_ends(values: Array) -> Array:
-    """Which values are as near to -1, 0 or 1 as saturated ones."""
+    """Mask the values that are as near to -1, 0 or 1 as saturated ones."""
     size = np.abs(values)
     return np.minimum(size, np.abs(size - 1)) < SATURATED

@@ -1,4 +1,4 @@
-"""Verdicts on artifacts, and the ladder of what has been shown about one."""
+"""Verdicts on artifacts, and the ladder of statuses."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kexport.verify.judge import OutputCheck
 
 
 class Status(enum.Enum):
-    """How much is known about an artifact, from bad to good; comparable with < and >."""
+    """What is known about an artifact, from bad to good; comparable with < and >."""
 
     FAILED = "failed"
     EMITTED = "emitted"
-    """Written, not even read back."""
+    """Written, but not read back."""
     VALID = "valid"
-    """The format's own checker took it, and it keeps the contract."""
+    """The format's own checker accepts it, and it keeps the contract."""
     UNJUDGED = "unjudged"
-    """It was run, and what it gave says nothing for or against it."""
+    """It was run, but its results say nothing for or against it."""
     SIMULATED = "simulated"
     """Something other than the format's engine computed the right numbers from the file."""
     VERIFIED = "verified"
@@ -38,7 +38,7 @@ _LADDER = list(Status)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one runtime showed about one artifact."""
+    """The findings of one runtime about one artifact."""
 
     artifact: str
     """The artifact's file name, without its folder."""
@@ -63,7 +63,7 @@ class Verdict:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Verdict:
-        """The inverse of `to_json`; what its run took may be missing."""
+        """The inverse of `to_json`; the times of its run may be missing."""
         seconds = data.get("seconds") and {k: special(v) for k, v in data["seconds"].items()}
         return Verdict(
             **dict(data)
@@ -77,26 +77,26 @@ class Verdict:
 
     @property
     def worst(self) -> OutputCheck | None:
-        """The check that failed worst, else the judged one nearest to its tolerance."""
+        """The check that failed worst, or else the judged one nearest to its tolerance."""
         judged = [c for c in self.outputs if c.passed is not None]
         return max(judged, key=lambda c: (not c.passed, _closeness(c)), default=None)
 
 
 def overall_status(verdicts: Iterable[Verdict]) -> Status:
-    """The status of an artifact: failed if any runtime failed, else the best that one showed; emitted for none."""
+    """Return an artifact's status: failed if any runtime failed, else the best of any; emitted without a verdict."""
     found = [v.status for v in verdicts]
     return Status.FAILED if Status.FAILED in found else max(found, default=Status.EMITTED, key=_LADDER.index)
 
 
 def worst_verdict(verdicts: Sequence[Verdict]) -> Verdict | None:
-    """The verdict that decides the status: among those that have it, the one that came nearest to its tolerances."""
+    """Return the verdict that decides the status: among those with it, the one nearest to its tolerances."""
     status = overall_status(verdicts)
     deciding = [v for v in verdicts if v.status is status]
     return max(deciding, key=lambda v: _closeness(v.worst) if v.worst else 0.0, default=None)
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """What the shell gets: 1 if any verdict is `failed`, or if there is none at all."""
+    """Return the exit code: 1 if any verdict is `failed`, or if there is none at all."""
     return int(not verdicts or any(v.status is Status.FAILED for v in verdicts))
 
 

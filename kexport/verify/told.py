@@ -1,4 +1,4 @@
-"""Telling which of several things has its turn, in work that takes long."""
+"""Reports which of several items long work is at."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Tell = Callable[[str, int, int], None]
-"""Called with what is done, the number of its turn, from 1 on, and how many there are."""
+"""Called with an item, its number from 1 on, and their total."""
 
 
 def nobody(what: str, number: int, count: int) -> None:
-    """Tells nobody."""
+    """Report to nobody."""
 
 
 def told(items: Sequence[T], tell: Tell, what: Callable[[T], str] | str) -> Iterator[T]:
-    """The items one by one, each told before its turn."""
+    """Yield the items, reporting each before its turn."""
     for number, item in enumerate(items, 1):
         tell(what if isinstance(what, str) else what(item), number, len(items))
         yield item

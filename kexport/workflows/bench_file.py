@@ -1,4 +1,4 @@
-"""`kexport.bench.json` beside the manifest: what was timed, by model."""
+"""`kexport.bench.json` beside the manifest: the measured times, by model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BenchRow:
     target: str
     path: str
     sha256: str
-    """Of the artifact's files: tells whether it is still the one that was timed."""
+    """The hash of the artifact's files, which tells whether it is still the one that was timed."""
     size: int
     runtime: str
     version: str
@@ -32,7 +32,7 @@ class BenchRow:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """What was timed of one model: on which machine, with inputs of which sizes."""
+    """The measured times of one model, with the machine and the sizes of the inputs."""
 
     name: str
     host: Mapping[str, str]
@@ -54,7 +54,7 @@ BENCH = SideFile("kexport.bench.json", "measurements", "kexport bench", BenchRep
 
 
 def merge_bench(old: BenchReport | None, new: BenchReport) -> BenchReport:
-    """The new rows, and the old ones of other contenders if they were timed on the same machine and sizes."""
+    """Merge new rows with the old ones of other contenders, if these were timed on the same machine and sizes."""
     if old is None or (dict(old.host), dict(old.sizes)) != (dict(new.host), dict(new.sizes)):
         return new
     timed = {row.key for row in new.rows}

@@ -1,4 +1,4 @@
-"""bench: the artifacts of a folder timed in their runtimes on this machine. Needs no Keras."""
+"""bench: times the artifacts of a folder in their runtimes on this machine. Needs no Keras."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from kexport.workflows.progress import Progress, silent
 from kexport.workflows.verifying import OTHER_MODEL, choose_model
 
 BATCH = "batch"
-"""The symbol whose size is 1 unless the user says otherwise."""
+"""The symbol of size 1 by default."""
 FALLBACK = 32
-"""The size of other dynamic dims where nothing was recorded."""
+"""The size of other dynamic dims if nothing was recorded."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def bench(
         runtimes: one or more names of runtimes; None for all real ones that need no browser.
         threads: one or more numbers of threads to try.
         runs: measured runs of each.
-        seconds: after so much time of its own runs, and at least five, a contender has had enough.
+        seconds: a contender stops after that much time of its own runs and at least five of them.
         dims: sizes of dynamic dims; the batch is 1, others are as recorded.
         timeout: seconds for loading, and for each turn.
         browser: time artifacts in a headless browser too.
@@ -78,7 +78,7 @@ def bench(
     chosen = [a for a in model.artifacts.values() if path == folder or (folder / a.path) == path]
     if not chosen:
         raise ConfigError("the manifest lists no such artifact", where=str(path), hint="kexport bench the folder")
-    BENCH.read(folder)  # what is damaged is said before the work
+    BENCH.read(folder)  # report damage before the work
     inputs, sizes = _inputs(model, folder, dims or {})
     entries = _entries(chosen, folder, each_name(runtimes), each_name(threads) or (1,), browser)
     waiting = [e for e in entries if not e.reason]
@@ -119,12 +119,12 @@ def _entries(
 
 
 def _runs(runtime: Runtime, path: Path, browser: bool) -> bool:
-    """Whether a runtime times an artifact where none is named."""
+    """Return whether a runtime times an artifact by default."""
     return (browser and runtime.on_request) or runtime.volunteers(path)
 
 
 def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | None, threads: int) -> str:
-    """Why it is not timed; empty if it is."""
+    """Return why it is not timed; empty if it is."""
     if artifact.kept:
         return OTHER_MODEL
     if artifact.status == Status.FAILED.value:
@@ -143,7 +143,7 @@ def _row(entry: Entry, timing: Timing) -> BenchRow:
 
 
 def _inputs(model: ModelEntry, folder: Path, dims: Mapping[str, int | str]) -> tuple[dict[str, Array], dict[str, int]]:
-    """The first recorded inputs, cut or repeated to the wanted sizes; generated ones where nothing was recorded."""
+    """Return the first recorded inputs, cut or repeated to the wanted sizes; generated ones if nothing was recorded."""
     reference = _reference(model, folder)
     recorded = dict(reference.recordings[0].batch.sizes) if reference else {}
     symbols_ = model.contract.symbols

@@ -21,19 +21,19 @@ from kexport.workflows.manifest import FILE, FileEntry, ModelEntry, read_manifes
 
 SUFFIX = ".zip"
 DATA, CODE, START = "dist/", "code/", "__main__.py"
-"""What the folder of the manifest, the folder of the code and the program are called inside."""
+"""The names of the manifest's folder, the code's folder and the program in the bundle."""
 MAX_MEMBERS = 20_000
 MAX_MANIFEST = 64 << 20
 """Bytes."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that none depends on when it was made."""
 _DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, struct.error)
-"""What zipfile raises on bytes that make no sense."""
+"""What zipfile raises on malformed bytes."""
 _HINT = "make it again with kexport bundle"
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether a path is meant as a bundle."""
+    """Return whether a path is meant as a bundle."""
     return path.suffix.lower() == SUFFIX and not path.is_dir()
 
 
@@ -53,11 +53,11 @@ def write_bundle(path: Path, members: Sequence[tuple[str, Path | bytes]]) -> Non
 
 @contextmanager
 def opened(path: Path) -> Iterator[Path]:
-    """A temporary folder with the manifest of a bundle and the files that it lists, as `verify` takes it.
+    """Unpack the manifest of a bundle and the files that it lists into a temporary folder, as `verify` takes it.
 
     Raises:
         ConfigError: there is no such file.
-        VerifyError: it is no bundle, a damaged one, or one made to do harm.
+        VerifyError: it is not a bundle, or a damaged or hostile one.
     """
     with temporary_folder() as folder:
         try:
@@ -86,7 +86,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The members with data by their paths, after all members have been found harmless."""
+    """Return the members with data by path, after checking that all members are harmless."""
     infos = [i for i in archive.infolist() if not i.is_dir()]
     if len(infos) > MAX_MEMBERS:
         raise _refused(path, f"it has {len(infos)} members")
@@ -103,7 +103,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
-    """What is wrong with a member; empty if nothing is."""
+    """Return what is wrong with a member; empty if nothing is."""
     if not is_inside(info.filename):
         return "would be written outside of its folder"
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
@@ -122,7 +122,7 @@ def _manifest(folder: Path, path: Path) -> Mapping[str, ModelEntry]:
 
 
 def _listed(models: Mapping[str, ModelEntry]) -> list[FileEntry]:
-    """The files that a check of all models reads, each once. Reading the manifest has found their paths harmless."""
+    """Return the files that a check of all models reads, each once. The manifest's reader has checked their paths."""
     found: dict[str, FileEntry] = {}
     for model in models.values():
         found.update({f.path: f for artifact in model.artifacts.values() for f in artifact.files})

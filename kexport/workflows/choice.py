@@ -1,4 +1,4 @@
-"""Which targets, with which options, under which name: what the user gave, checked before any work."""
+"""Checks the user's choice of targets, options and name before any work."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kexport.paths import is_inside
 from kexport.target import Options, Target, find_target, pip_install, targets
 
 Names = str | Target | Iterable[str | Target] | None
-"""One target or several, by name or themselves; a text may hold several between commas. None for no choice."""
+"""One or several targets or names of targets; a text may hold several separated by commas. None for no choice."""
 
 
 def choose_targets(names: Names) -> list[Target]:
-    """The targets called `names`, or all that can emit here if none is given.
+    """Return the targets called `names`, or all that can emit here if none is given.
 
     Raises:
         ConfigError: an unknown target, one whose packages are missing, or none that can be used.
@@ -38,12 +38,12 @@ def choose_targets(names: Names) -> list[Target]:
 
 
 def each_target(names: Names) -> tuple[str | Target, ...]:
-    """Targets, or names of targets, one by one: of a text between commas, a path, a target, or a collection of them."""
+    """Split into targets or names: a text separated by commas, a path, a target, or a collection of them."""
     return tuple(n if isinstance(n, Target) else str(n) for n in each_name(names) or ())
 
 
 def make_options(target: Target, given: Mapping[str, Any]) -> Options:
-    """The target's options with the user's values.
+    """Make the target's options from the user's values.
 
     Raises:
         ConfigError: no such option, or a value of another kind.
@@ -56,7 +56,7 @@ def make_options(target: Target, given: Mapping[str, Any]) -> Options:
 
 
 def check_options(target: Target, given: Mapping[str, Any]) -> None:
-    """Raise for what cannot be an option of the target, or its value.
+    """Check the names and values of a target's options.
 
     Raises:
         ConfigError: no such option, or a value of another kind.
@@ -72,13 +72,13 @@ def check_options(target: Target, given: Mapping[str, Any]) -> None:
 
 
 def known_options(target: Target, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that the target has, with values from a manifest; another version of it may have had others."""
+    """Make options from a manifest; those unknown to this version of the target are dropped."""
     defaults = dataclasses.asdict(target.options())
     return defaults | {name: value for name, value in given.items() if name in defaults}
 
 
 def _unlike(value: Any, kind: Any) -> str:
-    """What is wanted where a value is not of a kind: one of some choices, or an instance of plain types."""
+    """Return what is wanted instead of a value of the wrong kind: a choice, or a type; empty if it fits."""
     if typing.get_origin(kind) is typing.Literal:
         choices = typing.get_args(kind)
         return "" if value in choices else f"one of {', '.join(map(repr, choices))}"
@@ -90,18 +90,18 @@ def _unlike(value: Any, kind: Any) -> str:
 
 
 def place_of(model: Any) -> str | None:
-    """Where a model is; None for one that is not in a file."""
+    """Return the place of a model; None for one that is not in a file."""
     return str(model) if isinstance(model, str | Path) else None
 
 
 _LONGEST = 120
-"""Bytes of a name, which is the beginning of longer ones."""
+"""The most bytes of a name, which is the beginning of longer ones."""
 
 
 def model_name(wanted: str | None, found: str) -> str:
-    """The name of the artifacts: as wanted, or as found in letters that suit every file system.
+    """Return the name of the artifacts: the wanted one, or one found, in letters that suit every file system.
 
-    Found is the name of the model's file or folder without its ending, or where there is none the model's own.
+    The found one is that of the model's file or folder without its extension, or without a file the model's own.
 
     Raises:
         ConfigError: the wanted name is not a plain file name.

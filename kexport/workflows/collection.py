@@ -1,4 +1,4 @@
-"""Work without garbage collection of cycles."""
+"""Switches garbage collection of cycles off or on for a block."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def collection(on: bool) -> Iterator[None]:
-    """Collection of cycles inside is on or off, and after it as it was before.
+    """Switch the collection of cycles on or off inside, and restore it afterwards.
 
-    Off where graphs are made: their cycles live on anyway, and one scan of a framework's heap takes as long as writing
-    an artifact. On where models are run.
+    It is off while graphs are made: their cycles stay alive anyway, and one scan of a framework's heap takes as long as
+    writing an artifact. It is on while models run.
     """
     enabled = gc.isenabled()
     (gc.enable if on else gc.disable)()

@@ -1,4 +1,4 @@
-"""Exchanges what lies at two paths in one step, where the system can do that."""
+"""Exchanges the contents of two paths atomically, if the system can."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 _FLAGS = {"linux": ("renameat2", 2), "darwin": ("renameatx_np", 2)}
 """The system's function, and its flag that exchanges: RENAME_EXCHANGE, RENAME_SWAP."""
 _HERE = {"linux": -100, "darwin": -2}
-"""AT_FDCWD, a folder that stands for the working directory."""
+"""AT_FDCWD, which stands for the working directory."""
 _UNABLE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}
-"""What a kernel or a file system answers that cannot."""
+"""The errors of kernels and file systems that cannot."""
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two files or folders of one file system change places; False, and nothing done, where that is no one step.
+    """Exchange two files or folders of one file system; return False, with nothing done, if that is not atomic.
 
     Raises:
         OSError: one of them is not there, or may not be moved.

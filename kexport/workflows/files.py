@@ -1,4 +1,4 @@
-"""Files and folders that are artifacts: what is in them, its hashes, and its way to the disk."""
+"""Handles files and folders that are artifacts: lists, hashes, removes and syncs them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path is a folder itself, not a link to one."""
+    """Return whether a path is a folder itself, not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
@@ -29,26 +29,26 @@ def remove(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def digest_of(path: Path) -> str:
-    """One hash for a file, or for all files in a folder with their paths."""
+    """Hash a file, or all files in a folder with their paths."""
     if not path.is_dir():
         return sha256(path)
     return digest_of_files({f.relative_to(path).as_posix(): sha256(f) for f in files_of(path)})
 
 
 def digest_of_files(hashes: Mapping[str, str]) -> str:
-    """One hash for files, by their paths and own hashes."""
+    """Combine the paths and hashes of files into one hash."""
     lines = [f"{path} {hashes[path]}" for path in sorted(hashes)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def sync(path: Path) -> None:
-    """Have a file, or a folder with all that is in it, on the disk."""
+    """Sync a file, or a folder with its contents, to the disk."""
     for file in files_of(path):
         with file.open("rb") as f:
             os.fsync(f.fileno())
@@ -58,7 +58,7 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk, where the system can be asked for that."""
+    """Sync the names in a folder to the disk, if the system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""One writer at a time in an output folder, and signs of life in its staging folders.
+"""Locks: one writer at a time in an output folder, and signs of life in its staging folders.
 
-Both are locks of the operating system on files, which end with the process that holds them, however it ends. The
-library is imported on use: what only reads, as a bundle does, works without it.
+Both are locks of the operating system on files, which it releases when their process ends, in whatever way. The
+library is imported on use, as readers such as a bundle work without it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 LOCK = ".kexport.lock"
-"""The file, in the output folder, that is there while a process changes the folder, or after one was killed at it."""
+"""The file in the output folder that exists while a process changes the folder, or after one was killed doing so."""
 ALIVE = ".alive"
-"""The file in a staging folder whose lock is held as long as somebody works there."""
+"""The file in a staging folder whose lock is held while a process works there."""
 PATIENCE = 120.0
-"""Seconds to wait for others: nobody holds a folder for longer than it takes to rename some files."""
+"""Seconds to wait for others: a folder is held no longer than it takes to rename some files."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the only one to change a folder. Not to be nested. The lock's file is gone afterwards.
+    """Hold the exclusive right to change a folder; not reentrant. The lock's file is gone afterwards.
 
     Raises:
-        ConfigError: another process does not let go of it.
+        ConfigError: another process does not release it in time.
         OSError: the folder cannot be written.
     """
     from filelock import FileLock, Timeout
@@ -43,13 +43,13 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Who waits for it finds that the file he has is no longer at its name, and tries again.
+        # A waiting process finds that the file it locked is no longer at that name, and tries again.
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 
 def sign_of_life(stage: Path) -> BaseFileLock:
-    """The sign that somebody works in a staging folder, from now on until it is released or the process ends."""
+    """Mark a staging folder as in use, until the mark is released or the process ends."""
     from filelock import FileLock
 
     lock = FileLock(stage / ALIVE)
@@ -58,7 +58,7 @@ def sign_of_life(stage: Path) -> BaseFileLock:
 
 
 def is_dead(stage: Path) -> bool:
-    """Whether the process that made a staging folder has ended. To be asked while nobody makes another one."""
+    """Return whether the process that made a staging folder has ended. Call it while no other is made."""
     from filelock import FileLock, Timeout
 
     if not (stage / ALIVE).is_file():

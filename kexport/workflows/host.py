@@ -1,4 +1,4 @@
-"""This machine in words, with what its speed depends on."""
+"""Describes this machine, with what its speed depends on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def describe_host() -> dict[str, str]:
-    """Board or system, processor, number of cores and Python."""
+    """Return board or system, processor, number of cores and Python version."""
     return {
         "system": host(),
         "processor": _processor(),
@@ -22,7 +22,7 @@ def describe_host() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's name where the system tells; empty elsewhere."""
+    """Return the processor's name if the system tells; else empty."""
     try:
         lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is in a model or an artifact: a summary by layer, or the contract read back from the file."""
+"""Summarizes a model by layer, or reads back the contract of an artifact."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kexport.workflows.files import files_of
 
 @dataclass
 class LayerSummary:
-    """The nodes that one layer call became: op names in order, parameters, their bytes, the last result's type."""
+    """The nodes of one layer call: op names in order, parameters, their bytes, the last result's type."""
 
     path: str
     ops: list[str]
@@ -55,7 +55,7 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class ArtifactSummary:
-    """An artifact read back: its target, its size in bytes, its contract and what it says of itself."""
+    """An artifact read back: its target, its size in bytes, its contract and what it states about itself."""
 
     target: str
     path: str
@@ -98,7 +98,7 @@ def inspect_model(
 
 
 def summarize(graph: Graph) -> tuple[LayerSummary, ...]:
-    """The nodes of a graph grouped by layer path, in order of first appearance."""
+    """Group the nodes of a graph by layer path, in order of first appearance."""
     layers: dict[str, LayerSummary] = {}
     counted = set()
     for node in graph.nodes:
@@ -114,7 +114,7 @@ def summarize(graph: Graph) -> tuple[LayerSummary, ...]:
 
 
 def artifact_target(path: Path) -> Target | None:
-    """The installed target whose suffix this path has, or None."""
+    """Return the installed target whose suffix this path has, or None."""
     return next((t for t in targets().values() if path.name.endswith(t.suffix)), None)
 
 
@@ -122,7 +122,7 @@ def inspect_artifact(path: Path, timeout: float | None = None) -> ArtifactSummar
     """Read an artifact's contract back from the file; `timeout` is in seconds.
 
     Raises:
-        ConfigError: no installed target has this suffix, or what reads its artifacts is not installed.
+        ConfigError: no installed target has this suffix, or the packages that read its artifacts are missing.
         KexportError: the file is damaged.
     """
     target = artifact_target(path)

@@ -1,4 +1,4 @@
-"""Whether the files of an artifact are those that its manifest lists, and no others."""
+"""Checks that an artifact has exactly the files that its manifest lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kexport.workflows.manifest import ArtifactEntry, damage_of
 
 
 def artifact_damage(folder: Path, artifact: ArtifactEntry) -> str | None:
-    """What is wrong with the files of an artifact, or None: one is lost, changed, or read though it is not listed."""
+    """Return what is wrong with an artifact's files, or None: one is lost, changed, or read without being listed."""
     try:
         place = inside(folder, artifact.path)
         if problem := damage_of(folder, artifact):

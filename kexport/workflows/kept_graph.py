@@ -1,8 +1,8 @@
-"""The captured graph that an export leaves beside its artifacts, so that layers can be looked into later.
+"""Keeps the captured graph beside the artifacts, so that layers can be located later.
 
-A small one is kept whole. Of a large one only what is not in the model's own file is kept: its text, which names every
-weight by a hash of its content, and weights that capture made. The others are read from that file when they are needed.
-Nothing but its name is written down.
+A small graph is kept whole. Of a large one only what the model's own file lacks is kept: its text, which names every
+weight by a hash of its content, and weights that capture made. The others are read from that file on demand. Only the
+name of that file is recorded.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from kexport.ir.op import Array
 from kexport.ir.text import constant_table
 
 LIMIT = 16 << 20
-"""Bytes of weights that are kept beside the artifacts without being asked for."""
+"""Bytes of weights up to which a graph is kept whole by default."""
 
 
 def keep_graph(graph: Graph, path: Path, model: str | None, *, whole: bool) -> bool:
-    """Write a captured graph as small as it may be; whether it was written.
+    """Write a captured graph as small as possible; return whether it was written.
 
     Args:
         graph: as captured.
         path: the file to write.
         model: the file that the model came from, if it came from one.
-        whole: with all weights, however many.
+        whole: keep all weights, however large.
     """
     table = constant_table(graph)
     elsewhere = {} if whole or _size(table) <= LIMIT else _stored(Path(model), table) if model else {}
@@ -66,7 +66,7 @@ def _size(table: Mapping[str, Array]) -> int:
 
 
 def _stored(path: Path, wanted: Iterable[str]) -> dict[str, Array]:
-    """What a file holds of the wanted arrays; nothing if it is none that holds any."""
+    """Return those of the wanted arrays that a file holds."""
     from kexport.capture.stored import stored_arrays
 
     with suppress(CaptureError, OSError):

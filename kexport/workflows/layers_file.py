@@ -14,15 +14,15 @@ from kexport.workflows.side_file import SideFile
 
 @dataclass(frozen=True)
 class LayersEntry:
-    """What was seen inside the artifacts of one model."""
+    """The errors found inside the artifacts of one model."""
 
     name: str
     batches: tuple[str, ...]
     capture: Mapping[str, str]
-    """Layers whose captured graph is not what Keras answered, and why."""
+    """Layers whose captured graph differs from Keras, and why."""
     locations: tuple[Location, ...]
     sha256: Mapping[str, str]
-    """By target, of the artifact's files: tells whether it is still the one that was looked into."""
+    """Hashes of the artifacts' files by target, which tell whether these are still the ones that were examined."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -45,7 +45,7 @@ LAYERS = SideFile("kexport.layers.json", "errors by layer", "kexport verify --lo
 
 
 def keep_layers(folder: Path, new: LayersEntry) -> None:
-    """Put an entry into the file, beside those of other models and targets; nothing if the folder is not to be written.
+    """Merge an entry into the file; do nothing if the folder cannot be written.
 
     Raises:
         VerifyError: the file is damaged.
@@ -56,7 +56,7 @@ def keep_layers(folder: Path, new: LayersEntry) -> None:
 
 
 def _merged(old: LayersEntry | None, new: LayersEntry) -> LayersEntry:
-    """The new locations, and the old ones of other targets."""
+    """Merge new locations with the old ones of other targets."""
     if old is None:
         return new
     kept = [x for x in old.locations if x.target not in new.sha256]

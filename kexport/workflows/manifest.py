@@ -28,7 +28,7 @@ SCHEMA = 2
 KIND = "kexport"
 """The name of the manifest's schema in `kexport.documents`."""
 _MEASURED = ("seconds", "peak_bytes")
-"""What differs from one run of the same to the next: it has a file of its own."""
+"""Fields that differ between equal runs, and are kept in a file of their own."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class FileEntry:
 
 @dataclass
 class ArtifactEntry:
-    """One artifact: where it is, what is in it, what made it and what was found out about it.
+    """One artifact: its place, its files, its options and the findings about it.
 
     `verdicts` are as in the file: JSON objects with the hash of what they are about, or without for what is here.
     """
@@ -63,21 +63,21 @@ class ArtifactEntry:
     kept: bool = False
     """Whether it was left where it is by an export of another model, whose reference says nothing about it."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the artifact says of itself, such as the oldest engine that runs it."""
+    """What the artifact states about itself, such as the oldest engine that runs it."""
 
     @property
     def parts(self) -> list[str]:
-        """The files and folders that it consists of: its path, and what lies beside it."""
+        """The files and folders that it consists of: its path, and those beside it."""
         beside = [f.path for f in self.files if not PurePosixPath(f.path).is_relative_to(self.path)]
         return [self.path, *beside]
 
     def hash_of(self, path: str) -> str:
-        """The hash of one of its files."""
+        """Return the hash of one of its files."""
         return next(f.sha256 for f in self.files if f.path == path)
 
     @property
     def size(self) -> int:
-        """Bytes of the files that an engine reads."""
+        """The total bytes of the files that an engine reads."""
         target = targets().get(self.target)
         unread = target.unread if target is not None else ()
         return sum(f.size for f in self.files if not f.path.endswith(unread))
@@ -89,18 +89,18 @@ class ArtifactEntry:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def known(self) -> tuple[Verdict, ...]:
-        """What was shown about the files that are listed; not what was shown about others."""
+        """The verdicts about the listed files, without those about earlier ones."""
         digest = self.digest
         mine = [v for v in self.verdicts if v.get("sha256", digest) == digest]
         return tuple(Verdict.from_json({k: x for k, x in v.items() if k != "sha256"}) for v in mine)
 
     @property
     def current_status(self) -> str:
-        """The status, if it is about the files that are listed."""
+        """The status, if it is about the listed files."""
         return self.status if not self.verdicts or self.known() else Status.EMITTED.value
 
     def judged(self, verdicts: Sequence[Verdict]) -> None:
-        """Replace what was shown about it."""
+        """Replace its verdicts."""
         self.verdicts = [v.to_json() for v in verdicts]
         self.status = overall_status(verdicts).value
 
@@ -134,7 +134,7 @@ class ModelEntry:
 
     @property
     def beside(self) -> list[FileEntry]:
-        """The files that are no artifacts."""
+        """The files that are not artifacts."""
         return [f for f in (self.reference, self.graph, self.captured) if f is not None]
 
     def to_json(self) -> dict[str, Any]:
@@ -152,9 +152,9 @@ class ModelEntry:
 
 
 def read_manifest(folder: Path) -> dict[str, ModelEntry]:
-    """The models of a folder by name; empty if there is no manifest.
+    """Read the models of a folder by name; empty if there is no manifest.
 
-    An export into the folder that was killed after it had decided to take place is finished first.
+    An export that was killed after its deciding step is finished first.
 
     Raises:
         VerifyError: the manifest is damaged, or an unfinished export cannot be finished.
@@ -164,7 +164,7 @@ def read_manifest(folder: Path) -> dict[str, ModelEntry]:
 
 
 def read_settled(folder: Path) -> dict[str, ModelEntry]:
-    """Like `read_manifest`, for who holds the folder, in which nothing is unfinished."""
+    """Like `read_manifest`, for a caller that holds the folder, in which nothing is unfinished."""
     path = folder / FILE
     if not path.exists():
         return {}
@@ -190,7 +190,7 @@ def _check_version(data: Any, path: Path) -> None:
 
 
 def _check_names(name: str, model: ModelEntry) -> None:
-    """Raise for paths that lead elsewhere, and for names that stand for something else than where they stand."""
+    """Reject paths that lead out of the folder, and names that contradict their place."""
     if model.name != name or "/" in name or problem_with(name):
         raise Malformed(f"it has a model {name!r} that is called {model.name!r}")
     for target, artifact in model.artifacts.items():
@@ -217,18 +217,18 @@ def manifest_text(models: dict[str, ModelEntry]) -> str:
 
 
 def write_manifest(folder: Path, models: dict[str, ModelEntry], stage: Path) -> None:
-    """Write the manifest atomically, through the staging folder."""
+    """Write the manifest atomically, by way of the staging folder."""
     path = stage / FILE
     path.write_text(manifest_text(models), encoding="utf-8")
     publish(path, folder / FILE)
 
 
 def find_folder(dist: Path) -> Path:
-    """The folder of the manifest for a folder or an artifact in it, be it in quarantine.
+    """Return the manifest's folder for a folder or an artifact in it, quarantined ones included.
 
     Raises:
         ConfigError: there is no manifest.
-        VerifyError: an unfinished export is there, and cannot be finished.
+        VerifyError: there is an unfinished export that cannot be finished.
     """
     for folder in (dist, dist.parent, dist.parent.parent):
         settle(folder)
@@ -242,13 +242,13 @@ def find_folder(dist: Path) -> Path:
 
 
 def file_entries(root: Path, paths: Sequence[Path]) -> list[FileEntry]:
-    """Entries for all files under `paths`, relative to `root`."""
+    """Make entries for all files under `paths`, relative to `root`."""
     files = [f for p in paths for f in files_of(p)]
     return [FileEntry.of(f, root) for f in files]
 
 
 def damage(folder: Path, entries: Sequence[FileEntry]) -> str | None:
-    """What is wrong with files compared to their entries, or None."""
+    """Return how files differ from their entries, or None."""
     for entry in entries:
         path = folder / entry.path
         if not path.is_file():
@@ -261,7 +261,7 @@ def damage(folder: Path, entries: Sequence[FileEntry]) -> str | None:
 
 
 def damage_of(folder: Path, artifact: ArtifactEntry) -> str | None:
-    """What is wrong with an artifact: files that are missing, or others, or in its folder without being listed."""
+    """Return what is wrong with an artifact's files: missing, changed, or unlisted ones in its folder."""
     if problem := damage(folder, artifact.files):
         return problem
     found = {f.relative_to(folder).as_posix() for f in all_files(folder / artifact.path)}

@@ -1,4 +1,4 @@
-"""The folder that an export writes to, looked at before any work: whether it can be written, and holds no model."""
+"""Checks the output folder before any work: it must be writable and not belong to a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kexport.workflows.manifest import FILE, read_manifest
 
 
 def check_place(out: Path, model: Any, name: str | None) -> None:
-    """Refuse what would be refused after minutes of capture and verification.
+    """Raise now what would otherwise fail after minutes of capture and verification.
 
     Raises:
         ConfigError: `out` is a file, is called like one, lies inside the model or cannot be written; or the name of the
@@ -29,7 +29,7 @@ def check_place(out: Path, model: Any, name: str | None) -> None:
 
 
 def check_folder(out: Path) -> None:
-    """Raise ConfigError unless a folder can be made, or written to. None is made."""
+    """Raise ConfigError unless a folder can be made or written to, without making it."""
     found = next((p for p in (out, *out.absolute().parents) if p.exists() or p.is_symlink()), out)
     if not found.is_dir():
         what = "this is a file, not a folder" if found == out else f"{found} is a file, not a folder"
@@ -43,7 +43,7 @@ def check_folder(out: Path) -> None:
 
 
 def check_file(out: Path) -> None:
-    """Raise ConfigError unless a file can be written in a folder that is there."""
+    """Raise ConfigError unless a file can be written in an existing folder."""
     if out.is_dir():
         raise ConfigError(
             "this is a folder, not a file", where=str(out), hint=f"for example {out / 'reference.safetensors'}"
@@ -56,7 +56,7 @@ def check_file(out: Path) -> None:
 
 
 def _refuse_artifact(out: Path) -> None:
-    """Raise ConfigError where the name is that of an artifact, for which -o is not meant."""
+    """Raise ConfigError if the name is that of an artifact, as -o names a folder."""
     suffix = out.suffix.lower()
     target = next((t for t in targets().values() if t.suffix == suffix), None)
     if target is None or (out / FILE).is_file():
@@ -67,7 +67,7 @@ def _refuse_artifact(out: Path) -> None:
 
 
 def _refuse_model(out: Path, model: Any) -> None:
-    """Raise ConfigError where the folder is a model's own, or in one: what Keras and TensorFlow wrote stays so."""
+    """Raise ConfigError if the folder is that of a model, or inside one: models stay as they were written."""
     source = Path(model).resolve() if isinstance(model, (str, os.PathLike)) else None
     place = out.resolve()
     if source is not None and source.is_dir() and source in (place, *place.parents):

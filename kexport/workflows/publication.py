@@ -1,15 +1,14 @@
-"""Changes of an output folder that take place together, also where the process is killed in the midst of them.
+"""Changes an output folder as a whole or not at all, even if the process is killed in between.
 
-A file system replaces one name in one step, and an export has several. So everything new is first written whole into a
-folder of its own, with a plan: what comes to which place, and what goes. Giving that folder the name `PUBLISHING` is
-the one step that decides. Before it the export has not happened. After it everything that is still to be done is in
-that folder, and may be done again and again: each file or folder comes to its place by one step, the manifest after the
-artifacts that it lists; then what is no longer listed goes, and at last the plan. A process that is killed on the way
-leaves each single artifact whole, old or new. Whoever opens the output folder next, be it to read, does the rest of the
-plan first. Writers hold the folder's lock, so that two plans never meet.
+A file system replaces one name atomically, but an export has several. So everything new is first written into a folder
+of its own, with a plan: what moves to which place, and what is removed. Renaming that folder to `PUBLISHING` is the
+single deciding step: before it the export has not happened; after it everything left to do is in that folder, and can
+be repeated. Each file or folder moves to its place atomically, the manifest after the artifacts that it lists; then
+whatever is no longer listed is removed, and finally the plan. A process that is killed in between leaves each artifact
+whole, old or new. Whoever opens the output folder next, even just to read, first finishes the plan. Writers hold the
+folder's lock, so that two plans never meet.
 
-Folders take each other's place by the system's own exchange. Where it has none, a folder is out of the way for the
-moment between two renames.
+Folders are exchanged by the system's own call. Without one, a folder is missing for the moment between two renames.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _HINT = "remove it if the export is not to be finished, and export again"
 
 @dataclass(frozen=True)
 class Put:
-    """A file or folder of the staging folder and the place that it comes to, with its hash by `digest_of` if known."""
+    """A file or folder of the staging folder and its destination, with its hash by `digest_of` if known."""
 
     source: Path
     place: str
@@ -43,7 +42,7 @@ class Put:
 
 @dataclass(frozen=True)
 class Change:
-    """What comes, in this order, and what goes after it. Places are paths in the output folder."""
+    """The moves, in this order, and the removals after them. Places are paths in the output folder."""
 
     puts: Sequence[Put]
     removals: Sequence[str] = ()
@@ -51,7 +50,7 @@ class Change:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The change as it stands in the publishing folder: the first place is for what is called `0` there, and so on."""
+    """The change as recorded in the publishing folder: item `0` there moves to the first place, and so on."""
 
     places: list[str]
     digests: list[str]
@@ -59,16 +58,16 @@ class _Plan:
 
 
 def publish_all(out: Path, stage: Path, change: Callable[[], Change]) -> None:
-    """Make a change of an output folder, as the only one who does.
+    """Change an output folder while holding its lock.
 
     Args:
         out: the folder.
-        stage: a staging folder in it, with all that comes.
-        change: says what the change is. It is asked while nobody else changes the folder, and may read it.
+        stage: a staging folder in it, with everything to be moved.
+        change: returns the change. It is called while the lock is held, and may read the folder.
 
     Raises:
-        ConfigError: another process holds the folder, or something of the user's is in the way.
-        OSError: the file system refuses; the change has not happened, or is finished by who opens the folder next.
+        ConfigError: another process holds the folder, or a file of the user is in the way.
+        OSError: the file system refuses; the change has not happened, or the next to open the folder finishes it.
     """
     with locked(out):
         finish(out)
@@ -81,10 +80,10 @@ def publish_all(out: Path, stage: Path, change: Callable[[], Change]) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Finish what a killed process had decided for a folder; nothing if there is nothing.
+    """Finish a change that a killed process had decided; do nothing if there is none.
 
     Raises:
-        VerifyError: it cannot be done here, or the plan is damaged.
+        VerifyError: the change cannot be made here, or its plan is damaged.
     """
     plan = folder / PUBLISHING / PLAN
     if not os.path.lexists(plan):
@@ -99,7 +98,7 @@ def settle(folder: Path) -> None:
 
 
 def _refuse_obstacles(change: Change, out: Path) -> None:
-    """Raise for what would stop the change after it has been decided."""
+    """Raise if anything would stop the change after its deciding step."""
     for place in (*(p.place for p in change.puts), *change.removals):
         parent = inside(out, place, ConfigError).parent
         if parent.exists() and not parent.is_dir():
@@ -107,7 +106,7 @@ def _refuse_obstacles(change: Change, out: Path) -> None:
 
 
 def _decide(change: Change, out: Path, stage: Path) -> None:
-    """Gather all that comes, durably, and give it the name by which it is found."""
+    """Collect everything to be moved, sync it, and give the folder the deciding name."""
     gathered = stage / "publishing"
     gathered.mkdir()
     digests: list[str] = []
@@ -124,7 +123,7 @@ def _decide(change: Change, out: Path, stage: Path) -> None:
 
 
 def finish(out: Path, *, begun: bool = True) -> None:
-    """Do what the plan in a folder says, as far as it is not done yet, and remove the plan. For who holds the folder.
+    """Carry out the rest of the plan in a folder, and remove the plan. The caller holds the folder's lock.
 
     Raises:
         VerifyError: the plan is damaged.
@@ -148,7 +147,7 @@ def finish(out: Path, *, begun: bool = True) -> None:
 
 
 def _put(source: Path, place: Path, digest: str | None) -> None:
-    """Bring something to its place. Its hash is given where it may be there already, and what was there be here."""
+    """Move an item to its place. With its hash given, it may already be there, exchanged with what was there."""
     place.parent.mkdir(exist_ok=True)
     if not os.path.lexists(place) or not (is_folder(source) or is_folder(place)):
         os.replace(source, place)

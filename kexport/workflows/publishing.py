@@ -1,4 +1,4 @@
-"""Publishing: what was made of a model takes the place of what lies in the output folder under its name."""
+"""Publishes an export: replaces what the output folder holds under the model's name."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ QUARANTINE = "quarantine"
 
 @dataclass(frozen=True)
 class Made:
-    """An artifact in a folder of its own, and what the manifest is to say of it where it comes to."""
+    """An artifact in a folder of its own, and its manifest entry at its destination."""
 
     folder: Path
     entry: ArtifactEntry
     runs: Sequence[RunRow] = ()
-    """What running it took."""
+    """The times of its runs."""
 
     @staticmethod
     def of(build: Build) -> Made:
-        """What a build became. What failed its check goes to quarantine."""
+        """Make it from a build. A failed artifact goes to quarantine."""
         place = QUARANTINE if build.status is Status.FAILED else ""
         made = Made.at(place, build.path, build.target.name, build.options, build.status, build.verdicts)
         made.entry.facts = build.facts
@@ -48,7 +48,7 @@ class Made:
 
     @staticmethod
     def at(place: str, path: Path, target: str, options: Options, status: Status, verdicts: Sequence[Verdict]) -> Made:
-        """What is at a path, in a folder of its own, and is to come to a place: the output folder, or one in it."""
+        """Make it from a path in a folder of its own; `place` is the output folder, or one in it."""
         root = PurePosixPath(place)
         files = file_entries(path.parent, sorted(path.parent.iterdir()))
         placed = [dataclasses.replace(f, path=(root / f.path).as_posix()) for f in files]
@@ -58,7 +58,7 @@ class Made:
         return Made(path.parent, entry, rows_of(target, entry.digest, verdicts))
 
     def puts(self) -> list[Put]:
-        """The files and folders that the artifact consists of."""
+        """The files and folders of the artifact."""
         return [self._put(self.folder / PurePosixPath(part).name, part) for part in self.entry.parts]
 
     def _put(self, source: Path, place: str) -> Put:
@@ -68,19 +68,19 @@ class Made:
 
 @dataclass(frozen=True)
 class Export:
-    """One model with all that was made of it."""
+    """One model with everything made from it."""
 
     name: str
     fingerprint: str
     contract: Contract
     artifacts: Sequence[Made]
     beside: Mapping[str, Path]
-    """Files that are no artifacts, by the attribute of a `ModelEntry` that tells of them."""
+    """Files that are not artifacts, by the attribute of `ModelEntry` that lists them."""
     more: Sequence[Path] = ()
-    """Files that no manifest tells of."""
+    """Files that the manifest does not list."""
 
     def entry(self, old: ModelEntry | None, keep: bool) -> ModelEntry:
-        """What the manifest is to say: of an older export what was made of the same model too, or all if it is kept."""
+        """Make the manifest's entry: it keeps an older export's artifacts of the same model, or all with `keep`."""
         new = ModelEntry(self.name, self.fingerprint, kexport.__version__, self.contract)
         if old and _is_same(old, new):
             new.artifacts = {target: a for target, a in old.artifacts.items() if keep or not a.kept}
@@ -95,7 +95,7 @@ class Export:
 
 
 def publish_export(made: Export, out: Path, stage: Path, *, keep: bool = False) -> None:
-    """Bring what was made to its place, and remove what it takes the place of: both, or neither.
+    """Move everything made to its place, and remove what it replaces: both, or neither.
 
     Args:
         made: the files in the staging folder.
@@ -121,7 +121,7 @@ def publish_export(made: Export, out: Path, stage: Path, *, keep: bool = False) 
 
 
 def _is_same(old: ModelEntry, new: ModelEntry) -> bool:
-    """Whether artifacts of both can be judged by one reference."""
+    """Return whether one reference can judge the artifacts of both."""
     return (old.fingerprint, old.kexport, old.contract) == (new.fingerprint, new.kexport, new.contract)
 
 
@@ -130,7 +130,7 @@ def _kept(artifact: ArtifactEntry, fingerprint: str) -> ArtifactEntry:
 
 
 def _replaced(puts: Sequence[Put], out: Path) -> list[str]:
-    """What lies in quarantine under the name of what comes, or the other way round, whoever put it there."""
+    """Return quarantined files with the names of new artifacts, and the other way round, whoever put them there."""
     others = [_twin(put.place) for put in puts]
     return [place for place in others if (out / place).exists()]
 
@@ -140,7 +140,7 @@ def _twin(place: str) -> str:
 
 
 def _stale(old: ModelEntry, new: ModelEntry, out: Path) -> list[str]:
-    """What the manifest listed of the model, and lists no more. Only names that an export of it gives are believed."""
+    """Return what the manifest listed of the model and lists no longer; only names that its export gives count."""
     listed = {part for artifact in new.artifacts.values() for part in artifact.parts}
     listed |= {file.path for file in new.beside}
     parts = [(part, a) for a in old.artifacts.values() for part in a.parts if _may_go(part, new.name)]
@@ -154,7 +154,7 @@ def _may_go(part: str, name: str) -> bool:
 
 
 def _ours(part: str, artifact: ArtifactEntry, out: Path) -> list[str]:
-    """A part of an artifact; of a folder with files that somebody else put there only those that are the artifact's."""
+    """Return a part of an artifact; in a folder with foreign files, only the artifact's own."""
     ours = [f.path for f in artifact.files if f.path.startswith(f"{part}/")]
     if is_folder(out / part) and {f.relative_to(out).as_posix() for f in files_of(out / part)} - set(ours):
         return ours

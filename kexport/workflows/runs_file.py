@@ -1,6 +1,6 @@
 """`kexport.runs.json` beside the manifest: the seconds and the memory of the runs that verdicts rest on, by model.
 
-They differ from one run to the next. Everything else that an export writes does not.
+They differ between runs, unlike everything else that an export writes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class RunRow:
 
     target: str
     sha256: str
-    """Of the artifact's files: tells whether it is still the one that was run."""
+    """The hash of the artifact's files, which tells whether it is still the one that was run."""
     runtime: str
     host: str
     device: str
@@ -53,7 +53,7 @@ class RunsEntry:
         return RunsEntry(data["name"], tuple(RunRow(**row) for row in data["rows"]))
 
     def timed(self, verdict: Verdict, digest: str) -> Verdict:
-        """A verdict on files with this hash, with what its run took, if that is known."""
+        """Add the times of its run to a verdict on files with this hash, if they are known."""
         key = (verdict.target, verdict.runtime, verdict.host, verdict.device)
         row = next((r for r in self.rows if r.key == key and r.sha256 == digest), None)
         if row is None:
@@ -65,9 +65,9 @@ RUNS = SideFile("kexport.runs.json", "times of runs", "kexport verify", RunsEntr
 
 
 def put_runs(folder: Path, stage: Path, model: ModelEntry, rows: Sequence[RunRow]) -> list[Put]:
-    """The file with more rows, and without those of artifacts that are no more; nothing if nothing is to change.
+    """Add rows to the file and drop those of vanished artifacts; return the file to put, or nothing if it is unchanged.
 
-    For who holds the folder. A damaged file is replaced: what is lost can be measured again.
+    The caller holds the folder. A damaged file is replaced, as its contents can be measured again.
     """
     try:
         entries = RUNS.read(folder)
@@ -81,7 +81,7 @@ def put_runs(folder: Path, stage: Path, model: ModelEntry, rows: Sequence[RunRow
 
 
 def rows_of(target: str, digest: str, verdicts: Sequence[Verdict]) -> list[RunRow]:
-    """What the runs behind verdicts took."""
+    """Return the times of the runs behind verdicts."""
     return [
         RunRow(target, digest, v.runtime, v.host, v.device, dict(v.seconds), v.peak_bytes)
         for v in verdicts

@@ -1,4 +1,4 @@
-"""A JSON file beside the manifest that holds an entry for each model of the folder."""
+"""A JSON file beside the manifest with an entry per model of the folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 class Entry(Protocol):
-    """What such a file holds of one model."""
+    """The entry of one model."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
@@ -30,7 +30,7 @@ E = TypeVar("E", bound=Entry)
 
 @dataclass(frozen=True)
 class SideFile(Generic[E]):
-    """One kind of file: its name, what is in it, the command that makes it anew, and how an entry is read."""
+    """One kind of file: its name, its contents, the command that renews it, and the reader of an entry."""
 
     name: str
     content: str
@@ -40,7 +40,7 @@ class SideFile(Generic[E]):
     """The name of its schema in `kexport.documents`."""
 
     def read(self, folder: Path) -> dict[str, E]:
-        """The entries of a folder, by model; empty if there is no file.
+        """Read the entries of a folder, by model; empty if there is no file.
 
         Raises:
             VerifyError: the file is damaged.
@@ -56,7 +56,7 @@ class SideFile(Generic[E]):
             raise VerifyError(f"the {self.content} are damaged: {e}", where=str(path), hint=hint) from e
 
     def update(self, folder: Path, name: str, change: Callable[[E | None], E]) -> None:
-        """Replace the entry of a model by what `change` makes of it, while nobody else changes the folder.
+        """Replace the entry of a model by what `change` returns for it, while holding the folder.
 
         Raises:
             ConfigError: the folder cannot be written, or another process holds it.
@@ -76,7 +76,7 @@ class SideFile(Generic[E]):
             publish_all(folder, stage, lambda: Change([self.put(stage, entries)]))
 
     def put(self, stage: Path, entries: Mapping[str, E]) -> Put:
-        """The file with these entries, in a staging folder."""
+        """Write the file with these entries to a staging folder."""
         data = {"schema": SCHEMA, "models": {name: entries[name].to_json() for name in sorted(entries)}}
         path = stage / self.name
         path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")

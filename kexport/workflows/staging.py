@@ -1,7 +1,7 @@
-"""Staging folders: what is made lies hidden beside its destination until it is whole.
+"""Makes staging folders: output stays hidden beside its destination until it is complete.
 
-A staging folder is removed at its end. One whose process was killed is removed by the next who makes one there, and so
-are temporary folders of such processes.
+A staging folder is removed at its end. If its process was killed, the next process that makes one there removes it,
+together with the temporary folders of killed processes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ PREFIX = ".kexport-"
 
 @contextmanager
 def staging(out: Path) -> Iterator[Path]:
-    """A new hidden folder inside `out`, removed at the end; `out` is made if it isn't there, and goes if it stays bare.
+    """Make a hidden folder inside `out` for the block; make `out` if needed, and remove it if it stays empty.
 
     Raises:
         ConfigError: `out` is no folder or cannot be written.
-        VerifyError: an unfinished export is there, whose plan is damaged.
+        VerifyError: there is an unfinished export with a damaged plan.
         EmitError: the disk is full, or another error of the file system while the body runs.
     """
     remove_dead()
@@ -56,13 +56,13 @@ def staging(out: Path) -> Iterator[Path]:
 
 
 def publish(source: Path, destination: Path) -> None:
-    """Move a finished file to its place, over what was there; durable before it is visible."""
+    """Move a finished file to its place, replacing what was there; it is synced before it is visible."""
     sync(source)
     os.replace(source, destination)
 
 
 def _remove_stale(out: Path) -> None:
-    """Remove what killed processes left behind."""
+    """Remove what killed processes left."""
     for folder in out.glob(PREFIX + "*"):
         if folder.is_dir() and is_dead(folder):
             shutil.rmtree(folder, ignore_errors=True)

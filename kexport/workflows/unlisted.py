@@ -1,4 +1,4 @@
-"""Artifacts that lie in a folder and that no manifest lists: a build step would ship them, and nobody knows of them."""
+"""Finds artifacts in a folder that no manifest lists: a build step would ship them unchecked."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kexport.workflows.report import ArtifactReport, ExportReport
 
 
 def with_unlisted(report: ExportReport, folder: Path) -> ExportReport:
-    """The report, with a failed artifact for each one that no manifest lists."""
+    """Add a failed artifact to the report for each unlisted one."""
     return dataclasses.replace(report, artifacts=(*report.artifacts, *map(_report, unlisted(folder))))
 
 
 def unlisted(folder: Path) -> list[Path]:
-    """What looks like an artifact, in a folder or its quarantine, and belongs to no model."""
+    """Return what looks like an artifact, in a folder or its quarantine, but belongs to no model."""
     artifacts = [a for model in read_manifest(folder).values() for a in model.artifacts.values()]
     listed = {folder / part for artifact in artifacts for part in artifact.parts}
     places = [*folder.iterdir(), *(folder / QUARANTINE).glob("*")]

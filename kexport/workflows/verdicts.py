@@ -1,4 +1,4 @@
-"""What later checks show about artifacts is kept where export has put what it found: in the manifest."""
+"""Keeps the verdicts of later checks in the manifest, beside those of the export."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Found = Mapping[str, Sequence[Verdict]]
 
 
 def keep_verdicts(folder: Path, checked: ModelEntry, found: Found) -> str:
-    """Put verdicts into the manifest of a folder, in the place of older ones from the same machine and runtime.
+    """Put verdicts into the manifest of a folder, replacing older ones from the same machine and runtime.
 
     Args:
         folder: where the manifest is.
-        checked: what was checked; where the manifest lists other files by now, the verdicts are about none of it.
-        found: what was shown.
+        checked: the artifacts that were checked; verdicts are dropped if the manifest lists other files by now.
+        found: the verdicts by target.
 
     Returns:
         Why they could not be kept; empty if they are.
@@ -41,9 +41,9 @@ def keep_verdicts(folder: Path, checked: ModelEntry, found: Found) -> str:
 
 
 def merged(old: Sequence[Verdict], new: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts of both, one for each runtime and machine, the new one where there are two.
+    """Merge verdicts: one per runtime and machine, the new one if there are two.
 
-    That something could not be run says nothing any more where it was run, here or elsewhere.
+    A verdict that nothing could be run is dropped once the artifact was run, here or elsewhere.
     """
     found = {_key(v): v for v in old}
     for verdict in new:
@@ -54,20 +54,20 @@ def merged(old: Sequence[Verdict], new: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _is_settled(old: Verdict | None, new: Verdict) -> bool:
-    """Whether what an older verdict says no longer holds, although the artifact was not run again.
+    """Return whether an older verdict no longer holds, although the artifact was not run again.
 
-    So it is with a fault that was found before it was run. With a crash it is not, if the engine has gone since.
+    This is so for a fault found before running it, but not for a crash in an engine that has since been removed.
     """
     return not was_run(old) or (old is not None and not old.batches and old.version == new.version)
 
 
 def was_run(verdict: Verdict | None) -> bool:
-    """Whether a verdict is about more than the file's format: it was run, or failed before it could be."""
+    """Return whether a verdict is about more than the file's format: it was run, or failed before it could be."""
     return verdict is not None and bool(verdict.batches or verdict.status is Status.FAILED)
 
 
 def _key(verdict: Verdict) -> tuple[str, str, str]:
-    return str(verdict.runtime), str(verdict.host), str(verdict.device)  # another machine may say anything
+    return str(verdict.runtime), str(verdict.host), str(verdict.device)  # another machine may report anything
 
 
 def _change(folder: Path, stage: Path, checked: ModelEntry, found: Found) -> Change:

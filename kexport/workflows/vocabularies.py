@@ -1,4 +1,4 @@
-"""vocabulary: what the lookup layers of a model know, as files beside its artifacts."""
+"""vocabulary: writes the vocabularies of a model's lookup layers to files beside its artifacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engines are kept waiting while a model is captured or a folder read."""
+"""Chooses the engines to keep waiting while a model is captured or a folder read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kexport.target import Target
 
 
 def engines_of(targets: Iterable[Target], browser: bool = False) -> list[Engine]:
-    """The installed engines that artifacts of these targets will run in, in that order."""
+    """Return the installed engines that artifacts of these targets will run in, in that order."""
     return [
         Engine(target.name, runtime.name)
         for target in targets
