@@ -15,7 +15,8 @@ from kexport.ir.graph import Node
 from kexport.ir.op import Array, Op
 from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
-from kexport.rewrite.match import fits, is_constant, is_single, made_by, nonnegative, uniform
+from kexport.rewrite.bounds import nonnegative
+from kexport.rewrite.match import fits, is_constant, is_single, made_by, uniform
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
 

@@ -19,7 +19,8 @@ from kexport.ops import check
 from kexport.ops.pool import Pool
 from kexport.ops.window import Ints, Pairs, explicit_pads
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
-from kexport.rewrite.match import made_by, nonnegative
+from kexport.rewrite.bounds import nonnegative
+from kexport.rewrite.match import made_by
 from kexport.rewrite.rule import Replacement
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from kexport import ops
@@ -14,7 +12,6 @@ from kexport.ir.types import DType
 
 _MOST_UNIFORM = 1 << 16
 _MOST_EXACT = 1 << 53
-_DEPTH = 8
 
 
 def made_by(value: Value, *kinds: type[Op]) -> Node | None:
@@ -81,40 +78,3 @@ def fits(node: Node, op: Op, *operands: Value) -> bool:
     except GraphError:
         return False
     return types == tuple(v.type for v in node.outputs)
-
-
-_POSITIVE = (
-    ops.Relu, ops.Relu6, ops.Sigmoid, ops.HardSigmoid, ops.Softplus, ops.Softmax, ops.Exp, ops.Abs, ops.Sqrt, ops.Rsqrt,
-    ops.SquaredDifference, ops.OneHot,
-)  # fmt: skip
-_KEEPING = (
-    ops.Reshape, ops.Transpose, ops.Slice, ops.Split, ops.Reverse, ops.Tile, ops.BroadcastTo, ops.DepthToSpace,
-    ops.SpaceToDepth, ops.MaxPool, ops.AvgPool, ops.ReduceMax, ops.ReduceMin, ops.ReduceMean, ops.ReduceSum,
-    ops.ReduceProd, ops.Concat, ops.Add, ops.Mul, ops.Minimum, ops.Floor, ops.Ceil, ops.Round,
-)  # fmt: skip
-_FUSED = {"relu", "relu6", "sigmoid"}
-
-
-def nonnegative(value: Value, depth: int = _DEPTH) -> bool:
-    """Whether every element is known to be at least 0 (or NaN)."""
-    if value.data is not None:
-        return value.data.size <= _MOST_UNIFORM and value.data.dtype.kind in "fiub" and bool((value.data >= 0).all())
-    node = value.producer
-    if node is None or depth == 0:
-        return False
-    below: Callable[[Value], bool] = lambda v: nonnegative(v, depth - 1)  # noqa: E731
-    match node.op:
-        case ops.Square():
-            return value.type.dtype is not DType.C64
-        case ops.Clip(low=float(low)):
-            return low >= 0
-        case ops.Conv(activation=name) | ops.DepthwiseConv(activation=name) | ops.Dense(activation=name):
-            return name in _FUSED
-        case ops.Pad(mode=mode, value=fill):
-            return (mode != "constant" or fill >= 0) and below(node.inputs[0])
-        case ops.Resize(method="nearest" | "bilinear") | ops.Gather() | ops.GatherNd():
-            return below(node.inputs[0])
-        case ops.Maximum():
-            return any(map(below, node.inputs))
-        case _:
-            return isinstance(node.op, _POSITIVE) or (isinstance(node.op, _KEEPING) and all(map(below, node.inputs)))

@@ -10,8 +10,9 @@ from kexport import ops
 from kexport.ir.graph import Graph
 from kexport.ir.parser import parse_graph
 from kexport.ir.types import DType, TensorType
+from kexport.rewrite.bounds import nonnegative
 from kexport.rewrite.factors import factors, plus
-from kexport.rewrite.match import axes_of, fits, is_close, is_constant, is_single, made_by, nonnegative, uniform, vector
+from kexport.rewrite.match import axes_of, fits, is_close, is_constant, is_single, made_by, uniform, vector
 
 GRAPH = Graph()
 
@@ -93,7 +94,7 @@ NONNEGATIVE = {
     "pad(%x) {pads=[[0, 0], [0, 1]]}": False, "concat(%r, %x) {axis=0}": False, "concat(%r, %r) {axis=0}": True,
     "maximum(%x, %r)": True, "minimum(%x, %r)": False, "add(%r, %w)": True, "sub(%r, %w)": False, "square(%x)": True,
     "max_pool(%i) {window=[2], strides=[2], padding=\"same\"}": True, "reduce_mean(%r) {axes=[0]}": True,
-    "gather(%r, %k) {axis=0}": True, "reshape(%r) {shape=[2, 2, 1]}": True, "tanh(%r)": False,
+    "gather(%r, %k) {axis=0}": True, "reshape(%r) {shape=[2, 2, 1]}": True, "tanh(%r)": True, "tanh(%x)": False,
 }  # fmt: skip
 
 

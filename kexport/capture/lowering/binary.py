@@ -9,10 +9,10 @@ import numpy as np
 
 from kexport import ops
 from kexport.capture.lowering.context import Context, scalar
-from kexport.capture.lowering.range import is_nonnegative, lower_bound
 from kexport.capture.lowering.table import Table
 from kexport.capture.not_lowered import NotLowered
 from kexport.ir.graph import Node, Value
+from kexport.rewrite.bounds import lower_bound, nonnegative
 
 table = Table()
 table.one_to_one({
@@ -42,7 +42,7 @@ def div(ctx: Context, op: Any, a: Value, b: Value) -> Value:
     """a / b; integers are cut towards zero in TensorFlow, which is floor division where both are never negative."""
     if a.type.dtype.is_float:
         return ctx.emit(ops.Div(), a, b)
-    if is_nonnegative(a) and is_nonnegative(b):
+    if nonnegative(a) and nonnegative(b):
         return ctx.emit(ops.FloorDiv(), a, b)
     return _truncated(ctx, a, b)
 
@@ -142,7 +142,7 @@ def select_v2(ctx: Context, op: Any, cond: Value, a: Value, b: Value) -> Value:
     """a where cond, else b; not asked where the answer is known."""
     match cond.producer:
         case Node(op=ops.Less(), inputs=(index, zero)) if zero.data is not None and not np.any(zero.data):
-            if is_nonnegative(index) and b.type.shape == cond.type.shape and a.type.rank <= b.type.rank:
+            if nonnegative(index) and b.type.shape == cond.type.shape and a.type.rank <= b.type.rank:
                 return b
     return ctx.emit(ops.Select(), cond, a, b)
 
@@ -165,7 +165,7 @@ def _truncated(ctx: Context, a: Value, b: Value) -> Value:
 
 
 def _size(ctx: Context, x: Value) -> Value:
-    return x if is_nonnegative(x) or x.type.dtype.numpy.kind == "u" else ctx.emit(ops.Abs(), x)
+    return x if nonnegative(x) else ctx.emit(ops.Abs(), x)
 
 
 def _is_zero(ctx: Context, x: Value) -> Value:

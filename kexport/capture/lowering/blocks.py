@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from kexport import ops
 from kexport.capture.lowering.context import ON_DATA, Context
-from kexport.capture.lowering.range import is_nonnegative
 from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Node, Value
+from kexport.rewrite.bounds import nonnegative
 from kexport.rewrite.fold import dims_of, symbolic
 
 Element = Dim | Value
@@ -122,7 +122,7 @@ def _size(ctx: Context, size: Dim, like: Value) -> Value:
 
 def from_front(ctx: Context, index: Value, size: Dim) -> Value:
     """An index counted from the front, of one that may count from the back."""
-    if is_nonnegative(index):
+    if nonnegative(index):
         return index
     back = ctx.emit(ops.Add(), index, ctx.cast(ctx.sizes([size], rank=0), index.type.dtype))
     return ctx.emit(ops.Select(), ctx.emit(ops.Less(), index, ctx.number(0, index)), back, index)

@@ -8,12 +8,12 @@ import numpy as np
 
 from kexport import ops
 from kexport.capture.lowering.context import Context
-from kexport.capture.lowering.range import is_nonnegative
 from kexport.capture.lowering.table import Table
 from kexport.capture.not_lowered import NotLowered
 from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
+from kexport.rewrite.bounds import nonnegative
 
 table = Table()
 
@@ -77,7 +77,7 @@ def _gathered(ctx: Context, kind: str, x: Value, ids: Value, count: Dim) -> Valu
         raise NotLowered(f"the {'greatest' if kind == 'Max' else 'least'} in segments of this element type")
     low, high = _LIMITS.get(x.type.dtype, (0, 0))
     reduction, start = {"Sum": ("add", 0), "Max": ("max", low), "Min": ("min", high)}[kind]
-    if not is_nonnegative(ids):
+    if not nonnegative(ids):
         outside = ctx.emit(ops.Less(), ids, ctx.number(0, ids))
         ids = ctx.emit(ops.Select(), outside, ctx.number(0, ids), ids)
         outside = ctx.reshape(outside, (*outside.type.shape, *[1] * (x.type.rank - 1)))

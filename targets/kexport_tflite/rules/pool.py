@@ -15,7 +15,7 @@ from kexport.ir.types import DType
 from kexport.ops.pool import Pool
 from kexport.ops.window import Pairs, explicit_pads
 from kexport.rewrite import Rewriter, rule
-from kexport.rewrite.match import nonnegative
+from kexport.rewrite.bounds import nonnegative
 from kexport.rewrite.rule import Replacement
 
 
