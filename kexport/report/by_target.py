@@ -12,6 +12,7 @@ from kexport.report.words import number_text, seconds_text, size_text
 from kexport.verify.judge import OutputCheck
 from kexport.verify.status import Status, Verdict
 from kexport.workflows.bench_file import BenchReport, BenchRow
+from kexport.workflows.building import needs
 from kexport.workflows.manifest import ArtifactEntry
 from kexport.workflows.report import ArtifactReport
 from kexport.workflows.verifying import OTHER_MODEL
@@ -81,6 +82,8 @@ class TargetRow:
     runtimes: tuple[RuntimeRow, ...]
     files: tuple[tuple[str, str, str], ...]
     options: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    """What it needs, and what tools said of it."""
 
 
 def targets_of(facts: Facts) -> tuple[TargetRow, ...]:
@@ -116,6 +119,7 @@ def _row(artifact: ArtifactEntry, facts: Facts) -> TargetRow:
         tuple(_runtime(v) for v in verdicts),
         tuple((f.path, size_text(f.size), f.sha256) for f in artifact.files),
         tuple((name, str(value)) for name, value in sorted(artifact.options.items()) if value not in _EMPTY),
+        tuple(needs(artifact.facts)),
     )  # fmt: skip
 
 

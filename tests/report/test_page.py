@@ -183,6 +183,19 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
 
 
+def test_what_an_artifact_needs_and_tools_said_of_it_is_shown(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    model = add_model(dist, "net", [verdict("tflite", Status.VERIFIED)])
+    notes = ["100% of 2 operators run on ethos-u55-128", HOSTILE]
+    model.artifacts["tflite"].facts = {"runs_in": "LiteRT 2", "notes": notes, "vela": {"share": 1.0}}
+    (dist / FILE).write_text(manifest_text({"net": model}))
+    page = Page(report(dist))
+    assert "runs in LiteRT 2" in page.text
+    assert notes[0] in page.text
+    assert "{{ 7*7 }}" in page.text
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+
+
 def test_nothing_is_loaded(tmp_path: Path) -> None:
     good_and_bad(tmp_path / "dist")
     page = report(tmp_path / "dist")

@@ -126,6 +126,7 @@ def test_the_way_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Tflm().how_to_install == "pip install 'kexport[mcu]'"
     monkeypatch.setattr(runtime.platform, "machine", lambda: "aarch64")
     assert "Linux on x86-64" in Tflm().how_to_install
+    assert Tflm.package == "", "a board that lacks an engine is not sent to a package that it cannot install"
 
 
 def test_every_operator_is_one_of_the_schema() -> None:

@@ -194,6 +194,22 @@ def validate____defs_artifact(data, custom_formats={}, name_prefix=None):
                     data__facts__runsin = data__facts["runs_in"]
                     if not isinstance(data__facts__runsin, str):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".facts.runs_in must be string")
+                if "notes" in data__facts_keys:
+                    data__facts_keys.remove("notes")
+                    data__facts__notes = data__facts["notes"]
+                    if not isinstance(data__facts__notes, (list, tuple)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".facts.notes must be array")
+                    data__facts__notes_is_list = isinstance(data__facts__notes, (list, tuple))
+                    if data__facts__notes_is_list:
+                        data__facts__notes_len = len(data__facts__notes)
+                        for data__facts__notes_x, data__facts__notes_item in enumerate(data__facts__notes):
+                            if not isinstance(data__facts__notes_item, str):
+                                raise JsonSchemaValueException(
+                                    ""
+                                    + (name_prefix or "data")
+                                    + ".facts.notes[{data__facts__notes_x}]".format(**locals())
+                                    + " must be string"
+                                )
         if "max_error" in data_keys:
             data_keys.remove("max_error")
             data__maxerror = data["max_error"]

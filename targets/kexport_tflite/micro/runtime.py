@@ -73,7 +73,6 @@ class Tflm(Runtime):
 
     name = "tflm"
     extra = "mcu"
-    package = PACKAGE
     saturates = True
     max_threads = 1
 
