@@ -108,7 +108,8 @@ def _by_signal(seconds: float, late: type[Late]) -> Generator[None]:
 @contextmanager
 def _by_thread(seconds: float, late: type[Late]) -> Generator[None]:
     """Do the same without signals: a thread asks the interpreter to raise it."""
-    done, guard = threading.Event(), threading.Lock()
+    done = threading.Event()
+    guard = threading.Lock()
     thread = ctypes.c_ulong(threading.get_ident())
 
     def ring() -> None:

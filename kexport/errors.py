@@ -18,7 +18,9 @@ class KexportError(Exception):
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None):
         super().__init__(what)
-        self.what, self.where, self.hint = what, where, hint
+        self.what = what
+        self.where = where
+        self.hint = hint
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

@@ -52,7 +52,8 @@ def inside(folder: Path, path: object, error: type[KexportError] = VerifyError) 
     Raises:
         error: the path leaves the folder, or what is there is neither a file nor a folder.
     """
-    problem, found = problem_with(path), folder / str(path)
+    problem = problem_with(path)
+    found = folder / str(path)
     if not problem:
         problem = _problem_there(folder, found)
     if problem:

@@ -24,10 +24,12 @@ def drawing_layer(keras: Any, draw: Callable[[Any, Any], Any], name: str | None 
 
 def sampling_model(keras: Any) -> Any:
     """An autoencoder that samples its code, with the mean of it; and classes drawn by the code."""
-    layers, ops = keras.layers, keras.ops
+    layers = keras.layers
+    ops = keras.ops
     keras.utils.set_random_seed(2)
     x = keras.Input((6,), name="x")
-    mean, spread = layers.Dense(3, name="mean")(x), layers.Dense(3, name="spread")(x)
+    mean = layers.Dense(3, name="mean")(x)
+    spread = layers.Dense(3, name="spread")(x)
     joined = layers.Concatenate(name="both")([mean, spread])
 
     def sample(seed: Any, both: Any) -> Any:

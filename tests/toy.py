@@ -46,7 +46,8 @@ def weights(seed: int = 7) -> dict[str, Array]:
 
 def graph(params: Mapping[str, Array] | None = None) -> Graph:
     """softmax(tanh(x w + b) v + c), with its hidden layer and its label."""
-    p, g = params or weights(), Graph("toy")
+    p = params or weights()
+    g = Graph("toy")
     x = g.input("x", X)
     hidden = g.add(Dense(activation="tanh"), x, g.constant(p["w"]), g.constant(p["b"]), origin="hidden").output
     logits = g.add(Dense(), hidden, g.constant(p["v"]), g.constant(p["c"]), origin="logits").output
@@ -82,7 +83,8 @@ class ToySession(Session):
     """Computes the artifact's weights, then lets the runtime spoil the outputs."""
 
     def __init__(self, params: dict[str, Array], spoil: Callable[[dict[str, Array]], Any]):
-        self.params, self.spoil = params, spoil
+        self.params = params
+        self.spoil = spoil
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         return self.spoil(compute(inputs["x"], self.params))
@@ -96,7 +98,8 @@ class ToyRuntime(Runtime):
 
     def __init__(self, name: str, spoil: Callable[[dict[str, Array]], Any], installed: bool = True):
         self.name = name  # type: ignore[misc]
-        self.spoil, self.installed = spoil, installed
+        self.spoil = spoil
+        self.installed = installed
 
     def version(self) -> str | None:
         return "1.2.3" if self.installed else None

@@ -136,7 +136,8 @@ class Symbols:
         return f"{self.inputs[axis.input][0]}:{axis.axis}"
 
     def _unite(self, a: str | int, b: str | int) -> None:
-        a, b = self._root(a), self._root(b)
+        a = self._root(a)
+        b = self._root(b)
         if a == b:
             return
         if isinstance(a, int) and isinstance(b, int):

@@ -64,7 +64,8 @@ def ways_to_install(states: list[dict[str, Any]], extras: list[str]) -> list[str
     """
     from kexport.target import pip_install
 
-    wanted, commands = list(extras), []
+    wanted = list(extras)
+    commands = []
     for state in states:
         if state["missing"]:
             wanted.append(state["extra"])

@@ -45,7 +45,8 @@ def svg(report: LocateReport) -> str:
 def sentence(location: Location) -> str:
     """Print the findings in one engine."""
     head = f"{location.target} in {location.runtime}" if location.runtime else location.target
-    first, layers = location.first, location.layers
+    first = location.first
+    layers = location.layers
     if first is not None:
         return f"{head}: {location.status}; first divergence: {described(first)}"
     if not layers:

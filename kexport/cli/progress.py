@@ -44,7 +44,8 @@ def print_took(state: State, watch: Watch) -> None:
 @contextmanager
 def _lines(watch: Watch) -> Iterator[None]:
     """Print a line per stage and per item of a stage, and one after every `BEAT` without a line."""
-    done, spoken = threading.Event(), threading.Event()
+    done = threading.Event()
+    spoken = threading.Event()
     shown: list[str] = []
 
     def say(text: str) -> None:

@@ -14,7 +14,8 @@ from kexport.errors import KexportWarning
 @contextmanager
 def remarks_in_one_line() -> Iterator[None]:
     """Print each warning of kexport once while entered, without the place in its code."""
-    before, said = warnings.showwarning, set[str]()
+    before = warnings.showwarning
+    said = set[str]()
 
     def show(
         message: Any, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None

@@ -80,7 +80,8 @@ def print_fitting_table(
     """Print a table with unbroken cells: on a narrow terminal some go below their row or are left out."""
     from kexport.cli.fitting import plan_table, table_lines
 
-    console, rows = stdout(), [[one_line(cell) for cell in row] for row in rows]
+    console = stdout()
+    rows = [[one_line(cell) for cell in row] for row in rows]
     plan = plan_table(columns, rows, console.width, below, drop)
     for line in table_lines(columns, rows, plan, right, STYLES):
         console.print(line, soft_wrap=True)

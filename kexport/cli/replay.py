@@ -98,7 +98,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _refuse(failure: dict[str, Any], data: bool) -> int:
-    where, hint = failure.get("where"), failure.get("hint")
+    where = failure.get("where")
+    hint = failure.get("hint")
     what = indented(failure["what"])
     print(f"error: {one_line(where)}: {what}" if where else f"error: {what}", file=sys.stderr)
     if hint:

@@ -19,7 +19,8 @@ class Watch:
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
         self.clock = clock
         self.listener: Callable[[], None] = lambda: None
-        self.stage, self.detail = "", ""
+        self.stage = ""
+        self.detail = ""
         self.fraction: float | None = None
         self.seconds: dict[str, float] = {}
         self.begun = self._last = self._since = clock()
@@ -28,8 +29,11 @@ class Watch:
     def __call__(self, stage: str, detail: str = "", fraction: float | None = None) -> None:
         self._count()
         if stage != self.stage or fraction is None or self.fraction is None or fraction < self.fraction:
-            self._since, self._from = self._last, fraction or 0.0
-        self.stage, self.detail, self.fraction = stage, detail, fraction
+            self._since = self._last
+            self._from = fraction or 0.0
+        self.stage = stage
+        self.detail = detail
+        self.fraction = fraction
         self.listener()
 
     def stop(self) -> None:

@@ -48,7 +48,8 @@ def _descendants(root: int) -> list[int]:
         except OSError:  # it has ended meanwhile
             continue
         children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, waiting = [], [root]
+    found = []
+    waiting = [root]
     while waiting:
         below = children.get(waiting.pop(), [])
         found += below

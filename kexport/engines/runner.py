@@ -134,11 +134,19 @@ def _run(
 def _result(folder: Path, code: int | None, batches: int, timeout: float) -> RunResult:
     try:
         report: dict[str, Any] = json.loads((folder / "result.json").read_text())
-        phase, runs = report["phase"], [float(s) for s in report["runs"]]
+        phase = report["phase"]
+        runs = [float(s) for s in report["runs"]]
         seconds = {"load": float(report["seconds"]["load"])} if "load" in report["seconds"] else {}
-        peak, error, note = int(report["peak_bytes"]), report["error"], str(report.get("note", ""))
+        peak = int(report["peak_bytes"])
+        error = report["error"]
+        note = str(report.get("note", ""))
     except (OSError, ValueError, KeyError, TypeError):
-        phase, runs, seconds, peak, error, note = "start", [], {}, 0, None, ""
+        phase = "start"
+        runs = []
+        seconds = {}
+        peak = 0
+        error = None
+        note = ""
     if runs:
         seconds |= {"first": runs[0], "best": min(runs)}
     facts: dict[str, Any] = {"seconds": seconds, "peak_bytes": peak}

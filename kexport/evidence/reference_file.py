@@ -117,7 +117,8 @@ def load_reference(path: Path) -> Reference:
         validator("reference")(data)
         contract = Contract.from_json(data["contract"])
         recordings = tuple(_recording(tensors, b, contract, str(path)) for b in data["batches"])
-        environment, random = Environment(**data["environment"]), tuple(data.get("random", ()))
+        environment = Environment(**data["environment"])
+        random = tuple(data.get("random", ()))
         reference = Reference(contract, recordings, environment, data["compute"], random)
     except (Malformed, GraphError) as e:
         what = f"the description of the tensors is damaged: {getattr(e, 'what', e)}"

@@ -111,7 +111,8 @@ def _parts(arrays: Mapping[str, Array], contract: Contract, limit: int, file: Pa
     if len(counts) != 1 or dim is None or not (isinstance(dim, int) or is_symbol(dim)):
         yield dict(arrays)
         return
-    total, step = min(counts.pop(), limit), dim if isinstance(dim, int) else ROWS
+    total = min(counts.pop(), limit)
+    step = dim if isinstance(dim, int) else ROWS
     if isinstance(dim, int) and total < dim:
         raise ConfigError(f"the model takes batches of {dim}, there are {total} samples", where=str(file))
     stop = total - total % dim if isinstance(dim, int) else total

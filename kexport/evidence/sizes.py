@@ -65,7 +65,8 @@ def choose_sizes(
     search = _Search(contract, accepts or (lambda sizes: None), hints)
     first = search.first(search.rungs(0))
     if first is None:
-        names, failure = ", ".join(contract.symbols), _in_short(search.failure)
+        names = ", ".join(contract.symbols)
+        failure = _in_short(search.failure)
         if not names:
             raise VerifyError(
                 f"the model fails on generated inputs: {failure}",
@@ -90,7 +91,8 @@ def sizes_within(span: Span) -> list[int]:
 
 def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], accepts: Accepts) -> SizePlan:
     """Replace the last sizes of the plan by large ones, if their `cost` is small and the model takes them."""
-    batch, last = batch_symbols(contract), plan.choices[-1]
+    batch = batch_symbols(contract)
+    last = plan.choices[-1]
     if not batch or any(last[s] != BATCH_SIZES[1] for s in batch):
         return plan
     search = _Search(contract, accepts, {})
@@ -140,14 +142,17 @@ class _Search:
     """Tries sizes in order and remembers why the last was refused."""
 
     def __init__(self, contract: Contract, accepts: Accepts, hints: Mapping[str, Hint]):
-        self.symbols, self.batch = contract.symbols, batch_symbols(contract)
-        self.accepts, self.hints = accepts, hints
+        self.symbols = contract.symbols
+        self.batch = batch_symbols(contract)
+        self.accepts = accepts
+        self.hints = hints
         self.failure: Exception | None = None
         self.tried: dict[tuple[int, ...], bool] = {}
 
     def size(self, symbol: str, turn: int, rung: int) -> int:
         """Return the size of a symbol on a rung; that of a batch symbol depends on the turn alone."""
-        hint, is_batch = self.hints.get(symbol, 1), symbol in self.batch
+        hint = self.hints.get(symbol, 1)
+        is_batch = symbol in self.batch
         if not isinstance(hint, int):
             return hint[(turn if is_batch else rung) % len(hint)]
         inner = [s for s in self.symbols if s not in self.batch]

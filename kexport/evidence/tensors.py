@@ -55,7 +55,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     try:
         stored, strings = read_file(path)
         header = parse_json(strings[KEY], "tensors", _LONGEST_HEADER)
-        dtypes, metadata, digest = header["dtypes"], header["metadata"], header["sha256"]
+        dtypes = header["dtypes"]
+        metadata = header["metadata"]
+        digest = header["sha256"]
     except FileNotFoundError:
         raise VerifyError("there is no such file", where=str(path)) from None
     except KeyError:

@@ -83,7 +83,8 @@ def text_inputs(graph: Graph) -> dict[str, Words]:
 
 def _readers(value: Value) -> Iterator[Node]:
     """Return the nodes that read a text value or texts derived from it."""
-    work, seen = [value], set[Node]()
+    work = [value]
+    seen = set[Node]()
     while work:
         for use in work.pop().uses:
             if use.node not in seen:

@@ -235,7 +235,8 @@ def _symbolic_bounds(dim: SymDim) -> tuple[Number, Number]:
     low, high = _bounds(terms)
     if len(terms) > 1 and any(mono and isinstance(mono[0], Call) for mono in terms):
         other_low, other_high = _bounds_of_quotients(terms)
-        low, high = max(low, other_low), min(high, other_high)
+        low = max(low, other_low)
+        high = min(high, other_high)
     return low, high
 
 
@@ -246,7 +247,8 @@ def _bounds(terms: Mapping[Monomial, Number]) -> tuple[Number, Number]:
         atom_bounds = [_atom_bounds(a) for a in mono]
         if any(lo < 0 for lo, _ in atom_bounds):
             return -math.inf, math.inf
-        lo, hi = math.prod(b[0] for b in atom_bounds), math.prod(b[1] for b in atom_bounds)
+        lo = math.prod(b[0] for b in atom_bounds)
+        hi = math.prod(b[1] for b in atom_bounds)
         low += coef * (lo if coef > 0 else hi)
         high += coef * (hi if coef > 0 else lo)
     return low, high
@@ -255,18 +257,21 @@ def _bounds(terms: Mapping[Monomial, Number]) -> tuple[Number, Number]:
 def _bounds_of_quotients(terms: Mapping[Monomial, int]) -> tuple[Number, Number]:
     """Bound with x // n written as (x - r) / n, r from 0 to n - 1, so that `2*(length//2) - length` is at most 0."""
     exact: dict[Monomial, Number] = {}
-    least, most = Fraction(0), Fraction(0)
+    least = Fraction(0)
+    most = Fraction(0)
     for mono, coef in terms.items():
         match mono:
             case (Call("floordiv", (inner, int(by))),) if by > 0:
                 for m, c in _terms(inner).items():
                     exact[m] = exact.get(m, 0) + Fraction(coef * c, by)
                 rest = Fraction(coef * (by - 1), by)
-                least, most = least - max(rest, 0), most - min(rest, 0)
+                least = least - max(rest, 0)
+                most = most - min(rest, 0)
             case _:
                 exact[mono] = exact.get(mono, 0) + coef
     low, high = _bounds({m: c for m, c in exact.items() if c})
-    low, high = low + least, high + most
+    low = low + least
+    high = high + most
     return (math.ceil(low) if math.isfinite(low) else low), (math.floor(high) if math.isfinite(high) else high)
 
 
@@ -367,7 +372,8 @@ def _divide(a: Dim, b: Dim) -> Dim | None:
         if coef % lead_coef:
             return None
         term = _make({tuple(rest): coef // lead_coef})
-        quotient, a = quotient + term, a - term * b
+        quotient = quotient + term
+        a = a - term * b
     return None
 
 
@@ -381,7 +387,8 @@ def _atom_bounds(atom: Atom) -> tuple[Number, Number]:
         return min(alo, blo), min(ahi, bhi)
     if blo <= 0:
         return -math.inf, math.inf
-    low, high = alo / (bhi if alo >= 0 else blo), ahi / (blo if ahi >= 0 else bhi)
+    low = alo / (bhi if alo >= 0 else blo)
+    high = ahi / (blo if ahi >= 0 else bhi)
     return (math.floor(low) if math.isfinite(low) else low), (math.floor(high) if math.isfinite(high) else high)
 
 

@@ -23,7 +23,9 @@ class Value:
     __slots__ = ("data", "index", "name", "producer", "type", "uses")
 
     def __init__(self, type: TensorType, name: str = "", data: Array | None = None):
-        self.type, self.name, self.data = type, name, data
+        self.type = type
+        self.name = name
+        self.data = data
         self.producer: Node | None = None
         self.index = 0
         self.uses: dict[Use, None] = {}
@@ -49,11 +51,14 @@ class Node:
     prev: Any
 
     def __init__(self, op: Op, inputs: tuple[Value, ...], types: Iterable[TensorType], origin: str):
-        self.op, self.inputs, self.origin = op, inputs, origin
+        self.op = op
+        self.inputs = inputs
+        self.origin = origin
         self.graph: Graph | None = None
         self.outputs = tuple(Value(t) for t in types)
         for i, v in enumerate(self.outputs):
-            v.producer, v.index = self, i
+            v.producer = self
+            v.index = i
 
     @property
     def output(self) -> Value:
@@ -209,7 +214,9 @@ class Graph:
 
     def become(self, other: Graph) -> None:
         """Take over the contents of another graph, such as a bound copy; the other must not be used afterwards."""
-        self.inputs, self._outputs, self._ends = other.inputs, other._outputs, other._ends
+        self.inputs = other.inputs
+        self._outputs = other._outputs
+        self._ends = other._ends
         for node in self.nodes:
             node.graph = self
 
@@ -240,7 +247,8 @@ class Graph:
 
     def _link(self, node: Node, before: Node | _Ends) -> None:
         node.graph = self
-        node.prev, node.next = before.prev, before
+        node.prev = before.prev
+        node.next = before
         before.prev.next = node
         before.prev = node
 

@@ -67,7 +67,9 @@ def parse_graph(
 
 class _Parser:
     def __init__(self, text: str, constants: Mapping[str, Array], absent: Callable[[TensorType], Array] | None):
-        self.text, self.constants, self.absent = text, constants, absent
+        self.text = text
+        self.constants = constants
+        self.absent = absent
         self.at = self.depth = 0
         self.env: dict[str, Value] = {}
 
@@ -137,7 +139,8 @@ class _Parser:
     def until(self, stops: str) -> str:
         """Read up to a stop character outside brackets."""
         self.skip()
-        start, depth = self.at, 0
+        start = self.at
+        depth = 0
         while self.at < len(self.text):
             c = self.text[self.at]
             if not depth and c in stops:
@@ -149,7 +152,8 @@ class _Parser:
     # --- grammar
 
     def graph(self) -> Graph:
-        outer, self.env = self.env, {}
+        outer = self.env
+        self.env = {}
         self.expect("graph")
         graph = Graph(self.string())
         self.expect("(")
@@ -163,7 +167,8 @@ class _Parser:
             self.statement(graph)
         while not self.accept("}"):
             self.skip()
-            start, name = self.at, self.string()
+            start = self.at
+            name = self.string()
             self.expect(":")
             self.guard(start, graph.output, name, self.use())
             self.accept(",")
@@ -219,7 +224,8 @@ class _Parser:
 
     def use(self) -> Value:
         self.skip()
-        start, name = self.at, self.value_name()
+        start = self.at
+        name = self.value_name()
         if name not in self.env:
             self.at = start
             self.fail(f"%{name} is not defined")
@@ -253,7 +259,8 @@ class _Parser:
         if self.accept("["):
             return tuple(self.items(partial(self.attribute, is_dtype)))
         self.skip()
-        start, word = self.at, self.until(",]}")
+        start = self.at
+        word = self.until(",]}")
         if word in _KEYWORDS:
             return _KEYWORDS[word]
         if _FLOAT.fullmatch(word):
@@ -281,7 +288,9 @@ class _Parser:
 
     def data(self, type: TensorType) -> Array:
         self.skip()
-        dtype, shape, start = type.dtype.numpy, type.shape, self.at
+        dtype = type.dtype.numpy
+        shape = type.shape
+        start = self.at
         if self.peek("#"):
             key = self.take(_HASH, "a hash")[1]
             if key in self.constants:

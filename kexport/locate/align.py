@@ -139,7 +139,8 @@ def compare_values(wanted: Array, array: Array, *, loose: bool = False) -> tuple
 
 def _similar(a: Array, b: Array) -> bool:
     """A quick test that arrays with the same elements pass, in any order."""
-    x, y = _wide(a), _wide(b)
+    x = _wide(a)
+    y = _wide(b)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return True
     limit = CLOSE * magnitude(a)
@@ -148,7 +149,8 @@ def _similar(a: Array, b: Array) -> bool:
 
 def _distance(a: Array, b: Array) -> float:
     """The largest difference relative to the magnitude of `a`; infinite if they are not finite at the same places."""
-    x, y = _wide(a), _wide(b)
+    x = _wide(a)
+    y = _wide(b)
     finite = np.isfinite(x)
     if not np.array_equal(finite, np.isfinite(y)):
         return float("inf")
@@ -157,7 +159,8 @@ def _distance(a: Array, b: Array) -> float:
 
 
 def _rms(a: Array, b: Array) -> float:
-    x, y = _wide(a), _wide(b)
+    x = _wide(a)
+    y = _wide(b)
     power = float(np.sqrt(np.mean(x * x)))
     return float(np.sqrt(np.mean((x - y) ** 2))) / power if power else float("inf")
 

@@ -220,5 +220,6 @@ def _error(check: OutputCheck) -> float:
 
 
 def _ratio(check: OutputCheck) -> float:
-    atol, error = check.tolerance.atol, _error(check)
+    atol = check.tolerance.atol
+    error = _error(check)
     return error / atol if atol else math.inf if error else 0.0

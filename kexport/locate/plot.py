@@ -53,7 +53,8 @@ def _y(ratio: float) -> float:
 def _grid(width: float) -> list[str]:
     found: list[str] = []
     for decade in range(LOWEST, HIGHEST + 1):
-        y, kind = _y(10.0**decade), "grid" if decade else "budget"
+        y = _y(10.0**decade)
+        kind = "grid" if decade else "budget"
         found.append(f'<line class="{kind}" x1="{_LEFT}" y1="{y:.1f}" x2="{width - 10:.0f}" y2="{y:.1f}"/>')
         text = f"{10.0**decade:g}" if decade else "budget"
         found.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
@@ -61,7 +62,8 @@ def _grid(width: float) -> list[str]:
 
 
 def _label(name: str, index: int) -> str:
-    x, y = _x(index) + 4, _TOP + _HEIGHT + 8
+    x = _x(index) + 4
+    y = _TOP + _HEIGHT + 8
     return f'<text transform="translate({x:.1f},{y}) rotate(90)">{_shown(name)}</text>'
 
 
@@ -81,7 +83,8 @@ def _line(engine: str, ratios: Mapping[str, float | None], layers: Sequence[str]
 def _legend(engines: Sequence[str], top: float) -> list[str]:
     found: list[str] = []
     for i, engine in enumerate(engines):
-        y, color = top + 18 * i, COLORS[i % len(COLORS)]
+        y = top + 18 * i
+        color = COLORS[i % len(COLORS)]
         found.append(f'<rect x="{_LEFT}" y="{y:.0f}" width="10" height="10" fill="{color}"/>')
         found.append(f'<text x="{_LEFT + 16}" y="{y + 9:.0f}">{_shown(engine)}</text>')
     return found

@@ -127,7 +127,8 @@ def contract_of(graph: Graph) -> Contract:
 
 def reference_of(part: Part, fingerprint: str = "") -> Reference:
     """A reference in which Keras is played by the graph in float64."""
-    graph, contract = part.graph, contract_of(part.graph)
+    graph = part.graph
+    contract = contract_of(part.graph)
     sizes = bind_inputs([(v.name, v.type) for v in graph.inputs], [part.inputs[v.name] for v in graph.inputs])
     bound = {name: size for name, size in sizes.items() if isinstance(size, int)}
 

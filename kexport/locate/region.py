@@ -18,7 +18,8 @@ def cut(graph: Graph, ends: Sequence[Value], stops: Collection[Value], name: str
 
     Also return the values that its inputs stand for, by input name.
     """
-    made, sources = Graph(name), dict[str, Value]()
+    made = Graph(name)
+    sources = dict[str, Value]()
     needed = _needed(ends, set(stops))
     env: dict[Value, Value] = {}
     for value in _borders(graph, needed, set(stops)):
@@ -80,7 +81,8 @@ def _label(value: Value) -> str:
 
 
 def _free(label: str, taken: Collection[str]) -> str:
-    number, name = 1, label
+    number = 1
+    name = label
     while name in taken:
         number += 1
         name = f"{label}_{number}"

@@ -210,7 +210,8 @@ class Clip(Unary):
     high: float | None
 
     def facts(self) -> Traits:
-        low, high = self.low, self.high
+        low = self.low
+        high = self.high
         return replace(
             self.traits, range=Interval(-math.inf if low is None else low, math.inf if high is None else high)
         )

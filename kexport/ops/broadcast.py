@@ -15,7 +15,8 @@ class DimConflict(GraphError):
 
     def __init__(self, what: str, left: Dim, right: Dim):
         super().__init__(what)
-        self.left, self.right = left, right
+        self.left = left
+        self.right = right
 
 
 def same_dim(a: Dim, b: Dim, what: str) -> Dim:
@@ -76,5 +77,6 @@ def same_numel(a: Shape, b: Shape) -> None:
 def _broadcast_two(a: Shape, b: Shape) -> Shape:
     what = f"{show(a)} and {show(b)} do not broadcast: dimensions"
     rank = max(len(a), len(b))
-    left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    left = (1,) * (rank - len(a)) + a
+    right = (1,) * (rank - len(b)) + b
     return tuple(y if x == 1 else x if y == 1 else same_dim(x, y, what) for x, y in zip(left, right, strict=True))

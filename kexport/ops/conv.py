@@ -34,7 +34,8 @@ class Conv(Op):
 
     def infer(self, x: TensorType, kernel: TensorType, bias: TensorType | None = None) -> TensorType:
         _check_window(self, x, kernel)
-        channels, filters = check.static(kernel.shape[-2], "input channels"), check.static(kernel.shape[-1], "filters")
+        channels = check.static(kernel.shape[-2], "input channels")
+        filters = check.static(kernel.shape[-1], "filters")
         same_dim(x.shape[-1], channels * self.groups, "the channels of x and kernel (times groups)")
         if self.groups < 1 or filters % self.groups:
             raise GraphError(f"{filters} filters cannot be split into {self.groups} groups")

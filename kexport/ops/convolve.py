@@ -36,7 +36,8 @@ def depthwise(x: Array, kernel: Array, strides: Ints, dilation: Ints, padding: P
     channels, multiplier = kernel.shape[-2:]
     many = multiplier > 1
     shape = (x.shape[0], *sizes, channels, multiplier) if many else (x.shape[0], *sizes, channels)
-    total, term = np.zeros(shape, x.dtype), np.empty(shape, x.dtype)
+    total = np.zeros(shape, x.dtype)
+    term = np.empty(shape, x.dtype)
     for tap, seen in _taps(padded, kernel.shape[:-2], sizes, strides, dilation):
         np.multiply(seen[..., None] if many else seen, kernel[tap] if many else kernel[tap][:, 0], out=term)
         total += term
@@ -53,7 +54,8 @@ def conv_transpose(
     groups: int,
 ) -> Array:
     """Transposed convolution of x[N, *S, C] with kernel[*K, O/groups, C]."""
-    window, sizes = kernel.shape[:-2], x.shape[1:-1]
+    window = kernel.shape[:-2]
+    sizes = x.shape[1:-1]
     full = [(n - 1) * s + (k - 1) * d + 1 for n, k, s, d in zip(sizes, window, strides, dilation, strict=True)]
     total = np.zeros((x.shape[0], *full, groups * kernel.shape[-2]), x.dtype)
     targets = np.split(total, groups, axis=-1)
@@ -113,7 +115,9 @@ def _pool(x: Array, window: Ints, strides: Ints, padding: Padding, join: Callabl
     padded, sizes = _prepare(x, window, strides, (1,) * axes, padding, neutral)
     for axis in range(axes):
         one = [1] * axes
-        width, step, size = list(one), list(one), list(padded.shape[1:-1])
+        width = list(one)
+        step = list(one)
+        size = list(padded.shape[1:-1])
         width[axis], step[axis], size[axis] = window[axis], strides[axis], sizes[axis]
         views = _taps(padded, tuple(width), tuple(size), tuple(step), tuple(one))
         total = next(views)[1].copy()

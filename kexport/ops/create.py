@@ -69,7 +69,8 @@ class Dims(Op):
 
     def facts(self) -> Traits:
         ends = [(float(low), float(high)) for low, high in map(bounds, self.dims)]
-        low, high = min((e[0] for e in ends), default=0.0), max((e[1] for e in ends), default=0.0)
+        low = min((e[0] for e in ends), default=0.0)
+        high = max((e[1] for e in ends), default=0.0)
         return replace(self.traits, range=Interval(low, high))
 
     def infer(self) -> TensorType:

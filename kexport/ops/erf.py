@@ -29,7 +29,8 @@ def erf(x: Array) -> Array:
     wide = np.asarray(x, dtype=np.float64)
     y = np.minimum(np.abs(wide), 6.0)
     result = np.empty_like(y)
-    small, large = y <= 0.46875, y > 4.0
+    small = y <= 0.46875
+    large = y > 4.0
     middle = ~(small | large)
     square = y[small] ** 2
     result[small] = y[small] * _ratio(_A, _B, square)

@@ -56,20 +56,25 @@ def _sip_rounds(v: list[int], count: int) -> None:
 def _up_to_16(data: bytes) -> int:
     size = len(data)
     if size >= 8:
-        mul, a, b = K2 + size * 2, _word(data, 0) + K2, _word(data, size - 8)
+        mul = K2 + size * 2
+        a = _word(data, 0) + K2
+        b = _word(data, size - 8)
         return _pair_hash(_right(b, 37) * mul + a, (_right(a, 25) + b) * mul, mul)
     if size >= 4:
         return _pair_hash(size + (_word(data, 0, 4) << 3), _word(data, size - 4, 4), K2 + size * 2)
     if size:
-        y, z = data[0] + (data[size >> 1] << 8), size + (data[-1] << 2)
+        y = data[0] + (data[size >> 1] << 8)
+        z = size + (data[-1] << 2)
         return _shift_mix(y * K2 ^ z * K0) * K2 & _BITS
     return K2
 
 
 def _ends(data: bytes, first: int, mul: int) -> tuple[int, int]:
     """Two numbers from the first and the last 16 bytes."""
-    a, b = _word(data, 0) * first, _word(data, 8)
-    c, d = _word(data, len(data) - 8) * mul, _word(data, len(data) - 16) * K2
+    a = _word(data, 0) * first
+    b = _word(data, 8)
+    c = _word(data, len(data) - 8) * mul
+    d = _word(data, len(data) - 16) * K2
     return _right(a + b, 43) + _right(c, 30) + d, a + _right(b + K2, 18) + c
 
 
@@ -77,8 +82,10 @@ def _up_to_64(data: bytes, mul: int) -> int:
     size = len(data)
     y, other = _ends(data, K2, mul)
     z = _pair_hash(y, other, mul)
-    e, f = _word(data, 16) * mul, _word(data, 24)
-    g, h = (y + _word(data, size - 32)) * mul, (z + _word(data, size - 24)) * mul
+    e = _word(data, 16) * mul
+    f = _word(data, 24)
+    g = (y + _word(data, size - 32)) * mul
+    h = (z + _word(data, size - 24)) * mul
     a = _word(data, 0) * K2
     return _pair_hash(_right(e + f, 43) + _right(g, 30) + h, e + _right(f + a, 18) + g, mul)
 

@@ -38,7 +38,8 @@ class Gather(Op):
         return x.with_shape((*x.shape[:axis], *indices.shape[batch:], *x.shape[axis + 1 :]))
 
     def evaluate(self, x: Array, indices: Array) -> Array:
-        axis, batch = self.axis % x.ndim, self.batch_dims
+        axis = self.axis % x.ndim
+        batch = self.batch_dims
         found = checked(indices, x.shape[axis])
         if not batch:
             return np.asarray(np.take(x, found, axis=axis), dtype=x.dtype)

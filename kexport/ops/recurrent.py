@@ -88,7 +88,8 @@ class Gru(Op):
                 hz, hr = np.split(old @ r[:, : 2 * units] + recurrent_bias[: 2 * units], 2, -1)
                 z = apply_activation(self.recurrent_activation, xz + hz)
                 reset = apply_activation(self.recurrent_activation, xr + hr)
-                r_h, b_h = r[:, 2 * units :], recurrent_bias[2 * units :]
+                r_h = r[:, 2 * units :]
+                b_h = recurrent_bias[2 * units :]
                 hh = reset * (old @ r_h + b_h) if self.reset_after else (reset * old) @ r_h + b_h
                 return (z * old + (1 - z) * apply_activation(self.activation, xh + hh),)
 
@@ -175,7 +176,8 @@ def _steps(
     for t in reversed(order) if reverse else order:
         new = step(x[:, t], state)
         if mask is None:
-            state, last = new, new[0]
+            state = new
+            last = new[0]
         else:
             live = mask[:, t, None]
             last = np.where(live, new[0], 0 if zero_masked else last)

@@ -58,7 +58,8 @@ def grows(sizes: Sequence[Dim], outs: Sequence[Dim]) -> bool:
 
 def nearest_indices(size: int, out: int) -> Array:
     """The input position that each output position takes; in float32, which decides exact hits as TensorFlow does."""
-    half, scale = np.float32(0.5), np.float32(size) / np.float32(out)
+    half = np.float32(0.5)
+    scale = np.float32(size) / np.float32(out)
     positions = np.floor((np.arange(out, dtype=np.float32) + half) * scale)
     return np.minimum(positions.astype(np.int64), size - 1)
 

@@ -35,7 +35,8 @@ def output_size(size: Dim, window: Dim, stride: int, dilation: int, padding: str
     if padding == "same":
         return (size + (stride - 1)) // stride
     low, high = (0, 0) if isinstance(padding, str) else padding
-    padded, span = size + low + high, extent(window, dilation)
+    padded = size + low + high
+    span = extent(window, dilation)
     check.at_most(span, padded, "the window spans more than the padded input")
     return (padded - span) // stride + 1
 

@@ -63,7 +63,8 @@ def transposed_operand(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 def _swapped(value: Value) -> Value | None:
-    node, rank = made_by(value, ops.Transpose), value.type.rank
+    node = made_by(value, ops.Transpose)
+    rank = value.type.rank
     if node is None or node.op != ops.Transpose((*range(rank - 2), rank - 1, rank - 2)):
         return None
     return node.inputs[0]

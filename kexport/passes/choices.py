@@ -53,7 +53,8 @@ def cast_of_cast(node: Node, rewriter: Rewriter) -> Replacement:
 @rule(ops.Cast)
 def cast_of_full(node: Node, rewriter: Rewriter) -> Replacement:
     """One number everywhere is cast by itself."""
-    inner, type = made_by(node.inputs[0], ops.Full), node.output.type
+    inner = made_by(node.inputs[0], ops.Full)
+    type = node.output.type
     if inner is None:
         return None
     op: Any = inner.op

@@ -32,7 +32,8 @@ def slice_of_split(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     if len(used) != 1 or len(node.outputs) == 1:
         return None
     op: Any = node.op
-    x, axis = node.inputs[0], op.axis % node.inputs[0].type.rank
+    x = node.inputs[0]
+    axis = op.axis % node.inputs[0].type.rank
     low: Dim = sum(op.sizes[: used[0]])
     begin = tuple(low if i == axis else 0 for i in range(x.type.rank))
     end = tuple(low + op.sizes[used[0]] if i == axis else d for i, d in enumerate(x.type.shape))

@@ -41,7 +41,8 @@ def affine_of(node: Node | None) -> Affine | None:
     """What a node with constant parameters does to its first operand."""
     if node is None or not isinstance(node.op, (ops.BatchNorm, ops.Mul, ops.Div)):
         return None
-    x, data = node.inputs[0], [np.asarray(v.data, np.float64) for v in node.inputs[1:] if v.data is not None]
+    x = node.inputs[0]
+    data = [np.asarray(v.data, np.float64) for v in node.inputs[1:] if v.data is not None]
     if len(data) < len(node.inputs) - 1 or not x.type.dtype.is_float or x.type != node.output.type:
         return None
     with np.errstate(all="ignore"):

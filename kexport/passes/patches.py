@@ -52,7 +52,9 @@ def _cropped(rewriter: Rewriter, x: Value, sizes: tuple[Dim, ...]) -> Value:
 
 
 def _blocks(rewriter: Rewriter, x: Value, counts: tuple[Dim, ...], window: tuple[int, ...]) -> Value:
-    batch, channels, n = x.type.shape[0], x.type.shape[-1], len(window)
+    batch = x.type.shape[0]
+    channels = x.type.shape[-1]
+    n = len(window)
     pairs = [d for pair in zip(counts, window, strict=True) for d in pair]
     apart = rewriter.add(ops.Reshape((batch, *pairs, channels)), x)
     perm = (0, *range(1, 2 * n, 2), *range(2, 2 * n + 1, 2), 2 * n + 1)

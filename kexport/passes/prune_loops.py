@@ -27,7 +27,8 @@ def unread_results(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
         return None
     _keep_inputs(op.body, body, inputs)
     operands = [node.inputs[k] for k in _places(op.body, inputs)]
-    carried, sequences = sum(k < op.carried for k in kept), sum(v in slices for v in inputs)
+    carried = sum(k < op.carried for k in kept)
+    sequences = sum(v in slices for v in inputs)
     made = rewriter.add_all(ops.Scan(body, carried, sequences, op.axis, op.reverse), *operands)
     return _aligned(node, kept, made)
 
@@ -40,7 +41,8 @@ def idle_state(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     kept = _live_state(op.body, op.body.inputs, read)
     if len(kept) == len(read):
         return None
-    body, cond = _restricted(op.body, kept), op.cond.copy()
+    body = _restricted(op.body, kept)
+    cond = op.cond.copy()
     _keep_inputs(op.body, body, [op.body.inputs[k] for k in kept])
     _keep_inputs(op.cond, cond, [op.cond.inputs[k] for k in kept])
     return _aligned(node, kept, rewriter.add_all(ops.While(cond, body), *(node.inputs[k] for k in kept)))

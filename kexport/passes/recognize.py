@@ -226,7 +226,8 @@ def _along(reduction: Node, axis: int) -> bool:
 @rule(ops.Div)
 def softmax(node: Node, rewriter: Rewriter) -> Replacement:
     """e**x / sum of e**x."""
-    exp, total = made_by(node.inputs[0], ops.Exp), made_by(node.inputs[1], ops.ReduceSum)
+    exp = made_by(node.inputs[0], ops.Exp)
+    total = made_by(node.inputs[1], ops.ReduceSum)
     if exp is None or total is None or total.inputs[0] is not exp.output or len(axes_of(total)) != 1:
         return None
     (axis,) = axes_of(total)
@@ -243,7 +244,8 @@ def log_softmax(node: Node, rewriter: Rewriter) -> Replacement:
 @rule(ops.Sub)
 def log_softmax_of_sum(node: Node, rewriter: Rewriter) -> Replacement:
     """x - log(sum of e**x)."""
-    x, log = node.inputs[0], made_by(node.inputs[1], ops.Log)
+    x = node.inputs[0]
+    log = made_by(node.inputs[1], ops.Log)
     total = made_by(log.inputs[0], ops.ReduceSum) if log else None
     exp = made_by(total.inputs[0], ops.Exp) if total else None
     if total is None or exp is None or exp.inputs[0] is not x or len(axes_of(total)) != 1:
@@ -255,7 +257,8 @@ def log_softmax_of_sum(node: Node, rewriter: Rewriter) -> Replacement:
 @rule(ops.Mul, ops.Div)
 def mean(node: Node, rewriter: Rewriter) -> Replacement:
     """A sum divided by the number of its terms."""
-    total, number = made_by(node.inputs[0], ops.ReduceSum), uniform(node.inputs[1])
+    total = made_by(node.inputs[0], ops.ReduceSum)
+    number = uniform(node.inputs[1])
     if total is None or not number or not is_single(node.inputs[0]) or node.inputs[0].type != node.output.type:
         return None
     x: Any = total.inputs[0].type

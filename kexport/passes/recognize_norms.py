@@ -33,7 +33,8 @@ def inverse_deviation(value: Value, root: type[ops.Rsqrt | ops.Sqrt] = ops.Rsqrt
     total = made_by(moved.value, ops.ReduceMean) if moved and moved.sign == 1 else None
     if moved is None or total is None or not total.op.attributes()["keepdims"]:
         return None
-    axes, rank = axes_of(total), total.inputs[0].type.rank
+    axes = axes_of(total)
+    rank = total.inputs[0].type.rank
     if sorted(axes) != list(range(rank - len(axes), rank)):
         return None
     squares = made_by(total.inputs[0], ops.Square, ops.SquaredDifference)
@@ -112,7 +113,8 @@ def _norm(rewriter: Rewriter, inverse: Inverse, gamma: Value | None, beta: Value
     if not all(isinstance(d, int) for d in sizes):
         return Skip("the normalized axes have no fixed size")
     shape: Any = tuple(sizes)
-    scale, shift = _parameter(gamma, 1.0, x, shape), _parameter(beta, 0.0, x, shape)
+    scale = _parameter(gamma, 1.0, x, shape)
+    shift = _parameter(beta, 0.0, x, shape)
     if scale is None or shift is None:
         return Skip("the scale or shift is no constant along the normalized axes")
     if inverse.mean is None:
@@ -140,7 +142,8 @@ def into_parameters(node: Node, rewriter: Rewriter) -> Replacement:
     norm = made_by(y, ops.LayerNorm, ops.RmsNorm)
     if norm is None or y.type != node.output.type or not is_single(y):
         return None
-    axes, rank = axes_of(norm), y.type.rank
+    axes = axes_of(norm)
+    rank = y.type.rank
     if any(not v.is_constant for v in norm.inputs[1:]) or sorted(axes) != list(range(rank - len(axes), rank)):
         return None
     shape: Any = norm.inputs[1].type.shape

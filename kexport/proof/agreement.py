@@ -20,7 +20,8 @@ def contract_problems(expected: Contract, actual: Contract) -> list[str]:
 
 
 def _problems(part: str, expected: Sequence[Port], actual: Sequence[Port]) -> list[str]:
-    wanted, names = [p.name for p in expected], [p.name for p in actual]
+    wanted = [p.name for p in expected]
+    names = [p.name for p in actual]
     if names != wanted:
         order = " in another order" if sorted(names) == sorted(wanted) else ""
         return [f"the {part}s are {', '.join(names) or 'none'}{order} instead of {', '.join(wanted) or 'none'}"]

@@ -166,7 +166,8 @@ def _checked(
     stopped = 0
     if runtime.saturates:
         mended = [(r, *unsaturated(r.outputs, outputs, r.oracle, r.batch.kind == "extreme")) for r, outputs in pairs]
-        pairs, stopped = [(r, outputs) for r, outputs, _ in mended], sum(count for *_, count in mended)
+        pairs = [(r, outputs) for r, outputs, _ in mended]
+        stopped = sum(count for *_, count in mended)
     checks = [c for recording, outputs in pairs for c in judge_batch(recording, outputs, allowed)]
     if not result.ok:
         return _verdict(path, target, runtime, *_broken(result, checks), result, checks, [r for r, _ in pairs])
@@ -197,7 +198,8 @@ def _concluded(
     contract = _judged(reference, drawn)
     passed, reason = overall(checks, contract)
     if drawn.fault:
-        passed, reason = False, drawn.fault
+        passed = False
+        reason = drawn.fault
     if passed is False:
         return Status.FAILED, reason
     good = Status.SIMULATED if runtime.simulated else Status.VERIFIED

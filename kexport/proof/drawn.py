@@ -84,7 +84,8 @@ def _only(contract: Contract, names: Sequence[str]) -> Contract:
 
 def _expected(graph: Graph, recording: Recording, draws: Draws, contract: Contract) -> Recording:
     """Evaluate the captured graph on a batch with these numbers."""
-    inputs, observe = recording.batch.inputs, given(draws)
+    inputs = recording.batch.inputs
+    observe = given(draws)
     oracle, eval32 = (evaluate(graph, inputs, wide=wide, observe=observe) for wide in (True, False))
     outputs = {p.name: oracle[p.name].astype(p.type.dtype.numpy) for p in contract.outputs}
     return Recording(recording.batch, outputs, {n: oracle[n] for n in outputs}, {n: eval32[n] for n in outputs})

@@ -124,7 +124,8 @@ class Without:
     """
 
     def __init__(self, finder: Any, packages: Iterable[str]):
-        self.finder, self.packages = finder, frozenset(packages)
+        self.finder = finder
+        self.packages = frozenset(packages)
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         return None if fullname.partition(".")[0] in self.packages else self.finder.find_spec(fullname, path, target)

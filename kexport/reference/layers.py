@@ -42,8 +42,10 @@ def layers_while(model: Any, call: Callable[[], Any]) -> dict[str, Array]:
 @contextmanager
 def _recording(keras: Any, model: Any) -> Iterator[list[tuple[str, Any]]]:
     """Record, while entered, the path and the result of every call of a layer inside `model`."""
-    layer_class, found = keras.layers.Layer, list[tuple[str, Any]]()
-    original, stack = layer_class.__call__, list[Any]()
+    layer_class = keras.layers.Layer
+    found = list[tuple[str, Any]]()
+    original = layer_class.__call__
+    stack = list[Any]()
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         hidden = any(_is_opaque(layer) for layer in stack)

@@ -93,7 +93,8 @@ def rerun(
     """
     batches = [r.batch for r in reference.recordings]
     fresh = run_reference(model, backend, device, batches, contract=reference.contract, **options)
-    ours, theirs = reference.environment.model, fresh.environment.model
+    ours = reference.environment.model
+    theirs = fresh.environment.model
     if ours and ours != theirs:
         raise VerifyError("the reference is of another model", hint="record it again from this one")
     pairs = zip(reference.recordings, fresh.recordings, strict=True)

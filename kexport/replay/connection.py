@@ -38,11 +38,14 @@ class Incoming(io.RawIOBase):
 
     def __init__(self, connection: socket.socket):
         super().__init__()
-        self._socket, self._left, self._end = connection, 0.0, 0.0
+        self._socket = connection
+        self._left = 0.0
+        self._end = 0.0
 
     def allow(self, size: float, seconds: float) -> None:
         """Set the limits of the next part."""
-        self._left, self._end = size, time.monotonic() + seconds
+        self._left = size
+        self._end = time.monotonic() + seconds
 
     def readable(self) -> bool:
         return True
@@ -69,7 +72,8 @@ class Budget:
     """A number of bytes that several requests share."""
 
     def __init__(self, size: int):
-        self._left, self._lock = size, threading.Lock()
+        self._left = size
+        self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
         """Take an amount, if that much is left; return whether it was."""

@@ -55,7 +55,8 @@ def bundle(
         ConfigError: no such model or target, or no place to write to.
         VerifyError: a file or the reference is missing or damaged.
     """
-    source, out = Path(dist), Path(out)
+    source = Path(dist)
+    out = Path(out)
     if not is_bundle(out):
         raise ConfigError("a bundle's name ends in .zip", where=str(out), hint="for example -o check.zip")
     if is_bundle(source):

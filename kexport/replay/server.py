@@ -154,7 +154,8 @@ class _Handler(BoundedHandler):
         """Find what the request is for; None if there is no such thing and the visitor has been told."""
         try:
             url = urlsplit(self.path)
-            path, query = unquote(url.path, errors="strict"), url.query
+            path = unquote(url.path, errors="strict")
+            query = url.query
         except ValueError:
             self.send_error(400)
             return None

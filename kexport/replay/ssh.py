@@ -118,7 +118,8 @@ def verify_on(
         ConfigError: the machine cannot be reached, or lacks Python, NumPy or every engine.
         VerifyError: a file is damaged, or the answer is malformed.
     """
-    tell, requirements = progress or silent, read_requirements(require)
+    tell = progress or silent
+    requirements = read_requirements(require)
     arguments = ["--json", "--timeout", f"{timeout:g}", *(["--browser"] if browser else [])]
     arguments += [f"--tolerance={output}={error!r}" for output, error in (tolerance or {}).items()]
     path = Path(dist)
@@ -158,7 +159,8 @@ def _call(remote: Remote, path: Path, arguments: Sequence[str]) -> subprocess.Co
 
 def _read(remote: Remote, done: subprocess.CompletedProcess[bytes]) -> ExportReport:
     """Read the report from the answer, or return the error that explains why there is none."""
-    text, said = done.stdout.decode(errors="replace"), _last_words(done.stderr)
+    text = done.stdout.decode(errors="replace")
+    said = _last_words(done.stderr)
     _, started, rest = text.rpartition(f"{_MARK} run\n")
     if not started:
         raise _not_started(remote, done.returncode, said)
@@ -204,7 +206,8 @@ def _without_report(remote: Remote, code: str, said: str) -> KexportError:
 def _theirs(remote: Remote, error: Mapping[str, Any]) -> KexportError:
     """Return the error that the program of the bundle reported."""
     kind = _KINDS.get(str(error["kind"]), VerifyError)
-    where, hint = error.get("where"), error.get("hint")
+    where = error.get("where")
+    hint = error.get("hint")
     what = f"{where}: {error['what']}" if where else str(error["what"])
     return kind(what, where=remote.label, hint=str(hint) if hint else None)
 

@@ -35,11 +35,13 @@ class Opened:
     """An engine's page in the visitor's browser, with its folders and messages below `base`."""
 
     def __init__(self, base: str, page: Page, end: float, left: threading.Event):
-        self.base, self.page = base, page
+        self.base = base
+        self.page = page
         self.folders: dict[str, Path] = dict(page.folders)
         self.requests: queue.Queue[bytes] = queue.Queue()
         self.answers: queue.Queue[bytes] = queue.Queue(2)
-        self._end, self._left = end, left
+        self._end = end
+        self._left = left
         self.about: Mapping[str, Any] = {}
 
     @property
@@ -113,7 +115,9 @@ class Visit:
     ) -> None:
         """Change what the page shows, and which engine's page is open in it."""
         with self._changed:
-            self.state, self._current, self.done = state, page, done
+            self.state = state
+            self._current = page
+            self.done = done
             self.rows = self.rows if rows is None else [list(row) for row in rows]
             self._turn += 1
             self._changed.notify_all()

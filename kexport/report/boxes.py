@@ -74,7 +74,8 @@ def _parts(
     parts: list[tuple[str, list[Node]]] = []
     current: dict[str, int] = {}
     for i, node in enumerate(nodes):
-        key, latest = group(i, node), max((owners[v] for v in node.inputs if v in owners), default=0)
+        key = group(i, node)
+        latest = max((owners[v] for v in node.inputs if v in owners), default=0)
         if key not in current or latest > first + current[key]:
             current[key] = len(parts)
             parts.append((key, []))

@@ -53,7 +53,8 @@ def costs_by_layer(graph: Graph, recorded: Mapping[str, int]) -> dict[str, int |
     sizes = default_sizes(graph, recorded)
     found: dict[str, int | None] = {}
     for node in graph.nodes:
-        count, before = multiply_adds(node, sizes), found.get(node.origin, 0)
+        count = multiply_adds(node, sizes)
+        before = found.get(node.origin, 0)
         found[node.origin] = None if count is None or before is None else before + count
     return found
 

@@ -70,7 +70,8 @@ def draw(facts: Facts) -> Drawing | None:
     seconds = times.seconds if times else {}
     boxes = [_drawn(b, p, worst, seconds, totals) for b, p in zip(found.boxes, layout.places, strict=True)]
     edges = [_curve(path) for _, path in sorted(layout.paths.items())]
-    width, height = layout.width + 2 * EDGE, layout.height + 2 * EDGE
+    width = layout.width + 2 * EDGE
+    height = layout.height + 2 * EDGE
     start = boxes[0].x + BOX[0] / 2 if boxes else 0.0
     return Drawing(tuple(boxes), tuple(edges), width, height, BOX, start, found.unit, bool(worst), bool(seconds))
 
@@ -82,7 +83,8 @@ def _drawn(
     seconds: Mapping[str, float],
     totals: tuple[int, int],
 ) -> Drawn:
-    x, y = place[0] - BOX[0] / 2 + EDGE, place[1] - BOX[1] / 2 + EDGE
+    x = place[0] - BOX[0] / 2 + EDGE
+    y = place[1] - BOX[1] / 2 + EDGE
     if box.kind != "op":
         hint = f"{box.kind} {box.title}: {box.output}"
         return Drawn(box.kind, x, y, shorten(box.title), box.kind, hint, "", *[box.output] * 4)
@@ -122,15 +124,19 @@ def _error_class(ratio: float | None) -> str:
 
 def _curve(points: Sequence[tuple[float, float]]) -> str:
     """Return the SVG path of an edge, from the bottom of its source to the top of its destination."""
-    half, last = BOX[1] / 2, len(points) - 1
-    x, y = points[0][0] + EDGE, points[0][1] + EDGE + half
+    half = BOX[1] / 2
+    last = len(points) - 1
+    x = points[0][0] + EDGE
+    y = points[0][1] + EDGE + half
     text = f"M{x:.1f} {y:.1f}"
     for i, (px, py) in enumerate(points[1:], start=1):
-        top, bottom = py + EDGE - half, py + EDGE + half
+        top = py + EDGE - half
+        bottom = py + EDGE + half
         bend = (top - y) / 2
         px += EDGE
         text += f"C{x:.1f} {y + bend:.1f} {px:.1f} {top - bend:.1f} {px:.1f} {top:.1f}"
         if i < last:
             text += f"V{bottom:.1f}"
-        x, y = px, bottom
+        x = px
+        y = bottom
     return text

@@ -68,7 +68,9 @@ def read_facts(folder: Path, name: str | None = None) -> list[Facts]:
         hint = suggest(name, sorted(models), "models")
         what = f"there is no model {name!r} here" if name else "there is no model here"
         raise ConfigError(what, where=str(folder), hint=hint)
-    benches, layers, runs = BENCH.read(folder), LAYERS.read(folder), RUNS.read(folder)
+    benches = BENCH.read(folder)
+    layers = LAYERS.read(folder)
+    runs = RUNS.read(folder)
     chosen = [n for n in sorted(models) if name in (None, n)]
     return [_facts(folder, models[n], benches.get(n), layers.get(n), runs.get(n)) for n in chosen]
 

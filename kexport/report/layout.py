@@ -129,11 +129,14 @@ def _spread(row: Sequence[int], wanted: Sequence[float], rows: _Rows, gap: float
         offsets.append(offsets[-1] + (rows.sizes[row[i - 1]] + rows.sizes[item]) / 2 + gap if i else 0.0)
     blocks: list[tuple[float, float, int]] = []  # sum of the wanted places without offsets, weight, how many
     for item, want, offset in zip(row, wanted, offsets, strict=True):
-        weight, number = _weight(item, rows), 1
+        weight = _weight(item, rows)
+        number = 1
         total = weight * (want - offset)
         while blocks and blocks[-1][0] / blocks[-1][1] > total / weight:
             before = blocks.pop()
-            total, weight, number = total + before[0], weight + before[1], number + before[2]
+            total = total + before[0]
+            weight = weight + before[1]
+            number = number + before[2]
         blocks.append((total, weight, number))
     places = [total / weight for total, weight, number in blocks for _ in range(number)]
     for item, place, offset in zip(row, places, offsets, strict=True):

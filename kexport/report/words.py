@@ -7,7 +7,8 @@ import math
 
 def size_text(size: int) -> str:
     """Format bytes in the largest unit that leaves a number of at least 1."""
-    value, units = float(size), ["B", "kB", "MB", "GB"]
+    value = float(size)
+    units = ["B", "kB", "MB", "GB"]
     while value >= 1000 and len(units) > 1:
         value /= 1000
         units.pop(0)
@@ -34,7 +35,8 @@ def count_text(value: int | None) -> str:
     """Format a count with a prefix for thousands, millions and so on; `-` for None."""
     if value is None:
         return "-"
-    number, prefixes = float(value), ["", "k", "M", "G", "T"]
+    number = float(value)
+    prefixes = ["", "k", "M", "G", "T"]
     while number >= 999.5 and len(prefixes) > 1:
         number /= 1000
         prefixes.pop(0)

@@ -14,7 +14,8 @@ class Body(Rewriter):
     """Writes a new body; every node carries one layer path. `inputs` are declared first, `finish` names the results."""
 
     def __init__(self, name: str, origin: str):
-        self.graph, self.origin = Graph(name), origin
+        self.graph = Graph(name)
+        self.origin = origin
         self.made: list[Node] = []
 
     def input(self, name: str, type: TensorType) -> Value:

@@ -66,9 +66,11 @@ def _digits(x: Term) -> tuple[Term, Term, Term]:
 
     Not all engines divide large numbers exactly, so each digit counts how many multiples of a power of ten fit.
     """
-    dtype, size = x.type.dtype, DIGITS[x.type.dtype]
+    dtype = x.type.dtype
+    size = DIGITS[x.type.dtype]
     x = x.of(ops.Reshape((x.type.shape[0], 1)))
-    least, rest = np.iinfo(dtype.numpy).min, x
+    least = np.iinfo(dtype.numpy).min
+    rest = x
     if least:
         rest = x.max(least + 1)
         rest = rest.max(0 - rest)

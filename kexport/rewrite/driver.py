@@ -71,7 +71,8 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> 
         touched = _apply_first(graph, node, table[type(node.op)], log)
         if touched is None:
             continue
-        changed, budget = True, budget - 1
+        changed = True
+        budget = budget - 1
         if budget < 0:
             raise GraphError(f"rules do not come to rest: {dict(log.fired.most_common(3))}", where=node.origin)
         for other in touched:
@@ -135,7 +136,8 @@ def erase_dead(graph: Graph, nodes: Iterable[Node], freed: list[Value] | None = 
 
     `freed` collects the values that lost a use.
     """
-    work, erased = list(nodes), False
+    work = list(nodes)
+    erased = False
     while work:
         node = work.pop()
         if node.graph is graph and not any(graph.is_used(v) for v in node.outputs):

@@ -33,7 +33,9 @@ class Factors(NamedTuple):
 
 def factors(value: Value) -> Factors:
     """Return the factors of a value. A product that is read elsewhere too is not split."""
-    number, done, work = 1.0, list[Value](), [value]
+    number = 1.0
+    done = list[Value]()
+    work = [value]
     while work:
         item = work.pop()
         node = item.producer
@@ -71,7 +73,8 @@ def plus(value: Value | None) -> Sum | None:
     if node is None or not isinstance(node.op, (ops.Add, ops.Sub)):
         return None
     a, b = node.inputs
-    left, right = uniform(a), uniform(b)
+    left = uniform(a)
+    right = uniform(b)
     if right is not None:
         return Sum(a, right if isinstance(node.op, ops.Add) else -right)
     if left is not None:

@@ -180,7 +180,8 @@ def has_padding(node: Node) -> bool:
         return False
     if isinstance(op, ops.ConvTranspose):
         return True
-    x, kernel = node.inputs[0].type, node.inputs[1].type
+    x = node.inputs[0].type
+    kernel = node.inputs[1].type
     pads = explicit_pads(x.shape[1:-1], kernel.shape[:-2], op.strides, op.dilation, op.padding)
     return any(p != 0 for pair in pads for p in pair)
 

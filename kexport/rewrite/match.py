@@ -47,7 +47,8 @@ def is_single(value: Value) -> bool:
 
 def axes_of(node: Node) -> tuple[int, ...]:
     """Return the `axes` of an op, or its one `axis`, counted from the front of its first operand."""
-    attributes, rank = node.op.attributes(), node.inputs[0].type.rank
+    attributes = node.op.attributes()
+    rank = node.inputs[0].type.rank
     axes: tuple[int, ...] = attributes["axes"] if "axes" in attributes else (attributes["axis"],)
     return tuple(a % rank for a in axes)
 

@@ -43,7 +43,8 @@ class Rewriter:
     """The only way in which a rule edits: new nodes go right before `node` and carry its layer path."""
 
     def __init__(self, graph: Graph, node: Node):
-        self.graph, self.node = graph, node
+        self.graph = graph
+        self.node = node
         self.made: list[Node] = []
 
     def add(self, op: Op, *operands: Value, origin: str | None = None) -> Value:

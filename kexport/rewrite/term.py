@@ -17,7 +17,8 @@ class Term:
     """A value whose operators insert nodes. Plain numbers become scalars of its element type."""
 
     def __init__(self, rewriter: Rewriter, value: Value):
-        self.rewriter, self.value = rewriter, value
+        self.rewriter = rewriter
+        self.value = value
 
     @property
     def type(self) -> TensorType:

@@ -64,9 +64,11 @@ class Wide:
 
     def modulo(self, number: int) -> Term:
         """Return the remainder, i32[n, 1], of division by a number up to 2**20."""
-        base, columns = _BASE, _columns(self.term)
+        base = _BASE
+        columns = _columns(self.term)
         if number > _BASE**2:
-            base, columns = 16, [half for column in columns for half in _nibbles(column)]
+            base = 16
+            columns = [half for column in columns for half in _nibbles(column)]
         rest, *others = [_mod(column, number) for column in reversed(columns)]
         for column in others:
             rest = _mod(rest * base + column, number)
@@ -82,7 +84,8 @@ class Wide:
         return _floor_div(low, 1 << part) + _mod(high, 1 << part) * (1 << (8 - part))
 
     def _taken(self, places: Sequence[int]) -> Term:
-        rewriter, count = self.term.rewriter, self.term.type.shape[0]
+        rewriter = self.term.rewriter
+        count = self.term.type.shape[0]
         padded = self.term
         if -1 in places:
             zeros = Term(rewriter, rewriter.add(ops.Full((count, 1), 0, DType.I32)))

@@ -92,7 +92,8 @@ def compare(
         oracle: the array that decides which rows have a clear largest element; `expected` if not given.
         margin: how far apart the two largest elements of a row must lie for its argmax to be judged.
     """
-    expected, actual = np.asarray(expected), np.asarray(actual)
+    expected = np.asarray(expected)
+    actual = np.asarray(actual)
     head = (expected.shape, actual.shape, expected.dtype.name, actual.dtype.name)
     if expected.shape != actual.shape:
         return Metrics(*head, permutation=find_permutation(expected, actual))
@@ -100,7 +101,8 @@ def compare(
     counts = {"elements": int(keep.sum()), "excluded": int((~keep).sum())}
     if not (is_numeric(expected) and is_numeric(actual)):
         return Metrics(*head, **counts, **_text_errors(expected, actual, keep))
-    a, b = _reals(expected), _reals(actual)
+    a = _reals(expected)
+    b = _reals(actual)
     keep_reals = keep if a.shape == keep.shape else np.broadcast_to(keep[..., None], a.shape)
     fields: dict[str, Any] = (
         counts | _errors(a, b, keep_reals) | {"mismatches": int(_unequal(expected, actual)[keep].sum())}
@@ -159,7 +161,8 @@ def find_permutation(expected: Array, actual: Array) -> tuple[int, ...] | None:
         return None
     if not (is_numeric(expected) and is_numeric(actual)):
         return None
-    a, b = _reals(expected), _reals(actual)
+    a = _reals(expected)
+    b = _reals(actual)
     if a.ndim != expected.ndim or (a == a.flat[0]).all():
         return None
     limit = PERMUTATION_RTOL * value_range(a)
@@ -204,7 +207,9 @@ def _errors(a: Array, b: Array, keep: Array) -> dict[str, Any]:
         return counts
     error = np.abs(np.where(finite, a, 0) - np.where(finite, b, 0))
     worst = np.unravel_index(int(np.argmax(error)), error.shape)
-    values, x, y = error[finite], a[finite], b[finite]
+    values = error[finite]
+    x = a[finite]
+    y = b[finite]
     max_abs = float(error[worst])
     return counts | {
         "max_abs": max_abs,
@@ -232,7 +237,8 @@ def _cosine(x: Array, y: Array) -> float:
     sx, sy = (float(np.max(np.abs(v), initial=0.0)) for v in (x, y))
     if not sx or not sy:
         return float(sx == sy)
-    x, y = x / sx, y / sy
+    x = x / sx
+    y = y / sy
     return float(np.clip(np.dot(x, y) / math.sqrt(np.dot(x, x) * np.dot(y, y)), -1, 1))
 
 

@@ -108,12 +108,15 @@ def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool | N
 
 
 def _judge(recording: Recording, name: str, actual: Mapping[str, Array], allowed: Tolerance) -> OutputCheck:
-    expected, batch = recording.outputs[name], recording.batch.name
+    expected = recording.outputs[name]
+    batch = recording.batch.name
     if name not in actual:
         gone = Metrics(expected.shape, (), expected.dtype.name, "missing")
         reason = f"missing; the artifact gave {', '.join(actual) or 'nothing'}"
         return OutputCheck(name, batch, False, reason, gone, allowed)
-    got, oracle, eval32 = np.asarray(actual[name]), (recording.oracle or {})[name], (recording.eval32 or {})[name]
+    got = np.asarray(actual[name])
+    oracle = (recording.oracle or {})[name]
+    eval32 = (recording.eval32 or {})[name]
     exclude = unsettled(expected, oracle, eval32, recording.doubtful.get(name))
     metrics = compare(expected, got, exclude=exclude, oracle=oracle, margin=2 * allowed.atol)
     fault = _fault(metrics, allowed, is_discrete(expected))

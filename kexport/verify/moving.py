@@ -39,12 +39,14 @@ def moving_batch(graph: Graph, batches: Sequence[Batch]) -> Batch | None:
     lives = [_lives(graph, b) for b in usual]
     best = {name: max(life[name] for life in lives) for name in lives[0]}
     still = [name for name, life in best.items() if life < ALIVE]
-    found, most = None, sum(best[name] for name in still) + BETTER
+    found = None
+    most = sum(best[name] for name in still) + BETTER
     for batch in _candidates(base) if still else ():
         life = _lives(graph, batch)
         total = sum(life[name] for name in still)
         if total > most:
-            found, most = batch, total
+            found = batch
+            most = total
     return found
 
 

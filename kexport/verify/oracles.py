@@ -65,10 +65,12 @@ def perturbed(recording: Recording, graph: Graph, runs: Sequence[Rounding]) -> R
     Elements whose kind (finite or not) differs between runs, or that jump while most others of the output do not, are
     doubtful: boxes that change places when their scores tie, or the logarithm of a number that is flushed.
     """
-    oracle, eval32 = recording.oracle or {}, dict(recording.eval32 or {})
+    oracle = recording.oracle or {}
+    eval32 = dict(recording.eval32 or {})
     doubtful = {n: recording.doubtful.get(n, np.zeros(a.shape, bool)) for n, a in eval32.items()}
     for rounding in runs:
-        inputs, observe = recording.batch.inputs, given(recording.draws)
+        inputs = recording.batch.inputs
+        observe = given(recording.draws)
         other = evaluate(graph, inputs, narrow=True, observe=observe, perturb=rounding)
         for name, array in eval32.items():
             if array.shape == other[name].shape:

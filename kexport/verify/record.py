@@ -50,7 +50,8 @@ def plan_batches(
         ConfigError: hints for unknown dims, or text inputs.
         VerifyError: no sizes are accepted.
     """
-    ranges, words = input_ranges(graph), text_inputs(graph)
+    ranges = input_ranges(graph)
+    words = text_inputs(graph)
     try:
         return _planned(contract, graph, {**ranges, **words}, run, hints, seeds, draw)
     except VerifyError:

@@ -22,7 +22,8 @@ def unsaturated(
     went on with its greatest number and may have anything in the end: the reference's value is put there too. On
     `extreme` inputs float64 may overflow as well.
     """
-    found, count = dict(actual), 0
+    found = dict(actual)
+    count = 0
     for name, want in expected.items():
         got = found.get(name)
         if got is None or got.shape != want.shape or got.dtype != want.dtype or want.dtype.kind != "f":

@@ -139,7 +139,8 @@ def measure(
     doubtful: Array | None = None,
 ) -> Noise:
     """The noise of one output of one batch; the arrays have one shape, `dtype` is the output's."""
-    discrete, open_ = is_discrete(keras), unsettled(keras, oracle, eval32, doubtful)
+    discrete = is_discrete(keras)
+    open_ = unsettled(keras, oracle, eval32, doubtful)
     common = {"elements": keras.size, "unsettled": int(open_.sum())}
     if discrete:
         size = max(keras.size, 1)
@@ -273,5 +274,6 @@ def _place(noise: Noise) -> str:
 
 
 def _distance(a: Array, b: Array, where: Array) -> float:
-    x, y = a[where].astype(np.float64), b[where].astype(np.float64)
+    x = a[where].astype(np.float64)
+    y = b[where].astype(np.float64)
     return float(np.max(np.abs(x - y), initial=0.0))

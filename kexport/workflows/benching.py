@@ -72,7 +72,8 @@ def bench(
         ConfigError: no manifest, no such model, runtime or dim.
         VerifyError: the manifest, the reference or an artifact is damaged.
     """
-    tell, path = progress or silent, Path(dist)
+    tell = progress or silent
+    path = Path(dist)
     folder = find_folder(path)
     model = choose_model(read_manifest(folder), folder, name, path)
     chosen = [a for a in model.artifacts.values() if path == folder or (folder / a.path) == path]
@@ -137,7 +138,8 @@ def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | No
 
 
 def _row(entry: Entry, timing: Timing) -> BenchRow:
-    artifact, runtime = entry.artifact, entry.runtime
+    artifact = entry.artifact
+    runtime = entry.runtime
     head = (artifact.target, artifact.path, artifact.digest, artifact.size)
     return BenchRow(*head, runtime.name, runtime.version() or "", runtime.device, entry.threads, timing)
 

@@ -42,7 +42,8 @@ def write_bundle(path: Path, members: Sequence[tuple[str, Path | bytes]]) -> Non
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, source in members:
             info = zipfile.ZipInfo(name, _EPOCH)
-            info.create_system, info.external_attr = 3, (stat.S_IFREG | 0o644) << 16
+            info.create_system = 3
+            info.external_attr = (stat.S_IFREG | 0o644) << 16
             if isinstance(source, bytes):
                 archive.writestr(info, source)
                 continue

@@ -98,7 +98,8 @@ def export(
         KexportError: nothing was written; says what is wrong and what to do. Every target refuses the model, say.
     """
     tell = progress or silent
-    choices, requirements = _choose(to, options or {}), read_requirements(require)
+    choices = _choose(to, options or {})
+    requirements = read_requirements(require)
     check_place(Path(out), model, name)  # what is wrong with it is said before the work
     how = {"example": example, "replace": replace, "architecture": architecture}
     with deadline(timeout, "reading the model", where=place_of(model)):

@@ -134,7 +134,8 @@ def inspect_artifact(path: Path, timeout: float | None = None) -> ArtifactSummar
     size = sum(f.stat().st_size for f in files_of(path))
     try:
         with deadline(timeout, "reading the artifact", where=str(path)):
-            contract, facts = read_back(target, path), facts_of(target, path)
+            contract = read_back(target, path)
+            facts = facts_of(target, path)
     except ImportError as e:
         needed = ", ".join(target.missing()) or e.name
         what = f"to read a {target.title} artifact takes {needed}, which is not installed"

@@ -48,7 +48,8 @@ def read_graph(path: Path, folders: Iterable[Path]) -> Graph:
     """
 
     def find(name: str, wanted: Iterable[str]) -> Mapping[str, Array]:
-        missing, places = set(wanted), [f / name for f in folders if Path(name).name == name and (f / name).is_file()]
+        missing = set(wanted)
+        places = [f / name for f in folders if Path(name).name == name and (f / name).is_file()]
         found: dict[str, Array] = {}
         for place in places:
             found |= _stored(place, missing - found.keys())

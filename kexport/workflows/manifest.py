@@ -237,7 +237,8 @@ def find_folder(dist: Path) -> Path:
     what = "no such file or folder" if not dist.exists() else f"there is no {FILE} here"
     hint = "give the folder that `kexport export -o` wrote"
     if dist.suffix == ".zip" and dist.is_file():
-        what, hint = "this command reads no bundles", f"unzip {dist.name}, and give the folder dist/ that is in it"
+        what = "this command reads no bundles"
+        hint = f"unzip {dist.name}, and give the folder dist/ that is in it"
     raise ConfigError(what, where=str(dist), hint=hint)
 
 

@@ -84,7 +84,9 @@ class Export:
         new = ModelEntry(self.name, self.fingerprint, kexport.__version__, self.contract)
         if old and _is_same(old, new):
             new.artifacts = {target: a for target, a in old.artifacts.items() if keep or not a.kept}
-            new.reference, new.graph, new.captured = old.reference, old.graph, old.captured
+            new.reference = old.reference
+            new.graph = old.graph
+            new.captured = old.captured
         elif old and keep:
             new.artifacts = {target: _kept(a, old.fingerprint) for target, a in old.artifacts.items()}
         for made in self.artifacts:

@@ -124,7 +124,8 @@ def make_reference(
     from kexport.capture.sources.run import run_drawing
 
     tell("reference", f"{captured.source.name}, sizes of batches", None)
-    source, model = captured.source, fingerprint(captured.source)
+    source = captured.source
+    model = fingerprint(captured.source)
     batches = [] if samples.only else _generated(captured, spans, int(model[:8], 16))
     if samples.path is not None:
         batches += load_samples(samples.path, captured.contract)

@@ -193,7 +193,8 @@ def _reduced(graph: Graph, location: Location, found: LocateReport, job: Job, ho
 
 def _is_ours(graph: Graph, job: Job, artifact: ArtifactEntry, how: How) -> bool | None:
     """Whether the files of an artifact are what is emitted now; None if nothing can be."""
-    copy, folder = graph.copy(), (job.folder / artifact.path).parent
+    copy = graph.copy()
+    folder = (job.folder / artifact.path).parent
     with temporary_folder() as place:
         path = place / Path(artifact.path).name
         try:
@@ -219,7 +220,8 @@ def _report(
 
 def _write(reduction: Reduction, how: How, report: ReduceReport, out: Path) -> None:
     """A folder as `export` leaves it, for a model that is the part, and what it came from beside it."""
-    part, graph = reduction.part, reduction.part.graph
+    part = reduction.part
+    graph = reduction.part.graph
     with staging(out) as stage:
         files = {"graph": graph_text_file.SUFFIX, "captured": graph_archive.SUFFIX, "reference": SUFFIX}
         beside = {attribute: stage / f"{NAME}{suffix}" for attribute, suffix in files.items()}

@@ -95,7 +95,9 @@ class ArtifactReport:
         verdicts = tuple(Verdict.from_json(v) for v in data["verdicts"])
         if data["status"] == REFUSED:
             return ArtifactReport.refused(str(data["target"]), str(data["reason"]))
-        status, seconds, facts = overall_status(verdicts).value, float(data["seconds"]), data.get("facts", {})
+        status = overall_status(verdicts).value
+        seconds = float(data["seconds"])
+        facts = data.get("facts", {})
         return ArtifactReport(*fields, status, seconds, verdicts, facts)
 
 

@@ -77,7 +77,8 @@ def _change(folder: Path, stage: Path, checked: ModelEntry, found: Found) -> Cha
         return Change([])
     rows: list[RunRow] = []
     for target, verdicts in found.items():
-        artifact, before = model.artifacts.get(target), checked.artifacts.get(target)
+        artifact = model.artifacts.get(target)
+        before = checked.artifacts.get(target)
         if artifact is not None and before is not None and artifact.digest == before.digest:
             artifact.judged(merged(artifact.known(), verdicts))
             rows += rows_of(target, artifact.digest, verdicts)

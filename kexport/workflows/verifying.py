@@ -132,7 +132,8 @@ def check_job(job: Job, check: Check, progress: Progress | None = None) -> Expor
         tell("verify", artifact.target, i / len(job.artifacts))
         told = tell_runtimes(tell, artifact.target, i, len(job.artifacts))
         verdicts = _check(artifact, job, dataclasses.replace(check, tell=told))
-        size, status = artifact.size, overall_status(verdicts).value
+        size = artifact.size
+        status = overall_status(verdicts).value
         shown = str(job.shown / artifact.path)
         reports.append(ArtifactReport(artifact.target, shown, size, status, 0.0, tuple(verdicts), artifact.facts))
     return ExportReport(job.model.name, job.model.contract, tuple(reports))
@@ -287,7 +288,8 @@ def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
 
 def _subject(artifact: ArtifactEntry, job: Job) -> Subject | None:
     """What an artifact was made from, where it can be said here: with the target's packages and the captured graph."""
-    target, entry = find_target(artifact.target), job.model.captured
+    target = find_target(artifact.target)
+    entry = job.model.captured
     if entry is None or target.missing() or damage(job.folder, [entry]):
         return None
     return subject_of(job, artifact, load_graph(job.folder / entry.path))

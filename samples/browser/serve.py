@@ -21,7 +21,9 @@ class Handler(SimpleHTTPRequestHandler):
     """Finds the page, the model and the library."""
 
     def __init__(self, *args: object, model: Path, library: Path, quiet: bool = False):
-        self.model, self.library, self.quiet = model, library, quiet
+        self.model = model
+        self.library = library
+        self.quiet = quiet
         super().__init__(*args, directory=str(HERE))  # type: ignore[arg-type]
 
     def translate_path(self, path: str) -> str:

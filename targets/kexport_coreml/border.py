@@ -36,7 +36,8 @@ class Border:
         for port in self._contract.inputs:
             if port.name not in inputs:
                 raise VerifyError(f"the input {port.name!r} is missing")
-            name, array = self._inputs.get(port.name, port.name), np.asarray(inputs[port.name])
+            name = self._inputs.get(port.name, port.name)
+            array = np.asarray(inputs[port.name])
             if port.name in self._images:
                 pixels = _pixels(array, self._images[port.name])
                 found[name] = _picture(pixels) if pictures else pixels

@@ -39,8 +39,10 @@ class Context:
     """
 
     def __init__(self, graph: Graph, ios: int, precision: DType = DType.F32, exceptions: Iterable[Node] = ()):
-        self.graph, self.ios = graph, ios
-        self.precision, self.exceptions = precision, frozenset(exceptions)
+        self.graph = graph
+        self.ios = ios
+        self.precision = precision
+        self.exceptions = frozenset(exceptions)
         self._float = DType.F32
         self._main = self.program = Program()
         self.values: dict[Value, Ref] = {}
@@ -65,7 +67,8 @@ class Context:
         """A value of the graph in the type in which this node is computed; a constant becomes a weight."""
         if value.data is not None:
             return self.weight(value.data, value.name)
-        made, wanted = self.values[value], self.computed(value.type.dtype)
+        made = self.values[value]
+        wanted = self.computed(value.type.dtype)
         if made.dtype is wanted:
             return made
         if (made, wanted) not in self._casts:
@@ -102,7 +105,8 @@ class Context:
         """What is added now goes into a new block."""
         state = self.program, self._casts, self._origin, self._float
         block = Block(list(inputs))
-        self.program, self._casts = block.program, dict(self._casts)
+        self.program = block.program
+        self._casts = dict(self._casts)
         try:
             yield block
         finally:
@@ -111,7 +115,8 @@ class Context:
     @contextmanager
     def outside(self) -> Iterator[None]:
         """What is added now stands before all blocks, so every one of them sees it: what it reads must stand there."""
-        inner, self.program = self.program, self._main
+        inner = self.program
+        self.program = self._main
         try:
             yield
         finally:
@@ -264,7 +269,8 @@ class Context:
         """The type of 8 bits that holds all of many integers; since iOS 16 they can be stored so."""
         if data.dtype.kind not in "iu" or data.size < PACKED_ELEMENTS or self.ios < 16:
             return None
-        low, high = int(data.min()), int(data.max())
+        low = int(data.min())
+        high = int(data.max())
         if low >= -128 and high <= 127:
             return DType.I8
         return DType.U8 if low >= 0 and high <= 255 else None

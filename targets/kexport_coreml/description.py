@@ -79,13 +79,15 @@ def _image(message: Any, ref: Ref, sizes: Mapping[str, Span], color: int) -> Non
     elif names:
         for field, low, high in zip(("heightRange", "widthRange"), *shapes, strict=True):
             area = getattr(message.imageSizeRange, field)
-            area.lowerBound, area.upperBound = low, high
+            area.lowerBound = low
+            area.upperBound = high
 
 
 def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Span]) -> Sequence[tuple[int, ...]]:
     """The least and greatest sizes, or all of them if there are only a few."""
     if not any(sizes[n].few for n in names):
-        low, high = tuple(sizes[n].low for n in names), tuple(sizes[n].high for n in names)
+        low = tuple(sizes[n].low for n in names)
+        high = tuple(sizes[n].high for n in names)
         return [low, high] if names else [()]
     wide = [n for n in names if not sizes[n].few and sizes[n].low != sizes[n].high]
     if wide:

@@ -94,7 +94,8 @@ def take_images(graph: Graph, images: Mapping[str, Image]) -> None:
     for i, old in enumerate(graph.inputs):
         if old.name not in images:
             continue
-        image, first = images[old.name], next(iter(graph.nodes), None)
+        image = images[old.name]
+        first = next(iter(graph.nodes), None)
         new = Value(TensorType(DType.F32, tuple(old.type.shape[p] for p in to_first(4))), old.name)
 
         def add(op: Any, *operands: Value, first: Any = first, origin: str = old.name) -> Value:

@@ -51,7 +51,8 @@ def lint(path: Path) -> Iterator[str]:
     if model.mlProgram.version != 1 or list(functions) != ["main"]:
         yield "the program must be of version 1 and have the function main alone"
         return
-    function, opset = functions["main"], OPSETS[ios][0]
+    function = functions["main"]
+    opset = OPSETS[ios][0]
     if function.opset != opset or list(function.block_specializations) != [opset]:
         yield f"specification version {model.specificationVersion} goes with opset {opset}, not {function.opset}"
         return
@@ -81,7 +82,8 @@ def _lint_features(word: str, features: Any, names: list[str], scope: Scope) -> 
         yield f"the description has the {word}s {declared}, the program {names}"
         return
     for feature in features:
-        kind, type = feature.type.WhichOneof("Type"), scope.types.get(feature.name)
+        kind = feature.type.WhichOneof("Type")
+        type = scope.types.get(feature.name)
         if type is None:
             continue
         if kind == "multiArrayType":

@@ -21,7 +21,8 @@ class Scope:
     """What is defined so far: types, constants, and the elements of small ones."""
 
     def __init__(self, ios: int, weights: WeightFile):
-        self.ios, self.weights = ios, weights
+        self.ios = ios
+        self.weights = weights
         self.types: dict[str, Type | None] = {}
         self.constants: set[str] = set()
         self.elements: dict[str, Any] = {}
@@ -29,12 +30,15 @@ class Scope:
     def inner(self) -> Scope:
         """What a block sees: all that stands before it; what it defines is not seen outside."""
         scope = Scope(self.ios, self.weights)
-        scope.types, scope.constants, scope.elements = dict(self.types), set(self.constants), dict(self.elements)
+        scope.types = dict(self.types)
+        scope.constants = set(self.constants)
+        scope.elements = dict(self.elements)
         return scope
 
     def define(self, value: Any, constant: bool) -> Iterator[str]:
         """Take in a named value."""
-        name, type = value.name, type_of(value.type)
+        name = value.name
+        type = type_of(value.type)
         if not _NAME.fullmatch(name):
             yield f"{name!r} is no name for a value"
         if name in self.types:
@@ -99,8 +103,10 @@ def _words(types: Sequence[Type | None]) -> str:
 
 
 def _check_constant(scope: Scope, operation: Any) -> Iterator[str]:
-    output, value = operation.outputs[0], operation.attributes["val"]
-    type, declared = type_of(value.type), type_of(output.type)
+    output = operation.outputs[0]
+    value = operation.attributes["val"]
+    type = type_of(value.type)
+    declared = type_of(output.type)
     if type != declared or type is None or type.dtype is None:
         yield f"constant {output.name!r} is declared as {declared} and holds {type}"
     else:
@@ -129,7 +135,8 @@ def _check_attributes(scope: Scope, operation: Any, signature: Signature) -> Ite
     if missing:
         yield f"required parameters are missing: {', '.join(missing)}"
     for name, value in operation.attributes.items():
-        parameter, type = signature.inputs.get(name), type_of(value.type)
+        parameter = signature.inputs.get(name)
+        type = type_of(value.type)
         if parameter is None or type is None or type.dtype is None:
             continue
         if parameter.dtypes and NAMES.get(type.dtype) not in parameter.dtypes:

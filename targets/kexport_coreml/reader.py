@@ -65,7 +65,8 @@ def read_contract(path: Path) -> Contract:
     model = read_model(path)
     kept = model.description.metadata.userDefined
     try:
-        text, names = kept.get(CONTRACT_KEY), json.loads(kept.get(NAMES_KEY, "{}"))
+        text = kept.get(CONTRACT_KEY)
+        names = json.loads(kept.get(NAMES_KEY, "{}"))
         contract = Contract.from_json(json.loads(text)) if text else None
     except (ValueError, KeyError, TypeError) as e:
         raise EmitError(f"the contract in the metadata is damaged: {e}", where=str(path)) from e
@@ -90,7 +91,8 @@ def _features(model: Any, word: str) -> list[Any]:
 
 
 def _difference(features: list[Any], ports: Iterable[Port], names: Mapping[str, str], half: bool) -> str:
-    found, wanted = [names.get(f.name, f.name) for f in features], [p.name for p in ports]
+    found = [names.get(f.name, f.name) for f in features]
+    wanted = [p.name for p in ports]
     if found != wanted:
         return f"{', '.join(found)} instead of {', '.join(wanted)}"
     for feature, port in zip(features, ports, strict=True):
@@ -99,7 +101,8 @@ def _difference(features: list[Any], ports: Iterable[Port], names: Mapping[str, 
         dtype = ARRAY_DTYPES.get(feature.type.multiArrayType.dataType)
         if dtype is not at_the_border(port.type.dtype, half):
             return f"{port.name!r} is {dtype}, which cannot stand for {port.type.dtype}"
-        shape, sizes = list(feature.type.multiArrayType.shape), port.type.shape or (1,)
+        shape = list(feature.type.multiArrayType.shape)
+        sizes = port.type.shape or (1,)
         if shape and (
             len(shape) != len(sizes) or any(isinstance(d, int) and d != s for d, s in zip(sizes, shape, strict=True))
         ):

@@ -75,7 +75,8 @@ class Program:
 
     def prune(self, results: Iterable[str]) -> None:
         """Drop what no result needs: weights in another order than the one that an emitter chose in the end."""
-        needed, kept = set(results), list[Step]()
+        needed = set(results)
+        kept = list[Step]()
         for step in reversed(self.steps):
             made = {ref.name for ref in step.outputs} if isinstance(step, Call) else {step.ref.name}
             if made & needed:

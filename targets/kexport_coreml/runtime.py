@@ -31,7 +31,8 @@ class CoremlSession(Session):
     """A package loaded in Core ML."""
 
     def __init__(self, model: Any, border: Border):
-        self._model, self._border = model, border
+        self._model = model
+        self._border = border
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         return self._border.leave(self._model.predict(self._border.enter(inputs, pictures=True)))
@@ -100,7 +101,9 @@ class EvaluatorSession(Session):
     """A package read back by the evaluator of ML programs."""
 
     def __init__(self, program: Any, border: Border, mode: str):
-        self._program, self._border, self._mode = program, border, mode
+        self._program = program
+        self._border = border
+        self._mode = mode
         self._runs = 0
         self._overflows: dict[str, float] = {}
 

@@ -85,7 +85,8 @@ def _least(sizes: dict[str, int], open_names: list[str], dims: set[SymDim]) -> d
     if not _fits(sizes, dims):
         return ones
     for name in open_names:
-        low, high = 0, sizes[name]
+        low = 0
+        high = sizes[name]
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if _fits({**sizes, name: middle}, dims) else (middle, high)

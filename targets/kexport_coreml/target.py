@@ -109,7 +109,8 @@ class CoremlTarget(Target):
 
 def _emitted(graph: Graph, contract: Contract, options: CoremlOptions) -> tuple[Emission, list[Node]]:
     """The program, and the nodes that float32 is kept for."""
-    kept, half = _kept(graph, options), options.precision == "float16"
+    kept = _kept(graph, options)
+    half = options.precision == "float16"
     return emit(graph, contract, EMIT, options.ios, DType.F16 if half else DType.F32, kept), kept
 
 

@@ -35,7 +35,8 @@ MODEL_LIMIT = 2**31 - 1
 
 def add_program(model: Any, emission: Emission, ios: int) -> list[Weight]:
     """Give a model its program; the weights that its blob values point at, in order."""
-    program, opset = model.mlProgram, OPSETS[ios][0]
+    program = model.mlProgram
+    opset = OPSETS[ios][0]
     program.version = 1
     function = program.functions["main"]
     function.opset = opset
@@ -133,7 +134,8 @@ def _point(value: Any, dtype: DType, shape: Sequence[Any], offset: int) -> None:
 def set_type(message: Any, dtype: DType, shape: Sequence[Any]) -> None:
     """Fill a `ValueType` with a tensor type; dims that are no numbers are unknown."""
     tensor = message.tensorType
-    tensor.dataType, tensor.rank = CODES[dtype], len(shape)
+    tensor.dataType = CODES[dtype]
+    tensor.rank = len(shape)
     for dim in shape:
         added = tensor.dimensions.add()
         if isinstance(dim, SymDim):

@@ -18,7 +18,10 @@ class Names:
     def __init__(
         self, between: str = "_", first: int = 0, fold: Callable[[str], str] = str, chained: bool = False
     ) -> None:
-        self._between, self._first, self._fold, self._chained = between, first, fold, chained
+        self._between = between
+        self._first = first
+        self._fold = fold
+        self._chained = chained
         self._counts: dict[str, int] = {}
 
     def unique(self, name: str) -> str:

@@ -54,7 +54,8 @@ class Sizes(Generic[R]):
     """
 
     def __init__(self, arithmetic: Arithmetic[R], in_runs: bool = False):
-        self._arithmetic, self._in_runs = arithmetic, in_runs
+        self._arithmetic = arithmetic
+        self._in_runs = in_runs
         self._made: dict[Any, R] = {}
 
     def vector(self, dims: Sequence[Dim]) -> R:

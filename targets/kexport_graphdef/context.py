@@ -34,8 +34,11 @@ class Context:
     """
 
     def __init__(self, graph: Graph, dialect: Dialect, table: OpTable, shared: Shared | None = None):
-        self.graph, self.dialect, self.table = graph, dialect, table
-        self.is_body, self.shared = shared is not None, shared or Shared()
+        self.graph = graph
+        self.dialect = dialect
+        self.table = table
+        self.is_body = shared is not None
+        self.shared = shared or Shared()
         self.nodes: list[NodeDef] = []
         self.consts: dict[str, Const] = {}
         self.arguments: list[Ref] = []

@@ -63,7 +63,8 @@ class NodeEngine(Engine):
         self._process = subprocess.Popen(leashed(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def exchange(self, message: bytes) -> bytes:
-        stdin, stdout = self._process.stdin, self._process.stdout
+        stdin = self._process.stdin
+        stdout = self._process.stdout
         assert stdin is not None
         assert stdout is not None
         try:
@@ -93,7 +94,9 @@ class EngineSession(Session):
     """
 
     def __init__(self, engine: Engine, path: str, contract: Contract, stored: Mapping[str, Any]):
-        self._engine, self._contract, self._stored = engine, contract, stored
+        self._engine = engine
+        self._contract = contract
+        self._stored = stored
         engine.ask({"do": "load", "path": path}, {})
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

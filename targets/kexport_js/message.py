@@ -45,9 +45,11 @@ def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         (length,) = struct.unpack_from("<I", message)
         header = json.loads(message[4 : 4 + length])
-        at, found = 4 + length, dict[str, Array]()
+        at = 4 + length
+        found = dict[str, Array]()
         for tensor in header["tensors"]:
-            dtype, shape = np.dtype(DTYPES[tensor["dtype"]]), tensor["shape"]
+            dtype = np.dtype(DTYPES[tensor["dtype"]])
+            shape = tensor["shape"]
             array = np.frombuffer(message, dtype, prod(shape), at).reshape(shape)
             found[tensor["name"]] = array.copy()
             at += array.nbytes

@@ -35,7 +35,8 @@ class PageRuntime(Runtime):
         return f"kexport doctor --install {self.packages.name}; {HINT}"
 
     def version(self) -> str | None:
-        library, browser = self.packages.version(self.library), browser_version()
+        library = self.packages.version(self.library)
+        browser = browser_version()
         return f"{library} in {browser}" if library and browser else None
 
     def settings(self, threads: int) -> Mapping[str, Any]:

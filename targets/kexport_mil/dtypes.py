@@ -84,7 +84,8 @@ def unpack(raw: bytes | np.ndarray, dtype: DType, count: int) -> np.ndarray:
     bits = np.unpackbits(data, bitorder="little")[: count * dtype.bits].reshape(count, dtype.bits)
     values = (bits << np.arange(dtype.bits, dtype=np.uint8)).sum(axis=1, dtype=np.uint8)
     if dtype.name.startswith("int"):
-        half, whole = 1 << (dtype.bits - 1), 1 << dtype.bits
+        half = 1 << (dtype.bits - 1)
+        whole = 1 << dtype.bits
         return np.where(values >= half, values.astype(np.int16) - whole, values).astype(np.int8)
     return values
 

@@ -120,7 +120,8 @@ def _resolve(value: Any, scope: Mapping[str, Any]) -> Any:
 
 
 def _fits(word: str, output: Output, value: Any) -> None:
-    declared, shape = output.type.shape if output.type else None, np.shape(value)
+    declared = output.type.shape if output.type else None
+    shape = np.shape(value)
     if declared is None:
         return
     if len(declared) != len(shape) or any(d not in (None, s) for d, s in zip(declared, shape, strict=True)):

@@ -68,7 +68,8 @@ class Program:
         states = self.make_state() if state is None else state
         machine = Machine(self.function, chosen, states, seed, keep)
         values = machine.run(self._bind(inputs, chosen))
-        self.overflows, self.kept = machine.overflows, machine.kept
+        self.overflows = machine.overflows
+        self.kept = machine.kept
         names = self.function.body.outputs
         results = dict(zip(names, values, strict=True))
         return {f.name: _deliver(f, results[f.name], chosen) for f in self.outputs}

@@ -36,9 +36,12 @@ class Scope(Context):
 
     def __init__(self, around: Context, calls: list[Call]):
         super().__init__(around.graph, around.opset)
-        self.calls, self.weights = calls, around.weights
-        self.names, self.sizes = around.names, around.sizes
-        self._shared, self._origin = around._shared, around._origin
+        self.calls = calls
+        self.weights = around.weights
+        self.names = around.names
+        self.sizes = around.sizes
+        self._shared = around._shared
+        self._origin = around._origin
         self._formal: list[tuple[str, TensorType]] = []
 
     def formal(self, name: str, type: TensorType) -> Ref:
@@ -80,7 +83,8 @@ def all_calls(calls: Iterable[Call]) -> Iterator[Call]:
 
 def live_calls(calls: Iterable[Call], wanted: Iterable[str]) -> list[Call]:
     """Those nodes, in bodies too, that the tensors `wanted` need: emitters may read less than a graph offers."""
-    needed, kept = set(wanted), list[Call]()
+    needed = set(wanted)
+    kept = list[Call]()
     for call in reversed(list(calls)):
         if needed.isdisjoint(call.outputs):
             continue

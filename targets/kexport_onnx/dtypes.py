@@ -61,7 +61,8 @@ def _nibble_chunks(array: Array) -> Iterator[memoryview]:
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     for start in range(0, flat.size, CHUNK):
         piece = flat[start : start + CHUNK] & 0xF
-        low, high = piece[0::2], np.zeros((piece.size + 1) // 2, np.uint8)
+        low = piece[0::2]
+        high = np.zeros((piece.size + 1) // 2, np.uint8)
         high[: piece.size // 2] = piece[1::2]
         yield (low | high << 4).data
 

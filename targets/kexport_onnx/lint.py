@@ -69,11 +69,13 @@ def _check_bytes(path: Path, tensor: Any, size: int) -> None:
     where = {e.key: e.value for e in tensor.external_data}
     if where:
         beside = inside(path.parent, where.get("location"), EmitError)
-        found, start = _number(where.get("length")), _number(where.get("offset"))
+        found = _number(where.get("length"))
+        start = _number(where.get("offset"))
         if min(found, start) < 0 or not beside.is_file() or beside.stat().st_size < start + found:
             raise EmitError(f"{where['location']} does not hold the bytes of {tensor.name!r}", where=str(path))
     elif tensor.data_type == CODES[DType.STRING]:
-        found, needed = len(tensor.string_data), element_count(tensor.dims)
+        found = len(tensor.string_data)
+        needed = element_count(tensor.dims)
     else:
         found = size or len(tensor.raw_data)
     if found != needed:

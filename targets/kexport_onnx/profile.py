@@ -34,7 +34,8 @@ def layer_seconds(events: Iterable[Mapping[str, Any]], nodes: Iterable[str], ski
         nodes: the names of the model's nodes.
         skip: how many runs at the start do not count.
     """
-    known, took = set(nodes), dict[str, float]()
+    known = set(nodes)
+    took = dict[str, float]()
     runs = [e for e in events if e.get("cat") == "Session" and e["name"] == "model_run"][skip:]
     if not runs:
         return {}

@@ -88,7 +88,8 @@ def load_skeleton(path: Path) -> tuple[Any, list[tuple[Any, int]]]:
 
 def _split(data: memoryview) -> tuple[bytes, list[tuple[bytes, int]]]:
     """The model message without initializers, and the initializer messages without large raw data."""
-    head, tensors = bytearray(), list[tuple[bytes, int]]()
+    head = bytearray()
+    tensors = list[tuple[bytes, int]]()
     for f in fields(data):
         if f.number != _GRAPH:
             head += data[f.head : f.end]
@@ -104,7 +105,8 @@ def _split(data: memoryview) -> tuple[bytes, list[tuple[bytes, int]]]:
 
 
 def _lighten(data: memoryview, tensor: Field) -> tuple[bytes, int]:
-    kept, left_out = bytearray(), 0
+    kept = bytearray()
+    left_out = 0
     for f in fields(data, tensor.start, tensor.end):
         if f.number == _RAW_DATA and f.end - f.start >= INLINE:
             left_out += f.end - f.start

@@ -60,7 +60,9 @@ def fields(data: memoryview, start: int = 0, end: int | None = None) -> Iterator
     while start < end:
         head = start
         key, start = _read_varint(data, start, end)
-        number, kind, value = key >> 3, key & 7, None
+        number = key >> 3
+        kind = key & 7
+        value = None
         if kind == 0:
             value, stop = _read_varint(data, start, end)
         elif kind == 2:

@@ -92,7 +92,8 @@ def write_model(path: Path, model: Any, graph: Any, weights: Sequence[Weight], e
     Raises:
         EmitError: the model without its weights is larger than protobuf allows.
     """
-    head, body = model.SerializeToString(deterministic=True), graph.SerializeToString(deterministic=True)
+    head = model.SerializeToString(deterministic=True)
+    body = graph.SerializeToString(deterministic=True)
     beside = path.with_name(f"{path.stem}.data")
     records = [_record(w, None) for w in weights]
     if external or _total(head, body, records) > MODEL_LIMIT:

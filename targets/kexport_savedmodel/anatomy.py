@@ -104,7 +104,8 @@ def check_parts(data: memoryview, kind: str = "the model") -> None:
     Raises:
         EmitError: a part is strange, missing or there too often, or a node is of another operation than those we emit.
     """
-    known, times = PARTS[kind], Counter[int]()
+    known = PARTS[kind]
+    times = Counter[int]()
     for field in fields(data):
         part = known.get(field.number)
         if part is None or field.wire not in part.wires:

@@ -92,11 +92,15 @@ def _value_problems(name: str, value: Field, callable_: Collection[str]) -> Iter
     """Attributes that are constants hold their bytes; those that are functions exist."""
     if value.number == 8:
         parts = {f.number: f for f in fields(value.data)}
-        dtype, wanted = BY_CODE[parts[1].value], element_count(sizes(parts[2].data))
+        dtype = BY_CODE[parts[1].value]
+        wanted = element_count(sizes(parts[2].data))
         if dtype is DType.STRING:
-            found, what = sum(f.number == 8 for f in fields(value.data)), "texts"
+            found = sum(f.number == 8 for f in fields(value.data))
+            what = "texts"
         else:
-            found, wanted, what = len(parts[4].data), wanted * dtype.numpy.itemsize, "bytes"
+            found = len(parts[4].data)
+            wanted = wanted * dtype.numpy.itemsize
+            what = "bytes"
         if found != wanted:
             yield f"{name} has {found} {what}, its shape needs {wanted}"
     if value.number == 10 and _text(value.data, 1) not in callable_:

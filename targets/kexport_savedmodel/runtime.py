@@ -22,7 +22,8 @@ class TensorFlowSession(Session):
 
     def __init__(self, loaded: Any, signature: Any, constant: Any):
         self._loaded = loaded  # the signature alone does not keep it alive
-        self._signature, self._constant = signature, constant
+        self._signature = signature
+        self._constant = constant
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self._signature(**{name: self._constant(array) for name, array in inputs.items()})
@@ -42,8 +43,11 @@ class TappedSession(Session):
     """A SavedModel cut so that it gives inner tensors."""
 
     def __init__(self, loaded: Any, cut: Any, inputs: Sequence[str], names: Sequence[str], constant: Any):
-        self._loaded, self._cut = loaded, cut
-        self._inputs, self._names, self._constant = list(inputs), list(names), constant
+        self._loaded = loaded
+        self._cut = cut
+        self._inputs = list(inputs)
+        self._names = list(names)
+        self._constant = constant
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self._cut(*(self._constant(inputs[name]) for name in self._inputs))

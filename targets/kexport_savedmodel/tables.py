@@ -35,7 +35,8 @@ def find(e: Context, table: Table, x: Ref, default: Ref) -> Ref:
 
 
 def _fill(e: Context, table: Table) -> Ref:
-    keys, values = e.const(table.keys, DType.STRING, "keys"), e.const(table.values, table.dtype, "values")
+    keys = e.const(table.keys, DType.STRING, "keys")
+    values = e.const(table.values, table.dtype, "values")
     return e.op("LookupTableImportV2", _handle(e, table), keys, values, main=1)
 
 

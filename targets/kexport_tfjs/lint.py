@@ -43,7 +43,8 @@ def validate(path: Path) -> None:
 def _node_problems(nodes: _Nodes, arguments: Sequence[str], functions: _Nodes) -> list[str]:
     """What is wrong with the nodes of one graph."""
     names = [*arguments, *(n["name"] for n in nodes)]
-    known, callable_ = set(names), {f["signature"]["name"] for f in functions}
+    known = set(names)
+    callable_ = {f["signature"]["name"] for f in functions}
     found = [] if len(known) == len(names) else ["two nodes have one name"]
     found += [f"TensorFlow.js has no op {n['op']!r} ({n['name']})" for n in nodes if n["op"] not in KNOWN_OPS]
     for node in nodes:
@@ -55,7 +56,8 @@ def _node_problems(nodes: _Nodes, arguments: Sequence[str], functions: _Nodes) -
 
 
 def _function_problems(function: Mapping[str, Any], functions: _Nodes) -> list[str]:
-    signature, results = function["signature"], function["ret"]
+    signature = function["signature"]
+    results = function["ret"]
     arguments = [a["name"] for a in signature["inputArg"]]
     found = _node_problems(function["nodeDef"], arguments, functions)
     known = {*arguments, *(n["name"] for n in function["nodeDef"])}

@@ -80,7 +80,8 @@ def _ports(infos: Mapping[str, Any], own: tuple[Port, ...]) -> tuple[Port, ...]:
 
 def _type(info: Mapping[str, Any], own: TensorType | None, name: str) -> TensorType:
     sizes = [int(d["size"]) for d in info["tensorShape"].get("dim", ())]
-    dtype, dims = BY_NAME[info["dtype"]], list[Dim]()
+    dtype = BY_NAME[info["dtype"]]
+    dims = list[Dim]()
     same = own is not None and own.rank == len(sizes)
     for axis, size in enumerate(sizes):
         mine = own.shape[axis] if own is not None and same else symbol(f"dim_{axis}")

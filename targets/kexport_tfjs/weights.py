@@ -30,7 +30,8 @@ def encode(const: Const, precision: str) -> dict[str, Any]:
     if precision == "float16":
         most = float(np.abs(const.data).max())
         return {"dtype": "float16", "original_dtype": "float32"} if most <= float(np.finfo(np.float16).max) else {}
-    low, high = float(const.data.min()), float(const.data.max())
+    low = float(const.data.min())
+    high = float(const.data.max())
     scale = (high - low) / _LEVELS[precision]
     if not np.isfinite(scale) or scale == 0:
         return {}
@@ -68,7 +69,8 @@ class Shards:
         """The names of the files, in order; they get their final names here."""
         if self._file:
             self._file.close()
-        count, names = len(self._files), list[str]()
+        count = len(self._files)
+        names = list[str]()
         for i, file in enumerate(self._files, 1):
             names.append(f"group1-shard{i}of{count}.bin")
             file.rename(self._folder / names[-1])
@@ -87,4 +89,5 @@ class Shards:
         if self._file:
             self._file.close()
         self._files.append(self._folder / f"part{len(self._files)}")
-        self._file, self._left = self._files[-1].open("wb"), SHARD
+        self._file = self._files[-1].open("wb")
+        self._left = SHARD

@@ -82,7 +82,8 @@ def check_signature(model: Any, path: Path) -> Any:
 
 def _in_order(signature: Any, what: str, tensors: Any) -> list[tuple[str, int]]:
     """Names and tensors of a signature, in the order of the subgraph."""
-    length, get = getattr(signature, what + "Length")(), getattr(signature, what)
+    length = getattr(signature, what + "Length")()
+    get = getattr(signature, what)
     names = [(get(i).Name().decode(), get(i).TensorIndex()) for i in range(length)]
     order = {} if isinstance(tensors, int) else {int(t): i for i, t in enumerate(tensors)}
     return sorted(names, key=lambda pair: order.get(pair[1], len(order)))

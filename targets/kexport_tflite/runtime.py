@@ -176,7 +176,8 @@ class CompiledSession(Session):
 
     def _read(self, name: str, buffer: Any) -> Array:
         details = buffer.get_tensor_details()
-        shape, dtype = tuple(details["shape"]), np.dtype(details["dtype"])
+        shape = tuple(details["shape"])
+        dtype = np.dtype(details["dtype"])
         if dtype.name in _TRANSFERRED:
             return buffer.read(math.prod(shape), dtype).reshape(shape)
         return buffer.read(math.prod(shape) * dtype.itemsize, np.int8).view(dtype).reshape(shape)
@@ -265,7 +266,8 @@ def _interpreter(path: Path, threads: int, resolver: str, content: bytes | None 
 
 def _real(array: Array, quantization: Mapping[str, Any]) -> Array:
     """The numbers that integers stand for; other arrays as they are."""
-    scales, zeros = quantization["scales"], quantization["zero_points"]
+    scales = quantization["scales"]
+    zeros = quantization["zero_points"]
     if not len(scales):
         return array
     shape = [1] * array.ndim

@@ -36,7 +36,9 @@ def _best(maker: str, model: str, folder: Path) -> Made:
 def _print(model: str, made: list[Made], folder: Path) -> None:
     good = [m for m in made if not m.error]
     expected = np.load(folder / good[0].maker.replace(" ", "-") / "expected.npz")
-    sessions, errors, failed = {}, {}, {m.maker: m.error for m in made if m.error}
+    sessions = {}
+    errors = {}
+    failed = {m.maker: m.error for m in made if m.error}
     for m in good:
         try:
             session = _session(m.path, expected["input"])

@@ -81,7 +81,8 @@ def _best(maker: str, model: str, folder: Path) -> Made:
 
 
 def _line(row: Row) -> str:
-    a, b = row.ours, row.peer
+    a = row.ours
+    b = row.peer
     if b.error:
         return f"{row.model:<20}{a.seconds:>7.2f} / failed: {b.error}"
     memory = a.extra_mib / b.extra_mib if b.extra_mib else math.nan

@@ -26,7 +26,8 @@ def main(models: tuple[str, ...] = ("MobileNetV2",), tfjs: str = "") -> None:
         for _ in range(REPEATS):
             for maker, seconds in _round(model, tfjs).items():
                 best[maker] = min(seconds, best.get(maker, seconds))
-        ours, peers = best.pop(OURS), sum(best.values())
+        ours = best.pop(OURS)
+        peers = sum(best.values())
         print(f"\n{model}\n{'maker':<28}{'seconds':>9}{'ratio':>7}")
         print(f"{OURS + ': 4 artifacts':<28}{ours:>9.2f}{1:>7.1f}")
         for maker, seconds in best.items():

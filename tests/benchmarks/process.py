@@ -49,9 +49,11 @@ def measure(maker: str, model_name: str, folder: Path) -> Made:
     inputs = sample(model)
     np.savez(folder / "expected.npz", input=inputs, output=np.asarray(model(inputs, training=False)))
     _reset_peak()
-    before, start = _status("VmRSS"), time.perf_counter()
+    before = _status("VmRSS")
+    start = time.perf_counter()
     path = MAKERS[maker].make(model, folder)
-    seconds, extra = time.perf_counter() - start, _status("VmHWM") - before
+    seconds = time.perf_counter() - start
+    extra = _status("VmHWM") - before
     files = [path, *path.parent.glob(path.stem + ".data")] if path.is_file() else list(path.rglob("*"))
     size = sum(f.stat().st_size for f in files if f.is_file())
     return Made(maker, model_name, str(path), size, seconds, extra / 1024)

@@ -48,10 +48,12 @@ def compare(
 
 def relative_error(got: Array, want: Array) -> float:
     """The largest difference as a part of the range; NaN has to be where NaN is."""
-    a, b = got.astype(np.float64), want.astype(np.float64)
+    a = got.astype(np.float64)
+    b = want.astype(np.float64)
     if not np.array_equal(np.isnan(a), np.isnan(b)):
         return np.inf
-    a, b = np.nan_to_num(a), np.nan_to_num(b)
+    a = np.nan_to_num(a)
+    b = np.nan_to_num(b)
     return float(np.max(np.abs(a - b), initial=0) / max(np.max(np.abs(b), initial=0), 1e-6))
 
 
@@ -59,7 +61,8 @@ def randomize(model: Any, seed: int = 0) -> Any:
     """Give every float weight of a model a value that is not its initial one, so that no weight can be left out."""
     random = np.random.default_rng(seed)
     for weight in model.weights:
-        shape, name = tuple(weight.shape), weight.name
+        shape = tuple(weight.shape)
+        name = weight.name
         if weight.dtype not in ("float32", "float16", "float64", "bfloat16"):
             continue
         if name in ("gamma", "scale", "moving_variance") or "variance" in name:

@@ -132,14 +132,16 @@ def test_inputs_that_are_added_have_one_length(keras: Any) -> None:
 
 def test_a_mask_that_is_cut_to_the_words_is_as_long(keras: Any) -> None:
     ops = keras.ops
-    words, mask = keras.Input((None, 4), name="words"), keras.Input((None,), name="mask")
+    words = keras.Input((None, 4), name="words")
+    mask = keras.Input((None,), name="mask")
     cut = layer_of(keras, lambda w, m: w * m[:, : ops.shape(w)[1], None])
     captured = agree(keras.Model([words, mask], cut(words, mask)), [normal(2, 5, 4), normal(2, 5)])
     assert captured.contract.symbols == ("batch", "length")
 
 
 def test_what_has_to_be_as_many_as_the_batch_is_one(keras: Any) -> None:
-    x, parts = keras.Input((3,), name="x"), keras.Input((None, 3), name="parts")
+    x = keras.Input((3,), name="x")
+    parts = keras.Input((None, 3), name="parts")
     added = layer_of(keras, lambda a, b: a + keras.ops.reshape(b, (-1, 3)))
     captured = agree(keras.Model([x, parts], added(x, parts)), [normal(2, 3), normal(2, 1, 3)])
     assert str(captured.contract.inputs[1].type) == "f32[batch,1,3]"

@@ -220,7 +220,8 @@ def test_without_processes_the_file_is_checked_here(tmp_path: Path, monkeypatch:
 
 def test_an_answer_that_was_not_waited_for_is_not_taken_for_another(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("text")
-    prober, job = hdf5_probe._Prober(), {"path": str(tmp_path / "text.h5"), "member": None, "seconds": 9}
+    prober = hdf5_probe._Prober()
+    job = {"path": str(tmp_path / "text.h5"), "member": None, "seconds": 9}
     assert "no HDF5 file at all" in prober.ask(job)["wrong"]
     first = prober.process
     assert first is not None

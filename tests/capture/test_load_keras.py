@@ -102,7 +102,8 @@ def test_a_given_batch_size_is_kept(keras: Any) -> None:
 
 
 def test_a_function_of_keras_is_a_model(keras: Any) -> None:
-    a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    a = keras.Input((3,), name="a")
+    b = keras.Input((3,), name="b")
     function = keras.Function({"b": b, "a": a}, [a - b, {"sum": keras.layers.Add(name="added")([a, b])}], name="both")
     source = load(function)
     assert (source.name, source.input_structure) == ("both", {"a": 0, "b": 1})
@@ -126,7 +127,8 @@ def test_sparse_inputs_are_refused(keras: Any) -> None:
 
 
 def test_a_file_gives_the_same_as_the_model(keras: Any, dense_file: Path) -> None:
-    live, loaded = load(keras.models.load_model(dense_file)), load(str(dense_file))
+    live = load(keras.models.load_model(dense_file))
+    loaded = load(str(dense_file))
     assert (loaded.inputs, loaded.output_names, loaded.path) == (live.inputs, live.output_names, str(dense_file))
     assert (live.name, loaded.name) == ("small", "dense")
     x = np.arange(6, dtype="float32").reshape(2, 3)
@@ -261,7 +263,8 @@ def test_several_arguments(keras: Any) -> None:
     assert source.inputs == [Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 1))]
     found = trace(source)
     assert ([o.name for o in found.outputs], found.output_structure) == (["output_0", "output_1"], [0, None, 1])
-    a, b = np.ones((2, 3), "float32"), np.full((2, 1), 5, "float32")
+    a = np.ones((2, 3), "float32")
+    b = np.full((2, 1), 5, "float32")
     np.testing.assert_allclose(source.run([a, b])[0], a @ model.dense.kernel.numpy() + 5, rtol=1e-6)
 
 

@@ -80,9 +80,12 @@ def image_model(order: str) -> list[dict[str, Any]]:
 def test_kernels_are_slid_as_their_backend_did(
     tf_keras: Any, tmp_path: Path, order: str, backend: str | None, how: Any, end: str
 ) -> None:
-    kernel, bias, x = some(2, 2, 2, 2), some(2), some(3, 2, 6, 7)
+    kernel = some(2, 2, 2, 2)
+    bias = some(2)
+    x = some(3, 2, 6, 7)
     norm = {"gamma": some(2), "beta": some(2), "running_mean": some(2), "running_std": some(2) ** 2 + 0.5}
-    dense, shift = some(12, 3), some(3)
+    dense = some(12, 3)
+    shift = some(3)
     stored = kernel if order == "th" else kernel.transpose(2, 3, 1, 0)
     weights = {"conv": named("conv", W=stored, b=bias), "norm": named("norm", **norm), "pool": [], "drop": [],
                "flat": [], "out": named("out", W=dense, b=shift)}  # fmt: skip
@@ -120,7 +123,9 @@ def test_gates_of_a_gru(tf_keras: Any, tmp_path: Path) -> None:
 
 
 def test_a_bidirectional_layer_over_words(tf_keras: Any, tmp_path: Path) -> None:
-    table, forward, backward = some(6, 2), gates("icfo", 2, 3), gates("icfo", 2, 3)
+    table = some(6, 2)
+    forward = gates("icfo", 2, 3)
+    backward = gates("icfo", 2, 3)
     inner = layer("LSTM", "inner", **(RNN | {"inner_activation": "hard_sigmoid", "return_sequences": True}))
     wrapped = layer("Dense", "dense", output_dim=2, activation="hard_sigmoid", bias=True)
     embed = {"input_dim": 6, "output_dim": 2, "input_length": 4, "mask_zero": False, "dropout": 0.0}
@@ -129,7 +134,8 @@ def test_a_bidirectional_layer_over_words(tf_keras: Any, tmp_path: Path) -> None
         layer("Bidirectional", "both", layer=inner, merge_mode="concat"),
         layer("TimeDistributed", "each", layer=wrapped),
     ]  # fmt: skip
-    dense, shift = some(6, 2), some(2)
+    dense = some(6, 2)
+    shift = some(2)
     both = [*named("forward_inner", **forward), *named("backward_inner", **backward)]
     weights = {"words": named("words", W=table), "both": both, "each": named("each", W=dense, b=shift)}
     ids = np.array([[1, 5, 0, 3], [2, 2, 4, 1]], np.int32)
@@ -145,7 +151,8 @@ def test_highway_and_maxout(tf_keras: Any, tmp_path: Path) -> None:
         layer("MaxoutDense", "most", output_dim=2, nb_feature=4, bias=True),
     ]
     way = {"W": some(3, 3), "W_carry": some(3, 3), "b": some(3), "b_carry": some(3)}
-    most, x = {"W": some(4, 3, 2), "b": some(4, 2)}, some(5, 3)
+    most = {"W": some(4, 3, 2), "b": some(4, 2)}
+    x = some(5, 3)
     gate = sigmoid(x @ way["W_carry"] + way["b_carry"])
     y = gate * np.tanh(x @ way["W"] + way["b"]) + (1 - gate) * x
     expected = np.max([y @ w + b for w, b in zip(most["W"], most["b"], strict=True)], axis=0)
@@ -155,7 +162,9 @@ def test_highway_and_maxout(tf_keras: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["new", "old"])
 @pytest.mark.parametrize("backend", ["theano", "tensorflow"])
 def test_convolutions_of_sequences(tf_keras: Any, tmp_path: Path, form: str, backend: str) -> None:
-    kernel, bias, x = some(3, 1, 2, 4), some(4), some(2, 6, 2)
+    kernel = some(3, 1, 2, 4)
+    bias = some(4)
+    x = some(2, 6, 2)
     conv = {"nb_filter": 4, "filter_length": 3, "border_mode": "same", "subsample_length": 1, "activation": "linear"}
     model = [layer("Convolution1D", "conv", batch_input_shape=[None, 6, 2], bias=True, **conv)]
     stored = kernel if form == "new" else kernel.transpose(3, 2, 0, 1)

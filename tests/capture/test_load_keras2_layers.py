@@ -73,7 +73,8 @@ def test_every_public_layer_is_saved_as_names_that_a_file_may_use(tf_keras: Any,
     from tensorflow.python.util import tf_export
     from tf_keras.src.saving.legacy.serialization import serialize_keras_object as legacy
 
-    judge, seen = keras2_judge(()), 0
+    judge = keras2_judge(())
+    seen = 0
     layers: Any = type("layers", (), {})
     public = {n: v for n, v in tf_export._NAME_TO_SYMBOL_MAPPING.items() if n.startswith("keras.layers.")}
     for name, value in public.items():

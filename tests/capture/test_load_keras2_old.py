@@ -46,7 +46,8 @@ def test_weights_of_no_layer_are_refused_by_name(tmp_path: Path) -> None:
 
 def rewritten(source: Path, folder: Path, rename: Callable[[str], str]) -> Path:
     """A copy of a .keras file whose arrays have other paths."""
-    path, data = folder / "copy.keras", io.BytesIO()
+    path = folder / "copy.keras"
+    data = io.BytesIO()
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
         with h5py.File(io.BytesIO(old.read("model.weights.h5"))) as stored, h5py.File(data, "w") as made:
             arrays: dict[str, Any] = {}

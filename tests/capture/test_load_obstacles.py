@@ -25,7 +25,8 @@ def blocked(request: pytest.FixtureRequest, keras: Any, tf_keras: Any, tmp_path:
     class Patches(framework.layers.Layer):  # type: ignore[misc, name-defined]
         def __init__(self, patch_size: int, width: int = 4, **options: Any):
             super().__init__(**options)
-            self.patch_size, self.width = patch_size, width
+            self.patch_size = patch_size
+            self.width = width
 
         def call(self, x: Any) -> Any:
             return x

@@ -20,7 +20,8 @@ X = {"a": np.ones((2, 3), "float32"), "b": np.full((2, 2), 2, "float32")}
 @pytest.fixture(scope="module")
 def model(keras: Any) -> Source:
     """Two inputs, whose order by name is not the model's, and more than ten outputs."""
-    b, a = keras.Input((2,), name="b"), keras.Input((3,), name="a")
+    b = keras.Input((2,), name="b")
+    a = keras.Input((3,), name="a")
     outputs = [keras.layers.Dense(1 + i, name=f"d{i}")(b) for i in range(11)]
     return load(keras.Model([b, a], [*outputs, a]))
 

@@ -130,7 +130,8 @@ def vocabulary(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     words = tmp_path_factory.mktemp("words") / "words.txt"
     words.write_text("a\nb\n")
-    lines, numbers = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+    lines = tf.lookup.TextFileIndex.WHOLE_LINE
+    numbers = tf.lookup.TextFileIndex.LINE_NUMBER
     module = tf.Module()
     initializer = tf.lookup.TextFileInitializer(str(words), tf.string, lines, tf.int64, numbers)
     module.table = tf.lookup.StaticHashTable(initializer, -1)
@@ -310,7 +311,8 @@ def test_results_of_a_size_that_nobody_has(function: str, keras: Any, tmp_path: 
     from kexport.capture.capturing import capture
     from kexport.errors import UnsupportedError
 
-    size, one = 1 << 36, tf.constant(1, tf.int64)
+    size = 1 << 36
+    one = tf.constant(1, tf.int64)
     made = {
         "fill": lambda: tf.fill([size], 1.0),
         "tile": lambda: tf.tile([1.0], [size]),

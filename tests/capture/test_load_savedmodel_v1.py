@@ -19,10 +19,12 @@ def version1(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table that is filled from an asset, and a variable of either kind."""
     import tensorflow as tf
 
-    v1, path = tf.compat.v1, tmp_path_factory.mktemp("v1") / "m"
+    v1 = tf.compat.v1
+    path = tmp_path_factory.mktemp("v1") / "m"
     words = path.with_name("words.txt")
     words.write_text("a\nb\nc\n")
-    lines, numbers = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+    lines = tf.lookup.TextFileIndex.WHOLE_LINE
+    numbers = tf.lookup.TextFileIndex.LINE_NUMBER
     with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session:
         x = v1.placeholder(tf.string, [None], name="x")
         v = v1.get_variable("v", initializer=tf.constant([1.0, 2.0, 3.0]), use_resource=True)

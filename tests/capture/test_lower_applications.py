@@ -49,7 +49,8 @@ def photos(count: int, size: int, high: float, seed: int = 0) -> Any:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_application(keras: Any, family: str) -> None:
     """The graph gives what predict() gives, and tells images apart as it does: a constant answer would not pass."""
-    make, size = getattr(keras.applications, family), FAMILIES[family]
+    make = getattr(keras.applications, family)
+    size = FAMILIES[family]
     model = make(weights=None, input_shape=(size, size, 3), classes=20, classifier_activation=None)
     scales = any(type(layer).__name__ in ("Rescaling", "Normalization") for layer in model.layers)
     images = photos(8, size, 255 if scales else 1)

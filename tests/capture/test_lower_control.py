@@ -210,7 +210,8 @@ def test_python_counts_to_a_size_that_is_open(keras: Any) -> None:
 
     class Running(keras.layers.Layer):
         def call(self, t: Any) -> Any:
-            steps, total = ops.shape(t)[1], ops.zeros_like(t[:, 0])
+            steps = ops.shape(t)[1]
+            total = ops.zeros_like(t[:, 0])
             rows = tf.TensorArray(tf.float32, size=steps)
             for i in range(steps):
                 total = total * 0.5 + t[:, i]

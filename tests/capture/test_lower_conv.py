@@ -168,7 +168,8 @@ def test_resizing_as_older_programs_do(keras: Any) -> None:
     import tensorflow as tf
 
     def resized(x: Any) -> list[Any]:
-        v1, sizes = tf.compat.v1.image, [(17, 9), (4, 25), (1, 1), (20, 24), (10, 12)]
+        v1 = tf.compat.v1.image
+        sizes = [(17, 9), (4, 25), (1, 1), (20, 24), (10, 12)]
         ways = [(s, m, a) for s in sizes for m in ("bilinear", "nearest") for a in (False, True)]
         return [v1.resize(x, s, m, align_corners=a) for s, m, a in ways]
 

@@ -56,7 +56,8 @@ def test_softmax_over_several_axes(keras: Any) -> None:
 
 
 def test_masked_softmax(keras: Any) -> None:
-    x, mask = keras.Input((4,)), keras.Input((4,), dtype="bool")
+    x = keras.Input((4,))
+    mask = keras.Input((4,), dtype="bool")
     model = keras.Model([x, mask], keras.layers.Softmax()(x, mask=mask))
     agree(model, [normal(2, 4), np.array([[1, 0, 1, 1], [0, 0, 1, 0]], bool)])
 
@@ -96,7 +97,8 @@ def test_one_number_is_normalized_with_the_rounding_of_keras(keras: Any) -> None
     """
     x = keras.Input((40, 1))
     model = randomize(keras.Model(x, keras.layers.LayerNormalization(epsilon=1e-6)(x)))
-    captured, batch = capture(model), normal(4, 40, 1)
+    captured = capture(model)
+    batch = normal(4, 40, 1)
     theirs = np.array(model(batch))
     (ours,) = evaluate(captured.graph, {captured.contract.inputs[0].name: batch}).values()
     ours, theirs = (np.abs(y - np.array(model.layers[-1].beta)).max() for y in (ours, theirs))
@@ -119,8 +121,10 @@ def test_a_subclass_that_overrides_call_is_not_taken_for_its_parent(keras: Any) 
 
 def test_merging(keras: Any) -> None:
     layers = keras.layers
-    a, b = keras.Input((6,)), keras.Input((6,))
-    x, y = layers.Dense(6, activation="relu")(a), layers.Dense(6)(b)
+    a = keras.Input((6,))
+    b = keras.Input((6,))
+    x = layers.Dense(6, activation="relu")(a)
+    y = layers.Dense(6)(b)
     merged = [getattr(layers, n)()([x, y]) for n in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")]
     outputs = [*merged, layers.Concatenate()([x, y]), layers.Dot(1)([x, y]), layers.Dot(1, normalize=True)([a, b])]
     captured = agree(randomize(keras.Model([a, b], outputs)), [normal(3, 6), normal(3, 6, seed=1)])
@@ -149,7 +153,8 @@ def test_reshaping(keras: Any) -> None:
 
 
 def test_embedding_has_no_wrapping_of_ids(keras: Any) -> None:
-    x, y = keras.Input((None,), dtype="int32"), keras.Input((3,))
+    x = keras.Input((None,), dtype="int32")
+    y = keras.Input((3,))
     layer = keras.layers.Embedding(11, 4)
     captured = agree(
         randomize(keras.Model([x, y], [layer(x), layer(y)])),
@@ -222,7 +227,9 @@ def test_half_precision(keras: Any, policy: str) -> None:
 
 def test_preprocessing(keras: Any) -> None:
     layers = keras.layers
-    image, number, ids = keras.Input((8, 8, 3), dtype="uint8"), keras.Input((3,)), keras.Input((4,), dtype="int32")
+    image = keras.Input((8, 8, 3), dtype="uint8")
+    number = keras.Input((3,))
+    ids = keras.Input((4,), dtype="int32")
     outputs = [
         layers.Rescaling(1 / 255)(image),
         layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5])(number),
@@ -236,7 +243,8 @@ def test_preprocessing(keras: Any) -> None:
 
 
 def test_spectrograms(keras: Any) -> None:
-    wave, waves = keras.Input((800,)), keras.Input((400, 1))
+    wave = keras.Input((800,))
+    waves = keras.Input((400, 1))
     mel = keras.layers.MelSpectrogram(fft_length=128, sequence_stride=64, num_mel_bins=16, sampling_rate=8000)(wave)
     stft = keras.layers.STFTSpectrogram(mode="log", frame_length=80, frame_step=40, fft_length=128)(waves)
     agree(keras.Model([wave, waves], [mel, stft]), [normal(2, 800), normal(2, 400, 1)])

@@ -42,7 +42,8 @@ def feeds(*lead: int) -> list[Array]:
 @pytest.mark.parametrize("lead", [(), (2,)], ids=["one", "several"])
 @pytest.mark.parametrize("name", CALLS)
 def test_of_data(name: str, lead: tuple[int, ...], keras: Any) -> None:
-    a, b = keras.Input((*lead, 4, 4)), keras.Input((*lead, 4, 5))
+    a = keras.Input((*lead, 4, 4))
+    b = keras.Input((*lead, 4, 5))
     y = layer_of(keras, lambda p, q: CALLS[name](keras.ops, p, q))(a, b)
     agree(keras.Model([a, b], y), feeds(*lead))
 
@@ -65,7 +66,8 @@ def test_the_determinant_of_a_singular_matrix_is_zero(keras: Any) -> None:
 def test_tensorflow_solves_with_the_transpose(keras: Any) -> None:
     import tensorflow as tf
 
-    a, b = keras.Input((4, 4)), keras.Input((4, 5))
+    a = keras.Input((4, 4))
+    b = keras.Input((4, 5))
 
     def call(p: Any, q: Any) -> Any:
         lower = tf.linalg.band_part(p, -1, 0) + 2 * tf.eye(4)

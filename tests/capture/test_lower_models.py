@@ -20,7 +20,8 @@ def test_nested_and_shared_models_keep_their_paths(keras: Any) -> None:
     i = keras.Input((4, 4, 3))
     x = layers.Conv2D(5, 3, name="conv")(i)
     tower = keras.Model(i, [inner(x), layers.GlobalAveragePooling2D()(x)], name="tower")
-    a, b = keras.Input((4, 4, 3), name="a"), keras.Input((4, 4, 3), name="b")
+    a = keras.Input((4, 4, 3), name="a")
+    b = keras.Input((4, 4, 3), name="b")
     head = keras.Sequential([layers.Dense(5, activation="gelu"), layers.Dense(2, name="last")], name="head")
     model = keras.Model([a, b], head(layers.Concatenate()([*tower(a), *tower(b)])))
     captured = agree(randomize(model), [normal(2, 4, 4, 3), normal(2, 4, 4, 3, seed=1)])
@@ -35,7 +36,8 @@ def test_weights_are_not_copied(keras: Any) -> None:
     x = keras.Input((30,))
     heads = keras.layers.EinsumDense("bi,ijk->bjk", (2, 200), name="heads")(x)
     model = keras.Model(x, [keras.layers.Dense(400, name="wide")(x), heads])
-    first, second = capture(model).graph.constants, capture(model).graph.constants
+    first = capture(model).graph.constants
+    second = capture(model).graph.constants
     for name in ("wide/kernel", "heads/kernel"):
         kernels = [next(c.data for c in constants if c.name.endswith(name)) for constants in (first, second)]
         assert np.shares_memory(*kernels), name

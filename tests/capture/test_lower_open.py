@@ -65,7 +65,8 @@ def test_rows_of_lengths_of_their_own(keras: Any) -> None:
             tf.one_hot(n, steps, on_value=True, off_value=False),
         ]
 
-    x, n = keras.Input((None, 4)), keras.Input((), dtype="int32")
+    x = keras.Input((None, 4))
+    n = keras.Input((), dtype="int32")
     model = keras.Model([x, n], layer_of(keras, rows)(x, n))
     agree(model, [normal(3, 5, 4), np.array([0, 5, 3], "int32")], [normal(2, 9, 4, seed=1), np.array([2, 9], "int32")])
 
@@ -116,7 +117,8 @@ def test_blocks_at_computed_places(keras: Any) -> None:
             x[..., tf.newaxis, i - i : i - i + 1],
         ]
 
-    x, block = keras.Input((7, 4)), keras.Input((2, 4))
+    x = keras.Input((7, 4))
+    block = keras.Input((2, 4))
     i, places = (keras.Input(batch_shape=shape, dtype="int32") for shape in ((), (3,)))
     model = keras.Model([x, block, i, places], layer_of(keras, blocks)(x, block, i, places))
     for at, where in ((2, [0, 1, 2]), (0, [0, 3, 0]), (3, [0, 9, -9])):
@@ -124,7 +126,8 @@ def test_blocks_at_computed_places(keras: Any) -> None:
 
 
 def test_a_slice_as_long_as_a_number_says_is_refused(keras: Any) -> None:
-    x, i = keras.Input((7, 4)), keras.Input(batch_shape=(), dtype="int32")
+    x = keras.Input((7, 4))
+    i = keras.Input(batch_shape=(), dtype="int32")
     with pytest.raises(UnsupportedError, match="the shape depends on the values of a tensor"):
         capture(keras.Model([x, i], layer_of(keras, lambda x, i: x[:, :i])(x, i)))
 

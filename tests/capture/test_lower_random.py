@@ -38,7 +38,8 @@ def explained(model: Any, *arrays: Any) -> Any:
 
 
 def test_every_distribution(keras: Any) -> None:
-    random, ops = keras.random, keras.ops
+    random = keras.random
+    ops = keras.ops
 
     def draw(seed: Any, x: Any) -> Any:
         shape = ops.shape(x)
@@ -76,7 +77,8 @@ def test_layers_that_draw_where_they_are_told_to(keras: Any) -> None:
     class Uncertain(keras.Model):
         def __init__(self) -> None:
             super().__init__()
-            self.dense, self.drop = keras.layers.Dense(3), keras.layers.Dropout(0.5)
+            self.dense = keras.layers.Dense(3)
+            self.drop = keras.layers.Dropout(0.5)
 
         def call(self, x: Any) -> Any:
             return self.drop(self.dense(x), training=True)
@@ -131,7 +133,8 @@ def test_a_fixed_seed_for_an_open_size_is_refused(keras: Any) -> None:
 
 
 def test_a_seed_that_is_an_input_is_refused(keras: Any) -> None:
-    seed, x = keras.Input(batch_shape=(2,), dtype="int32"), keras.Input((4,))
+    seed = keras.Input(batch_shape=(2,), dtype="int32")
+    x = keras.Input((4,))
     noise = layer_of(keras, lambda s, a: a + tf.random.stateless_normal([4], s), "noise")(seed, x)
     assert "from a seed that is computed" in refusal(keras.Model([seed, x], noise))
 
@@ -147,7 +150,8 @@ def test_draws_in_loops_are_refused(keras: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["gamma", "binomial"])
 def test_what_no_format_draws_is_refused(keras: Any, kind: str) -> None:
-    random, x = keras.random, keras.Input((4,))
+    random = keras.random
+    x = keras.Input((4,))
     draw = {
         "gamma": lambda seed, a: a * random.gamma((4,), 2.0, seed=seed),
         "binomial": lambda seed, a: a * random.binomial((4,), 3.0, 0.5, seed=seed),

@@ -65,7 +65,8 @@ def test_without_bias(keras: Any, cell: str) -> None:
 @each_cell
 @pytest.mark.parametrize("unroll", [False, True])
 def test_masks_are_exact(keras: Any, cell: str, unroll: bool) -> None:
-    x, mask = keras.Input((5, 3)), keras.Input((5,), dtype="bool")
+    x = keras.Input((5, 3))
+    mask = keras.Input((5,), dtype="bool")
     states = [keras.Input((4,)) for _ in range(2 if cell == "lstm" else 1)]
     options = [(s, z, b) for s in (False, True) for z in (False, True) for b in (False, True)]
     outputs = [
@@ -132,7 +133,9 @@ def test_other_activations_give_a_scan(keras: Any) -> None:
 
 @each_cell
 def test_initial_states(keras: Any, cell: str) -> None:
-    x, h, c = keras.Input((5, 3)), keras.Input((4,)), keras.Input((4,))
+    x = keras.Input((5, 3))
+    h = keras.Input((4,))
+    c = keras.Input((4,))
     states = [h, c] if cell == "lstm" else [h]
     y = CELLS[cell](keras.layers, 4, return_state=True)(x, initial_state=states)
     again = CELLS[cell](keras.layers, 4)(x, initial_state=y[1:])

@@ -27,7 +27,9 @@ def minimal(keras: Any) -> Any:
     class Minimal(keras.layers.Layer):
         def __init__(self, units: int, **options: Any):
             super().__init__(**options)
-            self.units, self.state_size, self.output_size = units, [units, 1], units
+            self.units = units
+            self.state_size = [units, 1]
+            self.output_size = units
 
         def build(self, shape: Any) -> None:
             self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
@@ -59,7 +61,8 @@ def test_a_cell_of_ones_own_is_scanned(keras: Any, mask: bool) -> None:
 
 
 def test_an_unrolled_loop_is_a_scan_too(keras: Any) -> None:
-    x, mask = keras.Input((5, 3)), keras.Input((5,), dtype="bool")
+    x = keras.Input((5, 3))
+    mask = keras.Input((5,), dtype="bool")
     options = {"unroll": True, "zero_output_for_mask": True, "return_sequences": True}
     outputs = [keras.layers.RNN(minimal(keras)(4), go_backwards=b, **options)(x, mask=mask) for b in (False, True)]
     captured = agree(randomize(keras.Model([x, mask], outputs)), [normal(3, 5, 3), HOLES.astype(bool)])
@@ -181,7 +184,8 @@ def test_a_body_reads_what_is_around_it(keras: Any) -> None:
         def compute_output_spec(self, x: Any, memory: Any) -> Any:
             return keras.KerasTensor(x.shape, x.dtype)
 
-    x, memory = keras.Input((None, 4), name="x"), keras.Input((None, 4), name="memory")
+    x = keras.Input((None, 4), name="x")
+    memory = keras.Input((None, 4), name="memory")
     model = randomize(keras.Model([x, memory], Attending(name="attending")(x, memory)))
     captured = agree(model, [normal(2, 3, 4), normal(2, 6, 4)], [normal(1, 4, 4), normal(1, 2, 4)])
     assert op_counts(captured)["scan"] == 1

@@ -47,21 +47,24 @@ def test_i0_of_great_numbers(keras: Any) -> None:
 
 
 def test_a_label_is_a_number(keras: Any) -> None:
-    x, label = keras.Input((8,)), keras.Input((), dtype="int32")
+    x = keras.Input((8,))
+    label = keras.Input((), dtype="int32")
     k = keras.ops
     y = layer_of(keras, lambda v, n: [k.sparse_categorical_crossentropy(n, v, True), k.in_top_k(n, v, 3)])(x, label)
     agree(keras.Model([x, label], y), [normal(6, 8), integers(6, high=8)])
 
 
 def test_the_number_of_classes_has_to_be_fixed(keras: Any) -> None:
-    x, label = keras.Input((None,)), keras.Input((), dtype="int32")
+    x = keras.Input((None,))
+    label = keras.Input((), dtype="int32")
     y = layer_of(keras, lambda v, n: keras.ops.sparse_categorical_crossentropy(n, v, from_logits=True))(x, label)
     with pytest.raises(UnsupportedError, match="give the last axis of the predictions a size"):
         capture(keras.Model([x, label], y))
 
 
 def test_rows_that_are_not_finite_have_no_best(keras: Any) -> None:
-    x, label = keras.Input((8,)), keras.Input((), dtype="int32")
+    x = keras.Input((8,))
+    label = keras.Input((), dtype="int32")
     y = layer_of(keras, lambda v, n: keras.ops.in_top_k(n, v, 8))(x, label)
     rows = normal(3, 8)
     rows[1, 2] = np.inf

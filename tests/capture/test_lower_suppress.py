@@ -17,7 +17,8 @@ from tests.capture.layer_of import layer_of
 def batch(own: int, count: int = 14, classes: int = 3, seed: int = 0) -> list[Array]:
     """Boxes of which many overlap, some with their corners swapped and one without area; and their scores."""
     random = np.random.default_rng(seed)
-    middle, size = random.uniform(0.1, 0.9, (2, count, own, 2)), random.uniform(0.1, 0.4, (2, count, own, 2))
+    middle = random.uniform(0.1, 0.9, (2, count, own, 2))
+    size = random.uniform(0.1, 0.4, (2, count, own, 2))
     boxes = np.concatenate([middle - size, middle + size], -1).astype(np.float32)
     boxes[:, 3] = boxes[:, 3, :, [2, 1, 0, 3]].transpose(1, 2, 0)
     boxes[0, 5] = boxes[0, 5, :, [0, 1, 0, 3]].transpose(1, 0)

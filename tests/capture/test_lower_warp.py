@@ -26,7 +26,8 @@ def images(dtype: str = "float32") -> Array:
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
 @pytest.mark.parametrize("mode", ["constant", "nearest", "reflect", "wrap"])
 def test_one_transform_for_each_image(mode: str, interpolation: str, keras: Any) -> None:
-    x, t = keras.Input((8, 9, 3)), keras.Input((8,))
+    x = keras.Input((8, 9, 3))
+    t = keras.Input((8,))
     y = layer_of(keras, lambda v, w: keras.ops.image.affine_transform(v, w, interpolation, mode, 0.3))(x, t)
     agree(keras.Model([x, t], y), [images(), TRANSFORMS])
 
@@ -46,7 +47,9 @@ def test_images_of_bytes(keras: Any) -> None:
 
 def test_perspective_by_points_that_are_data(keras: Any) -> None:
     corners = np.array([[[0, 0], [7, 0], [0, 7], [7, 7]]] * 2, np.float32)
-    x, start, end = keras.Input((8, 9, 3)), keras.Input((4, 2)), keras.Input((4, 2))
+    x = keras.Input((8, 9, 3))
+    start = keras.Input((4, 2))
+    end = keras.Input((4, 2))
     y = layer_of(keras, keras.ops.image.perspective_transform)(x, start, end)
     agree(keras.Model([x, start, end], y), [images(), corners, corners * 0.8 + [[0.3, 0.6]]], tolerance=1e-4)
 

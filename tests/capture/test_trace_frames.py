@@ -198,7 +198,8 @@ def test_a_function_that_was_called_before_is_traced_anew(keras: Any) -> None:
 
 def test_frames_of_a_function_that_is_inlined_twice() -> None:
     """The frames of its first tracing are combined with those of each call, as the module says."""
-    outer, inner = object(), object()
+    outer = object()
+    inner = object()
     root = Frame("model", 0, graph=outer)
     one, two = (Frame("custom.Caller", i, root, outer, name) for i, name in ((1, "one"), (2, "two")))
     body = Frame("nn.relu", 4, Frame("layer.Dense", 3, one, inner, "body"), inner)

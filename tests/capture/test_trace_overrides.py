@@ -45,11 +45,13 @@ def test_time_is_folded_into_the_batch(shape: Shape, batch: int | None, keras: A
 
 
 def test_a_mask_over_time_is_folded_too(keras: Any) -> None:
-    x, mask = keras.Input((3, 4, 2)), keras.Input((3, 4), dtype="bool")
+    x = keras.Input((3, 4, 2))
+    mask = keras.Input((3, 4), dtype="bool")
     pool = keras.layers.TimeDistributed(keras.layers.GlobalAveragePooling1D())
     source = load(keras.Model([x, mask], pool(x, mask=mask)))
     rng = np.random.default_rng(2)
-    data, keep = rng.normal(size=(2, 3, 4, 2)).astype("float32"), rng.random((2, 3, 4)) < 0.7
+    data = rng.normal(size=(2, 3, 4, 2)).astype("float32")
+    keep = rng.random((2, 3, 4)) < 0.7
     keep[:, :, 0] = True
     np.testing.assert_allclose(run_traced(source, data, keep), source.run([data, keep])[0], rtol=1e-5, atol=1e-6)
 

@@ -73,7 +73,8 @@ def test_every_patch_has_its_place(keras: Any, tf_keras: Any) -> None:
     assert {"einsum", "conv", "gelu", "resize", "top_k", "cond", "rnn", "lstm"} <= labels
     assert not {"convert_to_tensor", "cast", "is_tensor", "shape"} & labels
     for patch in (*PATCHES, *KERAS2_PATCHES):
-        due, found = patch.exists_in(running(patch.owner.partition(".")[0])), patch.find()
+        due = patch.exists_in(running(patch.owner.partition(".")[0]))
+        found = patch.find()
         assert due == (found is not None) or patch.attribute == "resize", patch.place
         if due and found is not None:
             replacement = patch.replace(found[1], recorder())

@@ -48,7 +48,8 @@ DEPTHWISE: dict[str, tuple[str, tuple[int | None, ...], dict[str, Any]]] = {
 
 def stand_ins(model: Any) -> int:
     """How many there are, once it is sure that with and without them the graph is the same."""
-    source, found = load(model), []
+    source = load(model)
+    found = []
     for needs_ops in (False, True):
         trace = trace_model(source, needs_ops)
         graph = lower_trace(trace, Symbols(source.inputs))
@@ -95,7 +96,8 @@ def test_what_is_odd_is_made_of_ops(keras: Any) -> None:
 
 
 def test_statistics_of_the_batch_are_made_of_ops(keras: Any) -> None:
-    x, norm = keras.Input((4,), batch_size=2), keras.layers.BatchNormalization()
+    x = keras.Input((4,), batch_size=2)
+    norm = keras.layers.BatchNormalization()
     source = load(keras.Model(x, keras.layers.Lambda(lambda t: norm(t, training=True))(x)))
     assert STAND_IN not in {op.type for op in trace_model(source).graph.get_operations()}
 

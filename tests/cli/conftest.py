@@ -33,7 +33,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def contract() -> Contract:
     """One image in, ten probabilities out."""
-    image, probs = TensorType.parse("f32[batch,8,8,1]"), TensorType.parse("f32[batch,10]")
+    image = TensorType.parse("f32[batch,8,8,1]")
+    probs = TensorType.parse("f32[batch,10]")
     return Contract((Port("image", image),), (Port("probs", probs),), 0, 0)
 
 

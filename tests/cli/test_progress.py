@@ -118,7 +118,8 @@ def test_a_pipe_gets_a_line_for_each_thing_worked_on(stderr: Callable[[bool], io
 def test_a_pipe_hears_from_time_to_time_of_a_long_stage(
     stderr: Callable[[bool], io.StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text, spoken = stderr(False), threading.Event()
+    text = stderr(False)
+    spoken = threading.Event()
     monkeypatch.setattr(shown, "BEAT", 0.02)
     write = text.write
     monkeypatch.setattr(text, "write", lambda s: (spoken.set() if s.startswith("still") else None, write(s))[1])

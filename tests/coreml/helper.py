@@ -39,7 +39,8 @@ def contract_of(graph: Graph) -> Contract:
 
 def export(graph: Graph, path: Path, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen, copy = CoremlOptions(**options), graph.copy()
+    chosen = CoremlOptions(**options)
+    copy = graph.copy()
     contract = contract_of(graph)
     TARGET.legalize(copy, chosen)
     TARGET.write(copy, contract, path, chosen)

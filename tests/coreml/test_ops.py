@@ -22,14 +22,16 @@ OPEN_BEFORE_16 = "resize-any_size"
 
 
 def check(case: Case, folder: Path, static: bool, deployment: str, precision: str = "float32") -> None:
-    graph, inputs = case.graph(static=static), case.inputs()
+    graph = case.graph(static=static)
+    inputs = case.inputs()
     expected = evaluate(graph, inputs, wide=True)
     path = export(graph, folder / "model.mlpackage", deployment=deployment, precision=precision)
     assert TARGET.read_contract(path) == contract_of(graph)
     found = run(path, inputs, precision)
     assert found.keys() == expected.keys()
     for output in graph.outputs:
-        want, got = expected[output.name], found[output.name]
+        want = expected[output.name]
+        got = found[output.name]
         assert got.dtype == output.value.type.dtype.numpy
         assert got.shape == want.shape
         if got.dtype.kind == "f":

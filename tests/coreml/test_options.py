@@ -212,7 +212,8 @@ def test_hints_of_labels_name_target_and_option(options: dict[str, str], way_out
 
 
 def test_a_layer_that_is_not_there_is_told(tmp_path: Path) -> None:
-    graph, options = Graph("net"), CoremlOptions(precision="float16", float32="block/heda|block/head")
+    graph = Graph("net")
+    options = CoremlOptions(precision="float16", float32="block/heda|block/head")
     x = graph.input("x", TensorType(DType.F32, (1, 4)))
     graph.output("y", graph.add(ops.Sin(), x, origin="block/head").output)
     told = "coreml.float32 names 'block/heda', no layer of the graph; did you mean 'block/head'? layers: block/head"

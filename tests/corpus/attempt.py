@@ -54,12 +54,11 @@ def attempt(model: Path, shown: str, targets: Sequence[str], timeout: float) -> 
         command += ["--to", ",".join(targets)] if targets else []
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=4 * timeout + GRACE, check=False)
-            code, document = done.returncode, _document(done.stdout)
+            code = done.returncode
+            document = _document(done.stdout)
         except subprocess.TimeoutExpired:
-            code, document = (
-                124,
-                {"error": {"kind": "Timeout", "what": f"it did not end after {4 * timeout + GRACE:g} s"}},
-            )
+            code = 124
+            document = {"error": {"kind": "Timeout", "what": f"it did not end after {4 * timeout + GRACE:g} s"}}
     seconds = round(time.monotonic() - start, 1)
     artifacts = document.get("artifacts", [])
     statuses = {a["target"]: a["status"] for a in artifacts}

@@ -195,6 +195,7 @@ def test_verdicts_in_the_manifest_are_those_of_reports() -> None:
     manifest = SCHEMAS["kexport"]["definitions"]
     for name in ("status", "number", "count", "ports", "batch", "check", "metrics", "indices", "tolerance"):
         assert manifest[name] == report[name], name
-    ours, theirs = manifest["verdict"], report["verdict"]
+    ours = manifest["verdict"]
+    theirs = report["verdict"]
     assert set(theirs["required"]) - set(ours["required"]) == {"seconds", "peak_bytes"}
     assert all(ours["properties"][key] == theirs["properties"][key] for key in ours["required"] if key != "sha256")

@@ -41,7 +41,9 @@ def test_batches_have_two_sizes_several_seeds_and_an_extreme() -> None:
 
 
 def test_the_same_seeds_give_the_same_numbers() -> None:
-    a, b, c = make_batches(TWO), make_batches(TWO), make_batches(TWO, seeds=[5])
+    a = make_batches(TWO)
+    b = make_batches(TWO)
+    c = make_batches(TWO, seeds=[5])
     assert all(np.array_equal(x.inputs["x"], y.inputs["x"]) for x, y in zip(a, b, strict=True))
     assert not np.array_equal(a[0].inputs["x"], c[0].inputs["x"])
     assert len(c) == 3, "one seed still runs both sizes, and the extreme batch"
@@ -116,7 +118,8 @@ def test_plan_follows_graph_and_model() -> None:
 
 
 def test_integers_that_become_an_index_by_arithmetic_are_tried_smaller() -> None:
-    graph, n = Graph(), symbol("n")
+    graph = Graph()
+    n = symbol("n")
     question, answer = (graph.input(name, TensorType(DType.I32, (n,))) for name in ("question", "answer"))
     table = graph.constant(np.zeros((8, 2), np.float32))
     graph.output("q", graph.add(Gather(0), table, question).output)
@@ -150,7 +153,8 @@ def test_sizes_the_graph_refuses_are_not_chosen() -> None:
     from kexport.ir.graph import Graph
     from kexport.ops import Slice
 
-    n, graph = symbol("n"), Graph()
+    n = symbol("n")
+    graph = Graph()
     x = graph.input("x", TensorType(DType.F32, (n,)))
     graph.output("y", graph.add(Slice(begin=(0,), end=(n - 6,), strides=(1,)), x, origin="crop").output)
     with pytest.raises(GraphError, match="crop"):
@@ -165,7 +169,8 @@ def test_sizes_the_graph_refuses_are_not_chosen() -> None:
 
 def test_samples_of_a_file_are_cut_into_batches(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    ids, x = rng.integers(0, 9, (20, 5)), rng.standard_normal((20, 8))
+    ids = rng.integers(0, 9, (20, 5))
+    x = rng.standard_normal((20, 8))
     np.savez(tmp_path / "mine.npz", ids=ids, x=x)
     batches = load_samples(tmp_path / "mine.npz", TWO)
     assert [b.inputs["x"].shape[0] for b in batches] == [ROWS, ROWS, 4]

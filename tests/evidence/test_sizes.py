@@ -144,7 +144,8 @@ def test_what_a_model_does_not_take_is_not_enlarged() -> None:
         if sizes["length"] > 8:
             raise ValueError("too long")
 
-    series, image = contract("f32[batch,length,3]"), contract("f32[batch,3]")
+    series = contract("f32[batch,length,3]")
+    image = contract("f32[batch,3]")
     plan = choose_sizes(series)
     assert enlarged(plan, series, lambda sizes: 1, short).choices[1] == {"batch": 64, "length": 8}
     assert enlarged(choose_sizes(image), image, lambda sizes: 1, lambda sizes: None).choices[1] == {"batch": 64}

@@ -49,7 +49,8 @@ def _output_type(kinds: tuple[DType, ...], to: DType) -> Edit:
         chosen = [o for o in graph.outputs if o.value.type.dtype in kinds and o.value.producer is not None]
         if not chosen:
             raise Inapplicable
-        value, producer = chosen[0].value, chosen[0].value.producer
+        value = chosen[0].value
+        producer = chosen[0].value.producer
         assert producer is not None
         become(graph, value, lambda v: put(graph, producer, ops.Cast(dtype=to), v))
 

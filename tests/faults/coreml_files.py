@@ -67,7 +67,8 @@ def _parameter(name: str, change: Callable[[list[Any]], list[Any]], *kinds: str)
 def _other_kind(model: Any) -> str:
     for operation in reversed(main_block(model).operations):
         if operation.type in OTHERS:
-            was, operation.type = operation.type, OTHERS[operation.type]
+            was = operation.type
+            operation.type = OTHERS[operation.type]
             return f"{was} {operation.outputs[0].name}"
     raise Inapplicable
 
@@ -90,7 +91,8 @@ def _blobs_swapped(model: Any) -> str:
             continue
         key = value.type.SerializeToString()
         if key in found:
-            a, b = found[key].blobFileValue, value.blobFileValue
+            a = found[key].blobFileValue
+            b = value.blobFileValue
             a.offset, b.offset = b.offset, a.offset
             return operation.outputs[0].name
         found[key] = value

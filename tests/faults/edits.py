@@ -144,7 +144,8 @@ def swap_operands(first: int = 0, second: int = 1) -> Edit:
     """Two operands in the other order."""
 
     def edit(graph: Graph, node: Node) -> None:
-        a, b = node.inputs[first], node.inputs[second]
+        a = node.inputs[first]
+        b = node.inputs[second]
         if a is b:
             raise Inapplicable
         graph.set_operand(node, first, b)

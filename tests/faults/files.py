@@ -96,7 +96,8 @@ def written(form: Form, bench: Bench, folder: Path) -> Written | None:
     Where precision is reduced, the unit of noise is the distance of this artifact's own outputs.
     """
     target = find_target(form.target)
-    graph, options = bench.graph.copy(), target.options(**form.options)
+    graph = bench.graph.copy()
+    options = target.options(**form.options)
     path = folder / form.title.replace(" ", "-") / f"{bench.name}{target.suffix}"
     path.parent.mkdir(exist_ok=True)
     try:

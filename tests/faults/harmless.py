@@ -33,7 +33,8 @@ def _renamed(graph: Graph, node: Node) -> None:
 
 def _reordered(graph: Graph, node: Node) -> None:
     """Another topological order: what became ready last comes first."""
-    waiting, ready = list(graph.nodes), set(graph.inputs)
+    waiting = list(graph.nodes)
+    ready = set(graph.inputs)
     done: list[Node] = []
     while waiting:
         free = [n for n in waiting if all(v.is_constant or v in ready for v in n.inputs)]

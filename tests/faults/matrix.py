@@ -83,7 +83,8 @@ def _case(bench: Bench, injected: Injected, change: float, folder: Path, target:
 
 
 def _write(injected: Injected, target: Target, path: Path) -> None:
-    graph, options = injected.graph.copy(), target.options()
+    graph = injected.graph.copy()
+    options = target.options()
     target.legalize(graph, options)
     target.emitters.check(graph)
     target.write(graph, injected.contract, path, options)

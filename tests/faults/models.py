@@ -123,7 +123,8 @@ def series() -> Any:
     import keras
     from keras import layers, ops
 
-    past, now = keras.Input((None, 4), name="past"), keras.Input((None, 4), name="now")
+    past = keras.Input((None, 4), name="past")
+    now = keras.Input((None, 4), name="now")
     x = layers.Concatenate(name="both")([past, now])
     x = layers.Conv1D(8, 3, padding="causal", dilation_rate=2, activation="relu", name="causal")(x)
     x = layers.BatchNormalization(name="norm")(x)
@@ -216,7 +217,8 @@ def build(name: str) -> Any:
 
 
 def _weight(weight: Any, rng: np.random.Generator) -> Array:
-    name, value = weight.name, np.asarray(weight)
+    name = weight.name
+    value = np.asarray(weight)
     if name == "moving_variance":
         return rng.uniform(0.4, 1.6, value.shape)
     if name in ("gamma", "scale"):

@@ -128,7 +128,8 @@ def _output_names_swapped(model: Any) -> None:
 def _renamed(part: str) -> Change:
     def change(model: Any) -> None:
         port = getattr(model.graph, part)[0]
-        old, port.name = port.name, f"{port.name}:0"
+        old = port.name
+        port.name = f"{port.name}:0"
         for node in model.graph.node:
             for names in (node.input, node.output):
                 names[:] = [port.name if n == old else n for n in names]
@@ -174,7 +175,8 @@ def _renamed_inside(model: Any) -> None:
 
 
 def _noted(model: Any) -> None:
-    model.doc_string, model.producer_name = "seen by somebody", "another tool"
+    model.doc_string = "seen by somebody"
+    model.producer_name = "another tool"
     model.metadata_props.add(key="note", value="none")
 
 

@@ -75,8 +75,10 @@ class Score:
 
     def line(self) -> str:
         """The kill rate in one sentence."""
-        killed, effective = len(self[Outcome.KILLED]), len(self[Outcome.KILLED]) + len(self[Outcome.SURVIVED])
-        harmless, alarms = len(self[Outcome.ACCEPTED]), len(self[Outcome.FALSE_ALARM])
+        killed = len(self[Outcome.KILLED])
+        effective = len(self[Outcome.KILLED]) + len(self[Outcome.SURVIVED])
+        harmless = len(self[Outcome.ACCEPTED])
+        alarms = len(self[Outcome.FALSE_ALARM])
         counts = Counter(c.outcome.value for c in self.cases)
         rest = ", ".join(f"{counts[o.value]} {o.value}" for o in _REST if counts[o.value])
         return (

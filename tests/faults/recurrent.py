@@ -52,7 +52,8 @@ def _gates(cell: str, order: Sequence[int]) -> Edit:
 
 def _one_gate(gate: int, value: float) -> Callable[[Array], Array]:
     def change(array: Array) -> Array:
-        copy, size = array.copy(), array.shape[-1] // GATES["lstm"]
+        copy = array.copy()
+        size = array.shape[-1] // GATES["lstm"]
         copy[..., gate * size : (gate + 1) * size] = value
         return copy
 

@@ -100,7 +100,8 @@ def _fused(*names: str | None) -> Where:
 
 def _axis(change: Callable[[int, int], int]) -> Edit:
     def edit(graph: Graph, node: Node) -> None:
-        rank, axis = node.inputs[0].type.rank, getattr(node.op, "axis", 0)
+        rank = node.inputs[0].type.rank
+        axis = getattr(node.op, "axis", 0)
         attributes(axis=change(axis % rank, rank))(graph, node)
 
     return edit
@@ -112,7 +113,8 @@ def _axes_before(graph: Graph, node: Node) -> None:
     axis = op.axes[0] % node.inputs[0].type.rank
     if axis < 2 or len(op.axes) > 1:
         raise Inapplicable
-    x, after = node.inputs[0], node
+    x = node.inputs[0]
+    after = node
     mean = graph.add(ops.ReduceMean(axes=(axis - 1,), keepdims=True), x, origin="fault", before=after).output
     centred = graph.add(ops.Sub(), x, mean, origin="fault", before=after).output
     square = graph.add(ops.Square(), centred, origin="fault", before=after).output
@@ -201,7 +203,8 @@ TABLE = (
 def _shift_crop(graph: Graph, node: Node) -> None:
     """What is cut off one end is cut off the other."""
     op: Any = node.op
-    x, y = node.inputs[0].type.shape[1:-1], node.output.type.shape[1:-1]
+    x = node.inputs[0].type.shape[1:-1]
+    y = node.output.type.shape[1:-1]
     window = node.inputs[1].type.shape[: len(x)]
     pairs: list[tuple[int, int]] = []
     for size, out, k, s in zip(x, y, window, op.strides, strict=True):

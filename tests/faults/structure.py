@@ -74,7 +74,8 @@ def _first_sample(graph: Graph, node: Node, value: Value) -> Value:
     shape = value.type.shape
     if not shape or isinstance(shape[0], int):
         raise Inapplicable
-    begin, end = (0,) * len(shape), (1, *shape[1:])
+    begin = (0,) * len(shape)
+    end = (1, *shape[1:])
     one = put(graph, node, ops.Slice(begin=begin, end=end, strides=(1,) * len(shape)), value)
     return put(graph, node, ops.BroadcastTo(shape=shape), one)
 
@@ -91,7 +92,8 @@ def _reverse(axis: int) -> Build:
 
 def _batch_statistics(graph: Graph, node: Node) -> None:
     """Training mode left on: the mean of this batch instead of the moving one."""
-    x, axes = node.inputs[0], tuple(range(node.inputs[0].type.rank - 1))
+    x = node.inputs[0]
+    axes = tuple(range(node.inputs[0].type.rank - 1))
     mean = graph.add(ops.ReduceMean(axes=axes, keepdims=True), x, origin="fault", before=node).output
     centred = graph.add(ops.Sub(), x, mean, origin="fault", before=node).output
     graph.set_operand(node, 0, centred)

@@ -43,7 +43,8 @@ def _shard(path: Path) -> Path:
 def _places(path: Path) -> dict[str, tuple[int, dict[str, Any]]]:
     """Where each weight begins in the one shard, and its entry."""
     (group,) = json.loads((path / MODEL).read_text(encoding="utf-8"))["weightsManifest"]
-    found, position = dict[str, tuple[int, dict[str, Any]]](), 0
+    found = dict[str, tuple[int, dict[str, Any]]]()
+    position = 0
     for entry in group["weights"]:
         found[entry["name"]] = position, entry
         position += prod(entry["shape"]) * np.dtype(entry.get("quantization", entry)["dtype"]).itemsize
@@ -51,7 +52,8 @@ def _places(path: Path) -> dict[str, tuple[int, dict[str, Any]]]:
 
 
 def _read(path: Path) -> list[tuple[str, Array]]:
-    data, found = _shard(path).read_bytes(), list[tuple[str, Array]]()
+    data = _shard(path).read_bytes()
+    found = list[tuple[str, Array]]()
     for name, (start, entry) in _places(path).items():
         if entry["dtype"] == "float32" and "quantization" not in entry:
             array = np.frombuffer(data, "<f4", prod(entry["shape"]), start)
@@ -60,7 +62,8 @@ def _read(path: Path) -> list[tuple[str, Array]]:
 
 
 def _write(path: Path, arrays: Mapping[str, Array]) -> None:
-    data, places = bytearray(_shard(path).read_bytes()), _places(path)
+    data = bytearray(_shard(path).read_bytes())
+    places = _places(path)
     for name, array in arrays.items():
         start = places[name][0]
         data[start : start + array.nbytes] = array.tobytes()
@@ -128,7 +131,8 @@ def _shards(turned: bool) -> FileEdit:
     """The one shard in two files, listed in the right or in the wrong order."""
 
     def edit(path: Path) -> str:
-        data, cut = _shard(path).read_bytes(), _shard(path).stat().st_size // 8 * 4
+        data = _shard(path).read_bytes()
+        cut = _shard(path).stat().st_size // 8 * 4
         _shard(path).unlink()
         for name, part in (("a.bin", data[:cut]), ("b.bin", data[cut:])):
             (path / name).write_bytes(part)

@@ -104,7 +104,8 @@ def _other_kind(model: Any) -> str:
         if kind in OTHERS:
             code = _schema().OperatorCodeT()
             code.builtinCode = getattr(_schema().BuiltinOperator, OTHERS[kind])
-            code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+            code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+            code.version = 1
             operator.opcodeIndex = len(model.operatorCodes)
             model.operatorCodes.append(code)
             return kind
@@ -141,10 +142,12 @@ def _outputs_reordered(model: Any) -> None:
 
 def _output_names_swapped(model: Any) -> str:
     """Two outputs of the signature point at each other's tensors."""
-    maps, tensors = model.signatureDefs[0].outputs, model.subgraphs[0].tensors
+    maps = model.signatureDefs[0].outputs
+    tensors = model.subgraphs[0].tensors
     for i, a in enumerate(maps):
         for b in maps[:i]:
-            x, y = tensors[a.tensorIndex], tensors[b.tensorIndex]
+            x = tensors[a.tensorIndex]
+            y = tensors[b.tensorIndex]
             if x.type == y.type and list(x.shape) == list(y.shape):
                 a.tensorIndex, b.tensorIndex = b.tensorIndex, a.tensorIndex
                 return f"{a.name!r}, {b.name!r}"

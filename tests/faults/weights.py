@@ -96,7 +96,8 @@ def _swap_bytes(array: Array) -> Array:
 
 def _ungrouped(graph: Graph, node: Node) -> None:
     """groups=1 with each filter repeated for all inputs."""
-    kernel, groups = data_of(node, 1), getattr(node.op, "groups", 1)
+    kernel = data_of(node, 1)
+    groups = getattr(node.op, "groups", 1)
     if groups < 2:
         raise Inapplicable
     attributes(groups=1)(graph, node)
@@ -118,7 +119,8 @@ def _epsilon_outside(graph: Graph, node: Node) -> None:
 
 def _exchange(first: int, second: int) -> Callable[[Graph, Node], None]:
     def edit(graph: Graph, node: Node) -> None:
-        a, b = data_of(node, first), data_of(node, second)
+        a = data_of(node, first)
+        b = data_of(node, second)
         graph.set_operand(node, first, graph.constant(b))
         graph.set_operand(node, second, graph.constant(a))
 

@@ -48,7 +48,8 @@ class Function:
 
     def apply(self, keras: Any, tensors: list[Any]) -> Any:
         """What a layer that makes the call gives, as a list."""
-        call, fixed = self.call, self.fixed
+        call = self.call
+        fixed = self.fixed
 
         class Calling(keras.layers.Layer):
             def call(self, *inputs: Any) -> Any:

@@ -32,7 +32,9 @@ def main() -> int:
     if unknown := set(given.kinds) - KINDS.keys():
         parser.error(f"no such kind: {', '.join(sorted(unknown))}")
     kinds = given.kinds or list(KINDS)
-    end, totals, failed = time.monotonic() + 60 * given.minutes, {kind: Counter[str]() for kind in kinds}, False
+    end = time.monotonic() + 60 * given.minutes
+    totals = {kind: Counter[str]() for kind in kinds}
+    failed = False
     for seed in count(given.seed):
         for kind in kinds:
             with tempfile.TemporaryDirectory(prefix="kexport-fuzz-") as folder:

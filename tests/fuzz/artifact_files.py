@@ -53,12 +53,15 @@ def mutate(path: Path, draw: random.Random) -> str:
         return _mutate_folder(file, draw)
     data = file.read_bytes()
     if file.suffix == ".json" and draw.random() < 0.8:
-        kind, changed = "json", _json(data, draw)
+        kind = "json"
+        changed = _json(data, draw)
     elif file.suffix in MESSAGES and draw.random() < 0.4:
-        kind, changed = "message", _message(data, MESSAGES[file.suffix], draw)
+        kind = "message"
+        changed = _message(data, MESSAGES[file.suffix], draw)
     else:
         mutate = draw.choice(BYTES)
-        kind, changed = mutate.__name__.strip("_"), mutate(data, draw)
+        kind = mutate.__name__.strip("_")
+        changed = mutate(data, draw)
     file.write_bytes(changed)
     return f"{kind} of {file.name}"
 
@@ -90,7 +93,8 @@ def _flip(data: bytes, draw: random.Random) -> bytes:
 
 
 def _noise(data: bytes, draw: random.Random) -> bytes:
-    at, size = draw.randrange(len(data) + 1), draw.choice((1, 4, 64, 1000))
+    at = draw.randrange(len(data) + 1)
+    size = draw.choice((1, 4, 64, 1000))
     return data[:at] + draw.randbytes(size) + data[at + size :]
 
 

@@ -64,7 +64,8 @@ def main(folder: Path, seed: int, count: int) -> None:
     sys.addaudithook(watch)
     for name, path in mutants(seed, folder, count):
         say(f"begin {name}")
-        started, watch.on = time.monotonic(), True
+        started = time.monotonic()
+        watch.on = True
         outcome = outcome_of(path)
         watch.on = False
         touched = f" TOUCHED {watch.found}" if watch.found else ""

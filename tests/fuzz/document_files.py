@@ -44,7 +44,8 @@ CASES = ("manifest", "reference", "kx", "graph", "bench", "layers", "runs", "bun
 def bases(folder: Path) -> Path:
     """A folder as `export` writes it, with everything that may lie beside the artifacts, and its bundle."""
     dist = write_dist(folder / "dist", ("onnx", "tfjs"), size=4)
-    entry, graph = read_manifest(dist)[NAME], image_net(4)
+    entry = read_manifest(dist)[NAME]
+    graph = image_net(4)
     write_graph(graph, dist / f"{NAME}.kx")
     save_graph(graph, dist / f"{NAME}.graph.safetensors")
     entry.graph = FileEntry.of(dist / f"{NAME}.kx", dist)
@@ -222,6 +223,7 @@ def _word(text: str, draw: random.Random) -> str:
     words = list(re.finditer(r"%?[\w.]+(?:\[[^\]\n]*\])?", text))
     if not words:
         return text
-    word, other = draw.choice(words), draw.choice(words)
+    word = draw.choice(words)
+    other = draw.choice(words)
     new = draw.choice((other[0], other[0], draw.choice(WORDS[:12])))
     return text[: word.start()] + new + text[word.end() :]

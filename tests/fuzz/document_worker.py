@@ -90,7 +90,8 @@ def outcome_of(kind: str, path: Path) -> str:
 
     codes: set[int] = set()
     for name, road in roads(kind, path):
-        said, started = io.StringIO(), time.monotonic()
+        said = io.StringIO()
+        started = time.monotonic()
         try:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 code = road()
@@ -123,7 +124,8 @@ def main(folder: Path, seed: int, count: int) -> None:
     sys.addaudithook(watch)
     for name, kind, path in mutants(seed, folder, count):
         say(f"begin {name}")
-        started, watch.on = time.monotonic(), True
+        started = time.monotonic()
+        watch.on = True
         outcome = outcome_of(kind, path)
         watch.on = False
         touched = f" TOUCHED {watch.found}" if watch.found else ""

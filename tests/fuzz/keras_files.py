@@ -45,7 +45,8 @@ def mutants(seed: int, files: dict[str, Path], count: int) -> Iterator[tuple[str
     for number in range(count):
         draw = random.Random(f"{seed}/{number}")
         name = draw.choice(sorted(files))
-        suffix, data = Path(name).suffix, files[name].read_bytes()
+        suffix = Path(name).suffix
+        data = files[name].read_bytes()
         kind = draw.choice(sorted(MUTATORS[suffix]))
         for _ in range(draw.choice((1, 1, 1, 2, 5))):
             data = MUTATORS[suffix][kind](data, draw)

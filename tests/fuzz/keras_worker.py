@@ -34,7 +34,9 @@ class Watch:
     """An audit hook that notes files outside of a folder, processes and connections."""
 
     def __init__(self, folder: Path):
-        self.folder, self.found, self.on = str(folder), [], False
+        self.folder = str(folder)
+        self.found = []
+        self.on = False
         self.roots = tuple({sys.prefix, sys.base_prefix, *(p for p in sys.path if p), str(Path.cwd()), *READABLE})
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -80,7 +82,8 @@ def main(folder: Path, seed: int, count: int) -> None:
         path = folder / f"mutant{suffix}"
         path.write_bytes(data)
         say(f"begin {name}")
-        started, watch.on = time.monotonic(), True
+        started = time.monotonic()
+        watch.on = True
         try:
             capture(path)
             outcome = "loaded"

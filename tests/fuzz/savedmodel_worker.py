@@ -27,17 +27,20 @@ def bases(folder: Path) -> dict[str, Path]:
     keras: Any = import_keras()
     import tensorflow as tf
 
-    layers, found = keras.layers, {name: folder / name for name in ("net", "loop", "words")}
+    layers = keras.layers
+    found = {name: folder / name for name in ("net", "loop", "words")}
     x = keras.Input((4,))
     net = layers.Dropout(0.5)(layers.BatchNormalization()(layers.Dense(3, activation="gelu")(x)))
     keras.Model(x, net).export(found["net"], verbose=False)
     x = keras.Input((None, 3))
     keras.Model(x, layers.GRU(2)(layers.LSTM(3, return_sequences=True)(x))).export(found["loop"], verbose=False)
     (folder / "words.txt").write_text("a\nb\nc\n")
-    lines, numbers = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+    lines = tf.lookup.TextFileIndex.WHOLE_LINE
+    numbers = tf.lookup.TextFileIndex.LINE_NUMBER
     initializer = tf.lookup.TextFileInitializer(str(folder / "words.txt"), tf.string, lines, tf.int64, numbers)
     module: Any = tf.Module()
-    module.table, module.rows = tf.lookup.StaticHashTable(initializer, 0), tf.Variable([1.0, 2.0, 3.0])
+    module.table = tf.lookup.StaticHashTable(initializer, 0)
+    module.rows = tf.Variable([1.0, 2.0, 3.0])
     module.f = tf.function(lambda x: {"y": tf.gather(module.rows, module.table.lookup(x))})
     function = module.f.get_concrete_function(x=tf.TensorSpec((None,), tf.string))
     tf.saved_model.save(module, str(found["words"]), function)
@@ -64,7 +67,8 @@ def main(folder: Path, seed: int, count: int) -> None:
     sys.addaudithook(watch)
     for name, path in mutants(seed, found, folder / "mutant", count):
         say(f"begin {name}")
-        started, watch.on = time.monotonic(), True
+        started = time.monotonic()
+        watch.on = True
         try:
             capture(path)
             outcome = "loaded"

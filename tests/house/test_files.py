@@ -10,7 +10,6 @@ import pytest
 
 CODE = ("kexport", "targets", "samples", "tests")
 LIMIT = 400
-FUNCTION_LIMIT = 42
 GENERATED = "# Generated"
 """The first line of a file that a program wrote begins so; its length is free."""
 
@@ -48,22 +47,6 @@ def test_no_file_is_too_long(root: Path) -> None:
     texts = {p: p.read_text(encoding="utf-8") for p in code_files(root)}
     lengths = {str(p.relative_to(root)): t.count("\n") for p, t in texts.items() if not t.startswith(GENERATED)}
     assert {name: n for name, n in lengths.items() if n > LIMIT} == {}
-
-
-def test_no_function_is_too_long(root: Path) -> None:
-    found = {}
-    for path in (p for p in code_files(root) if p.relative_to(root).parts[0] != "tests"):
-        text = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(text)) if not text.startswith(GENERATED) else ():
-            if isinstance(node, ast.FunctionDef) and (lines := body_lines(node)) > FUNCTION_LIMIT:
-                found[f"{path.relative_to(root)}: {node.name}"] = lines
-    assert found == {}
-
-
-def body_lines(function: ast.FunctionDef) -> int:
-    """The lines of a function without its signature and docstring."""
-    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 def test_every_file_of_code_says_what_it_is(root: Path) -> None:

@@ -65,7 +65,8 @@ def own_ops() -> Iterator[None]:
     """The table of ops with the ops above, put back after the test."""
     before = dict(OPS)
     OPS.update(repeat=TestOnlyRepeat, zoo=TestOnlyZoo)
-    TestOnlyRepeat.name, TestOnlyZoo.name = "repeat", "zoo"
+    TestOnlyRepeat.name = "repeat"
+    TestOnlyZoo.name = "zoo"
     yield
     OPS.clear()
     OPS.update(before)

@@ -29,7 +29,8 @@ def test_float32_stays_float32_and_wide_is_float64():
         %i = cast(%x) {dtype=i32} return "y": %y, "i": %i }"""
     )
     x = np.array([1.0009765625 / 3, 2.5], np.float32)
-    narrow, wide = evaluate(graph, {"x": x}), evaluate(graph, {"x": x}, wide=True)
+    narrow = evaluate(graph, {"x": x})
+    wide = evaluate(graph, {"x": x}, wide=True)
     assert narrow["y"].dtype == np.float32
     np.testing.assert_array_equal(narrow["y"], x.astype(np.float16).astype(np.float32) + np.float32(0.1))
     assert wide["y"].dtype == np.float64

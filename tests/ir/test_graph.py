@@ -120,7 +120,8 @@ def test_a_value_used_twice_by_one_node_has_two_uses_and_one_user():
 def test_constants_in_order_of_first_use():
     graph = Graph()
     x = graph.input("x", F32)
-    late, early = graph.constant(np.float32(1), "late"), graph.constant(np.float32(2), "early")
+    late = graph.constant(np.float32(1), "late")
+    early = graph.constant(np.float32(2), "early")
     y = graph.add(ops.Add(), x, early).output
     graph.output("y", graph.add(ops.Mul(), y, late).output)
     graph.output("c", late)

@@ -38,7 +38,8 @@ def require(target: Target) -> Runtime:
 
 
 def export(target: Target, graph: Graph, path: Path, **options: Any) -> Path:
-    chosen, copy = target.options(**options), graph.copy()
+    chosen = target.options(**options)
+    copy = graph.copy()
     contract = Contract(
         tuple(Port(v.name, v.type) for v in graph.inputs), tuple(Port(o.name, o.value.type) for o in graph.outputs)
     )
@@ -72,7 +73,8 @@ def test_onnx_runs_dynamic_sizes_and_long_integers(tmp_path: Path) -> None:
 
 
 def test_what_a_page_cannot_run_is_declined(tmp_path: Path) -> None:
-    tflite, onnx = page_of(kexport_tflite.TARGET), page_of(kexport_onnx.TARGET)
+    tflite = page_of(kexport_tflite.TARGET)
+    onnx = page_of(kexport_onnx.TARGET)
     with pytest.raises(NotApplicable, match=r"LiteRT\.js takes no dynamic sizes"):
         tflite.load(export(kexport_tflite.TARGET, image_net(), tmp_path / "m.tflite"))
     fixed = integers(DType.I64).bind({"batch": 1, "length": 3})

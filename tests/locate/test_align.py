@@ -17,7 +17,8 @@ X = {"x": np.random.default_rng(1).standard_normal((2, 4, 4, 3)).astype(np.float
 
 def net(epsilon: float = 1e-3) -> Graph:
     """A convolution, a batch norm that folds into it, an activation, and a layer with two results."""
-    rng, g = np.random.default_rng(0), Graph("net")
+    rng = np.random.default_rng(0)
+    g = Graph("net")
 
     def weight(*shape: int) -> Value:
         return g.constant(rng.standard_normal(shape).astype(np.float32))
@@ -51,7 +52,8 @@ def test_checkpoints_are_what_leaves_a_layer() -> None:
 
 
 def test_a_folded_layer_is_merged_and_the_rest_is_found() -> None:
-    graph, made = net(), optimized(net())
+    graph = net()
+    made = optimized(net())
     found = align(graph, made, named(made), X)
     assert [t.checkpoint for t in found.taps] == ["norm", "bend", "split", "split#1", "square"]
     assert not found.lost
@@ -77,7 +79,8 @@ def test_turned_axes_are_turned_back() -> None:
 
 
 def test_what_a_pass_changed_is_lost_from_there_on() -> None:
-    graph, other = net(), net(epsilon=0.5)
+    graph = net()
+    other = net(epsilon=0.5)
     found = align(graph, other, named(other), X)
     assert found.lost == "norm"
     assert [t.checkpoint for t in found.taps] == ["conv"]

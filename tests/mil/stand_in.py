@@ -26,7 +26,9 @@ class Watch:
 
     def start(self, test: str) -> None:
         """A new test begins; its random numbers depend on its name only."""
-        self.predictions, self.expected_failure, self.operations = 0, "", set()
+        self.predictions = 0
+        self.expected_failure = ""
+        self.operations = set()
         np.random.seed(zlib.crc32(test.encode()))
 
 

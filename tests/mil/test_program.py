@@ -154,7 +154,9 @@ def test_refuses_inputs_that_do_not_match(tmp_path: Path) -> None:
 
 def halved(rows: int) -> Builder:
     """x is halved as long as its sum is above 1; the blocks say that x has so many rows."""
-    builder, test, body = Builder(), Builder(), Builder()
+    builder = Builder()
+    test = Builder()
+    body = Builder()
     builder.input("x", (3,))
     for block in (test, body):
         block.input("state", (rows,))

@@ -89,14 +89,16 @@ def _weights(gates: int) -> dict[str, np.ndarray]:
 
 
 def test_a_reversed_rnn_returns_its_steps_as_it_made_them() -> None:
-    x, h = np.random.default_rng(1).normal(size=(4, 1, 3)), np.zeros((1, 2))
+    x = np.random.default_rng(1).normal(size=(4, 1, 3))
+    h = np.zeros((1, 2))
     back, _ = rnn(x, h, **_weights(1), direction="reverse", output_sequence=True)
     forth, _ = rnn(x[::-1], h, **_weights(1), output_sequence=True)
     assert np.array_equal(back, forth)
 
 
 def test_the_backward_half_of_a_bidirectional_lstm_is_aligned() -> None:
-    x, state = np.random.default_rng(2).normal(size=(4, 1, 3)), np.zeros((1, 4))
+    x = np.random.default_rng(2).normal(size=(4, 1, 3))
+    state = np.zeros((1, 4))
     weights = _weights(4)
     back = {f"{name}_back": value for name, value in weights.items()}
     both, h, _ = lstm(x, state, state, **weights, **back, direction="bidirectional", output_sequence=True)
@@ -109,7 +111,8 @@ def test_the_backward_half_of_a_bidirectional_lstm_is_aligned() -> None:
 def test_where_a_gru_resets(after: bool) -> None:
     weights = {"weight_ih": np.zeros((3, 1)), "weight_hh": np.array([[0.0], [2.0], [0.0]])}
     bias = np.array([0.0, 0.5, 0.0])
-    x, h = np.zeros((1, 1, 1)), np.array([[1.0]])
+    x = np.zeros((1, 1, 1))
+    h = np.array([[1.0]])
     (_, made) = gru(x, h, **weights, bias=bias, reset_after=after)
     inner = 0.5 * (2 + 0.5) if after else 0.5 * 2 + 0.5
     assert made[0, 0] == pytest.approx(0.5 * np.tanh(inner) + 0.5)
@@ -131,7 +134,8 @@ def test_the_nearest_place_is_the_one_before_when_upsampling(tmp_path: Path) -> 
     ],
 )
 def test_logic(name: str, truth: list[bool]) -> None:
-    x, y = np.array([False, False, True, True]), np.array([False, True, False, True])
+    x = np.array([False, False, True, True])
+    y = np.array([False, True, False, True])
     assert OPERATIONS[name](x=x, y=y).tolist() == truth
     assert OPERATIONS["logical_not"](x=x).tolist() == [True, True, False, False]
 
@@ -159,8 +163,10 @@ def test_a_classifier_names_the_best_and_all(tmp_path: Path) -> None:
 
 
 def test_quantized_weights_of_a_convolution() -> None:
-    x, weight = np.ones((1, 1, 2)), np.array([[[4, 6]]], np.uint8)
-    scale, bias = np.array([0.5]), np.array([-1.0])
+    x = np.ones((1, 1, 2))
+    weight = np.array([[[4, 6]]], np.uint8)
+    scale = np.array([0.5])
+    bias = np.array([-1.0])
     got = conv_quantized(x, weight, quantization_type="linear", quant_scale=scale, quant_bias=bias)
     assert got.tolist() == [[[3.0]]]
     with pytest.raises(VerifyError, match="no published layout"):
@@ -173,7 +179,9 @@ def test_images_arrive_as_channels_in_the_declared_order(tmp_path: Path) -> None
     builder.op("identity", "i", [("y", "fp32", (1, 3, 1, 2))], x="x")
     builder.output("y")
     image = builder.model.description.input[0].type.imageType
-    image.width, image.height, image.colorSpace = 2, 1, 30
+    image.width = 2
+    image.height = 1
+    image.colorSpace = 30
     program = kexport_mil.load(builder.save(tmp_path / "m"))
     assert program.inputs[0].kind == "image"
     got = program.run({"x": np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)})["y"]
@@ -193,7 +201,8 @@ def test_a_state_lives_from_run_to_run(tmp_path: Path) -> None:
     builder.op("write_state", "new", [], input="s", data="y")
     builder.output("y")
     program = kexport_mil.load(builder.save(tmp_path / "m"))
-    state, x = program.make_state(), np.array([1.0, 2.0])
+    state = program.make_state()
+    x = np.array([1.0, 2.0])
     assert [program.run({"x": x}, state=state)["y"].tolist() for _ in range(3)] == [[1, 2], [2, 4], [3, 6]]
     assert program.run({"x": x})["y"].tolist() == [1, 2]
 

@@ -34,7 +34,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = args.file or Path(folder) / "points.jsonl"
         done = {(p.model, p.seed) for p in suite.load(file)}
-        chosen, seeds = [(n, MODELS[n]) for n in names], range(args.first, args.first + args.seeds)
+        chosen = [(n, MODELS[n]) for n in names]
+        seeds = range(args.first, args.first + args.seeds)
         for point in suite.points(chosen, seeds, args.targets, Path(folder), lambda n, s: (n, s) in done):
             suite.save(point, file)
             if point.ratio > NEAR or point.status in ("failed", "error"):

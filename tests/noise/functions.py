@@ -92,7 +92,8 @@ def captured(name: str) -> Captured:
 
 def measure(model: Captured, target: Target, runtime: Runtime, folder: Path) -> Measured | str:
     """One function in one engine, or why not."""
-    graph, options = model.graph.copy(), target.options()
+    graph = model.graph.copy()
+    options = target.options()
     run_passes(graph, OPTIMIZE)
     path = folder / f"{graph.name}{target.suffix}"
     x = grid()
@@ -120,7 +121,8 @@ def errors(graph: Graph, x: Array, got: Array) -> Measured:
         size = np.abs(want)
         large = both & (size >= LARGE)
         relative = np.where(large, error / np.maximum(size, LARGE), 0)
-    small, tiny = both & ~large, both & (size < TINY)
+    small = both & ~large
+    tiny = both & (size < TINY)
     by_argument = error / np.maximum(np.abs(x), 1)
     parts = (float(np.max(e, initial=0.0, where=w)) for e, w in ((error, small), (error, tiny), (by_argument, small)))
     return Measured(float(relative.max(initial=0.0)) / EPSILON, *parts, int((finite & ~both).sum()))

@@ -95,7 +95,8 @@ def _verdicts(captured: Captured, graph: Graph, reference: Reference, name: str,
 
 def _ratio(verdict: Verdict) -> Iterator[float]:
     for check in verdict.outputs:
-        metrics, allowed = check.metrics, check.tolerance.atol
+        metrics = check.metrics
+        allowed = check.tolerance.atol
         if check.passed is None or not allowed:
             continue
         floats = metrics.same_shape and not metrics.nonfinite_mismatches and not _discrete(metrics.expected_dtype)

@@ -26,7 +26,8 @@ def draw(model: Any, seed: int) -> None:
 
 
 def _weight(weight: Any, rng: np.random.Generator, gain: float) -> Array:
-    name, shape = weight.name, tuple(weight.shape)
+    name = weight.name
+    shape = tuple(weight.shape)
     if name in CENTRED:
         return rng.normal(0, CENTRED[name], shape)
     if name in SPREAD:

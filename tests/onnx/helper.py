@@ -28,7 +28,8 @@ def contract_of(graph: Graph) -> Contract:
 
 def export(graph: Graph, path: Path, optimize: bool = False, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen, copy = OnnxOptions(**options), graph.copy()
+    chosen = OnnxOptions(**options)
+    copy = graph.copy()
     if optimize:
         run_passes(copy, OPTIMIZE)
     TARGET.legalize(copy, chosen)

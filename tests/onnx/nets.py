@@ -32,7 +32,8 @@ class Net:
 
     def conv(self, x: Value, filters: int, size: int = 3, stride: int = 1, padding: Any = "same", **more: Any) -> Value:
         spatial, channels = x.type.rank - 2, int(x.type.shape[-1])  # type: ignore[arg-type]
-        kernel, bias = self.weight(*(size,) * spatial, channels, filters), self.weight(filters)
+        kernel = self.weight(*(size,) * spatial, channels, filters)
+        bias = self.weight(filters)
         return self.add(ops.Conv((stride,) * spatial, padding, (1,) * spatial, **more), x, kernel, bias)
 
     def depthwise(self, x: Value, size: int = 3, stride: int = 1, padding: Any = "same") -> Value:
@@ -124,7 +125,8 @@ def zero_padded_pools() -> Graph:
 
 def any_size() -> Graph:
     """Dynamic height and width: strides, pools, transposed convolution, upsampling, global pooling."""
-    h, w = symbol("height"), symbol("width")
+    h = symbol("height")
+    w = symbol("width")
     n = Net(h, w)
     x = n.conv(n.x, 4, 3, 2)
     x = n.add(ops.MaxPool((3, 3), (2, 2), "same"), n.add(ops.Relu(), n.batch_norm(x)))

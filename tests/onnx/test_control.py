@@ -123,7 +123,8 @@ def test_weights_of_bodies_are_stored_once_and_outside(tmp_path: Path) -> None:
     zeros = graph.constant(np.zeros((2, 16), np.float32))
     last = graph.add(ops.Scan(step, 1, 1), zeros, x, weight, origin="net/scan").output
     own = Graph("own")
-    old, new = own.input("s", zeros.type), own.input("x", zeros.type)
+    old = own.input("s", zeros.type)
+    new = own.input("x", zeros.type)
     product = own.add(ops.Dense(), old, own.constant(w, "kernel")).output
     own.output("s", own.add(ops.Sub(), new, product).output)
     graph.output("a", outside)
@@ -220,7 +221,8 @@ def test_an_error_in_a_body_names_the_layer_inside(tmp_path: Path) -> None:
 def _scan_model(path: Path) -> Graph:
     step = body("%s: f32[2], %x: f32[2]", "%y = add(%s, %x)", '"s": %y, "y": %y')
     graph = Graph()
-    s, x = graph.input("s", TensorType(DType.F32, (2,))), graph.input("x", TensorType(DType.F32, (LENGTH, 2)))
+    s = graph.input("s", TensorType(DType.F32, (2,)))
+    x = graph.input("x", TensorType(DType.F32, (LENGTH, 2)))
     for i, value in enumerate(graph.add(ops.Scan(step, 1, 1), s, x, origin="net/scan").outputs):
         graph.output(f"y{i}", value)
     export(graph, path)

@@ -29,12 +29,14 @@ WORDS = [c for c in TEXT if c.id not in REFUSED]
 
 
 def check(case: Case, folder: Path, static: bool, opset: int | None = None) -> None:
-    graph, inputs = case.graph(static=static), case.inputs()
+    graph = case.graph(static=static)
+    inputs = case.inputs()
     expected = evaluate(graph, inputs, wide=True)
     found = run(export(graph, folder / "model.onnx", opset=opset), inputs)
     assert found.keys() == expected.keys()
     for output in graph.outputs:
-        want, got = expected[output.name], found[output.name]
+        want = expected[output.name]
+        got = found[output.name]
         assert got.dtype == output.value.type.dtype.numpy
         assert got.dtype != object or all(type(t) is str for t in got.reshape(-1))
         assert got.shape == want.shape

@@ -40,7 +40,9 @@ class Layers:
     """A graph of recurrent layers on x[batch,length,3]."""
 
     def __init__(self, dtype: DType = DType.F32):
-        self.graph, self.rng, self.dtype = Graph("net"), np.random.default_rng(0), dtype
+        self.graph = Graph("net")
+        self.rng = np.random.default_rng(0)
+        self.dtype = dtype
         self.x = self.input("x", BATCH, LENGTH, INPUTS)
 
     def input(self, name: str, *shape: Any, dtype: DType | None = None) -> Value:
@@ -130,7 +132,8 @@ def test_both_directions(both: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("kind", NATIVE)
 def test_masks(kind: str, mask: str, reverse: bool, zero_masked: bool, tmp_path: Path) -> None:
-    net, op = Layers(), NATIVE[kind](reverse=reverse, zero_masked=zero_masked)
+    net = Layers()
+    op = NATIVE[kind](reverse=reverse, zero_masked=zero_masked)
     flags = net.input("mask", BATCH, LENGTH, dtype=DType.BOOL)
     state = [net.input(f"s{i}", BATCH, UNITS) for i in range(1 + (kind == "LSTM"))]
     graph = net.done(*net.add(op, net.x, *state, *net.weights(op), flags))
@@ -224,7 +227,8 @@ def test_weights_may_be_computed(kind: str, reset_after: bool, tmp_path: Path) -
 @pytest.mark.parametrize("kind", NATIVE)
 def test_weights_are_stored_once(kind: str, tmp_path: Path) -> None:
     """Of a layer that is used twice; biases of zeros are the default."""
-    net, op = Layers(), NATIVE[kind]()
+    net = Layers()
+    op = NATIVE[kind]()
     w, r, *biases = net.weights(op)
     zeros = [net.graph.constant(np.zeros(b.type.shape, np.float32)) for b in biases]  # type: ignore[arg-type]
     first = net.add(op, net.x, *net.zeros(op), w, r, *zeros)

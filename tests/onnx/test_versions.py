@@ -109,7 +109,8 @@ def test_what_an_old_opset_lacks_is_one_kernel_all_the_same(op: Op, fused: str, 
     assert optimized_kinds(path) == {fused: 1, "Abs": 1}
     if not weights:
         inputs = {"x": np.array([[-3e38, -9, -1, -1e-30, 0, 0.5, 7, 3e38]], np.float32)}
-        found, want = run(path, inputs)["y"], evaluate(graph, inputs, wide=True)["y"]
+        found = run(path, inputs)["y"]
+        want = evaluate(graph, inputs, wide=True)["y"]
         np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-6)
 
 

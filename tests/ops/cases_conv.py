@@ -22,7 +22,8 @@ def _conv(name: str, strides: Any, padding: Any, dilation: Any, activation: str 
     def expected(x: Array, kernel: Array, *bias: Array) -> Array:
         word = padding
         if not isinstance(padding, str):
-            x, word = pad_spatial(x, padding), "valid"
+            x = pad_spatial(x, padding)
+            word = "valid"
         fn = getattr(keras().ops, name)
         y = fn(x, kernel, strides, word, "channels_last", dilation_rate=dilation, **options)
         return to_numpy(getattr(keras().activations, activation)(y + sum(bias)))
@@ -31,7 +32,9 @@ def _conv(name: str, strides: Any, padding: Any, dilation: Any, activation: str 
 
 
 def _conv_case(x: Operand, kernel: Operand, strides: Any, padding: Any, dilation: Any, label: str, **more: Any) -> Case:
-    bias, activation, groups = more.get("bias", False), more.get("activation"), more.get("groups", 1)
+    bias = more.get("bias", False)
+    activation = more.get("activation")
+    groups = more.get("groups", 1)
     operands = (x, kernel, weight(kernel.shape[-1])) if bias else (x, kernel)
     op = ops.Conv(strides, padding, dilation, groups, activation)
     plain = _conv("conv", strides, padding, dilation, activation or "linear")

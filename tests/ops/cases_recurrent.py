@@ -24,7 +24,8 @@ def _layer(kind: str, states: int, op: Any, **options: Any) -> Any:
     """The results of a Keras layer, in the order of the input."""
 
     def expected(x: Array, *rest: Array) -> Any:
-        state, weights = rest[:states], list(rest[states:])
+        state = rest[:states]
+        weights = list(rest[states:])
         mask = weights.pop() if weights[-1].dtype == bool else None
         if len(weights) == 4:  # GRU: both biases are one array, or there is no second
             weights[2:] = [np.stack(weights[2:])] if op.reset_after else [weights[2]]

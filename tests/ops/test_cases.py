@@ -32,7 +32,8 @@ EPSILON = {DType.F16: 2.0**-10, DType.BF16: 2.0**-7}
 
 def results(case: Case, dtype: DType, sizes: Mapping[str, int] | None = None) -> tuple[Any, ...]:
     """What the op computes."""
-    op, arrays = case.bound(dtype, sizes), case.arrays(dtype, sizes)
+    op = case.bound(dtype, sizes)
+    arrays = case.arrays(dtype, sizes)
     found = op.evaluate_with(run_body, *arrays) if isinstance(op, RegionOp) else op.evaluate(*arrays)
     return found if isinstance(found, tuple) else (found,)
 

@@ -45,7 +45,8 @@ def test_results_lie_in_the_range(case: Case) -> None:
 
 @pytest.mark.parametrize("case", KEEPING, ids=lambda c: c.id)
 def test_results_keep_what_they_are_said_to_keep(case: Case) -> None:
-    facts, op = case.bound().facts(), case.bound()
+    facts = case.bound().facts()
+    op = case.bound()
     arrays = case.arrays()
     which = range(len(arrays)) if facts.data is None else facts.data
     bare = tuple(np.abs(a) if i in which and a.dtype.kind in "fi" else a for i, a in enumerate(arrays))
@@ -65,7 +66,8 @@ def test_results_keep_what_they_are_said_to_keep(case: Case) -> None:
 
 @pytest.mark.parametrize("case", COPYING, ids=lambda c: c.id)
 def test_copies_are_elements_of_the_operands(case: Case) -> None:
-    facts, arrays = case.bound().facts(), case.arrays()
+    facts = case.bound().facts()
+    arrays = case.arrays()
     found = case.bound().evaluate(*arrays)
     extra = [np.asarray([b], np.float32) for b in (*facts.range, facts.fill) if b is not None]
     known = numbers([*data(case, arrays), *extra])

@@ -39,7 +39,8 @@ def tokenizer() -> Graph:
     clean = graph.add(ops.ReplaceText((".", "!", "?")), lower, origin="vectorize").output
     words = graph.add(ops.SplitText(3), clean, origin="vectorize").output
     keys = graph.constant(np.array(["", "the", "cat"], object), "vocabulary")
-    ids, other = graph.constant(np.array([0, 2, 3]), "ids"), graph.constant(np.array(1), "other")
+    ids = graph.constant(np.array([0, 2, 3]), "ids")
+    other = graph.constant(np.array(1), "other")
     graph.output("clean", clean)
     graph.output("ids", graph.add(ops.Lookup(), words, keys, ids, other, origin="vectorize").output)
     return graph
@@ -48,10 +49,13 @@ def tokenizer() -> Graph:
 def shouting() -> Graph:
     """Text in capitals, with one more exclamation mark in each round of a loop."""
     number = TensorType(DType.I32, ())
-    cond, body = Graph("cond"), Graph("body")
-    _, left = cond.input("x", TEXT), cond.input("n", number)
+    cond = Graph("cond")
+    body = Graph("body")
+    _ = cond.input("x", TEXT)
+    left = cond.input("n", number)
     cond.output("more", cond.add(ops.Greater(), left, cond.constant(np.array(0, np.int32))).output)
-    x, n = body.input("x", TEXT), body.input("n", number)
+    x = body.input("x", TEXT)
+    n = body.input("n", number)
     loud = body.add(ops.ChangeCase(upper=True), x).output
     body.output("x", body.add(ops.JoinText(), loud, body.constant(np.array("!", object))).output)
     body.output("n", body.add(ops.Sub(), n, body.constant(np.array(1, np.int32))).output)
@@ -63,12 +67,14 @@ def shouting() -> Graph:
 
 def branches() -> Graph:
     """Capitals, or the translation by `TABLE`: there is a table in a body only."""
-    then, orelse = Graph("then"), Graph("orelse")
+    then = Graph("then")
+    orelse = Graph("orelse")
     then.output("y", then.add(ops.ChangeCase(upper=True), then.input("x", TEXT), origin="upper").output)
     x = orelse.input("x", TEXT)
     orelse.output("y", orelse.add(ops.Lookup(), x, *table_of(orelse, DType.STRING), origin="words").output)
     graph = Graph("branches")
-    flag, x = graph.input("flag", TensorType(DType.BOOL, ())), graph.input("x", TEXT)
+    flag = graph.input("flag", TensorType(DType.BOOL, ()))
+    x = graph.input("x", TEXT)
     graph.output("y", graph.add(ops.If(then, orelse), flag, x, origin="translate").output)
     return graph
 

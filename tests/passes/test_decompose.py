@@ -38,7 +38,8 @@ KEPT: dict[str, str] = {
 
 
 def graph_of(case: Case, dtype: DType) -> tuple[Graph, dict[str, Array]]:
-    graph, inputs = Graph(case.op.name), {}
+    graph = Graph(case.op.name)
+    inputs = {}
     operands = []
     for i, (operand, type, array) in enumerate(zip(case.operands, case.types(dtype), case.arrays(dtype), strict=True)):
         if operand.constant:

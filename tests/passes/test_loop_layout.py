@@ -24,7 +24,8 @@ SIZES = {"batch": 2, "length": 4}
 
 def loop(spatial: Sequence[int], axis: int, reverse: bool = False, gate: bool = True) -> Graph:
     """h = tanh(conv(h)) * c + conv(x); c = c + h, beside a state of another rank; all stacked."""
-    rng, rank = np.random.default_rng(0), len(spatial)
+    rng = np.random.default_rng(0)
+    rank = len(spatial)
     step = Graph("step")
     image = TensorType(DType.F32, (BATCH, *spatial, 2))
     h, c, count, x = (step.input(n, t) for n, t in

@@ -53,7 +53,8 @@ def test_written_out(case: Case) -> None:
 
 def test_a_long_scan_is_not_written_out() -> None:
     case = next(c for c in LOOPS if c.id == "scan-static")
-    graph, log = case.graph(static=True), Log()
+    graph = case.graph(static=True)
+    log = Log()
     RulePass("unroll", (unroll_scans(2),)).run(graph, log)
     assert "scan" in kinds(graph)
     assert "3 steps, 2 would be written out" in log.lines()[-1]

@@ -86,10 +86,13 @@ def test_a_transpose_of_integers_is_done_beforehand() -> None:
 
 @pytest.mark.parametrize(("axis", "length"), [(0, 8), (1, 8), (0, 12), (1, 12)])
 def test_scales_of_blocks_are_stored_once_a_block(axis: int, length: int) -> None:
-    groups, zero = -(-ROWS // length), np.int8
+    groups = -(-ROWS // length)
+    zero = np.int8
 
     def make(g: Graph, x: Value) -> Value:
-        data, few, zeros = integers(), scales(groups), scales(groups, zero)
+        data = integers()
+        few = scales(groups)
+        zeros = scales(groups, zero)
         if axis:
             data, few, zeros = (np.ascontiguousarray(a.T) for a in (data, few, zeros))
         places = g.constant(np.arange(ROWS, dtype=np.int32) // length)

@@ -107,7 +107,8 @@ def test_bodies_are_optimized_too():
 
 
 def test_weights_that_need_no_change_are_not_copied():
-    kernel, table = np.ones((3, 3, 2, 4), np.float32), np.ones((40, 8), np.float32)
+    kernel = np.ones((3, 3, 2, 4), np.float32)
+    table = np.ones((40, 8), np.float32)
     graph = Graph()
     x = graph.input("x", TensorType.parse("f32[n,8,8,2]"))
     y = graph.add(ops.Conv((1, 1), "same", (1, 1)), x, graph.constant(kernel, "kernel")).output
@@ -121,7 +122,8 @@ def test_weights_that_need_no_change_are_not_copied():
 
 def blocks(count: int) -> Graph:
     """`count` blocks of 15 nodes: expand, normalize, gate, pad, convolve, squeeze, excite, add."""
-    graph, rng = Graph(), np.random.default_rng(0)
+    graph = Graph()
+    rng = np.random.default_rng(0)
     x = graph.input("x", TensorType.parse("f32[n,32,32,4]"))
 
     def weights() -> Iterator[Value]:
@@ -166,7 +168,8 @@ def test_two_thousand_nodes_take_well_under_a_second():
 
 
 def test_the_same_graph_becomes_the_same_text():
-    first, second = blocks(3), blocks(3)
+    first = blocks(3)
+    second = blocks(3)
     run_passes(first, OPTIMIZE)
     run_passes(second, OPTIMIZE)
     assert to_text(first) == to_text(second)

@@ -32,7 +32,8 @@ class Builder:
     """Grows a graph over f64[n, t, 4] values, choosing with one source of randomness."""
 
     def __init__(self, choose: random.Random):
-        self.choose, self.graph = choose, Graph()
+        self.choose = choose
+        self.graph = Graph()
         self.values = [self.graph.input(name, TensorType.parse("f64[n,6,4]")) for name in ("x", "y")]
 
     def pick(self) -> Value:
@@ -85,7 +86,8 @@ class Builder:
         return self.add(ops.BatchNorm(0.25), self.pick(), *parameters, variance)
 
     def spelled_norm(self) -> Value:
-        x, epsilon = self.pick(), self.graph.constant(np.array(0.25))
+        x = self.pick()
+        epsilon = self.graph.constant(np.array(0.25))
         centered = self.add(ops.Sub(), x, self.add(ops.ReduceMean((2,), True), x))
         variance = self.add(ops.ReduceMean((-1,), True), self.add(ops.Square(), centered))
         return self.add(ops.Mul(), centered, self.add(ops.Rsqrt(), self.add(ops.Add(), variance, epsilon)))
@@ -192,7 +194,8 @@ def test_all_passes_keep_the_numbers(choose: random.Random, steps: int):
     for n in (1, 3):
         rng = np.random.default_rng(n)
         inputs = {name: rng.standard_normal((n, 6, 4)) for name in ("x", "y")}
-        before, after = evaluate(graph, inputs), evaluate(optimized, inputs)
+        before = evaluate(graph, inputs)
+        after = evaluate(optimized, inputs)
         for name, expected in before.items():
             assert close(after[name], expected), f"{name}\n{to_text(graph)}\n{to_text(optimized)}"
 

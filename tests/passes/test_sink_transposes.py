@@ -235,7 +235,8 @@ def test_random_graphs_keep_their_numbers(seed: int) -> None:
 
 def _random_node(graph: Graph, pool: list[Value], rng: np.random.Generator) -> Value:
     value = pool[int(rng.integers(max(0, len(pool) - 6), len(pool)))]
-    rank, shape = value.type.rank, value.type.shape
+    rank = value.type.rank
+    shape = value.type.shape
     perm = tuple(int(p) for p in rng.permutation(rank))
     axis = int(rng.integers(rank))
     match int(rng.integers(10)):

@@ -37,7 +37,8 @@ def test_every_number_is_in_its_bin(numbers: list[float]) -> None:
 def test_parts_merge_to_the_whole_in_any_order(parts: list[list[float]], random) -> None:
     whole = np.array([x for part in parts for x in part], np.float32)
     random.shuffle(parts)
-    merged, seen = None, np.zeros(0, np.float32)
+    merged = None
+    seen = np.zeros(0, np.float32)
     for part in parts:
         array = np.array(part, np.float32)
         seen = np.concatenate([seen, array])

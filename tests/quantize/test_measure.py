@@ -20,7 +20,8 @@ def drawn(shape: tuple[int, ...], dtype=np.float32) -> np.ndarray:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_numbers_are_those_of_numpy(shape: tuple[int, ...], dtype) -> None:
     array = drawn(shape, dtype)
-    found, wide = measure(array), array.astype(np.float64)
+    found = measure(array)
+    wide = array.astype(np.float64)
     assert (found.low, found.high, found.count, found.nonfinite) == (wide.min(), wide.max(), wide.size, 0)
     assert found.mean == pytest.approx(wide.mean(), abs=1e-4)
     assert found.mean_square == pytest.approx((wide**2).mean(), rel=1e-4)

@@ -26,7 +26,9 @@ class Data:
     """Rows for the toy model."""
 
     def __init__(self, rows: Array, digest: str = "d"):
-        self.rows, self.digest, self.samples = rows, digest, len(rows)
+        self.rows = rows
+        self.digest = digest
+        self.samples = len(rows)
 
     def batches(self, rows: int) -> Iterator[tuple[Mapping[str, Array], int]]:
         for i in range(0, len(self.rows), rows):
@@ -59,7 +61,8 @@ def test_an_engine_and_the_evaluator_see_the_same(monkeypatch: pytest.MonkeyPatc
 
 def test_every_float_value_is_there_by_name() -> None:
     graph = toy_graph()
-    names, found = value_names(graph), observe(graph, Data(rows()))
+    names = value_names(graph)
+    found = observe(graph, Data(rows()))
     floats = [v for v in names if v.type.dtype.is_float]
     assert list(found.values) == [names[v] for v in floats]
     hidden, logits, probs = (v for v in floats if v.producer)
@@ -84,7 +87,8 @@ def test_an_engine_that_fails_on_the_way_gives_over_to_the_evaluator() -> None:
 
 
 def test_machines_merge_to_what_one_would_have_seen() -> None:
-    graph, data = toy_graph(), rows()
+    graph = toy_graph()
+    data = rows()
     whole = observe(graph, Data(data))
     parts = [observe(graph, Data(part, str(i))) for i, part in enumerate(np.split(data, 3))]
     merged = merge(parts)

@@ -51,7 +51,8 @@ def test_percentile_leaves_out_what_it_says(percent: float, sign: int) -> None:
 @pytest.mark.parametrize("sign", [-1, 0, 1])
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_least_squares_beats_every_other_range(dtype: DType, sign: int, symmetric: bool) -> None:
-    numbers, levels = outliers(sign), (16 if dtype is DType.I4 else 256) - symmetric
+    numbers = outliers(sign)
+    levels = (16 if dtype is DType.I4 else 256) - symmetric
     low, high = range_by(Rule("mse"), measure(numbers), dtype, symmetric) or (0, 0)
     best = error(numbers, low, high, levels)
     for share in np.linspace(0.1, 1, 40):

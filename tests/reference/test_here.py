@@ -69,7 +69,8 @@ def test_the_patch_is_undone_after_an_error(cnn: Any, keras: Any) -> None:
 
 
 def test_inputs_by_key_are_packed(keras: Any) -> None:
-    a, b = keras.Input((2,), name="a"), keras.Input((2,), name="b")
+    a = keras.Input((2,), name="a")
+    b = keras.Input((2,), name="b")
     model = keras.Model({"right": a, "left": b}, keras.layers.Subtract(name="out")([a, b]))
     arrays = {"left": np.array([[1, 2]], np.float32), "right": np.array([[5, 5]], np.float32)}
     plan = plan_model(model, None)
@@ -101,7 +102,8 @@ def port(name: str, type: str) -> Port:
 
 
 def test_ranges_are_guessed_from_the_first_layers(keras: Any) -> None:
-    ids, image = keras.Input((4,), name="ids", dtype="int32"), keras.Input((8, 8, 3), name="image")
+    ids = keras.Input((4,), name="ids", dtype="int32")
+    image = keras.Input((8, 8, 3), name="image")
     e = keras.layers.Embedding(33, 2)(ids)
     r = keras.layers.Rescaling(1 / 255)(image)
     model = keras.Model([ids, image], [e, r])
@@ -188,7 +190,8 @@ def test_tensorflow_flags_are_set_and_restored(keras: Any) -> None:
 
 
 def test_torch_flags_are_set_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    matmul, cudnn = SimpleNamespace(allow_tf32=False), SimpleNamespace(allow_tf32=True)
+    matmul = SimpleNamespace(allow_tf32=False)
+    cudnn = SimpleNamespace(allow_tf32=True)
     torch = SimpleNamespace(backends=SimpleNamespace(cuda=SimpleNamespace(matmul=matmul), cudnn=cudnn))
     monkeypatch.setitem(sys.modules, "torch", torch)  # type: ignore[arg-type]
     with BACKENDS["torch"].exact():
@@ -204,7 +207,8 @@ def test_driver_version_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_text_goes_in_and_comes_out(keras: Any) -> None:
-    text, number = keras.Input((1,), dtype="string", name="text"), keras.Input((1,), dtype="int64", name="number")
+    text = keras.Input((1,), dtype="string", name="text")
+    number = keras.Input((1,), dtype="int64", name="number")
     lookups = keras.layers.StringLookup(vocabulary=["a", "é"]), keras.layers.StringLookup(vocabulary=["é"], invert=True)
     model = keras.Model([text, number], [lookups[0](text), lookups[1](number)])
     plan = plan_model(model, None)

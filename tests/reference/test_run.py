@@ -28,7 +28,8 @@ atexit.register(lambda: pathlib.Path({path!r}).write_text(" ".join({{m.split("."
 
 def modules_spy(folder: Path) -> tuple[Path, Path]:
     """A module that writes down, at the end of the process that imports it, what was imported."""
-    module, found = folder / "spy.py", folder / "modules"
+    module = folder / "spy.py"
+    found = folder / "modules"
     module.write_text(SPY.format(path=str(found)))
     return module, found
 

@@ -25,8 +25,10 @@ def write_dist(folder: Path, targets: Sequence[str], size: int = 8, batch: int |
     folder.mkdir(parents=True)
     entry = ModelEntry(NAME, "0" * 64, "0", contract)
     for name in targets:
-        target, copy = find_target(name), graph.copy()
-        options, path = target.options(), folder / f"{NAME}{target.suffix}"
+        target = find_target(name)
+        copy = graph.copy()
+        options = target.options()
+        path = folder / f"{NAME}{target.suffix}"
         target.legalize(copy, options)
         target.write(copy, contract, path, options)
         files = file_entries(folder, [path])

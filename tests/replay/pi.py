@@ -57,7 +57,8 @@ BOARDS = {
 def make(folder: Path) -> None:
     """Fetch and unpack what the boards share, then set up each."""
     folder = folder.absolute()
-    system, site = folder / "system", folder / "site"
+    system = folder / "system"
+    site = folder / "site"
     for place in (folder / "debs", folder / "wheels", system):
         place.mkdir(parents=True, exist_ok=True)
     _fetch_debs(folder)

@@ -176,7 +176,8 @@ def test_members_that_are_not_plain_files_are_refused(check: Path, tmp_path: Pat
         bad = Path(shutil.copy(check, tmp_path / f"{number}.zip"))
         with zipfile.ZipFile(bad, "a") as archive:
             info = zipfile.ZipInfo("dist/extra")
-            info.external_attr, info.compress_type = mode << 16, compression
+            info.external_attr = mode << 16
+            info.compress_type = compression
             archive.writestr(info, "/etc/passwd")
         with pytest.raises(VerifyError, match=message):
             verify(bad)

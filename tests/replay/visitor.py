@@ -39,20 +39,25 @@ class Visitor(threading.Thread):
 
     def __init__(self, url: str, engine: Engine, about: bytes = b"{}", leave: bool = False):
         super().__init__(daemon=True)
-        self._url, self._engine, self._about, self._leave = url, engine, about, leave
+        self._url = url
+        self._engine = engine
+        self._about = about
+        self._leave = leave
         self._origin = "/".join(url.split("/")[:3])
         self.shown: dict[str, Any] = {}
         self.start()
 
     def run(self) -> None:
         base = self._origin + ask(f"{self._url}visit", b"")[1].decode()
-        seen, opened = 0, ""
+        seen = 0
+        opened = ""
         while not self.shown.get("done"):
             status, body = ask(f"{base}news?seen={seen}")
             if status == 204:
                 continue
             self.shown = json.loads(body)
-            seen, page = self.shown["turn"], self.shown["page"]
+            seen = self.shown["turn"]
+            page = self.shown["page"]
             if page and self._leave:
                 ask(f"{base}left", b"")
                 return

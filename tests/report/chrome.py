@@ -39,8 +39,11 @@ class Chrome:
         )
         os.close(theirs_in)
         os.close(theirs_out)
-        self._out, self._in = os.fdopen(ours_out, "wb", 0), os.fdopen(ours_in, "rb", 0)
-        self._buffer, self._last, self._session = b"", 0, ""
+        self._out = os.fdopen(ours_out, "wb", 0)
+        self._in = os.fdopen(ours_in, "rb", 0)
+        self._buffer = b""
+        self._last = 0
+        self._session = ""
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self._loaded = False
@@ -56,7 +59,9 @@ class Chrome:
 
     def open(self, path: Path, width: int = 1280, dark: bool = False) -> None:
         """Load a file into a window of this width."""
-        self.complaints, self.requests, self._loaded = [], [], False
+        self.complaints = []
+        self.requests = []
+        self._loaded = False
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.call("Emulation.setDeviceMetricsOverride", metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -74,7 +79,8 @@ class Chrome:
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send a command, and wait for its answer."""
         self._last += 1
-        number, message = self._last, {"id": self._last, "method": method, "params": params or {}}
+        number = self._last
+        message = {"id": self._last, "method": method, "params": params or {}}
         if self._session:
             message["sessionId"] = self._session
         self._out.write(json.dumps(message).encode() + b"\0")
@@ -98,7 +104,8 @@ class Chrome:
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
-        method, params = message.get("method"), message.get("params", {})
+        method = message.get("method")
+        params = message.get("params", {})
         if method == "Page.loadEventFired":
             self._loaded = True
         elif method == "Network.requestWillBeSent":

@@ -72,7 +72,8 @@ def artifact(folder: Path, name: str, verdict: Verdict) -> ArtifactEntry:
     path = place / f"{name}.{verdict.target}"
     path.write_bytes(b"x" * 1234)
     relative = path.relative_to(folder).as_posix()
-    files, status = [FileEntry.of(path, folder)], verdict.status.value
+    files = [FileEntry.of(path, folder)]
+    status = verdict.status.value
     return ArtifactEntry(verdict.target, relative, files, status, {"precision": "float32"}, [verdict.to_json()])
 
 

@@ -26,7 +26,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dist = tmp_path_factory.mktemp("pages") / "dist"
     verdicts = [verdict("onnx", Status.FAILED, HOSTILE, 0.5), verdict("tflite", Status.VERIFIED)]
     entry = add_model(dist, "net", verdicts, net("net", HOSTILE))
-    good, bad = [check(HOSTILE, 1e-8), check("bend", 2e-8)], [check(HOSTILE, 1e-8), check("bend", 4e-5, "diverges")]
+    good = [check(HOSTILE, 1e-8), check("bend", 2e-8)]
+    bad = [check(HOSTILE, 1e-8), check("bend", 4e-5, "diverges")]
     add_layers(dist, entry, {"onnx": bad, "tflite": good})
     add_bench(dist, entry, {"tflite": 0.002})
     add_model(dist, "other", [verdict("tflite", Status.SIMULATED)])

@@ -35,7 +35,8 @@ def chain(text: str) -> Graph:
 
 
 def test_rules_fire_to_a_fixed_point():
-    graph, log = chain("neg neg neg exp neg neg neg neg neg"), Log()
+    graph = chain("neg neg neg exp neg neg neg neg neg")
+    log = Log()
     assert apply_rules(graph, [double_negation], log)
     assert names(graph) == ["neg", "exp", "neg"]
     assert log.fired == {"double_negation": 3}
@@ -90,7 +91,8 @@ def test_what_a_rule_built_for_nothing_is_removed():
         rewriter.add(ops.Tanh(), node.inputs[0])
         return rewriter.add(ops.Exp(), node.inputs[0])
 
-    graph, log = chain("neg"), Log()
+    graph = chain("neg")
+    log = Log()
     assert not apply_rules(graph, [undecided], log)
     assert names(graph) == ["neg"]
     assert apply_rules(graph, [wasteful], log)

@@ -21,7 +21,8 @@ def contract_of(graph: Graph) -> Contract:
 
 def export(graph: Graph, path: Path) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen, copy = TARGET.options(), graph.copy()
+    chosen = TARGET.options()
+    copy = graph.copy()
     TARGET.legalize(copy, chosen)
     TARGET.write(copy, contract_of(graph), path, chosen)
     TARGET.validate(path)

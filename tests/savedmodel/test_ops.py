@@ -18,12 +18,14 @@ ROUNDING = 2e-6
 
 
 def check(case: Case, folder: Path) -> None:
-    graph, inputs = case.graph(), case.inputs()
+    graph = case.graph()
+    inputs = case.inputs()
     expected = evaluate(graph, inputs, wide=True)
     found = run(export(graph, folder / "model"), inputs)
     assert found.keys() == expected.keys()
     for output in graph.outputs:
-        want, got = expected[output.name], found[output.name]
+        want = expected[output.name]
+        got = found[output.name]
         assert got.dtype == output.value.type.dtype.numpy
         assert got.dtype != object or all(type(t) is str for t in got.reshape(-1))
         assert got.shape == want.shape

@@ -87,8 +87,10 @@ def test_a_session_without_eager_execution_fills_the_tables(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("dtype", TABLE, ids=str)
 def test_tables_of_all_types(dtype: DType, tmp_path: Path) -> None:
-    graph, inputs = _translation(dtype), _words("the", "cat", "dog")
-    found, want = run(export(graph, tmp_path / "m"), inputs)["y"], evaluate(graph, inputs)["y"]
+    graph = _translation(dtype)
+    inputs = _words("the", "cat", "dog")
+    found = run(export(graph, tmp_path / "m"), inputs)["y"]
+    want = evaluate(graph, inputs)["y"]
     assert found.dtype == want.dtype
     np.testing.assert_array_equal(found, want)
 

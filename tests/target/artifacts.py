@@ -25,7 +25,8 @@ FORMS: dict[str, tuple[str, Mapping[str, Any]]] = {
 def write(form: str, folder: Path, graph: Graph | None = None) -> Path:
     """The artifact of a small graph in a form, written to a new folder."""
     name, options = FORMS[form]
-    target, copy = find_target(name), (graph or image_net(channels=16)).copy()
+    target = find_target(name)
+    copy = (graph or image_net(channels=16)).copy()
     contract = Contract(
         tuple(Port(v.name, v.type) for v in copy.inputs), tuple(Port(o.name, o.value.type) for o in copy.outputs)
     )

@@ -104,7 +104,8 @@ def test_a_table_that_is_listed_many_times(tmp_path: Path) -> None:
 
     from kexport_tflite.writer import schema
 
-    made, builder = schema(), flatbuffers.Builder(1 << 20)
+    made = schema()
+    builder = flatbuffers.Builder(1 << 20)
 
     def repeated(start: Callable[[Any, int], Any], item: int) -> int:
         start(builder, 20_000)
@@ -131,7 +132,8 @@ def test_a_name_that_is_shared_many_times(tmp_path: Path) -> None:
 
     from kexport_tflite.writer import schema
 
-    made, builder = schema(), flatbuffers.Builder(1 << 20)
+    made = schema()
+    builder = flatbuffers.Builder(1 << 20)
     name = builder.CreateString("x" * 1_000_000)
     made.MetadataStart(builder)
     made.MetadataAddName(builder, name)

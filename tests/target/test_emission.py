@@ -59,7 +59,8 @@ def _table() -> Emitters[Lines, str]:
 
 def _dense(activation: str | None) -> Graph:
     graph = Graph()
-    x, w = graph.input("x", TensorType.parse("f32[2,3]")), graph.input("w", TensorType.parse("f32[3,4]"))
+    x = graph.input("x", TensorType.parse("f32[2,3]"))
+    w = graph.input("w", TensorType.parse("f32[3,4]"))
     first, second = graph.add(ops.Split(1, (2, 2)), graph.add(ops.Dense(activation), x, w, origin="d").output).outputs
     graph.output("a", first)
     graph.output("b", second)
@@ -68,14 +69,16 @@ def _dense(activation: str | None) -> Graph:
 
 @pytest.mark.parametrize(("activation", "made"), [(None, "x*w"), ("relu", "relu(x*w)")])
 def test_emitters_return_one_result_or_several(activation: str | None, made: str) -> None:
-    e, graph = Lines(), _dense(activation)
+    e = Lines()
+    graph = _dense(activation)
     emit_nodes(e, graph, _table())
     assert list(e.values.values()) == [made, "part0", "part1"]
     assert e.lines == ["# d", "# "]
 
 
 def test_an_op_around_another_is_emitted_by_that_one() -> None:
-    table, e = _table(), Lines()
+    table = _table()
+    e = Lines()
     table.unwrap(ChannelsFirst)
     graph = Graph()
     x = graph.input("x", TensorType.parse("f32[1,2,3,4]"))
@@ -139,7 +142,8 @@ class Calculator:
     """Arithmetic on lists of numbers, with the sizes of one input [n, 2*m]; counts what it computes."""
 
     def __init__(self, sizes: dict[str, int]):
-        self.sizes, self.steps = sizes, list[str]()
+        self.sizes = sizes
+        self.steps = list[str]()
 
     def numbers(self, values: Sequence[int]) -> list[int]:
         return list(values)

@@ -21,7 +21,8 @@ SHARED = PASSES.keys() | {rule.name for one in PASSES.values() if isinstance(one
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_every_op_has_one_way_out(target: Target) -> None:
-    emitted, refused = set(target.emitters.emitters), set(target.emitters.reasons)
+    emitted = set(target.emitters.emitters)
+    refused = set(target.emitters.reasons)
     parts = {op for op in VOCABULARY if support(target, op) == DECOMPOSED}
     assert set(VOCABULARY) - emitted - refused - parts == set(), "no emitter, rule or reason"
     assert emitted & refused == set(), "two ways"

@@ -94,7 +94,8 @@ def _rename_model(path: Path, name: str) -> None:
 
 def _rename_weights(path: Path, name: str) -> None:
     file = path / "Data" / "com.apple.CoreML" / "model.mlmodel"
-    data, old = file.read_bytes(), b"@model_path/weights/weight.bin"
+    data = file.read_bytes()
+    old = b"@model_path/weights/weight.bin"
     assert old in data
     from kexport_coreml.reader import read_model
 

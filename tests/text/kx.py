@@ -67,7 +67,8 @@ class Case:
     def _array(self, value: Value, sizes: Mapping[str, int]) -> Array:
         rng = np.random.default_rng(zlib.crc32(value.name.encode()))
         shape = [int(substitute(d, dict(sizes))) for d in value.type.shape]  # type: ignore[arg-type]
-        dtype, limits = value.type.dtype, self.notes.get(f"range %{value.name}")
+        dtype = value.type.dtype
+        limits = self.notes.get(f"range %{value.name}")
         low, high = map(float, (limits or "0..9").split(".."))
         if dtype is DType.BOOL:
             array = rng.integers(0, 2, shape)

@@ -23,7 +23,8 @@ ROUNDING = 1e-6
 
 def optimized(case: Case, dtype: str) -> tuple[Graph, Log]:
     """The graph after the passes, which leave it alone the second time."""
-    graph, log = case.graph(dtype), Log()
+    graph = case.graph(dtype)
+    log = Log()
     verify_graph(graph)
     before = to_text(graph)
     ports = [(v.name, v.type) for v in graph.inputs], [(o.name, o.value.type) for o in graph.outputs]
@@ -72,12 +73,16 @@ def test_text(case: Case, request: pytest.FixtureRequest):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_numbers(case: Case):
-    graph, wide = optimized(case, "f32")[0], optimized(case, "f64")[0]
+    graph = optimized(case, "f32")[0]
+    wide = optimized(case, "f64")[0]
     assert ([n.op.name for n in wide.nodes] == [n.op.name for n in graph.nodes]) == ("float64" not in case.notes)
-    before, wide_before = case.graph(), case.graph("f64")
+    before = case.graph()
+    wide_before = case.graph("f64")
     for sizes in case.sizes(before):
         inputs = case.inputs(before, sizes)
-        exact, narrow, actual = evaluate(before, inputs, wide=True), evaluate(before, inputs), evaluate(graph, inputs)
+        exact = evaluate(before, inputs, wide=True)
+        narrow = evaluate(before, inputs)
+        actual = evaluate(graph, inputs)
         for name, expected in exact.items():
             assert actual[name].dtype == narrow[name].dtype
             assert_close(actual[name].astype(expected.dtype), expected, allowed(narrow[name], expected))

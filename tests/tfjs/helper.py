@@ -25,7 +25,8 @@ def contract_of(graph: Graph) -> Contract:
 
 def export(graph: Graph, path: Path, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen, copy = TfjsOptions(**options), graph.copy()
+    chosen = TfjsOptions(**options)
+    copy = graph.copy()
     TARGET.legalize(copy, chosen)
     TARGET.write(copy, contract_of(graph), path, chosen)
     TARGET.validate(path)

@@ -45,7 +45,8 @@ def test_bias_and_activation_are_fused(tmp_path: Path) -> None:
 
 
 def test_a_net_computes_the_same(tmp_path: Path, node_wasm: Engine) -> None:
-    graph, inputs = image_net(), {"image": image()}
+    graph = image_net()
+    inputs = {"image": image()}
     found = run(node_wasm, export(graph, tmp_path / "m.tfjs"), inputs)
     for name, want in evaluate(graph, inputs, wide=True).items():
         np.testing.assert_allclose(found[name], want, atol=2e-6)
@@ -135,7 +136,8 @@ def test_tensors_of_too_many_axes_are_refused(tmp_path: Path) -> None:
 def test_weights_in_reduced_precision(
     precision: str, size: int, error: float, tmp_path: Path, node_wasm: Engine
 ) -> None:
-    graph, inputs = image_net(), {"image": image()}
+    graph = image_net()
+    inputs = {"image": image()}
     path = export(graph, tmp_path / "m.tfjs", precision=precision)
     weights = {w["name"]: w for w in document(path)["weightsManifest"][0]["weights"]}
     reduced = [w for w in weights.values() if "quantization" in w]
@@ -143,13 +145,15 @@ def test_weights_in_reduced_precision(
     assert "quantization" not in weights["conv1/bias"]
     total = sum(np.prod(w["shape"]) * (size if w in reduced else 4) for w in weights.values())
     assert sum(f.stat().st_size for f in path.glob("*.bin")) == total
-    found, want = run(node_wasm, path, inputs), evaluate(graph, inputs, wide=True)
+    found = run(node_wasm, path, inputs)
+    want = evaluate(graph, inputs, wide=True)
     worst = max(float(np.abs(found[n] - want[n]).max() / np.abs(want[n]).max()) for n in want)
     assert 1e-6 < worst < error
 
 
 def test_shards_are_four_mebibytes(tmp_path: Path, node_wasm: Engine) -> None:
-    graph, inputs = image_net(channels=250), {"image": image()}
+    graph = image_net(channels=250)
+    inputs = {"image": image()}
     path = export(graph, tmp_path / "m.tfjs")
     shards = document(path)["weightsManifest"][0]["paths"]
     assert [(path / s).stat().st_size for s in shards[:-1]] == [SHARD]

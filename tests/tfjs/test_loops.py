@@ -37,7 +37,8 @@ def document(path: Path) -> dict[str, Any]:
 def test_a_loop_computes_the_same_again_and_again(
     make: Callable[[], Graph], tmp_path: Path, node_wasm: Engine, node_cpu: Engine
 ) -> None:
-    graph, inputs = make(), {"x": X}
+    graph = make()
+    inputs = {"x": X}
     path = export(graph, tmp_path / "m.tfjs")
     want = evaluate(graph, inputs)
     for engine in (node_wasm, node_cpu):
@@ -56,11 +57,13 @@ def test_a_size_that_a_branch_cannot_see_comes_in_as_an_argument(tmp_path: Path,
 
 def test_inner_tensors_of_a_model_with_a_loop_are_shown(tmp_path: Path, node_wasm: Engine) -> None:
     graph = running_sum(symbol("length"))
-    contract, options = contract_of(graph), TfjsOptions()
+    contract = contract_of(graph)
+    options = TfjsOptions()
     TARGET.legalize(graph, options)
     TARGET.write(graph, contract, tmp_path / "m.tfjs", options)
     named = TARGET.tensors(graph, contract, options)
-    path, inputs = tmp_path / "m.tfjs", {"start": X, "x": np.ones((3, ROUND + 7, 2), np.float32)}
+    path = tmp_path / "m.tfjs"
+    inputs = {"start": X, "x": np.ones((3, ROUND + 7, 2), np.float32)}
     found = open_session(node_wasm, path, str(path), list(named.values())).run(inputs)
     assert found.keys() == set(named.values())
     (last,) = (named[o.value] for o in graph.outputs if o.name == "last")

@@ -27,7 +27,8 @@ WRONG_IN_WASM = {"maximum-nan": "the wasm backend's maximum and minimum ignore N
 
 
 def check(case: Case, folder: Path, engine: Engine) -> None:
-    graph, inputs = case.graph(), case.inputs()
+    graph = case.graph()
+    inputs = case.inputs()
     if case.id in UNSUPPORTED:
         with pytest.raises(UnsupportedError, match=UNSUPPORTED[case.id]):
             export(graph, folder / "model.tfjs")
@@ -36,7 +37,8 @@ def check(case: Case, folder: Path, engine: Engine) -> None:
     found = run(engine, export(graph, folder / "model.tfjs"), inputs)
     assert list(found) == list(expected)
     for output in graph.outputs:
-        want, got = expected[output.name], found[output.name]
+        want = expected[output.name]
+        got = found[output.name]
         assert got.dtype == output.value.type.dtype.numpy
         assert got.shape == want.shape
         if got.dtype.kind == "f":

@@ -37,7 +37,8 @@ def legalized(graph: Graph) -> Graph:
 
 def export(graph: Graph, path: Path, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen, copy = TfliteOptions(**options), graph.copy()
+    chosen = TfliteOptions(**options)
+    copy = graph.copy()
     TARGET.legalize(copy, chosen)
     TARGET.write(copy, contract_of(graph), path, chosen)
     TARGET.validate(path)

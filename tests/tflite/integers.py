@@ -13,7 +13,8 @@ from kexport_tflite.writer import IDENTIFIER, SCHEMA_VERSION, schema
 
 def dense(path: Path, *, name: str = "x", batch: int = 1, units: int = 4) -> Path:
     """A fully connected layer of int8 and a softmax: 8 inputs, 4 outputs; a batch of -1 is dynamic."""
-    s, rng = schema(), np.random.default_rng(0)
+    s = schema()
+    rng = np.random.default_rng(0)
     kernel = rng.integers(-127, 128, (units, 8)).astype(np.int8)
     bias = rng.integers(-900, 900, units).astype(np.int32)
     tensors = [

@@ -232,7 +232,8 @@ def test_a_loop_in_a_loop_in_a_branch(runtime: str, tmp_path: Path) -> None:
     first = other.add(ops.Slice((0, 0, 0, 0), (*x.type.shape[:3], 3), (1, 1, 1, 1)), x).output
     other.output("y", other.add(ops.ReduceSum((2,)), first).output)
     graph = Graph()
-    p, x = graph.input("p", TensorType(DType.BOOL, ())), graph.input("x", sentences.type)
+    p = graph.input("p", TensorType(DType.BOOL, ()))
+    x = graph.input("x", sentences.type)
     graph.output("y", graph.add(ops.If(outer, other), p, x).output)
     path = export(graph, tmp_path / "model.tflite")
     for flag in (True, False):
@@ -292,11 +293,13 @@ def test_states_and_rows_of_every_type(dtype: str, tmp_path: Path) -> None:
     """The state is what was read last, the rows what was read before."""
     type = TensorType(DType(dtype), (BATCH, 3))
     body = Graph("body")
-    state, row = body.input("state", type), body.input("row", type)
+    state = body.input("state", type)
+    row = body.input("row", type)
     body.output("state", row)
     body.output("before", state)
     graph = Graph()
-    first, rows = graph.input("first", type), graph.input("rows", type.with_shape((BATCH, LENGTH, 3)))
+    first = graph.input("first", type)
+    rows = graph.input("rows", type.with_shape((BATCH, LENGTH, 3)))
     for name, value in zip(("last", "y"), graph.add(ops.Scan(body, 1, 1, axis=1), first, rows).outputs, strict=True):
         graph.output(name, value)
     path = export(graph, tmp_path / "model.tflite")

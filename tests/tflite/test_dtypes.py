@@ -69,7 +69,8 @@ def test_mixed_precision_is_computed_in_float32(tmp_path: Path) -> None:
     graph.output("y", graph.add(ops.Cast(DType.F32), half).output)
     inputs = {"x": rng.normal(size=(3, 64)).astype(np.float32)}
     path = export(graph, tmp_path / "model.tflite")
-    exact, found = evaluate(graph, inputs, wide=True)["y"], run(path, inputs)["y"]
+    exact = evaluate(graph, inputs, wide=True)["y"]
+    found = run(path, inputs)["y"]
     assert np.abs(found - exact).max() < 2e-2 * np.abs(exact).max()
     assert operators(path) == {"FULLY_CONNECTED": 2, "DEQUANTIZE": 2}
     assert partitions(path).count == 1

@@ -46,7 +46,8 @@ def test_meaning_is_kept(case: Case, static: bool) -> None:
 
 
 def _single(op: Any, shape: tuple[Dim, ...], *weights: tuple[int, ...]) -> Graph:
-    graph, rng = Graph(), np.random.default_rng(0)
+    graph = Graph()
+    rng = np.random.default_rng(0)
     constants = [graph.constant(rng.normal(size=w).astype(np.float32)) for w in weights]
     graph.output("y", graph.add(op, graph.input("x", TensorType(DType.F32, shape)), *constants, origin="layer").output)
     return graph
@@ -229,7 +230,8 @@ def test_a_crop_that_depends_on_the_image_is_refused() -> None:
 def test_scattering_the_greatest_into_a_dynamic_size_is_refused() -> None:
     graph = Graph()
     data = graph.input("data", TensorType(DType.F32, (BATCH, 3)))
-    at, new = graph.input("at", TensorType(DType.I32, (2, 1))), graph.input("new", TensorType(DType.F32, (2, 3)))
+    at = graph.input("at", TensorType(DType.I32, (2, 1)))
+    new = graph.input("new", TensorType(DType.F32, (2, 3)))
     graph.output("y", graph.add(ops.ScatterNd("max"), data, at, new, origin="pool").output)
     with pytest.raises(UnsupportedError, match="pool: scatter_nd: scattering with max into a dynamic size"):
         legalized(graph)
@@ -247,7 +249,8 @@ def test_all_reasons_at_once() -> None:
 
 def test_floats_are_divided_by_zero_too() -> None:
     """FLOOR_DIV ends the run there."""
-    graph, type = Graph(), TensorType(DType.F32, (2,))
+    graph = Graph()
+    type = TensorType(DType.F32, (2,))
     graph.output("y", graph.add(ops.FloorDiv(), graph.input("a", type), graph.input("b", type), origin="layer").output)
     after = assert_same_meaning(graph, {"a": np.array([5.5, -5.5], np.float32), "b": np.array([2, 2], np.float32)})
     assert [n.op for n in after.nodes] == [ops.Div(), ops.Floor()]

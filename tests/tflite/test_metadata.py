@@ -40,7 +40,8 @@ class Reader:
     def children(self, slot: int) -> list[Reader]:
         if not self._at(slot):
             return []
-        start, count = self.table.Vector(self._at(slot)), self.table.VectorLen(self._at(slot))
+        start = self.table.Vector(self._at(slot))
+        count = self.table.VectorLen(self._at(slot))
         return [Reader(self.table.Bytes, self.table.Indirect(start + 4 * i)) for i in range(count)]
 
     def text(self, slot: int) -> str:

@@ -42,7 +42,8 @@ def _pairs() -> list[Any]:
 
 @pytest.mark.parametrize(("case", "runtime"), _pairs())
 def test_op(case: Case, runtime: str, tmp_path: Path) -> None:
-    graph, inputs = case.graph(), case.inputs()
+    graph = case.graph()
+    inputs = case.inputs()
     found = run(export(graph, tmp_path / "model.tflite"), inputs, runtime)
     assert_matches(found, evaluate(graph, inputs, wide=True))
     for output in graph.outputs:
@@ -51,7 +52,8 @@ def test_op(case: Case, runtime: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.symbols()], ids=lambda c: c.id)
 def test_op_of_fixed_size(case: Case, tmp_path: Path) -> None:
-    graph, inputs = case.graph(static=True), case.inputs()
+    graph = case.graph(static=True)
+    inputs = case.inputs()
     found = run(export(graph, tmp_path / "model.tflite"), inputs)
     assert_matches(found, evaluate(graph, inputs, wide=True))
 

@@ -70,7 +70,8 @@ def test_a_size_that_no_input_has_is_an_error(tmp_path: Path) -> None:
 
 def test_sizes_as_data(tmp_path: Path) -> None:
     """Arithmetic on sizes that no tensor has: sums, products, quotients, the greater of two."""
-    n, m = symbol("n"), symbol("m")
+    n = symbol("n")
+    m = symbol("m")
     graph = Graph()
     x = graph.input("x", TensorType(DType.F32, (n, m)))
     dims = (n, 2 * n + 3, n * m, (n + 5) // 4, 7, m)

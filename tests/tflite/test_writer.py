@@ -42,7 +42,8 @@ def _fresh(path: Path, seed: str) -> bytes:
 
 def test_the_same_bytes_whatever_the_hash_seed_and_the_folder(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    first, second = _fresh(tmp_path / "a.tflite", "0"), _fresh(tmp_path / "other" / "b.tflite", "4242")
+    first = _fresh(tmp_path / "a.tflite", "0")
+    second = _fresh(tmp_path / "other" / "b.tflite", "4242")
     assert first == second
     assert str(tmp_path).encode() not in first
     assert len(first) == (tmp_path / "a.tflite").stat().st_size
@@ -91,7 +92,8 @@ def test_above_two_gigabytes(tmp_path: Path, pytestconfig: pytest.Config) -> Non
     """Real size: nine dense layers of 256 MiB each, whose product is known."""
     if pytestconfig.getoption("markexpr") != "slow":
         pytest.skip("writes and loads a file of 2.25 GiB, half a minute and 7 GiB of memory: pytest -m slow")
-    width, layers = 8192, 9
+    width = 8192
+    layers = 9
     graph = Graph("large")
     x = y = graph.input("x", TensorType(DType.F32, (BATCH, width)))
     for i in range(layers):

@@ -81,7 +81,8 @@ def test_argmax_counts_rows_with_a_clear_winner_only() -> None:
 
 
 def test_argmax_margin_comes_from_the_oracle() -> None:
-    expected, tied = f32([1.0, 1.001]), np.array([[1.0, 1.0]])
+    expected = f32([1.0, 1.001])
+    tied = np.array([[1.0, 1.0]])
     assert compare(expected, f32([1.001, 1.0]), oracle=tied, margin=1e-6).argmax_judged == 0
 
 

@@ -39,7 +39,8 @@ def test_layers_are_compared_where_nothing_is_random() -> None:
 
 
 def test_given_numbers_take_the_place_of_drawn_ones() -> None:
-    x, numbers = np.full(SIZE, 2, np.float32), {"0": np.arange(SIZE), "1": np.zeros(SIZE)}
+    x = np.full(SIZE, 2, np.float32)
+    numbers = {"0": np.arange(SIZE), "1": np.zeros(SIZE)}
     found = evaluate(graph(), {"x": x}, observe=given(numbers))
     np.testing.assert_array_equal(found["noisy"], 2 + np.arange(SIZE))
     np.testing.assert_array_equal(found["noise"], np.zeros(SIZE))

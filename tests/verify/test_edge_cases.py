@@ -150,9 +150,11 @@ def test_outputs_under_each_others_names_are_recognized() -> None:
 def test_quantiles_tell_one_outlier_from_an_error_everywhere() -> None:
     rng = np.random.default_rng(3)
     expected = rng.standard_normal(10_000).astype(np.float32)
-    outlier, everywhere = expected.copy(), expected + np.float32(0.5)
+    outlier = expected.copy()
+    everywhere = expected + np.float32(0.5)
     outlier[17] += 1
-    one, all_ = compare(expected, outlier), compare(expected, everywhere)
+    one = compare(expected, outlier)
+    all_ = compare(expected, everywhere)
     assert one.quantiles == {"0.5": 0, "0.9": 0, "0.99": 0, "0.999": 0}
     assert (one.worst, one.max_abs) == ((17,), pytest.approx(1, rel=1e-3))
     assert all_.quantiles["0.5"] == pytest.approx(0.5, rel=1e-3)

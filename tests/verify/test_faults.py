@@ -48,7 +48,8 @@ CONTRACT = Contract(
 
 
 def net() -> Graph:
-    rng, g = np.random.default_rng(5), Graph("net")
+    rng = np.random.default_rng(5)
+    g = Graph("net")
 
     def w(*shape: int, scale: float = 0.4, shift: float = 0.0) -> Value:
         name = f"w{sum(1 for _ in g.nodes)}_{'x'.join(map(str, shape))}"

@@ -24,7 +24,8 @@ def normalized(kind: str) -> Graph:
     graph = Graph()
     x = graph.input("x", X)
     if kind == "batch_norm":
-        ones, zeros = graph.constant(np.ones(3, np.float32)), graph.constant(np.zeros(3, np.float32))
+        ones = graph.constant(np.ones(3, np.float32))
+        zeros = graph.constant(np.zeros(3, np.float32))
         rest = (graph.constant(MEAN[0]), graph.constant(DEVIATION[0] ** 2))
         y = graph.add(BatchNorm(epsilon=0.0), x, ones, zeros, *rest).output
     else:
@@ -67,7 +68,8 @@ def steep(factor: float, bias: float = 0.0) -> Graph:
 
 
 def test_inputs_are_made_smaller_until_a_sigmoid_tells_them_apart() -> None:
-    graph, batches = steep(1000), make_batches(toy.CONTRACT)
+    graph = steep(1000)
+    batches = make_batches(toy.CONTRACT)
     found = moving_batch(graph, batches)
     assert found is not None
     assert (found.name, found.kind) == (NAME, "random")

@@ -129,7 +129,8 @@ def subclassed(folder: Path) -> Sample:
     class Own(keras.Model):
         def __init__(self) -> None:
             super().__init__(name="own")
-            self.wide, self.gate = keras.layers.Dense(8), Gate()
+            self.wide = keras.layers.Dense(8)
+            self.gate = Gate()
             self.narrow = keras.layers.Dense(3)
 
         def call(self, x: Any) -> Any:

@@ -96,7 +96,8 @@ def captured(keras: Any) -> Iterator[Found]:
 
     for item in items(CATALOG):
         try:
-            model, batches = item.model(keras), [item.batch(3), item.batch(1, seed=1)]
+            model = item.model(keras)
+            batches = [item.batch(3), item.batch(1, seed=1)]
         except Exception as e:  # noqa: BLE001 -- see above
             yield Found(item.name, "graph", "absent", _words(e))
             continue

@@ -57,7 +57,8 @@ def change_weight(dist: Path, target: str, weight: Any) -> None:
     """Make one weight in the files of an artifact five times as large, in place, and let the manifest agree."""
     files = _files(dist, target)
     for value in np.asarray(weight, np.float32).flat:
-        old, new = value.tobytes(), np.float32(value * 5).tobytes()
+        old = value.tobytes()
+        new = np.float32(value * 5).tobytes()
         holders = [(path, data) for path in files if old in (data := path.read_bytes())]
         if len(holders) == 1 and holders[0][1].count(old) == 1:
             path, data = holders[0]

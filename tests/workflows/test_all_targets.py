@@ -29,7 +29,8 @@ def test_all_artifacts_have_one_contract(model: Any, tmp_path: Path) -> None:
     assert sorted(found) == sorted(names)
     for name, contract in found.items():
         for word in ("inputs", "outputs"):
-            want, got = getattr(report.contract, word), getattr(contract, word)
+            want = getattr(report.contract, word)
+            got = getattr(contract, word)
             assert [(p.name, p.type.dtype, p.type.rank) for p in got] == [
                 (p.name, p.type.dtype, p.type.rank) for p in want
             ], name

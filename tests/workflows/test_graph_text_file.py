@@ -14,15 +14,18 @@ from tests import toy
 
 
 def test_the_graph_is_the_same_but_for_its_weights(tmp_path: Path) -> None:
-    graph, path = toy.graph(), tmp_path / "toy.kx"
+    graph = toy.graph()
+    path = tmp_path / "toy.kx"
     write_graph(graph, path)
     found = read_graph(path)
     assert [(n.op, n.origin, n.output.type) for n in found.nodes] == [
         (n.op, n.origin, n.output.type) for n in graph.nodes
     ]
-    weights, read = graph.constants, found.constants
+    weights = graph.constants
+    read = found.constants
     assert [c.type for c in read] == [c.type for c in weights]
-    large, small = read[0].data, read[3].data
+    large = read[0].data
+    small = read[3].data
     assert large is not None
     assert large.strides == (0, 0)
     assert small is not None

@@ -29,7 +29,8 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small CNN as files of two kinds."""
-    folder, model = tmp_path_factory.mktemp("models"), small_cnn()
+    folder = tmp_path_factory.mktemp("models")
+    model = small_cnn()
     model.save(folder / "small.keras")
     model.save(folder / "small.h5")
     return folder

@@ -99,7 +99,8 @@ def test_a_folded_layer_is_named_with_the_one_that_holds_it(copy: Path, model: A
 
 def _shift(model: Any) -> Any:
     """What a batch norm adds to the bias before it, negated: mean * gamma / deviation - bias * gamma / deviation."""
-    norm, conv = model.get_layer("folded"), model.get_layer("second")
+    norm = model.get_layer("folded")
+    conv = model.get_layer("second")
     mean, variance, gamma = (w.numpy() for w in (norm.moving_mean, norm.moving_variance, norm.gamma))
     return (mean - conv.bias.numpy()) * gamma / (variance + norm.epsilon) ** 0.5
 

@@ -40,7 +40,8 @@ class Prepared(NamedTuple):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    model, target = bench("cnn"), find_target("onnx")
+    model = bench("cnn")
+    target = find_target("onnx")
     path = tmp_path_factory.mktemp("faults") / "cnn.onnx"
     subject = Subject(path, target, target.options(), model.contract, model.captured.graph)
     layers = layer_reference(subject.graph, checkpoints(subject.graph), model.reference, BATCHES)
@@ -55,7 +56,8 @@ def injected(model: Bench, name: str) -> Injected:
 
 
 def rows_of(prepared: Prepared, graph: Any) -> dict[str, Any]:
-    subject, copy = prepared.subject, graph.copy()
+    subject = prepared.subject
+    copy = graph.copy()
     subject.target.legalize(copy, subject.options)
     subject.target.write(copy, subject.contract, subject.path, subject.options)
     runtime = next(r for r in subject.target.runtimes() if r.version())

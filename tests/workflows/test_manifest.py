@@ -51,7 +51,8 @@ def test_any_change_of_a_manifest_is_read_or_refused_in_words(exported: Path, tm
 
 
 def test_any_damaged_byte_of_a_manifest_is_read_or_refused_in_words(exported: Path, tmp_path: Path) -> None:
-    good, draw = (exported / FILE).read_bytes(), random.Random(0)
+    good = (exported / FILE).read_bytes()
+    draw = random.Random(0)
     for _ in range(300):
         data = bytearray(good)
         place = draw.randrange(len(data))

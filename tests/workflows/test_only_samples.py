@@ -17,13 +17,15 @@ def looking_up() -> Any:
     """A model whose first input counts the rows of the second."""
     import keras
 
-    rows, table = keras.Input((2,), dtype="int32", name="rows"), keras.Input((None, 3), name="table")
+    rows = keras.Input((2,), dtype="int32", name="rows")
+    table = keras.Input((None, 3), name="table")
     taken = keras.layers.Lambda(lambda v: keras.ops.take_along_axis(v[1], v[0][..., None], axis=1))([rows, table])
     return keras.Model([rows, table], taken, name="looking_up")
 
 
 def test_only_the_samples_are_run(looking_up: Any, tmp_path: Path) -> None:
-    rows, table = np.array([[6, 0], [3, 3]], "int32"), np.random.default_rng(0).normal(size=(2, 7, 3)).astype("f4")
+    rows = np.array([[6, 0], [3, 3]], "int32")
+    table = np.random.default_rng(0).normal(size=(2, 7, 3)).astype("f4")
     np.savez(tmp_path / "x.npz", rows=rows, table=table)
     report = kexport.export(looking_up, "onnx", tmp_path / "out", samples=tmp_path / "x.npz", only_samples=True)
     (artifact,) = report.artifacts

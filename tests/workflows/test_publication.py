@@ -50,7 +50,8 @@ def test_an_export_killed_at_any_step_has_happened_or_has_not(
         monkeypatch.setattr(publication, "exchange", lambda one, other: False)
     whole = shutil.copytree(old, tmp_path / "whole")
     CASES[case](whole)
-    before, after = contents(old), contents(whole)
+    before = contents(old)
+    after = contents(whole)
     assert before != after
     outcomes: list[bool] = []
     for out in folders_of_killed(old, tmp_path, CASES[case]):

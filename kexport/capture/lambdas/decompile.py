@@ -64,7 +64,8 @@ class _Machine:
     """A stack of expressions, and what the local variables hold."""
 
     def __init__(self, code: Code, version: Version):
-        self.code, self.version = code, version
+        self.code = code
+        self.version = version
         self.stack: list[Expression] = []
         count = code.arguments + code.keyword_only
         self.locals: dict[str, Expression] = {n: Argument(i) for i, n in enumerate(code.variables[:count])}
@@ -182,7 +183,8 @@ class _Machine:
         self.apply(self.take(argument), names)
 
     def call(self, argument: int) -> None:
-        names, self.keywords = self.keywords, ()
+        names = self.keywords
+        self.keywords = ()
         self.apply(self.take(argument), names)
 
     def apply(self, values: tuple[Expression, ...], names: tuple[str, ...]) -> None:

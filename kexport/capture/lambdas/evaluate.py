@@ -80,7 +80,9 @@ class _Evaluation:
     """One run on the values of the parameters."""
 
     def __init__(self, arguments: list[Any], names: Mapping[str, Any], modules: Modules):
-        self.arguments, self.names, self.modules = arguments, names, modules
+        self.arguments = arguments
+        self.names = names
+        self.modules = modules
 
     def value(self, e: Expression) -> Any:
         match e:

@@ -89,7 +89,7 @@ def dotted(expression: Expression) -> str | None:
 
 
 def text(expression: Expression, parameters: tuple[str, ...] = ()) -> str:
-    """The expression as Python would write it."""
+    """Format an expression as Python source."""
 
     def show(e: Expression) -> str:
         return text(e, parameters)
@@ -110,10 +110,9 @@ def text(expression: Expression, parameters: tuple[str, ...] = ()) -> str:
             return f"{sign}{show(one)}"
         case Operation(sign, operands):
             return f"({f' {sign} '.join(map(show, operands))})"
-        case Item(base, Sequence(items)):
-            return f"{show(base)}[{', '.join(map(show, items))}]"
         case Item(base, index):
-            return f"{show(base)}[{show(index)}]"
+            indices = index.items if isinstance(index, Sequence) else (index,)
+            return f"{show(base)}[{', '.join(map(show, indices))}]"
         case Slice(parts):
             return ":".join("" if p == NONE else show(p) for p in parts)
         case Sequence(items):

@@ -153,7 +153,8 @@ class _Reader:
 
 
 def _code(fields: dict[str, Any]) -> Code:
-    free, cells = fields.get("freevars", ()), fields.get("cellvars", ())
+    free = fields.get("freevars", ())
+    cells = fields.get("cellvars", ())
     variables = fields.get("varnames", ())
     if "localsplusnames" in fields:
         kinds = list(zip(fields["localsplusnames"], fields["localspluskinds"], strict=True))

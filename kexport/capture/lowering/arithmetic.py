@@ -14,7 +14,8 @@ class Arithmetic:
     """Scalars and tensors of one element type, with operators."""
 
     def __init__(self, ctx: Context, value: Value):
-        self.ctx, self.value = ctx, value
+        self.ctx = ctx
+        self.value = value
 
     def apply(self, op: Op, *others: Any) -> Arithmetic:
         """An op on this and others; numbers become scalars."""

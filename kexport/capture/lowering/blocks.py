@@ -85,7 +85,8 @@ def write(ctx: Context, x: Value, block: Value, starts: Sequence[Element]) -> Va
     """x with a block replaced; a place is moved so that the block fits."""
     inside: Value | None = None
     for axis, start in enumerate(starts):
-        size, wide = x.type.shape[axis], block.type.shape[axis]
+        size = x.type.shape[axis]
+        wide = block.type.shape[axis]
         if size == wide:
             continue
         along = _along(ctx, axis, x.type.rank, size, wide, start)

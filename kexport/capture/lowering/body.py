@@ -17,7 +17,8 @@ class Body:
     """A body being made. `brought` has the values around it that it reads, with the inputs that stand for them."""
 
     def __init__(self, name: str, origin: str):
-        self.graph, self.origin = Graph(name), origin
+        self.graph = Graph(name)
+        self.origin = origin
         self.inputs: list[Value] = []
         self.brought: dict[Value, Value] = {}
         self._constants: dict[Value, Value] = {}

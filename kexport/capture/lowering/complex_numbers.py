@@ -66,7 +66,8 @@ def divide(ctx: Context, op: Any, a: Pair, b: Pair) -> Pair:
 @table.op("Exp")
 def exp(ctx: Context, op: Any, x: Pair) -> Pair:
     """e to a complex power."""
-    length, turns = ctx.emit(ops.Exp(), x.real), [ctx.emit(f, x.imaginary) for f in (ops.Cos(), ops.Sin())]
+    length = ctx.emit(ops.Exp(), x.real)
+    turns = [ctx.emit(f, x.imaginary) for f in (ops.Cos(), ops.Sin())]
     return Pair(*(ctx.emit(ops.Mul(), length, turn) for turn in turns))
 
 

@@ -70,7 +70,9 @@ class Context:
     """
 
     def __init__(self, graph: Graph, resolve: Callable[[Any], Found], origin: str, output: Any = None):
-        self.graph, self.origin, self.output = graph, origin, output
+        self.graph = graph
+        self.origin = origin
+        self.output = output
         self._resolve = resolve
 
     # --- values

@@ -22,7 +22,8 @@ def conv_call(
 ) -> Value:
     """A convolution of any rank, with groups if the kernel has fewer input channels."""
     x = ctx.value(inputs)
-    k, axes = ctx.value(kernel, like=x), x.type.rank - 2
+    k = ctx.value(kernel, like=x)
+    axes = x.type.rank - 2
 
     def run(x: Value) -> Value:
         groups = _channels(x) // int(k.type.shape[-2])  # type: ignore[arg-type]
@@ -37,7 +38,8 @@ def depthwise_call(
 ) -> Value:
     """A convolution of each channel by itself."""
     x = ctx.value(inputs)
-    k, axes = ctx.value(kernel, like=x), x.type.rank - 2
+    k = ctx.value(kernel, like=x)
+    axes = x.type.rank - 2
     op = ops.DepthwiseConv(per_axis(strides, axes), padding.lower(), per_axis(dilation_rate, axes))
     return channels_last(ctx, x, is_channels_first(data_format), lambda x: ctx.emit(op, x, k))
 
@@ -55,9 +57,11 @@ def separable_call(
 ) -> Value:
     """A depthwise convolution, then one with a window of 1."""
     x = ctx.value(inputs)
-    axes, one = x.type.rank - 2, (1,) * (x.type.rank - 2)
+    axes = x.type.rank - 2
+    one = (1,) * (x.type.rank - 2)
     depthwise = ops.DepthwiseConv(per_axis(strides, axes), padding.lower(), per_axis(dilation_rate, axes))
-    k, p = ctx.value(depthwise_kernel, like=x), ctx.value(pointwise_kernel, like=x)
+    k = ctx.value(depthwise_kernel, like=x)
+    p = ctx.value(pointwise_kernel, like=x)
 
     def run(x: Value) -> Value:
         return ctx.emit(ops.Conv(one, "valid", one), ctx.emit(depthwise, x, k), p)
@@ -78,7 +82,8 @@ def transpose_call(
 ) -> Value:
     """A transposed convolution with the output size that Keras gives it."""
     x = ctx.value(inputs)
-    k, axes = ctx.value(kernel, like=x), x.type.rank - 2
+    k = ctx.value(kernel, like=x)
+    axes = x.type.rank - 2
     extra = None if output_padding is None else per_axis(output_padding, axes)
     op = ops.ConvTranspose(per_axis(strides, axes), padding.lower(), extra, per_axis(dilation_rate, axes))
     return channels_last(ctx, x, is_channels_first(data_format), lambda x: ctx.emit(op, x, k))
@@ -88,7 +93,8 @@ def transpose_call(
 def conv(ctx: Context, op: Any, x: Value, kernel: Value) -> Value:
     """A convolution of rank 2 or 3."""
     first = _is_first(op)
-    strides, dilation = _spatial(op.get_attr("strides"), first), _spatial(op.get_attr("dilations"), first)
+    strides = _spatial(op.get_attr("strides"), first)
+    dilation = _spatial(op.get_attr("dilations"), first)
     padding = _padding(op, first)
 
     def run(x: Value) -> Value:
@@ -102,7 +108,8 @@ def conv(ctx: Context, op: Any, x: Value, kernel: Value) -> Value:
 def depthwise(ctx: Context, op: Any, x: Value, kernel: Value) -> Value:
     """A convolution of each channel by itself."""
     first = _is_first(op)
-    strides, dilation = _spatial(op.get_attr("strides"), first), _spatial(op.get_attr("dilations"), first)
+    strides = _spatial(op.get_attr("strides"), first)
+    dilation = _spatial(op.get_attr("dilations"), first)
     conv = ops.DepthwiseConv(strides, _padding(op, first), dilation)
     return channels_last(ctx, x, first, lambda x: ctx.emit(conv, x, kernel))
 
@@ -111,8 +118,10 @@ def depthwise(ctx: Context, op: Any, x: Value, kernel: Value) -> Value:
 def conv_transpose(ctx: Context, op: Any, sizes: Value, kernel: Value, x: Value) -> Value:
     """A transposed convolution with the output size of an operand."""
     first = _is_first(op)
-    strides, dilation = _spatial(op.get_attr("strides"), first), _spatial(op.get_attr("dilations"), first)
-    padding, out = _padding(op, first), _spatial(ctx.dims(sizes), first)
+    strides = _spatial(op.get_attr("strides"), first)
+    dilation = _spatial(op.get_attr("dilations"), first)
+    padding = _padding(op, first)
+    out = _spatial(ctx.dims(sizes), first)
 
     def run(x: Value) -> Value:
         crops = _crops(x, kernel, strides, dilation, padding, out)

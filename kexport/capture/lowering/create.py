@@ -124,7 +124,8 @@ def range_(ctx: Context, op: Any, start: Value, limit: Value, delta: Value) -> V
 def linspace(ctx: Context, op: Any, start: Value, stop: Value, num: Value) -> Value:
     """Evenly spaced numbers, both ends included."""
     (count,) = ctx.dims(num)
-    first, last = scalar(start), scalar(stop)
+    first = scalar(start)
+    last = scalar(stop)
     if not isinstance(count, int) or first is None or last is None:
         raise NotLowered("the numbers depend on the input")
     return ctx.constant(np.linspace(first, last, count, dtype=start.type.dtype.numpy))

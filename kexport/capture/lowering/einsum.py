@@ -35,7 +35,8 @@ def einsum_call(ctx: Context, subscripts: str, operands: Any, kwargs: Any) -> Va
 @table.frame("numpy.tensordot")
 def tensordot_call(ctx: Context, x1: Any, x2: Any, axes: Any) -> Value:
     """A product summed over pairs of axes."""
-    a, b = ctx.value(x1), ctx.value(x2)
+    a = ctx.value(x1)
+    b = ctx.value(x2)
     if not ctx.dtype.is_float or not (a.type.dtype.is_float and b.type.dtype.is_float):
         raise NotLowered("a product of integers")
     first, second = _summed_axes(axes, a.type.rank, b.type.rank)
@@ -50,7 +51,8 @@ def einsum(ctx: Context, equation: str, operands: Sequence[Value]) -> Value:
     """A sum of products; of an operand's letter that stands there twice only the diagonal is read."""
     labelled, out = _parse(equation, [v.type.rank for v in operands])
     pairs = _spread(ctx, [_plain(ctx, labels, x) for labels, x in zip(labelled, operands, strict=True)])
-    inputs, operands = [labels for labels, _ in pairs], [x for _, x in pairs]
+    inputs = [labels for labels, _ in pairs]
+    operands = [x for _, x in pairs]
     if len(operands) == 1:
         return _single(ctx, inputs[0], out, operands[0])
     if len(operands) != 2:
@@ -94,7 +96,8 @@ def _matrix(
 ) -> Value:
     """x with its row axes (merged if asked) and its column axes, merged; unmerged rows are kept as they are."""
     x = ctx.transpose(x, [labels.index(c) for c in (*rows, *columns)])
-    kept, last = x.type.shape[: len(rows)], x.type.shape[len(rows) :]
+    kept = x.type.shape[: len(rows)]
+    last = x.type.shape[len(rows) :]
     return ctx.reshape(x, ((product(kept),) if merge else kept) + (product(last),))
 
 
@@ -125,7 +128,8 @@ def _operand(
     groups = (second, first) if transposed else (first, second)
     x = ctx.transpose(x, [labels.index(c) for c in (*batch, *groups[0], *groups[1])])
     count = len(batch)
-    kept, rest = x.type.shape[:count], x.type.shape[count:]
+    kept = x.type.shape[:count]
+    rest = x.type.shape[count:]
     merged: list[Dim] = [product(rest[: len(groups[0])]), product(rest[len(groups[0]) :])]
     return ctx.reshape(x, (*kept, *merged)), transposed
 
@@ -141,7 +145,8 @@ def _sum_out(ctx: Context, labels: str, x: Value, keep: set[str]) -> tuple[str, 
 def _plain(ctx: Context, labels: str, x: Value) -> tuple[str, Value]:
     """x without letters that stand there twice: of such axes the diagonal is taken."""
     while twice := next((c for c in labels if labels.count(c) > 1), None):
-        first, second = labels.index(twice), labels.index(twice, labels.index(twice) + 1)
+        first = labels.index(twice)
+        second = labels.index(twice, labels.index(twice) + 1)
         others = [i for i in range(len(labels)) if i not in (first, second)]
         x = diagonal(ctx, ctx.transpose(x, [*others, first, second]))
         labels = "".join(labels[i] for i in others) + twice

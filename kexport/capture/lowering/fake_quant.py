@@ -32,7 +32,8 @@ def by_weights(ctx: Context, op: Any, x: Value, low: Value, high: Value) -> Valu
 
 def _on_grid(ctx: Context, op: Any, x: Value, low: Array | np.float32, high: Array | np.float32) -> Value:
     """x cut off at the ends and rounded to a step; the ends are moved so that 0 lies on the grid."""
-    first, last = int(op.get_attr("narrow_range")), 2 ** op.get_attr("num_bits") - 1
+    first = int(op.get_attr("narrow_range"))
+    last = 2 ** op.get_attr("num_bits") - 1
     step = ((high - low) / np.float32(last - first)).astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
         zero = np.clip(np.floor(first - low / step + np.float32(0.5)), first, last)

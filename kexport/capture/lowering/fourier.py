@@ -102,7 +102,8 @@ def _transform(ctx: Context, x: Pair, inverse: bool) -> Pair:
     if isinstance(size, SymDim):
         return _open_transform(ctx, x, size, inverse)
     n = _length(size)
-    cos, sin = np.cos(_angles(n, n)), np.sin(_angles(n, n))
+    cos = np.cos(_angles(n, n))
+    sin = np.sin(_angles(n, n))
     cos, sin = (cos / n, -sin / n) if inverse else (cos, sin)
     if x.imaginary.data is not None and not np.any(x.imaginary.data):
         return _halves(ctx, ctx.emit(ops.MatMul(), x.real, _matrix(ctx, [[cos, -sin]], x.real)))
@@ -118,7 +119,8 @@ def _open_transform(ctx: Context, x: Pair, n: SymDim, inverse: bool) -> Pair:
     dtype = x.real.type.dtype
     share = ctx.emit(ops.Div(), ctx.cast(turns, dtype), ctx.cast(whole, dtype))
     angle = ctx.emit(ops.Mul(), share, ctx.number(2 * np.pi, x.real))
-    cos, sin = ctx.emit(ops.Cos(), angle), ctx.emit(ops.Sin(), angle)
+    cos = ctx.emit(ops.Cos(), angle)
+    sin = ctx.emit(ops.Sin(), angle)
     if inverse:
         cos, sin = (ctx.emit(ops.Div(), wave, ctx.cast(whole, dtype)) for wave in (cos, ctx.emit(ops.Neg(), sin)))
     (rr, ri), (ir, ii) = ([ctx.emit(ops.MatMul(), part, wave) for wave in (cos, sin)] for part in (x.real, x.imaginary))
@@ -141,7 +143,9 @@ def _angles(n: int, bins: int) -> Array:
 
 def _fit(ctx: Context, x: Value, size: int) -> Value:
     """x with its last axis cut, or filled up with zeros."""
-    rank, lead, given = x.type.rank, x.type.shape[:-1], x.type.shape[-1]
+    rank = x.type.rank
+    lead = x.type.shape[:-1]
+    given = x.type.shape[-1]
     if not isinstance(given, int):
         raise NotLowered("the length of the rows is not known")
     if given > size:

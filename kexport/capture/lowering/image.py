@@ -38,7 +38,8 @@ def rgb_to_hsv(ctx: Context, op: Any, x: Value) -> Value:
 def hsv_to_rgb(ctx: Context, op: Any, x: Value) -> Value:
     """The inverse."""
     hue, saturation, value = _channels(ctx, x)
-    place, rest = hue * 6, saturation.apply(ops.Neg()) + 1
+    place = hue * 6
+    rest = saturation.apply(ops.Neg()) + 1
     clip = ops.Clip(0.0, 1.0)
     parts = [((place - 3).apply(ops.Abs()) - 1).apply(clip)]
     parts += [((place - middle).apply(ops.Abs()).apply(ops.Neg()) + 2).apply(clip) for middle in (2, 4)]
@@ -76,7 +77,8 @@ def adjust_hue(ctx: Context, op: Any, x: Value, delta: Value) -> Value:
 def patches(ctx: Context, op: Any, x: Value) -> Value:
     """Each window as a row of numbers: a depthwise convolution that picks one element each."""
     (_, height, width, _), (_, *strides, _), (_, *rates, _) = (op.get_attr(n) for n in ("ksizes", "strides", "rates"))
-    channels, count = x.type.shape[-1], height * width
+    channels = x.type.shape[-1]
+    count = height * width
     if not isinstance(channels, int) or not x.type.dtype.is_float:
         raise NotLowered("patches of integers, or of any number of channels")
     picks = np.eye(count, dtype=x.type.dtype.numpy).reshape(height, width, 1, count)

@@ -60,7 +60,8 @@ def tensor_scatter_sub(ctx: Context, op: Any, x: Value, indices: Value, updates:
 @table.op("UnravelIndex")
 def unravel_index(ctx: Context, op: Any, indices: Value, shape: Value) -> Value:
     """The places in a shape that positions in its elements in a row stand for, an axis a row."""
-    sizes, rows = ctx.dims(shape), list[Value]()
+    sizes = ctx.dims(shape)
+    rows = list[Value]()
     for i in range(len(sizes)):
         below, size = (ctx.sizes((n,), indices.type.dtype, rank=0) for n in (product(sizes[i + 1 :]), sizes[i]))
         row = indices if i == len(sizes) - 1 else ctx.emit(ops.FloorDiv(), indices, below)
@@ -80,7 +81,8 @@ def invert_permutation(ctx: Context, op: Any, x: Value) -> Value:
 @table.op("OneHot")
 def one_hot(ctx: Context, op: Any, indices: Value, depth: Value, on: Value, off: Value) -> Value:
     """One value at the index, another elsewhere, along a new axis, which may be as long as an input is."""
-    axis, dtype = op.get_attr("axis"), on.type.dtype
+    axis = op.get_attr("axis")
+    dtype = on.type.dtype
     (size,) = ctx.dims(depth)
     axis = axis if axis >= 0 else indices.type.rank
     indices = ctx.cast(indices, DType.I32) if indices.type.dtype is DType.U8 else indices

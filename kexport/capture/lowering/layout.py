@@ -73,7 +73,8 @@ def pack(ctx: Context, op: Any, *values: Value) -> Value:
 @table.op("Unpack")
 def unpack(ctx: Context, op: Any, x: Value) -> tuple[Value, ...]:
     """The slices along an axis, without it."""
-    where, count = op.get_attr("axis") % x.type.rank, op.get_attr("num")
+    where = op.get_attr("axis") % x.type.rank
+    count = op.get_attr("num")
     shape = (*x.type.shape[:where], *x.type.shape[where + 1 :])
     parts = (x,) if count == 1 else ctx.emit_all(ops.Split(where, (1,) * count), x)
     return tuple(ctx.reshape(p, shape) for p in parts)
@@ -82,14 +83,16 @@ def unpack(ctx: Context, op: Any, x: Value) -> tuple[Value, ...]:
 @table.op("Split")
 def split(ctx: Context, op: Any, axis: Value, x: Value) -> tuple[Value, ...]:
     """Pieces of equal size."""
-    where, count = ctx.int(axis) % x.type.rank, op.get_attr("num_split")
+    where = ctx.int(axis) % x.type.rank
+    count = op.get_attr("num_split")
     return _split(ctx, x, where, (x.type.shape[where] // count,) * count)
 
 
 @table.op("SplitV")
 def split_v(ctx: Context, op: Any, x: Value, sizes: Value, axis: Value) -> tuple[Value, ...]:
     """Pieces of given sizes, of which one may be left open."""
-    where, wanted = ctx.int(axis) % x.type.rank, ctx.dims(sizes)
+    where = ctx.int(axis) % x.type.rank
+    wanted = ctx.dims(sizes)
     rest: Dim = x.type.shape[where]
     for d in wanted:
         rest = rest - (0 if d == -1 else d)
@@ -139,7 +142,8 @@ def reverse(ctx: Context, op: Any, x: Value, axes: Value) -> Value:
 @table.op("ReverseSequence")
 def reverse_sequence(ctx: Context, op: Any, x: Value, lengths: Value) -> Value:
     """The first so many steps of each row in opposite order, the others as they are."""
-    rows, steps = op.get_attr("batch_dim"), op.get_attr("seq_dim")
+    rows = op.get_attr("batch_dim")
+    steps = op.get_attr("seq_dim")
     order = [rows, steps, *(i for i in range(x.type.rank) if i not in (rows, steps))]
     moved = ctx.transpose(x, order)
     places = ctx.emit(ops.Iota(moved.type.shape[1], lengths.type.dtype))
@@ -173,12 +177,15 @@ def repeat(ctx: Context, x: Any, repeats: Any, axis: Any) -> Value:
     if not isinstance(repeats, int) or repeats < 1:
         raise NotLowered("a number of times for each slice")
     if axis is None:
-        value, axis = ctx.reshape(value, (value.type.numel,)), 0
-    where, shape = axis % value.type.rank, value.type.shape
+        value = ctx.reshape(value, (value.type.numel,))
+        axis = 0
+    where = axis % value.type.rank
+    shape = value.type.shape
     wanted = (*shape[:where], shape[where] * repeats, *shape[where + 1 :])
     if shape[where] == 1:
         return ctx.cast(ctx.broadcast(value, wanted), ctx.dtype)
-    rows, columns = product(shape[: where + 1]), product(shape[where + 1 :])
+    rows = product(shape[: where + 1])
+    columns = product(shape[where + 1 :])
     copies = ctx.broadcast(ctx.reshape(value, (rows, 1, columns)), (rows, repeats, columns))
     return ctx.cast(ctx.reshape(copies, wanted), ctx.dtype)
 
@@ -191,7 +198,8 @@ def _split(ctx: Context, x: Value, axis: int, sizes: tuple[Dim, ...]) -> tuple[V
 
 
 def _empty(ctx: Context, x: Value, axis: int) -> Value:
-    before, rank = x.type.shape[:axis], axis + 1
+    before = x.type.shape[:axis]
+    rank = axis + 1
     return ctx.emit(ops.Slice((0,) * rank, (*before, 0), (1,) * rank), x)
 
 

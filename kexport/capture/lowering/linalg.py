@@ -76,17 +76,20 @@ def solve(ctx: Context, op: Any, a: Value, b: Value) -> Value:
 @_entered("MatrixTriangularSolve")
 def solve_triangular(ctx: Context, op: Any, a: Value, b: Value) -> Value:
     """x such that a x = b, of a matrix that is zero above or below its diagonal."""
-    lead, width = broadcast_shapes(a.type.shape[:-2], b.type.shape[:-2]), b.type.shape[-1]
+    lead = broadcast_shapes(a.type.shape[:-2], b.type.shape[:-2])
+    width = b.type.shape[-1]
     flat, _, size = _flattened(ctx, ctx.broadcast(a, (*lead, *a.type.shape[-2:])))
     b = ctx.reshape(ctx.broadcast(b, (*lead, size, width)), (product(lead), size, width))
-    lower, adjoint = bool(op.get_attr("lower")), bool(op.get_attr("adjoint"))
+    lower = bool(op.get_attr("lower"))
+    adjoint = bool(op.get_attr("adjoint"))
     flat = ctx.transpose(flat, (0, 2, 1)) if adjoint else flat
     order = range(size) if lower != adjoint else range(size - 1, -1, -1)
     rows: dict[int, Value] = {}
     for k in order:
         known = range(k) if order.step > 0 else range(k + 1, size)
         row = _block(ctx, flat, (k, k + 1), (known.start, known.stop))
-        corner, right = _block(ctx, flat, (k, k + 1), (k, k + 1)), _block(ctx, b, (k, k + 1), (0, width))
+        corner = _block(ctx, flat, (k, k + 1), (k, k + 1))
+        right = _block(ctx, b, (k, k + 1), (0, width))
         rows[k] = _row(ctx, row, corner, right, [rows[i] for i in known])
     return ctx.reshape(_stacked(ctx, [rows[i] for i in range(size)]), (*lead, size, width))
 
@@ -165,7 +168,8 @@ def _solution(ctx: Context, a: Value, b: Value) -> Value:
     found: list[Value] = []
     for k, step in reversed(list(enumerate(_steps(ctx, ctx.emit(ops.Concat(2), a, b))))):
         left = size - k
-        corner, row = _block(ctx, step.row, (0, 1), (0, 1)), _block(ctx, step.row, (0, 1), (1, left))
+        corner = _block(ctx, step.row, (0, 1), (0, 1))
+        row = _block(ctx, step.row, (0, 1), (1, left))
         found.insert(0, _row(ctx, row, corner, _block(ctx, step.row, (0, 1), (left, left + width)), found))
     return _stacked(ctx, found)
 

@@ -61,7 +61,8 @@ def gather(ctx: Context, op: Any, items: Items, indices: Value, shape: Value) ->
 def put(ctx: Context, op: Any, items: Items, index: Value, x: Value) -> Items:
     """Another element in the place of one."""
     items = items if items.value is not None else _zeros(ctx, items.length, x.type.shape, items.dtype)
-    at, row = ctx.reshape(index, (1, 1)), ctx.reshape(x, (1, *x.type.shape))
+    at = ctx.reshape(index, (1, 1))
+    row = ctx.reshape(x, (1, *x.type.shape))
     return replace(items, value=ctx.emit(ops.ScatterNd("update"), _known(items), at, row))
 
 

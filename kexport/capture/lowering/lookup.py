@@ -39,7 +39,8 @@ def _look_up(ctx: Context, x: Value, keys: Array, values: Array, default: Value)
     if x.type.dtype is DType.STRING:
         return ctx.emit(ops.Lookup(), x, *map(ctx.constant, (keys, values)), ctx.reshape(default, ()))
     limits = np.iinfo(keys.dtype)
-    first, last = int(keys[0]), int(keys[-1])
+    first = int(keys[0])
+    last = int(keys[-1])
     inside = limits.min < first and last < limits.max
     if inside and last - first < SPREAD * keys.size + FREE:
         return _read_at(ctx, x, keys, values, default)
@@ -48,7 +49,8 @@ def _look_up(ctx: Context, x: Value, keys: Array, values: Array, default: Value)
 
 def _read_at(ctx: Context, x: Value, keys: Array, values: Array, default: Value) -> Value:
     """One vector of values from one below the first key to one above the last: keys beyond are moved to its ends."""
-    first, last = int(keys[0]) - 1, int(keys[-1]) + 1
+    first = int(keys[0]) - 1
+    last = int(keys[-1]) + 1
     vector = np.full(last - first + 1, scalar(default), values.dtype)
     vector[keys - first] = values
     x = ctx.emit(ops.Minimum(), ctx.emit(ops.Maximum(), x, ctx.number(first, x)), ctx.number(last, x))

@@ -29,7 +29,8 @@ def batch_matmul(ctx: Context, op: Any, a: Value, b: Value) -> Value:
 @table.frame("numpy.matmul")
 def matmul_call(ctx: Context, x1: Any, x2: Any) -> Value:
     """numpy's matmul, which TensorFlow makes reshapes of."""
-    a, b = ctx.value(x1), ctx.value(x2)
+    a = ctx.value(x1)
+    b = ctx.value(x2)
     dtype = ctx.dtype
     if not dtype.is_float or not (a.type.dtype.is_float and b.type.dtype.is_float):
         raise NotLowered("a product of integers")
@@ -38,7 +39,8 @@ def matmul_call(ctx: Context, x1: Any, x2: Any) -> Value:
 
 def product(ctx: Context, a: Value, b: Value) -> Value:
     """numpy's matmul: an operand of rank 1 is a row, or a column, and gives no axis."""
-    row, column = a.type.rank == 1, b.type.rank == 1
+    row = a.type.rank == 1
+    column = b.type.rank == 1
     a = ctx.reshape(a, (1, *a.type.shape)) if row else a
     b = ctx.reshape(b, (*b.type.shape, 1)) if column else b
     y = ctx.emit(ops.MatMul(), a, b)

@@ -45,8 +45,12 @@ def diag(ctx: Context, op: Any, x: Value, k: Value, rows: Value, columns: Value,
     """A matrix with one diagonal; a size of -1 is the least that holds it, of both a square."""
     if len(ctx.ints(k)) != 1:
         raise NotLowered("several diagonals")
-    shift, height, width = ctx.int(k), ctx.int(rows), ctx.int(columns)
-    size, above, below = x.type.shape[-1], max(ctx.int(k), 0), max(-ctx.int(k), 0)
+    shift = ctx.int(k)
+    height = ctx.int(rows)
+    width = ctx.int(columns)
+    size = x.type.shape[-1]
+    above = max(ctx.int(k), 0)
+    below = max(-ctx.int(k), 0)
     square = size + abs(shift)
     both = height == width == -1
     height = square if both else size + below if height == -1 else height
@@ -67,7 +71,8 @@ def diag_part(ctx: Context, op: Any, x: Value, k: Value, padding: Value) -> Valu
 @table.frame("numpy.diagonal")
 def diagonal_call(ctx: Context, x: Any, offset: Any, axis1: Any, axis2: Any) -> Value:
     """One diagonal of two axes, as the last axis."""
-    value, shift = ctx.value(x), scalar(ctx.value(offset))
+    value = ctx.value(x)
+    shift = scalar(ctx.value(offset))
     if shift is None:
         raise NotLowered("a diagonal whose place is computed")
     pair = [a % value.type.rank for a in (axis1, axis2)]
@@ -80,7 +85,8 @@ def diagonal(ctx: Context, x: Value, shift: int = 0) -> Value:
     height, width = x.type.shape[-2:]
     if not isinstance(height, int) or not isinstance(width, int):
         return _open_diagonal(ctx, x, shift)
-    first_row, first_column = max(0, -shift), max(0, shift)
+    first_row = max(0, -shift)
+    first_column = max(0, shift)
     count = max(0, min(height - first_row, width - first_column))
     flat = ctx.reshape(x, (*x.type.shape[:-2], height * width))
     begin = first_row * width + first_column
@@ -93,7 +99,8 @@ def diagonal(ctx: Context, x: Value, shift: int = 0) -> Value:
 def _open_diagonal(ctx: Context, x: Value, shift: int) -> Value:
     """One diagonal of matrices of any size: all else is cleared and each row is summed."""
     (height, width), rank = x.type.shape[-2:], x.type.rank
-    first_row, first_column = max(0, -shift), max(0, shift)
+    first_row = max(0, -shift)
+    first_column = max(0, shift)
     hit = _is_diagonal(ctx, height, width, shift)
     if x.type.dtype is DType.BOOL:
         found = ctx.emit(ops.ReduceAny((rank - 1,)), ctx.emit(ops.LogicalAnd(), x, hit))
@@ -102,7 +109,8 @@ def _open_diagonal(ctx: Context, x: Value, shift: int) -> Value:
     count = height if height == width and not shift else dim_min(height - first_row, width - first_column)
     if not shift and count == height:
         return found
-    lead, begin = x.type.shape[:-2], dim_min(first_row, height)
+    lead = x.type.shape[:-2]
+    begin = dim_min(first_row, height)
     end = begin + dim_max(0, count)
     return ctx.emit(ops.Slice((0,) * len(lead) + (begin,), (*lead, end), (1,) * (rank - 1)), found)
 
@@ -133,7 +141,8 @@ def bincount(ctx: Context, op: Any, x: Value, size: Value, weights: Value) -> Va
             "the number of bins depends on the values of a tensor; count with "
             "keras.ops.sum(keras.ops.one_hot(x, bins), axis=...)"
         )
-    depth, dtype = ctx.int(size), weights.type.dtype
+    depth = ctx.int(size)
+    dtype = weights.type.dtype
     hot = ctx.emit(ops.OneHot(depth, -1, dtype), x)
     axis = x.type.rank - 1
     if op.get_attr("binary_output"):

@@ -25,8 +25,10 @@ def batch_norm_call(
     value = ctx.value(x)
     if not isinstance(axis, int) or not value.type.dtype.is_float:
         raise NotLowered("batch normalization along several axes, or of integers")
-    m, v = ctx.value(mean, like=value), ctx.value(variance, like=value)
-    gamma, beta = _parameter(ctx, scale, m, 1), _parameter(ctx, offset, m, 0)
+    m = ctx.value(mean, like=value)
+    v = ctx.value(variance, like=value)
+    gamma = _parameter(ctx, scale, m, 1)
+    beta = _parameter(ctx, offset, m, 0)
     if {p.type.rank for p in (m, v, gamma, beta)} != {1}:
         raise NotLowered("mean and variance are not one number for each channel")
     y = ctx.emit(ops.BatchNorm(float(epsilon)), to_last(ctx, value, axis), gamma, beta, m, v)
@@ -35,8 +37,10 @@ def batch_norm_call(
 
 def batch_norm_layer(ctx: Context, layer: Any, inputs: Any) -> Value:
     """Keras' layer with its moving mean and variance, computed in float32 at least."""
-    offset, scale = layer.beta if layer.center else None, layer.gamma if layer.scale else None
-    mean, variance = layer.moving_mean, layer.moving_variance
+    offset = layer.beta if layer.center else None
+    scale = layer.gamma if layer.scale else None
+    mean = layer.moving_mean
+    variance = layer.moving_variance
     wide, _ = _widened(ctx, inputs)
     y = ctx.value(batch_norm_call(ctx, wide, mean, variance, layer.axis, offset, scale, layer.epsilon))
     return ctx.cast(y, ctx.dtype)
@@ -136,7 +140,8 @@ def local_response(ctx: Context, op: Any, x: Value) -> Value:
     if not isinstance(channels, int):
         raise NotLowered("the number of channels is not known")
     radius = min(radius, channels - 1)
-    shape, ends = x.type.shape[:-1], (0,) * (x.type.rank - 1)
+    shape = x.type.shape[:-1]
+    ends = (0,) * (x.type.rank - 1)
     wide = ctx.emit(ops.Pad((*(((0, 0),) * (x.type.rank - 1)), (radius, radius))), ctx.emit(ops.Square(), x))
     total: Value | None = None
     for first in range(2 * radius + 1):

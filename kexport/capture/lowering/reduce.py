@@ -87,13 +87,16 @@ def cumprod(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
 def cumulative_logsumexp(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
     """log of the running sum of e^x: each step joins sums that are twice as long, and none can overflow."""
     along = ctx.int(axis) % x.type.rank
-    size, reverse = x.type.shape[along], op.get_attr("reverse")
+    size = x.type.shape[along]
+    reverse = op.get_attr("reverse")
     if not isinstance(size, int) or op.get_attr("exclusive"):
         raise NotLowered("a running logarithm of sums over an open size, or without the element itself")
     shift = 1
     while shift < size:
-        first, last = _cut_off(ctx, x, along, 0, size - shift), _cut_off(ctx, x, along, shift, size)
-        sums, kept = _log_add(ctx, first, last), (size - shift, size) if reverse else (0, shift)
+        first = _cut_off(ctx, x, along, 0, size - shift)
+        last = _cut_off(ctx, x, along, shift, size)
+        sums = _log_add(ctx, first, last)
+        kept = (size - shift, size) if reverse else (0, shift)
         rest = _cut_off(ctx, x, along, *kept)
         x = ctx.emit(ops.Concat(along), *((sums, rest) if reverse else (rest, sums)))
         shift *= 2
@@ -101,7 +104,8 @@ def cumulative_logsumexp(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
 
 
 def _cut_off(ctx: Context, x: Value, axis: int, begin: int, end: int) -> Value:
-    starts, ends = [0] * x.type.rank, list(x.type.shape)
+    starts = [0] * x.type.rank
+    ends = list(x.type.shape)
     starts[axis], ends[axis] = begin, end
     return ctx.emit(ops.Slice(tuple(starts), tuple(ends), (1,) * x.type.rank), x)
 
@@ -174,7 +178,8 @@ def _axis(axis: Any, x: Value) -> int:
 def _arg_call(ctx: Context, cls: Any, x: Any, axis: Any, keepdims: Any) -> Value:
     value = ctx.value(x)
     if axis is None:
-        value, axis = ctx.reshape(value, (value.type.numel,)), 0
+        value = ctx.reshape(value, (value.type.numel,))
+        axis = 0
         if keepdims:
             raise NotLowered("positions in all axes at once that keep the axes")
     y = _arg(ctx, cls, value, axis, ctx.dtype)

@@ -27,7 +27,8 @@ METHODS = {"ResizeNearestNeighbor": "nearest", "ResizeBilinear": "bilinear", "Re
 def resize(ctx: Context, op: Any, x: Value, size: Value) -> Value:
     """An image resized with half-pixel centres; a whole factor of nearest needs no such centres."""
     height, width = ctx.dims(size)
-    method, aligned = METHODS[op.type], op.get_attr("align_corners")
+    method = METHODS[op.type]
+    aligned = op.get_attr("align_corners")
     upsampling = method == "nearest" and not aligned and _is_upsampling(x, (height, width))
     if not op.get_attr("half_pixel_centers") and not upsampling:
         return _by_corners(ctx, x, (height, width), method, aligned)
@@ -48,8 +49,10 @@ def _by_corners(ctx: Context, x: Value, size: tuple[Dim, Dim], method: str, alig
         if method == "nearest":
             x = _pick(ctx, x, axis, np.floor(places + 0.5) if aligned else np.floor(places))
             continue
-        low, share = np.floor(places), (places - np.floor(places)).reshape((out,) + (1,) * (3 - axis))
-        before, after = _pick(ctx, x, axis, low), _pick(ctx, x, axis, low + 1)
+        low = np.floor(places)
+        share = (places - np.floor(places)).reshape((out,) + (1,) * (3 - axis))
+        before = _pick(ctx, x, axis, low)
+        after = _pick(ctx, x, axis, low + 1)
         change = ctx.emit(ops.Mul(), ctx.emit(ops.Sub(), after, before), ctx.constant(share))
         x = ctx.emit(ops.Add(), before, change)
     return x
@@ -125,7 +128,8 @@ def upsampling(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
 def resizing(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
     """With an aspect ratio that is kept; what it does otherwise is lowered call by call."""
     how = (layer.crop_to_aspect_ratio, layer.pad_to_aspect_ratio, layer.fill_value)
-    first, size = is_channels_first(layer.data_format), (layer.height, layer.width)
+    first = is_channels_first(layer.data_format)
+    size = (layer.height, layer.width)
     x = _images(ctx, inputs, first, *how[:2])
     return channels_last(ctx, x, first, lambda x: _in_ratio(ctx, x, size, layer.interpolation, layer.antialias, *how))
 

@@ -38,7 +38,9 @@ class Run:
     """What all scopes of one lowering share."""
 
     def __init__(self, trace: Trace, paths: Mapping[int, str], regions: Mapping[str, Lowering]):
-        self.trace, self.paths, self.regions = trace, paths, regions
+        self.trace = trace
+        self.paths = paths
+        self.regions = regions
         self.graph = Graph(trace.source.name)
         self.foreign: list[Unsupported] = []
         self.unknown: dict[str, Unsupported] = {}
@@ -74,7 +76,10 @@ class Scope:
     def __init__(
         self, run: Run, graph: Any, frames: tuple[Frame, ...] = (), outer: Scope | None = None, body: Body | None = None
     ):
-        self.run, self.graph, self.frames, self.outer = run, graph, frames, outer
+        self.run = run
+        self.graph = graph
+        self.frames = frames
+        self.outer = outer
         self.body = body or (outer.body if outer else None)
         self.into = self.body.graph if self.body else run.graph
         self.given: dict[int, Found] = {}
@@ -188,7 +193,8 @@ class Scope:
         if not op.outputs or id(op.outputs[0]) in self.env or id(op.outputs[0]) in self.given:
             return
         inputs = [self.resolve(t) for t in op.inputs]
-        ctx, before = Context(self.into, self.resolve, self._origin(op), op.outputs[0]), len(self.run.foreign)
+        ctx = Context(self.into, self.resolve, self._origin(op), op.outputs[0])
+        before = len(self.run.foreign)
         try:
             results = _guarded(lambda: self._results(ctx, op, inputs), ctx.origin, op.type)
         except NotLowered as e:

@@ -64,15 +64,18 @@ class _Masks:
     """The bit masks of a StridedSlice."""
 
     def __init__(self, op: Any):
-        self.begin, self.end = op.get_attr("begin_mask"), op.get_attr("end_mask")
-        self.ellipsis, self.new = op.get_attr("ellipsis_mask"), op.get_attr("new_axis_mask")
+        self.begin = op.get_attr("begin_mask")
+        self.end = op.get_attr("end_mask")
+        self.ellipsis = op.get_attr("ellipsis_mask")
+        self.new = op.get_attr("new_axis_mask")
         self.shrink = op.get_attr("shrink_axis_mask")
 
 
 @table.op("Slice")
 def slice_(ctx: Context, op: Any, x: Value, begin: Value, size: Value) -> Value:
     """`size` elements of each axis from `begin`, which may be computed; -1 is all that follow."""
-    starts, counts = elements(ctx, begin), ctx.dims(size)
+    starts = elements(ctx, begin)
+    counts = ctx.dims(size)
     computed = {i: (b, counts[i], 1) for i, b in enumerate(starts) if isinstance(b, Value)}
     if any(isinstance(n, int) and n == -1 for _, n, _ in computed.values()):
         raise NotLowered(ON_DATA)
@@ -105,7 +108,8 @@ def _plan(x: Value, masks: _Masks, starts: Sequence[Element], stops: Sequence[El
         elif masks.new >> i & 1:
             plan.shape.append(1)
         elif masks.shrink >> i & 1:
-            start, size = starts[i], x.type.shape[axis]
+            start = starts[i]
+            size = x.type.shape[axis]
             plan.drop_computed(start, size) if isinstance(start, Value) else plan.drop(_position(start, size))
         else:
             first = None if masks.begin >> i & 1 else starts[i]

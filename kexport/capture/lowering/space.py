@@ -19,14 +19,17 @@ _CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 @table.op("SpaceToBatchND")
 def space_to_batch(ctx: Context, op: Any, x: Value, block: Value, paddings: Value) -> Value:
     """Every block[i]-th element of spatial axis i, as an example of its own."""
-    blocks, pads = ctx.ints(block), pairs(paddings)
-    count, shape = len(blocks), x.type.shape
+    blocks = ctx.ints(block)
+    pads = pairs(paddings)
+    count = len(blocks)
+    shape = x.type.shape
     rest = shape[count + 1 :]
     padded = ctx.emit(ops.Pad(((0, 0), *pads, *[(0, 0)] * len(rest))), x)
     sizes = [d // b for d, b in zip(padded.type.shape[1 : count + 1], blocks, strict=True)]
     split = [d for pair in zip(sizes, blocks, strict=True) for d in pair]
     y = ctx.reshape(padded, (shape[0], *split, *rest))
-    inner, outer = range(2, 2 * count + 1, 2), range(1, 2 * count + 1, 2)
+    inner = range(2, 2 * count + 1, 2)
+    outer = range(1, 2 * count + 1, 2)
     y = ctx.transpose(y, (*inner, 0, *outer, *range(2 * count + 1, y.type.rank)))
     return ctx.reshape(y, (shape[0] * product(blocks), *sizes, *rest))
 
@@ -34,14 +37,17 @@ def space_to_batch(ctx: Context, op: Any, x: Value, block: Value, paddings: Valu
 @table.op("BatchToSpaceND")
 def batch_to_space(ctx: Context, op: Any, x: Value, block: Value, crops: Value) -> Value:
     """The inverse; at the end of a dilated convolution, that convolution."""
-    blocks, cut = ctx.ints(block), pairs(crops)
+    blocks = ctx.ints(block)
+    cut = pairs(crops)
     convolution = _find_convolution(op)
     if convolution is not None:
         result = _dilated(ctx, convolution, blocks, cut)
         if result is not None:
             return result
-    count, sizes = len(blocks), x.type.shape[1 : len(blocks) + 1]
-    batch, rest = x.type.shape[0] // product(blocks), x.type.shape[count + 1 :]
+    count = len(blocks)
+    sizes = x.type.shape[1 : len(blocks) + 1]
+    batch = x.type.shape[0] // product(blocks)
+    rest = x.type.shape[count + 1 :]
     y = ctx.reshape(x, (*blocks, batch, *sizes, *rest))
     woven = [i for k in range(count) for i in (count + 1 + k, k)]
     y = ctx.transpose(y, (count, *woven, *range(2 * count + 1, y.type.rank)))
@@ -82,7 +88,8 @@ def _dilated(
 ) -> Value | None:
     convolution, space = found
     pads = pairs(ctx.value(space.inputs[2]))
-    x, kernel = ctx.value(space.inputs[0]), ctx.value(convolution.inputs[1])
+    x = ctx.value(space.inputs[0])
+    kernel = ctx.value(convolution.inputs[1])
     axes = x.type.rank - 2
     if ctx.ints(ctx.value(space.inputs[1])) != blocks or axes != len(blocks):
         return None

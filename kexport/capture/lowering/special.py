@@ -73,6 +73,7 @@ def nextafter(ctx: Context, x1: Any, x2: Any) -> Value:
     if ctx.dtype is DType.F64:
         raise NotLowered("the neighbour of a float64")
     a, b = (ctx.value(x) for x in (x1, x2))
-    a, b = ctx.cast(a, ctx.dtype), ctx.cast(b, ctx.dtype)
+    a = ctx.cast(a, ctx.dtype)
+    b = ctx.cast(b, ctx.dtype)
     a = ctx.broadcast(a, ops.Add().infer(a.type, b.type).shape)
     return ctx.emit(ops.Select(), ctx.emit(ops.IsNan(), b), b, a)

@@ -116,7 +116,8 @@ def _collected(ctx: Context, rows: Sequence[Value], corners: Value, sizes: tuple
     best, order = ctx.emit_all(ops.TopK(min(size, width)), rows[0])
     kind = ctx.emit(ops.FloorDiv(), order, ctx.constant(np.int32(each)))
     box = ctx.emit(ops.Gather(1, 1), rows[1], order)
-    count, own = corners.type.shape[3], corners.type.shape[1]
+    count = corners.type.shape[3]
+    own = corners.type.shape[1]
     flat = ctx.reshape(ctx.transpose(corners, (0, 1, 3, 2)), (batch, own * count, 4))
     if own != 1:
         box = ctx.emit(ops.Add(), box, ctx.emit(ops.Mul(), kind, ctx.sizes([count], rank=0)))

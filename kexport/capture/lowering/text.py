@@ -41,7 +41,8 @@ def static_regex_replace(ctx: Context, op: Any, x: Value) -> Value:
 @table.op("RegexReplace")
 def regex_replace(ctx: Context, op: Any, x: Value, pattern: Value, rewrite: Value) -> Value:
     """The same, with the pattern in a tensor."""
-    what, by = scalar(pattern), scalar(rewrite)
+    what = scalar(pattern)
+    by = scalar(rewrite)
     if what is None or by is None:
         raise NotLowered("a pattern that depends on the input")
     return _replace(ctx, x, what.encode(), by.encode(), op.get_attr("replace_global"))
@@ -128,7 +129,9 @@ def split(ctx: Context, text: Any, unit: str, length: int | None) -> Value:
 
 
 def _new_size(ctx: Context) -> Dim:
-    taken, name, count = ctx.graph.symbols(), PARTS, 1
+    taken = ctx.graph.symbols()
+    name = PARTS
+    count = 1
     while name in taken:
         count += 1
         name = f"{PARTS}_{count}"

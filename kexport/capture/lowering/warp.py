@@ -28,7 +28,8 @@ def project(ctx: Context, op: Any, x: Value, transforms: Value, size: Value, *fi
     image = ctx.cast(x, DType.F32)
     around = ctx.cast(fill[0], DType.F32) if fill else ctx.number(0, image)
     pick = _Picker(ctx, image, Arithmetic(ctx, around))
-    row, column = mapped(row, pick.height), mapped(column, pick.width)
+    row = mapped(row, pick.height)
+    column = mapped(column, pick.width)
     read = _nearest if op.get_attr("interpolation") == b"NEAREST" else _bilinear
     shown = _raised(finite).select(read(pick, row, column), Arithmetic(ctx, around))
     return ctx.cast(ctx.broadcast(shown.value, (x.type.shape[0], height, width, x.type.shape[3])), x.type.dtype)
@@ -51,7 +52,8 @@ class _Picker:
     """Reads pixels of an image by tensors of rows and columns, and the filling outside of it."""
 
     def __init__(self, ctx: Context, image: Value, around: Arithmetic):
-        self.ctx, self.around = ctx, around
+        self.ctx = ctx
+        self.around = around
         batch, height, width, channels = image.type.shape
         self.height, self.width = ctx.ints((height, width))
         self.flat = ctx.reshape(image, (batch, self.height * self.width, channels))
@@ -59,7 +61,8 @@ class _Picker:
     def __call__(self, row: Arithmetic, column: Arithmetic) -> Arithmetic:
         ctx = self.ctx
         inside = (row >= 0) & (row < self.height) & (column >= 0) & (column < self.width)
-        row, column = _clamp(row, self.height), _clamp(column, self.width)
+        row = _clamp(row, self.height)
+        column = _clamp(column, self.width)
         index = ctx.cast((row * self.width + column).value, DType.I32)
         count, *size = index.type.shape
         if count == 1:
@@ -74,7 +77,8 @@ def _nearest(pick: _Picker, row: Arithmetic, column: Arithmetic) -> Arithmetic:
 
 
 def _bilinear(pick: _Picker, row: Arithmetic, column: Arithmetic) -> Arithmetic:
-    top, left = row.apply(ops.Floor()), column.apply(ops.Floor())
+    top = row.apply(ops.Floor())
+    left = column.apply(ops.Floor())
     rows = ((top, top + 1 - row), (top + 1, row - top))
     columns = ((left, left + 1 - column), (left + 1, column - left))
     terms = [pick(r, c) * _raised(u) * _raised(v) for (r, u), (c, v) in pairs(rows, columns)]

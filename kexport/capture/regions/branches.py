@@ -26,7 +26,8 @@ def branch(scope: Scope, ctx: Context, op: Any, inputs: Sequence[Found]) -> tupl
     if isinstance(choice, Handle):
         raise NotLowered("")
     alike = _alike(graphs, operands)
-    flag, value = op.type.endswith("If"), ctx.value(choice)
+    flag = op.type.endswith("If")
+    value = ctx.value(choice)
     if flag and value.type.dtype is not DType.BOOL:
         value = ctx.emit(ops.NotEqual(), value, ctx.constant(np.zeros((), value.type.dtype.numpy)))
     results = iter(_choose(scope, ctx, op, value, graphs, operands, [i for i, a in enumerate(alike) if a is None]))

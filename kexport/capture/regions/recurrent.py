@@ -27,7 +27,8 @@ def lower_cells(ctx: Context, loop: CellLoop, operands: list[Value]) -> tuple[Va
 
 
 def _recurrent(loop: CellLoop) -> Op:
-    reverse, zero_masked = loop.reading.reverse, loop.reading.zero_masked
+    reverse = loop.reading.reverse
+    zero_masked = loop.reading.zero_masked
     match loop.cell:
         case "lstm":
             return ops.Lstm(loop.activation, loop.recurrent_activation, reverse, zero_masked)
@@ -44,14 +45,16 @@ def _biases(ctx: Context, loop: CellLoop, biases: list[Value], r: Value) -> list
         return biases or [zeros]
     if not loop.reset_after or not biases:
         return [*(biases or [zeros]), zeros]
-    both, width = biases[0], r.type.shape[1]
+    both = biases[0]
+    width = r.type.shape[1]
     rows = [ctx.emit(ops.Slice((i, 0), (i + 1, width), (1, 1)), both) for i in (0, 1)]
     return [ctx.reshape(row, (width,)) for row in rows]
 
 
 def last_step(ctx: Context, y: Value, reading: Reading) -> Value:
     """The output of the step taken last, from all outputs in the order of the input."""
-    shape, axis = y.type.shape, reading.axis
+    shape = y.type.shape
+    axis = reading.axis
     at = 0 if reading.reverse else shape[axis] - 1
     begin = tuple(at if i == axis else 0 for i in range(len(shape)))
     end = tuple(at + 1 if i == axis else d for i, d in enumerate(shape))

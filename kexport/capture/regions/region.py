@@ -21,8 +21,10 @@ class Region(Scope):
     def __init__(self, scope: Scope, ctx: Context, op: Any, graph: Any, name: str, given: Mapping[int, Found]):
         body = Body(name, ctx.origin)
         super().__init__(scope.run, graph, scope.frames_of(op), scope, body)
-        self.place, self.given = body, dict(given)
-        self.ctx, self.ctx_around = Context(body.graph, self.resolve, ctx.origin), ctx
+        self.place = body
+        self.given = dict(given)
+        self.ctx = Context(body.graph, self.resolve, ctx.origin)
+        self.ctx_around = ctx
 
     def input(self, tensor: Any, type: TensorType) -> Value:
         """An input of the body for a tensor of the function."""
@@ -46,7 +48,8 @@ class Region(Scope):
 
     def ask_around(self, results: Sequence[Value]) -> list[Value]:
         """The results, after sizes that no input of the body has were replaced by inputs that hold them."""
-        graph, place = self.place.graph, dict[Value, Value]()
+        graph = self.place.graph
+        place = dict[Value, Value]()
         kept = {p for p in (v.producer for v in results) if p}
         erase_dead(graph, [n for n in graph.nodes if n not in kept])
         known = {s for v in self.place.inputs for s in value_symbols(v.type.shape)}

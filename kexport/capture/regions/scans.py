@@ -17,14 +17,16 @@ from kexport.ir.types import TensorType
 
 def lower_steps(scope: Scope, ctx: Context, op: Any, loop: StepLoop, inputs: Sequence[Found]) -> tuple[Value, ...]:
     """A scan. A step whose mask is false changes no state; its output is zeros, or that of the step before."""
-    reading, masked = loop.reading, loop.reading.masked
+    reading = loop.reading
+    masked = loop.reading.masked
     ends = [len(loop.states), len(loop.states) + len(loop.slices), len(loop.states) + len(loop.slices) + masked]
     states, sequences, masks = ([ctx.value(v) for v in part] for part in _parts(inputs, ends))
     given = {id(t): v for t, v in zip(loop.captured, inputs[ends[-1] :], strict=True)}
     region = Region(scope, ctx, op, loop.graph, "step", given)
     old = [region.input(t, v.type) for t, v in zip(loop.states, states, strict=True)]
     slices = [region.input(t, _slice(v.type, reading.axis)) for t, v in zip(loop.slices, sequences, strict=True)]
-    new, outputs = region.values(loop.new_states), region.values(loop.outputs)
+    new = region.values(loop.new_states)
+    outputs = region.values(loop.outputs)
     flags = [region.place.input(_slice(m.type, reading.axis)) for m in masks]
     if flags:
         before = [] if reading.zero_masked else [region.place.input(v.type) for v in outputs]
@@ -32,9 +34,11 @@ def lower_steps(scope: Scope, ctx: Context, op: Any, loop: StepLoop, inputs: Seq
         fallback = before or [region.ctx.full(v.type.shape, 0, v.type.dtype) for v in outputs]
         outputs = [_where(region.ctx, flags[0], a, b) for a, b in zip(outputs, fallback, strict=True)]
         new = [_where(region.ctx, flags[0], a, b) for a, b in zip(new, old, strict=True)]
-        new, old = new + (outputs if before else []), old + before
+        new = new + (outputs if before else [])
+        old = old + before
     others, (made,) = close((region, [*new, *outputs]))
-    new, outputs = made[: len(old)], made[len(old) :]
+    new = made[: len(old)]
+    outputs = made[len(old) :]
     named = [*(("state", v) for v in old), *(("x", v) for v in slices), *(("mask", v) for v in flags)]
     carried = [new.index(v) if v in new else None for v in outputs]
     body = region.finish(named, others, made)

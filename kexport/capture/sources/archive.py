@@ -82,7 +82,8 @@ def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
 
 
 def _check_together(members: list[zipfile.ZipInfo], path: Path) -> None:
-    names, total = [m.filename for m in members], sum(m.file_size for m in members)
+    names = [m.filename for m in members]
+    total = sum(m.file_size for m in members)
     if total > max(BOMB_FLOOR, BOMB_RATIO * path.stat().st_size):
         raise CaptureError(f"its members unpack to {total} bytes together", where=str(path), hint=SAVE_HINT)
     twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []

@@ -35,7 +35,8 @@ def _assigned(function: Any) -> Iterator[str]:
 def _in_nodes(
     nodes: Iterable[Any], handles: Mapping[str, Any], library: Mapping[str, Any], seen: set[tuple[str, ...]]
 ) -> Iterator[str]:
-    known, assigning = dict(handles), set[str]()
+    known = dict(handles)
+    assigning = set[str]()
     for node in nodes:
         inputs = [name.partition(":")[0] for name in node.input if not name.startswith("^")]
         variable = known.get(inputs[0]) if inputs else None

@@ -106,7 +106,9 @@ def _walk(value: Any, at: _Place) -> Iterator[Reference]:
 
 
 def _walk_dict(value: dict[str, Any], at: _Place) -> Iterator[Reference]:
-    where, owner, name = at.where, at.owner, value.get("class_name")
+    where = at.where
+    owner = at.owner
+    name = value.get("class_name")
     if isinstance(name, str):
         if not at.is_root and at.key != "dtype":
             where = _join(where, value)
@@ -132,9 +134,11 @@ def _text_option(value: str, at: _Place) -> Iterator[Reference]:
 
 
 def _reference(name: str, value: dict[str, Any], where: str) -> Iterator[Reference]:
-    config, inner = value.get("config"), value.get("config")
+    config = value.get("config")
+    inner = value.get("config")
     inner = inner if isinstance(inner, dict) else {}
-    module, registered = _text(value.get("module")), _text(value.get("registered_name"))
+    module = _text(value.get("module"))
+    registered = _text(value.get("registered_name"))
     if name == "__lambda__" or (name == "Lambda" and isinstance(inner.get("function"), list)):
         yield Reference(where, "lambda", "lambda")
     if name == "function":

@@ -72,7 +72,8 @@ def refuse(
             code.append(reference)
         elif verdict is Verdict.UNKNOWN:
             unknown.append(reference)
-    parts, hints = [], []
+    parts = []
+    hints = []
     if code:
         parts.append(f"the file carries code or calls what is no part of a model:\n{_lines(code, why)}")
         hints.append(TRUST_HINT)

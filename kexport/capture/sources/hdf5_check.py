@@ -106,7 +106,8 @@ def _dataset(item: Any, where: str, size: int) -> Iterator[str]:
         code = creation.get_filter(i)[0]
         if code not in FILTERS:
             yield f"{where} is packed with filter {code}"
-    stored, offset = item.id.get_storage_size(), item.id.get_offset() or 0
+    stored = item.id.get_storage_size()
+    offset = item.id.get_offset() or 0
     if stored > size or offset + stored > size:
         yield f"{where} claims {stored} bytes of a file of {size}"
     if item.nbytes > max(BOMB_FLOOR, BOMB_RATIO * stored):

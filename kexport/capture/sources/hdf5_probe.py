@@ -95,7 +95,8 @@ class _Prober:
 
     def end(self) -> None:
         """End the process, if it is one of this process' own."""
-        process, self.process = self.process, None
+        process = self.process
+        self.process = None
         if process is None or self.owner != os.getpid():
             return
         process.kill()
@@ -115,10 +116,12 @@ def examine(path: Path, member: str | None) -> str | None:
 
     try:
         with damaged("", "the file is damaged or no HDF5 file at all"), path.open("rb") as raw:
-            stream, size = raw, path.stat().st_size
+            stream = raw
+            size = path.stat().st_size
             if member:
                 data = zipfile.ZipFile(raw).read(member)
-                stream, size = io.BytesIO(data), len(data)
+                stream = io.BytesIO(data)
+                size = len(data)
             with h5py.File(stream, "r") as file:
                 check_hdf5(file, size, "")
                 read_all(file)

@@ -83,7 +83,8 @@ def _judge_function(reference: Reference, custom: Collection[str]) -> Verdict:
 
 
 def _judge_class(reference: Reference, custom: Collection[str]) -> Verdict:
-    name, module = reference.name, reference.module
+    name = reference.name
+    module = reference.module
     if reference.registered in custom or (name in custom and reference.registered in (None, name)):
         return Verdict.ALLOWED
     if module is None or module == "builtins":

@@ -40,13 +40,15 @@ def _load(path: Path, config: dict[str, Any], reading: Reading) -> Any:
 
     tf_keras = import_tf_keras()
     replaced = replace_lambdas(config, reading.replace, tf_keras.layers.Layer, keras2_modules)
-    config, known = replaced.config, {**custom_objects(reading.custom), **replaced.classes}
+    config = replaced.config
+    known = {**custom_objects(reading.custom), **replaced.classes}
     from kexport.capture.sources.keras1_objects import Highway, MaxoutDense
 
     objects = {"Highway": Highway, "MaxoutDense": MaxoutDense, **known}
     with h5py.File(path, "r") as file:
         group = file.get("model_weights", file)
-        names, groups = names_in(group, "layer_names"), read_groups(group)
+        names = names_in(group, "layer_names")
+        groups = read_groups(group)
         backend = text_attribute(group, "backend", str(path)) or text_attribute(file, "backend", str(path))
     entry = translate_model(config, known, names)
     refuse(references(entry), keras2_judge(objects), str(path), "the file is of Keras 1")

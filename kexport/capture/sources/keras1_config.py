@@ -27,7 +27,8 @@ def translate_model(entry: Config, custom: Collection[str] = (), names: Sequence
     Raises:
         CaptureError: a layer or an option has no counterpart; names the layer.
     """
-    name, config = str(entry.get("class_name")), entry.get("config")
+    name = str(entry.get("class_name"))
+    config = entry.get("config")
     if name == "Sequential" and isinstance(config, list):
         return _sequential(config, custom, names)
     if name in ("Model", "Container", "Graph") and isinstance(config, dict) and "input_layers" in config:
@@ -41,7 +42,8 @@ def translate_layer(entry: Config, custom: Collection[str] = (), name: str | Non
     Raises:
         CaptureError: see `translate_model`.
     """
-    kind, config = str(entry.get("class_name")), entry.get("config")
+    kind = str(entry.get("class_name"))
+    config = entry.get("config")
     if kind in ("Sequential", "Model", "Container"):
         inner = translate_model(entry, custom)
         inner["config"]["name"] = entry.get("name") or name or inner["config"]["name"]
@@ -152,7 +154,8 @@ def _merged(entries: list[Config], custom: Collection[str]) -> Config:
     branches = [translate_layer(b, custom, f"{first.get('name')}_{i}") for i, b in enumerate(first.get("layers") or ())]
     if not branches or any(b["class_name"] not in _MODELS for b in branches):
         raise CaptureError("a Merge of anything but models has no counterpart", where=first.get("name"), hint=HINT)
-    layers, ports = [], []
+    layers = []
+    ports = []
     for branch, entry in zip(branches, first["layers"], strict=True):
         port = _input(entry, f"{branch['config']['name']}_input")
         layers += [_node(port, []), _node(branch, [port])]

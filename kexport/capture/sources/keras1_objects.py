@@ -24,9 +24,11 @@ class Highway(tf_keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any) -> Any:
-        y, gate = x @ self.kernel, x @ self.gate
+        y = x @ self.kernel
+        gate = x @ self.gate
         if self.use_bias:
-            y, gate = y + self.bias, gate + self.gate_bias
+            y = y + self.bias
+            gate = gate + self.gate_bias
         gate = tf_keras.activations.sigmoid(gate)
         return gate * self.activation(y) + (1 - gate) * x
 
@@ -36,7 +38,9 @@ class MaxoutDense(tf_keras.layers.Layer):
 
     def __init__(self, units: int, nb_feature: int = 4, use_bias: bool = True, **options: Any):
         super().__init__(**options)
-        self.units, self.nb_feature, self.use_bias = units, nb_feature, use_bias
+        self.units = units
+        self.nb_feature = nb_feature
+        self.use_bias = use_bias
 
     def build(self, shape: Any) -> None:
         self.kernel = self.add_weight(name="W", shape=(self.nb_feature, shape[-1], self.units))

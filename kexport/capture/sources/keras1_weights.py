@@ -60,7 +60,8 @@ def _assign_layer(layer: Any, named: Named, flipped: bool, path: str) -> None:
         kernels = FLIPPED.get(kind, 0) if flipped else 0
         kernels = 1 if flipped and kind == "SeparableConv2D" else kernels
         made += [flip(w, w.ndim - 2) if i < kernels else w for i, w in enumerate(converted)]
-    have, want = [w.shape for w in made], [tuple(w.shape) for w in layer.weights]
+    have = [w.shape for w in made]
+    want = [tuple(w.shape) for w in layer.weights]
     if have != want:
         raise CaptureError(f"its weights have shapes {have}, and its options ask for {want}", where=where)
     layer.set_weights(made)

@@ -44,11 +44,13 @@ def load_keras2(path: Path, config: dict[str, Any], reading: Reading, *, backend
 
 def _load(path: Path, config: dict[str, Any], reading: Reading) -> Any:
     tf_keras = import_tf_keras()
-    where, note = str(path), f"the file is read by tf_keras {tf_keras.__version__}"
+    where = str(path)
+    note = f"the file is read by tf_keras {tf_keras.__version__}"
     with damaged(where, "its config is none that Keras 2 writes"):
         config = without_training(repaired(config, bias_shapes(path)))
         replaced = replace_lambdas(config, reading.replace, tf_keras.layers.Layer, keras2_modules)
-        config, found = replaced.config, references(replaced.config)
+        config = replaced.config
+        found = references(replaced.config)
     objects = {**custom_objects(reading.custom), **replaced.classes}
     if reading.trust:
         objects = {**named_by_file(r for r in found if r.name not in objects), **objects}

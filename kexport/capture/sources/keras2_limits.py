@@ -39,7 +39,8 @@ def limited_variables(limit: int) -> Iterator[None]:
     def create(create_next: Any, **options: Any) -> Any:
         nonlocal made
         given: Any = options.get("shape")
-        shape, dtype = tf.TensorShape(given), options.get("dtype")
+        shape = tf.TensorShape(given)
+        dtype = options.get("dtype")
         if shape.is_fully_defined():
             made += (shape.num_elements() or 0) * (tf.as_dtype(dtype).size if dtype is not None else 4)
         if made > limit:

@@ -54,7 +54,9 @@ def limited_weights(keras: Any, path: Path) -> Iterator[None]:
     Raises:
         CaptureError: a layer goes beyond the limit; names it.
     """
-    add_weight, limit, made = keras.layers.Layer.add_weight, BOMB_FLOOR + BOMB_RATIO * path.stat().st_size, 0
+    add_weight = keras.layers.Layer.add_weight
+    limit = BOMB_FLOOR + BOMB_RATIO * path.stat().st_size
+    made = 0
     found: list[CaptureError] = []
 
     def counted(self: Any, shape: Any = None, *rest: Any, **options: Any) -> Any:

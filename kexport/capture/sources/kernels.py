@@ -76,7 +76,8 @@ def check_padding(model: Any, path: str) -> None:
 def _check_padding(layer: Any, path: str) -> None:
     if getattr(layer, "padding", None) != "same" or not hasattr(layer, "strides"):
         return
-    kind, transposed = type(layer).__name__, "Transpose" in type(layer).__name__
+    kind = type(layer).__name__
+    transposed = "Transpose" in type(layer).__name__
     pools = kind.startswith(_POOLS)
     sizes = layer.pool_size if pools else layer.kernel_size
     sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)

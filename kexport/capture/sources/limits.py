@@ -44,7 +44,8 @@ def _too_deep(what: str, where: str | None, hint: str | None) -> CaptureError:
 
 def _depth(value: Any) -> int:
     """How many lists and dicts lie within each other, counted level by level and no further than the limit."""
-    level, depth = [value], 0
+    level = [value]
+    depth = 0
     while level and depth <= MAX_DEPTH:
         level = [x for v in level for x in _children(v) if isinstance(x, dict | list)]
         depth += 1

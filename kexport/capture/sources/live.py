@@ -55,7 +55,8 @@ def live_source(model: Any, *, example: Any = None, name: str | None = None, pat
         names = None
     else:
         specs, structure, pack = functional_plan(model, functional)
-        by_name, names = False, unique(output_names(functional))
+        by_name = False
+        names = unique(output_names(functional))
 
     def call(tensors: Sequence[Any]) -> Any:
         nest = pack(tensors)
@@ -89,7 +90,8 @@ def functional_plan(model: Any, functional: Any) -> tuple[list[Spec], Any, Calla
     """Specs of a functional model's inputs, their structure, and a function that packs flat tensors. On any backend."""
     import keras
 
-    tensors, nest = functional.inputs, functional._inputs_struct
+    tensors = functional.inputs
+    nest = functional._inputs_struct
     _, structure = flatten(nest)
     by_key = isinstance(nest, dict)
     where = paths(structure)

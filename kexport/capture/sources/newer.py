@@ -49,7 +49,8 @@ class Translation:
         return self.of(value, where)
 
     def _settings(self, value: dict[str, Any], config: dict[str, Any], where: str) -> dict[str, Any]:
-        name, is_operation = str(value["class_name"]), str(value.get("module")).startswith("keras.src.ops")
+        name = str(value["class_name"])
+        is_operation = str(value.get("module")).startswith("keras.src.ops")
         known = {"name": NAME, **OPERATIONS.get(name, {})} if is_operation else SETTINGS.get(name, {})
         kept = {}
         for key, value in config.items():
@@ -123,7 +124,8 @@ def _is_tensor(value: Any) -> bool:
 
 def _is_keras(value: dict[str, Any]) -> bool:
     """Whether it is an object of Keras itself: files of .h5 name its classes without a module."""
-    module, registered = value.get("module"), value.get("registered_name")
+    module = value.get("module")
+    registered = value.get("registered_name")
     if not isinstance(value.get("class_name"), str) or (isinstance(registered, str) and ">" in registered):
         return False
     return module is None or (isinstance(module, str) and module.split(".")[0] in KERAS_PACKAGES)

@@ -65,7 +65,8 @@ def _check_model(config: dict[str, Any], where: str, hint: str | None) -> None:
 
 def _kind(entry: dict[str, Any]) -> str:
     """What a layer is: a class of Keras by its name, a model, or one of the user's, which may be a model as well."""
-    name, config = entry["class_name"], entry.get("config")
+    name = entry["class_name"]
+    config = entry.get("config")
     is_model = name in MODELS or (isinstance(config, dict) and "layers" in config) or not is_known_by_name(name)
     return "Model" if is_model else str(name)
 

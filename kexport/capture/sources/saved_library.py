@@ -84,7 +84,8 @@ def source_of(node: Any, operand: int, nodes: Mapping[str, Any]) -> str:
         if name not in nodes or nodes[name].op != "Identity" or name in seen:
             return name
         seen.add(name)
-        node, operand = nodes[name], 0
+        node = nodes[name]
+        operand = 0
     return ""
 
 

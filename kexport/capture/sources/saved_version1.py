@@ -19,7 +19,8 @@ def graph_problems(meta: Any, library: Library) -> Iterator[str]:
     """Why the graph is not loaded without trust: nodes that are run read or write files that are not its own."""
     nodes = {n.name: n for n in meta.graph_def.node}
     filers = library.reaching(checkpoint_operations())
-    run, first = behind(_results(meta), nodes), behind(_first(meta), nodes)
+    run = behind(_results(meta), nodes)
+    first = behind(_first(meta), nodes)
     for name in run | first:
         if nodes[name].op in checkpoint_operations() or library.called(nodes[name]) & filers:
             yield f"the node {name[:80]!r}, which is run, reads or writes files"

@@ -60,7 +60,8 @@ def unique(names: Iterable[str], others: Iterable[str] = ()) -> list[str]:
     taken = seen.union(wanted)
     result: list[str] = []
     for name in wanted:
-        fresh, count = name, 0
+        fresh = name
+        count = 0
         while fresh in seen or (count and fresh in taken):
             count += 1
             fresh = f"{name}_{count}"

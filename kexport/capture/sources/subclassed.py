@@ -42,7 +42,8 @@ def subclassed_plan(model: Any, example: Any) -> Plan:
     nest = built_shapes(model) if example is None else example
     by_name = isinstance(nest, dict) and bool(nest) and set(nest) <= set(parameters)
     if by_name and list(nest) == parameters[:1]:
-        nest, by_name = nest[parameters[0]], False
+        nest = nest[parameters[0]]
+        by_name = False
     leaves, structure = flatten(nest)
     if not leaves:
         raise CaptureError("the example holds no tensor", where=model.name, hint=EXAMPLE_HINT)

@@ -31,9 +31,11 @@ def call_lowering(function: Callable[..., Any], ctx: Context, frame: Frame) -> A
         NotLowered: it does not know an argument, as of a newer version, and passes.
     """
     if frame.layer is not None:
-        args, kwargs = (ctx, frame.layer, *frame.args), frame.kwargs
+        args = (ctx, frame.layer, *frame.args)
+        kwargs = frame.kwargs
     else:
-        args, kwargs = (ctx,), present(frame.label, frame.bound())
+        args = (ctx,)
+        kwargs = present(frame.label, frame.bound())
     try:
         _signature(function).bind(*args, **kwargs)
     except TypeError as e:

@@ -28,9 +28,11 @@ def stand_for_cells(original: Any, recorder: Recorder) -> Any:
         cells, loops = describe(layer, mask, training) if recorder.is_recording() else ([], [])
         if not loops:
             return original(layer, sequences, initial_state, mask, training=training)
-        states, new_states = tf.nest.flatten(initial_state), []
+        states = tf.nest.flatten(initial_state)
+        new_states = []
         for cell, loop in zip(cells[:-1], loops[:-1], strict=True):
-            own, states = states[: loop.states], states[loop.states :]
+            own = states[: loop.states]
+            states = states[loop.states :]
             _, sequences, new = place_cells(recorder, cell, loop, sequences, own, mask, loop.reading)
             new_states += new
         place = partial(place_cells, recorder, cells[-1], loops[-1], sequences, states, mask)
@@ -83,7 +85,8 @@ def place_cells(
     recorder: Recorder, cell: Any, loop: CellLoop, sequences: Any, states: Sequence[Any], mask: Any, reading: Reading
 ) -> tuple[Any, Any, list[Any]]:
     """A stand-in for a loop over a cell: the last output, all outputs and the last states."""
-    loop, dtype = replace(loop, reading=reading), cell.compute_dtype
+    loop = replace(loop, reading=reading)
+    dtype = cell.compute_dtype
     weights = [cell.kernel, cell.recurrent_kernel, *([cell.bias] if loop.biased else [])]
     operands = [backend.convert_to_tensor(x, dtype) for x in (sequences, *states, *weights)]
     operands += [tf.cast(mask, tf.bool)] if loop.reading.masked else []
@@ -150,7 +153,8 @@ def place_steps(
     loop = replace(loop, reading=reading)
     at = len(loop.states) + len(loop.slices)
     masks = [] if mask is None else [tf.cast(mask, tf.bool)]
-    axis, count = loop.reading.axis, len(loop.outputs)
+    axis = loop.reading.axis
+    count = len(loop.outputs)
     length = operands[len(loop.states)].shape[axis] if loop.reading.whole else 1
     stacked = [tf.TensorSpec(_with(t.shape, axis, length), t.dtype) for t in loop.outputs]
     single = [tf.TensorSpec(t.shape, t.dtype) for t in loop.outputs]

@@ -67,7 +67,8 @@ def make_ops(original: Callable[..., Any], recorder: Recorder) -> Callable[..., 
     def call(*args: Any, **kwargs: Any) -> Any:
         if not recorder.is_recording():
             return original(*args, **kwargs)
-        before, recorder.needs_ops = recorder.needs_ops, True
+        before = recorder.needs_ops
+        recorder.needs_ops = True
         try:
             return original(*args, **kwargs)
         finally:

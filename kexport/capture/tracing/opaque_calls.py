@@ -157,7 +157,8 @@ def stand_for_layer_norm(original: Any, recorder: Recorder) -> Any:
         plain = not layer.rms_scaling and may_stand(recorder, inputs) and _are_plain(parameters)
         if not plain or not -inputs.shape.rank <= axes[0] <= axes[-1] < inputs.shape.rank:
             return original(layer, inputs)
-        known, positions = inputs.shape.as_list(), [a % inputs.shape.rank for a in axes]
+        known = inputs.shape.as_list()
+        positions = [a % inputs.shape.rank for a in axes]
         rising = positions == sorted(set(positions))
         if not rising or any(list(v.shape) != [known[a] for a in axes] for v in parameters):
             return original(layer, inputs)

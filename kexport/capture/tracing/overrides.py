@@ -85,7 +85,8 @@ def split_leading(x: Any, like: Any) -> Any:
     shape = [*like.shape[:2], *x.shape[1:]]
     if shape.count(None) <= 1:
         return _reshape(x, shape, None)
-    sizes, leading = tf.shape(x), tf.shape(like)
+    sizes = tf.shape(x)
+    leading = tf.shape(like)
     return _reshape(x, shape, [leading[0], leading[1], *_rest(sizes, x.shape[1:], 1)])
 
 

@@ -30,12 +30,15 @@ class Recorder:
 
     def __init__(self, graph: FuncGraph, model: Any, needs_ops: bool = False):
         self.root = Frame("model", 0, graph=graph, kinds=("model",))
-        self.model, self.top, self.count = model, self.root, 1
+        self.model = model
+        self.top = self.root
+        self.count = 1
         self.graphs: dict[int, FuncGraph] = {id(graph): graph}
         self.tags: dict[int, dict[str, Frame]] = {id(graph): {}}
         self.stand_ins: dict[str, Any] = {}
         self.failed: Frame | None = None
-        self.whole, self.needs_ops = 0, needs_ops
+        self.whole = 0
+        self.needs_ops = needs_ops
         self._thread = threading.get_ident()
 
     def is_recording(self) -> bool:
@@ -58,19 +61,24 @@ class Recorder:
         frame = self._frame(label if label in kinds else f"custom.{type(layer).__name__}", args, kwargs)
         is_model = layer is self.model and self.top is self.root
         frame.name = layer.name if prefix != "op" and not is_model else ""
-        frame.kinds, frame.layer, frame.function = kinds, layer, layer.call
+        frame.kinds = kinds
+        frame.layer = layer
+        frame.function = layer.call
         return self._run(frame, lambda: call(layer, *args, **kwargs))
 
     def call_mask(self, layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Let a layer compute its output mask in a frame of its own, at the path of the layer."""
         frame = self._frame(f"mask.{type(layer).__name__}", args, kwargs)
-        frame.name, frame.layer, frame.function = layer.name, layer, layer.compute_mask
+        frame.name = layer.name
+        frame.layer = layer
+        frame.function = layer.compute_mask
         return self._run(frame, lambda: call(layer, *args, **kwargs))
 
     def call_function(self, label: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Call a backend function in a frame of its own."""
         frame = self._frame(label, args, kwargs)
-        frame.kinds, frame.function = (label,), function
+        frame.kinds = (label,)
+        frame.function = function
         return self._run(frame, lambda: function(*args, **kwargs))
 
     def _frame(self, label: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
@@ -78,7 +86,8 @@ class Recorder:
         return Frame(label, self.count - 1, self.top, ops.get_default_graph(), args=args, kwargs=kwargs)
 
     def _run(self, frame: Frame, call: Callable[[], Any]) -> Any:
-        before, self.top = self.top, frame
+        before = self.top
+        self.top = frame
         try:
             outputs = call()
         except BaseException:

@@ -95,7 +95,9 @@ def _finish(source: Source, recorder: Recorder, tensors: Sequence[Any], structur
     inputs = [Input(s.name, t, s.dtype, s.shape) for s, t in zip(source.inputs, placeholders, strict=True)]
     names = unique(source.output_names or output_names(structure), [i.name for i in inputs])
     outputs = [Output(n, t) for n, t in zip(names, tensors, strict=True)]
-    tags, graphs, loops = recorder.tags, dict(recorder.graphs), recorder.stand_ins
+    tags = recorder.tags
+    graphs = dict(recorder.graphs)
+    loops = recorder.stand_ins
     return Trace(graph, inputs, outputs, source.input_structure, structure, source, recorder.root, tags, graphs, loops)
 
 

@@ -72,7 +72,8 @@ def stand_for_associative_scan(original: Any, recorder: Recorder) -> Any:
             return new, new
 
         flat = [tf.reverse(e, [axis]) for e in flat] if reverse else flat
-        first, rest = ([tf.gather(e, 0, axis=axis) for e in flat], [_after_first(e, axis) for e in flat])
+        first = [tf.gather(e, 0, axis=axis) for e in flat]
+        rest = [_after_first(e, axis) for e in flat]
         reading = Reading(axis=axis)
         outputs = place_steps(recorder, *trace_steps(step, reading, rest, first), None, reading)[1]
         joined = [tf.concat([tf.expand_dims(a, axis), b], axis) for a, b in zip(first, outputs, strict=True)]

@@ -20,7 +20,8 @@ def vectorize_densely(original: Any, recorder: Recorder) -> Any:
 
     def call(layer: Any, inputs: Any) -> Any:
         unit = UNITS.get(layer._split) if isinstance(layer._split, str) else None
-        length, sizes = layer._output_sequence_length, layer._ngrams
+        length = layer._output_sequence_length
+        sizes = layer._ngrams
         counts = layer._output_mode != "int"
         cannot = layer._ragged or layer._lookup_layer.sparse or (sizes and not counts and length is None)
         if not recorder.is_recording() or not tf.is_tensor(inputs) or unit is None or cannot:

@@ -72,7 +72,8 @@ def softsign(node: Node, rewriter: Rewriter) -> Value:
 @rule(ops.Celu)
 def celu(node: Node, rewriter: Rewriter) -> Value:
     """alpha * elu(x / alpha)."""
-    x, alpha = Term(rewriter, node.inputs[0]), _alpha(node)
+    x = Term(rewriter, node.inputs[0])
+    alpha = _alpha(node)
     return ((x * (1 / alpha)).of(ops.Elu(1.0)) * alpha).value
 
 
@@ -86,7 +87,8 @@ def selu(node: Node, rewriter: Rewriter) -> Value:
 @rule(ops.Elu)
 def elu(node: Node, rewriter: Rewriter) -> Value:
     """x where x > 0, else alpha * elu with alpha 1; and that is e**min(x, 0) - 1."""
-    x, alpha = Term(rewriter, node.inputs[0]), _alpha(node)
+    x = Term(rewriter, node.inputs[0])
+    alpha = _alpha(node)
     low = x.min(0.0).of(ops.Expm1()) if alpha == 1 else x.of(ops.Elu(1.0)) * alpha
     return (x > 0.0).select(x, low).value
 
@@ -94,7 +96,8 @@ def elu(node: Node, rewriter: Rewriter) -> Value:
 @rule(ops.LeakyRelu)
 def leaky_relu(node: Node, rewriter: Rewriter) -> Value:
     """max(x, alpha*x) where 0 <= alpha <= 1."""
-    x, alpha = Term(rewriter, node.inputs[0]), _alpha(node)
+    x = Term(rewriter, node.inputs[0])
+    alpha = _alpha(node)
     scaled = x * alpha
     return (x.max(scaled) if 0 <= alpha <= 1 else (x > 0.0).select(x, scaled)).value
 

@@ -58,7 +58,8 @@ def not_equal(node: Node, rewriter: Rewriter) -> Value:
 @rule(ops.LessEqual)
 def less_equal(node: Node, rewriter: Rewriter) -> Value:
     """a < b or a == b."""
-    less, equal = rewriter.add(ops.Less(), *node.inputs), rewriter.add(ops.Equal(), *node.inputs)
+    less = rewriter.add(ops.Less(), *node.inputs)
+    equal = rewriter.add(ops.Equal(), *node.inputs)
     return rewriter.add(ops.LogicalOr(), less, equal)
 
 

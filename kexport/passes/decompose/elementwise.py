@@ -46,7 +46,8 @@ def log1p(node: Node, rewriter: Rewriter) -> Value:
     The factor repairs the digits of x that 1 + x rounds away (Kahan); it is 1 for x of at least 1.
     """
     x = Term(rewriter, node.inputs[0])
-    u, m = x + 1, x.min(1.0)
+    u = x + 1
+    m = x.min(1.0)
     repaired = u.of(ops.Log()) * (m / ((m + 1) - 1))
     return u.of(ops.Equal(), 1.0).select(x, repaired).value
 
@@ -69,7 +70,8 @@ def round_half_even(node: Node, rewriter: Rewriter) -> Value:
     """floor(x), plus 1 where the rest is above one half, or is one half and the floor is odd."""
     x = Term(rewriter, node.inputs[0])
     low = x.of(ops.Floor())
-    rest, odd = x - low, low - (low * 0.5).of(ops.Floor()) * 2
+    rest = x - low
+    odd = low - (low * 0.5).of(ops.Floor()) * 2
     return (rest < 0.5).select(low, (rest > 0.5).select(low + 1, low + odd)).value
 
 
@@ -85,7 +87,8 @@ def tan(node: Node, rewriter: Rewriter) -> Value:
     for part in QUARTER:
         rest = rest - quarters * part
     odd = (quarters - (quarters * 0.5).of(ops.Floor()) * 2) > 0.5
-    sine, cosine = rest.of(ops.Sin()), rest.of(ops.Cos())
+    sine = rest.of(ops.Sin())
+    cosine = rest.of(ops.Cos())
     return (odd.select(-cosine, sine) / odd.select(sine, cosine)).value
 
 

@@ -50,7 +50,8 @@ def _hashed(node: Node, rewriter: Rewriter, x: Value) -> Value:
 
 def _short(text: Decimal) -> Wide:
     """The hash of text of up to 16 bytes."""
-    matrix, constant = _multiplier(text), text.rewriter
+    matrix = _multiplier(text)
+    constant = text.rewriter
     b = text.last(BYTES)
     a = text.first(0) + Wide.constant(constant, K2)
     long = [b.rotated(37).times(matrix) + a, (a.rotated(25) + b).times(matrix)]
@@ -62,7 +63,8 @@ def _short(text: Decimal) -> Wide:
 
 def _tiny(text: Decimal) -> Wide:
     """The hash of text of up to 3 bytes."""
-    first, middle = text.byte(text.length * 0), text.byte(text.length.of(ops.FloorDiv(), 2))
+    first = text.byte(text.length * 0)
+    middle = text.byte(text.length.of(ops.FloorDiv(), 2))
     end = text.byte(text.length - 1)
     y = Wide(first * _mask(text, [1]) + middle * _mask(text, [0, 1]))
     z = Wide.carried((text.length + end * 4) * _mask(text, [1]))
@@ -73,9 +75,12 @@ def _tiny(text: Decimal) -> Wide:
 
 def _middle(text: Decimal) -> Wide:
     """The hash of text of 17 to 32 bytes."""
-    matrix, k2 = _multiplier(text), Wide.constant(text.rewriter, K2)
-    a, b = text.first(0).times(_matrix(text.rewriter, K1)), text.first(8)
-    c, d = text.last(8).times(matrix), text.last(16).times(_matrix(text.rewriter, K2))
+    matrix = _multiplier(text)
+    k2 = Wide.constant(text.rewriter, K2)
+    a = text.first(0).times(_matrix(text.rewriter, K1))
+    b = text.first(8)
+    c = text.last(8).times(matrix)
+    d = text.last(16).times(_matrix(text.rewriter, K2))
     return _pair((a + b).rotated(43) + c.rotated(30) + d, a + (b + k2).rotated(18) + c, matrix)
 
 

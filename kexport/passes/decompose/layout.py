@@ -77,7 +77,8 @@ def split(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     x = node.inputs[0]
     match node.op:
         case ops.Split(axis=axis, sizes=sizes):
-            axis, rank = axis % x.type.rank, x.type.rank
+            axis = axis % x.type.rank
+            rank = x.type.rank
         case _:
             return None
     pieces: list[Value] = []

@@ -25,7 +25,9 @@ class FileSource:
     samples: int | None = None
 
     def __init__(self, files: Sequence[Path], ports: Sequence[Port], limit: int | None = None):
-        self._files, self._ports, self._limit = files, ports, limit
+        self._files = files
+        self._ports = ports
+        self._limit = limit
 
     @property
     def digest(self) -> str:

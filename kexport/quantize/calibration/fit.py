@@ -93,7 +93,8 @@ def _kind(array: Array) -> str:
 
 
 def _convert(array: Array, port: Port, where: str) -> Array:
-    wanted, type = port.type.dtype.numpy, port.type
+    wanted = port.type.dtype.numpy
+    type = port.type
     is_text = array.dtype.kind in "OUS", type.dtype is DType.STRING
     if len(set(is_text)) > 1 or not (all(is_text) or np.can_cast(array.dtype, wanted, "same_kind") or _whole(array)):
         what = f"input {port.name!r} is {type}, the calibration data is {array.dtype}"
@@ -125,5 +126,6 @@ def _check_numbers(name: str, array: Array, where: str, first: int) -> None:
 
 
 def _which(array: Array) -> str:
-    nan, other = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+    nan = int(np.isnan(array).sum())
+    other = int(np.isinf(array).sum())
     return " and ".join(f"{n} {word}" for n, word in ((nan, "NaN"), (other, "infinities")) if n)

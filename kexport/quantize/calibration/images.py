@@ -54,7 +54,8 @@ class ImageSource:
     ):
         if pixels not in PIXELS:
             raise ConfigError(f"pixels cannot be {pixels!r}", hint=suggest(pixels, PIXELS, "ranges of pixels"))
-        self._ports, self._pixels = ports, pixels
+        self._ports = ports
+        self._pixels = pixels
         self._form = _form(ports, folder, size)
         files = image_files(folder)
         count = min(len(files), LIMIT if limit is None else limit)

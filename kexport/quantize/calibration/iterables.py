@@ -25,7 +25,8 @@ class ArraySource:
 
     def __init__(self, data: Any, ports: Sequence[Port], limit: int | None = None):
         self._arrays = fit(by_name(data, ports, "calibration data"), ports, "calibration data")
-        self._ports, self._limit = ports, limit
+        self._ports = ports
+        self._limit = limit
 
     @property
     def digest(self) -> str:
@@ -49,7 +50,9 @@ class BatchSource:
     digest = ""
 
     def __init__(self, batches: Iterable[Any], ports: Sequence[Port], limit: int | None = None):
-        self._items, self._ports, self._limit = batches, ports, MOST if limit is None else limit
+        self._items = batches
+        self._ports = ports
+        self._limit = MOST if limit is None else limit
 
     def batches(self, rows: int) -> Batches:
         """See `Source`."""

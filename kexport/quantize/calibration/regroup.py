@@ -27,7 +27,9 @@ def regroup(parts: Iterable[Mapping[str, Array]], ports: Sequence[Port], rows: i
         yield from _whole(parts, limit)
         return
     fixed = size if isinstance(size, int) else None
-    rows, given, made = fixed or rows, 0, 0
+    rows = fixed or rows
+    given = 0
+    made = 0
     held: list[Mapping[str, Array]] = []
     for part in _cut(parts, rows, limit):
         given += count_samples(part, ports)

@@ -43,7 +43,8 @@ class Engine:
             try:
                 found = self.session.run(inputs)
             except Exception:  # noqa: BLE001  whatever an engine raises, the evaluator says what is wrong
-                self.session, self.name = None, EVALUATOR
+                self.session = None
+                self.name = EVALUATOR
             else:
                 yield from ((v, found.pop(_name(i))) for i, v in enumerate(self.wanted))
                 return
@@ -98,7 +99,8 @@ def _load(
     Raises:
         KexportError: the target cannot write it.
     """
-    copy, options = _with_outputs(graph, wanted), target.options()
+    copy = _with_outputs(graph, wanted)
+    options = target.options()
     contract = _contract(copy)
     target.legalize(copy, options)
     if len(copy.outputs) != len(wanted):

@@ -50,7 +50,8 @@ class Histogram:
     @staticmethod
     def of(numbers: Array, low: float, high: float) -> Histogram:
         """The histogram of finite numbers between `low` and `high`, which some numbers beyond these may have been."""
-        exponent, flat = exponent_for(low, high), numbers.reshape(-1).astype(np.float64)
+        exponent = exponent_for(low, high)
+        flat = numbers.reshape(-1).astype(np.float64)
         first = math.floor(math.ldexp(low, -exponent))
         places = np.floor(flat * math.ldexp(1.0, -exponent)).astype(np.int64)
         places -= first

@@ -40,27 +40,35 @@ def measure(
         fixed: see `ValueStatistics`.
     """
     array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-    nonfinite, channels = 0, channels and array.ndim > 0 and 0 < array.shape[-1] <= MAX_CHANNELS
+    nonfinite = 0
+    channels = channels and array.ndim > 0 and 0 < array.shape[-1] <= MAX_CHANNELS
     rows = array.reshape(-1, array.shape[-1] if channels else 1)
     found, square = _passes(rows)
     if not math.isfinite(square):
         flat = rows[np.isfinite(rows)].astype(np.float64)
-        nonfinite, channels = rows.size - flat.size, channels and flat.size == rows.size
+        nonfinite = rows.size - flat.size
+        channels = channels and flat.size == rows.size
         rows = flat.reshape(rows.shape if channels else (-1, 1))
         found, square = _passes(rows)
     if not rows.size:
         return replace(nothing(bounds, fixed), nonfinite=nonfinite)
-    low, high, total = float(found.low.min()), float(found.high.max()), float(found.total.sum())
+    low = float(found.low.min())
+    high = float(found.high.max())
+    total = float(found.total.sum())
     part = _part(rows.reshape(-1), COUNTED * samples, rows.shape[1])
-    histogram, kept = Histogram.of(part, low, high), found if channels else None
+    histogram = Histogram.of(part, low, high)
+    kept = found if channels else None
     return ValueStatistics(rows.size, nonfinite, low, high, total, square, histogram, kept, bounds, fixed)
 
 
 def _passes(rows: Array) -> tuple[Channels, float]:
     """What the channels were, and the sum of all squares; piece by piece, so that a piece stays in the cache."""
     width = rows.shape[1]
-    low, high, total = np.full(width, np.inf), np.full(width, -np.inf), np.zeros(width)
-    square, step = 0.0, max(_PIECE // width, 1)
+    low = np.full(width, np.inf)
+    high = np.full(width, -np.inf)
+    total = np.zeros(width)
+    square = 0.0
+    step = max(_PIECE // width, 1)
     ones = np.ones(min(step, len(rows)), rows.dtype)
     with np.errstate(all="ignore"):
         for start in range(0, len(rows), step):

@@ -100,7 +100,8 @@ class _Observer:
 
     def see(self, value: Value, array: Array, samples: int) -> None:
         """Add a batch of one value."""
-        before, channels = self._found[value], bool(value.type.rank) and isinstance(value.type.shape[-1], int)
+        before = self._found[value]
+        channels = bool(value.type.rank) and isinstance(value.type.shape[-1], int)
         found = measure(array, samples, channels, before.bounds, before.fixed)
         self._found[value] = before.merged(found)
 

@@ -82,7 +82,8 @@ def levels(dtype: DType) -> int:
 
 
 def _with_zero(low: float, high: float, symmetric: bool) -> Range:
-    low, high = min(low, 0.0), max(high, 0.0)
+    low = min(low, 0.0)
+    high = max(high, 0.0)
     return (-max(-low, high), max(-low, high)) if symmetric else (low, high)
 
 
@@ -94,8 +95,10 @@ def _percentile(rule: Rule, value: ValueStatistics, levels: int, symmetric: bool
     """Leaves out as many numbers at either end, half of the rest of 100 percent."""
     histogram = value.histogram
     assert histogram is not None
-    edges, outside = histogram.edges, round((100 - rule.percent) / 200 * histogram.total, 6)
-    below, above = np.cumsum(histogram.counts), np.cumsum(histogram.counts[::-1])
+    edges = histogram.edges
+    outside = round((100 - rule.percent) / 200 * histogram.total, 6)
+    below = np.cumsum(histogram.counts)
+    above = np.cumsum(histogram.counts[::-1])
     low = edges[int(np.searchsorted(below, outside, side="right"))]
     high = edges[len(edges) - 1 - int(np.searchsorted(above, outside, side="right"))]
     return max(value.low, float(low)), min(value.high, float(high))
@@ -111,7 +114,8 @@ def _mse(rule: Rule, value: ValueStatistics, levels: int, symmetric: bool) -> Ra
     assert histogram is not None
     lows, highs = _candidates(histogram.edges, value, symmetric)
     sums = _Sums(histogram)
-    left, right = sums.below(lows), sums.above(highs)
+    left = sums.below(lows)
+    right = sums.above(highs)
     steps = (highs[None, :] - lows[:, None]) / (levels - 1)
     inside = sums.total - left[0][:, None] - right[0][None, :]
     error = inside * steps**2 / 12 + left[1][:, None] + right[1][None, :]
@@ -124,7 +128,8 @@ def _mse(rule: Rule, value: ValueStatistics, levels: int, symmetric: bool) -> Ra
 
 def _candidates(edges: Array, value: ValueStatistics, symmetric: bool) -> tuple[Array, Array]:
     """Ends of ranges that hold 0: the outermost first, so that of equal errors the wider range is taken."""
-    low, high = min(value.low, 0.0), max(value.high, 0.0)
+    low = min(value.low, 0.0)
+    high = max(value.high, 0.0)
     if symmetric:
         reach = max(-low, high)
         sizes = np.unique(np.abs(edges[(np.abs(edges) > 0) & (np.abs(edges) < reach)]))[::-1]

@@ -34,7 +34,8 @@ class Channels:
 
     def merged(self, other: Channels) -> Channels:
         """Both together."""
-        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        low = np.minimum(self.low, other.low)
+        high = np.maximum(self.high, other.high)
         return Channels(low, high, self.total + other.total, self.rows + other.rows)
 
 
@@ -81,7 +82,8 @@ class ValueStatistics:
 
     def merged(self, other: ValueStatistics) -> ValueStatistics:
         """Both together."""
-        low, high = min(self.low, other.low), max(self.high, other.high)
+        low = min(self.low, other.low)
+        high = max(self.high, other.high)
         return ValueStatistics(
             self.count + other.count,
             self.nonfinite + other.nonfinite,

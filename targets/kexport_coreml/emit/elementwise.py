@@ -77,7 +77,8 @@ def is_finite(e: Context, op: ops.IsFinite, x: Ref) -> Ref:
 def cast(e: Context, op: ops.Cast, node: Node) -> Ref:
     """Of a constant the cast is done while it is written."""
     (value,) = node.inputs
-    source, wanted = value.type.dtype, node.output.type.dtype
+    source = value.type.dtype
+    wanted = node.output.type.dtype
     if value.data is not None and (source.is_float or source is DType.BOOL or not wanted.is_int):
         return e.weight(value.data, value.name, dtype=e.computed(wanted))
     x = e.cast(e.ref(value), e.computed(wanted))

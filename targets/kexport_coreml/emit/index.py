@@ -36,7 +36,8 @@ def gather_nd(e: Context, op: ops.GatherNd, node: Node) -> Ref:
 def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
     data, indices, updates = e.refs(node)
     if data.dtype is DType.BOOL:
-        data, updates = e.cast(data, DType.I32), e.cast(updates, DType.I32)
+        data = e.cast(data, DType.I32)
+        updates = e.cast(updates, DType.I32)
     made = e.op("scatter_nd", data=data, indices=indices, updates=updates, mode=op.reduction,
                 validate_indices=_checks(e))  # fmt: skip
     return e.cast(made, DType.BOOL) if node.output.type.dtype is DType.BOOL else made

@@ -66,7 +66,8 @@ def slice_(e: Context, op: ops.Slice, node: Node) -> Ref:
     """An axis taken whole is masked, so that its size need not be known; so many elements from a place that depends on
     the size of an input are asked for by their number, without which Core ML would not know it."""
     (x,) = e.refs(node)
-    begin, end = list(op.begin), list(op.end)
+    begin = list(op.begin)
+    end = list(op.end)
     counted = {} if _is_last(op, x.shape) else _counted(op)
     if counted:
         shape = [counted.get(i, d) for i, d in enumerate(x.shape)]

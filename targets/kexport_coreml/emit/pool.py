@@ -27,7 +27,8 @@ def max_pool(e: Context, op: ops.MaxPool, node: Node) -> Ref:
 @EMIT.emits(ops.AvgPool)
 def avg_pool(e: Context, op: ops.AvgPool, node: Node) -> Ref:
     """Padding that depends on the input size is counted, so the average of an image of ones is divided by."""
-    x, shape = e.ref(node.inputs[0]), node.output.type.shape
+    x = e.ref(node.inputs[0])
+    shape = node.output.type.shape
     pairs = _pairs(op, x.shape)
     image, pads = own_padding(e, x, pairs, 0.0)
     y = _pool(e, "avg_pool", op, image, pads, shape)

@@ -17,7 +17,9 @@ from kexport_coreml.refs import Ref
 @EMIT.emits(ops.Resize)
 def resize(e: Context, op: ops.Resize, node: Node) -> Ref:
     (x,) = e.refs(node)
-    old, new, shape = x.shape[2:], op.size, node.output.type.shape
+    old = x.shape[2:]
+    new = op.size
+    shape = node.output.type.shape
     if old == new:
         return x
     factors = [factor(a, b) for a, b in zip(old, new, strict=True)]

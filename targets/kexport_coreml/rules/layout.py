@@ -37,7 +37,8 @@ def pad_by_pieces(node: Node, rewriter: Rewriter) -> Replacement:
 def _border(rewriter: Rewriter, op: Any, x: Value, axis: int, size: Dim, before: bool) -> Value | None:
     if size == 0:
         return None
-    shape, end = x.type.shape, x.type.shape[axis]
+    shape = x.type.shape
+    end = x.type.shape[axis]
     wanted = (*shape[:axis], size, *shape[axis + 1 :])
     if op.mode == "constant":
         return rewriter.add(ops.Full(wanted, op.value, x.type.dtype))

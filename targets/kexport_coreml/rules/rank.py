@@ -66,7 +66,8 @@ def reduction(node: Node, rewriter: Rewriter) -> Replacement:
     """Along neighbouring axes all is reduced, or nothing. Where that leaves too many, one of them is reduced first."""
     op: Any = node.op
     (x,) = node.inputs
-    shape, axes = x.type.shape, {a for a in axes_of(node) if x.type.shape[a] != 1}
+    shape = x.type.shape
+    axes = {a for a in axes_of(node) if x.type.shape[a] != 1}
     if len(shape) <= MAX_RANK:
         return None
     groups = group(shape, [axis in axes for axis in range(len(shape))])
@@ -85,7 +86,8 @@ def along_an_axis(node: Node, rewriter: Rewriter) -> Replacement:
     """Axes before it are one, and those behind it."""
     op: Any = node.op
     (x,) = node.inputs
-    shape, axes = x.type.shape, axes_of(node)
+    shape = x.type.shape
+    axes = axes_of(node)
     groups = _few(shape, [axis if axis in axes else -1 for axis in range(len(shape))], axes)
     if groups is None:
         return None

@@ -20,10 +20,12 @@ def resize_of_open_size(ios: int) -> Rule:
     def resize_of_open_size(node: Node, rewriter: Rewriter) -> Replacement:
         op: Any = node.op
         x = node.inputs[0].type
-        old, new = x.shape[1:3], op.size
+        old = x.shape[1:3]
+        new = op.size
         if not any(isinstance(d, SymDim) for d in (*old, *new)) or old == new:
             return None
-        whole, plain = grows(old, new), op.method == "bilinear" and not op.antialias
+        whole = grows(old, new)
+        plain = op.method == "bilinear" and not op.antialias
         if op.method == "nearest" and whole and x.dtype.is_float:
             return None
         if plain and not any(isinstance(d, SymDim) for d in new):

@@ -16,7 +16,8 @@ from kexport_graphdef.table import COMMON
 @COMMON.emits(ops.If)
 def branch(e: Context, op: ops.If, node: Node) -> tuple[Ref, ...]:
     condition, *operands = e.refs(node)
-    then, orelse = e.inner(op.then), e.inner(op.orelse)
+    then = e.inner(op.then)
+    orelse = e.inner(op.orelse)
     sizes = _borrowed(then, orelse)
     operands += _sizes(e, sizes)
     calls: dict[str, Any] = {"then_branch": _function(e, then, sizes), "else_branch": _function(e, orelse, sizes)}
@@ -30,7 +31,8 @@ def branch(e: Context, op: ops.If, node: Node) -> tuple[Ref, ...]:
 @COMMON.emits(ops.While)
 def loop(e: Context, op: ops.While, node: Node) -> tuple[Ref, ...]:
     """Borrowed sizes are state that never changes."""
-    cond, body = e.inner(op.cond), e.inner(op.body)
+    cond = e.inner(op.cond)
+    body = e.inner(op.body)
     sizes = _borrowed(cond, body)
     state = [*e.refs(node), *_sizes(e, sizes)]
     calls: dict[str, Any] = {"cond": _function(e, cond, sizes), "body": _function(e, body, sizes, returned=True)}
@@ -42,7 +44,8 @@ def loop(e: Context, op: ops.While, node: Node) -> tuple[Ref, ...]:
 def _function(e: Context, inner: Context, sizes: Sequence[str], returned: bool = False) -> Call:
     """Make a function of what was emitted; its last arguments, and results if `returned`, are sizes."""
     name = e.unique(f"{e.origin or 'model'}/{inner.graph.name}")
-    own, lent = inner.arguments[: len(inner.graph.inputs)], [inner.borrow(s) for s in sizes]
+    own = inner.arguments[: len(inner.graph.inputs)]
+    lent = [inner.borrow(s) for s in sizes]
     outputs = [*_results(inner, inner.graph), *(lent if returned else ())]
     e.shared.functions.append(Function(name, [*own, *lent], outputs, inner.nodes, list(inner.consts.values())))
     return Call(name)

@@ -47,9 +47,11 @@ def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
 def one_hot(e: Context, op: ops.OneHot, node: Node) -> Ref:
     """Made along the last axis and moved from there."""
     (indices,) = e.refs(node)
-    dtype, rank = e.dialect.stored(op.dtype), node.output.type.rank
+    dtype = e.dialect.stored(op.dtype)
+    rank = node.output.type.rank
     made = DType.F32 if dtype is DType.BOOL else dtype
-    on, off = e.const(1, made), e.const(0, made)
+    on = e.const(1, made)
+    off = e.const(0, made)
     y = e.op("OneHot", e.cast(indices, DType.I32), e.scalar(op.depth), on, off, dtype=made, axis=-1)
     axis = op.axis % rank
     if axis != rank - 1:

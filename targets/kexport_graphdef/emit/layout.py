@@ -17,7 +17,8 @@ from kexport_graphdef.table import COMMON
 def reshape(e: Context, op: ops.Reshape, node: Node) -> Ref:
     """Of a constant nothing but the shape changes. Axes of size 1 come and go without computing sizes."""
     (value,) = node.inputs
-    old, new = value.type.shape, node.output.type.shape
+    old = value.type.shape
+    new = node.output.type.shape
     if value.data is not None and node.output.type.is_static:
         return e.weight(value, shape=new)  # type: ignore[arg-type]
     x = e.ref(value)
@@ -125,7 +126,8 @@ def _border(e: Context, x: Ref, axis: int, sizes: Sequence[Dim], count: Dim, fir
     if count == 0:
         return None
     rank = len(sizes)
-    begin, end = [0] * rank, [0] * rank
+    begin = [0] * rank
+    end = [0] * rank
     begin[axis], end[axis] = (0, 1) if first else (-1, 0)
     others = _mask(i != axis for i in range(rank))
     line = e.op(

@@ -29,7 +29,8 @@ def dense(e: Context, op: ops.Dense, node: Node) -> Ref:
 
 def rows(e: Context, node: Node) -> Ref:
     """The operand of a dense layer as a matrix."""
-    x, shape = e.ref(node.inputs[0]), node.inputs[0].type.shape
+    x = e.ref(node.inputs[0])
+    shape = node.inputs[0].type.shape
     return x if len(shape) == 2 else e.reshape(x, (product(shape[:-1]), shape[-1]))
 
 

@@ -36,7 +36,8 @@ def reduce(e: Context, op: Reduce, node: Node) -> Ref:
 
 @COMMON.emits(ops.ArgMax, ops.ArgMin)
 def arg_reduce(e: Context, op: ArgReduce, node: Node) -> Ref:
-    axis, dtype = op.axis % node.inputs[0].type.rank, e.dialect.stored(op.dtype)
+    axis = op.axis % node.inputs[0].type.rank
+    dtype = e.dialect.stored(op.dtype)
     made = dtype if dtype is DType.I64 else DType.I32
     found = e.op(type(op).__name__, *e.refs(node), e.scalar(axis), dtype=made, output_type=made)
     found = e.op("ExpandDims", found, e.scalar(axis)) if op.keepdims else found

@@ -23,7 +23,8 @@ def _overlap(box: Array, others: Array) -> Array:
 
 def _kept(boxes: Array, scores: Array, overlap: float, least: float, limit: int, by_class: bool) -> list[int]:
     """The boxes that survive, best first; if all are below the least score, the best one stays."""
-    best, label = scores.max(axis=1), scores.argmax(axis=1)
+    best = scores.max(axis=1)
+    label = scores.argmax(axis=1)
     order = [int(i) for i in np.argsort(-best, kind="stable") if best[i] > least]
     kept: list[int] = []
     for index in order:

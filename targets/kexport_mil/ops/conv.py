@@ -24,12 +24,15 @@ def conv(
     groups: Array | int = 1,
 ) -> Array:
     """Correlation of x [N, C, *S] with weight [O, C / groups, *K]."""
-    rank, groups = x.ndim - 2, int(groups)
+    rank = x.ndim - 2
+    groups = int(groups)
     _channels(x.shape[1], weight.shape[1] * groups, weight.shape[0], groups)
-    steps, gaps = ints(strides, rank, 1), ints(dilations, rank, 1)
+    steps = ints(strides, rank, 1)
+    gaps = ints(dilations, rank, 1)
     chosen = window(x.shape[2:], weight.shape[2:], steps, gaps, pad_type, ints(pad, 2 * rank, 0))
     source = padded(x, chosen, 0)
-    n, outs = x.shape[0], weight.shape[0]
+    n = x.shape[0]
+    outs = weight.shape[0]
     split = source.reshape(n, groups, -1, *source.shape[2:])
     kernel = weight.reshape(groups, outs // groups, -1, *weight.shape[2:])
     total = _by_tap(split, kernel, chosen)
@@ -59,8 +62,10 @@ def conv_transpose(
     groups: Array | int = 1,
 ) -> Array:
     """The transpose of a convolution: x [N, C, *S] spread by weight [C, O / groups, *K]."""
-    rank, groups = x.ndim - 2, int(groups)
-    steps, gaps = ints(strides, rank, 1), ints(dilations, rank, 1)
+    rank = x.ndim - 2
+    groups = int(groups)
+    steps = ints(strides, rank, 1)
+    gaps = ints(dilations, rank, 1)
     taps = weight.shape[2:]
     outs = weight.shape[1] * groups
     _channels(x.shape[1], weight.shape[0], outs, groups)

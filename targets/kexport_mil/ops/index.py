@@ -35,7 +35,8 @@ def gather(
     validate_indices: Array | bool = False,
 ) -> Array:
     """Slices of x along an axis, for every batch by its own indices."""
-    axis, batch = int(axis) % x.ndim, int(batch_dims)
+    axis = int(axis) % x.ndim
+    batch = int(batch_dims)
     places = _places(context, indices, x.shape[axis])
     if not batch:
         return np.take(x, places, axis=axis)
@@ -58,7 +59,8 @@ def gather_nd(
     context: Context, x: Array, indices: Array, batch_dims: Array | int = 0, validate_indices: Array | bool = False
 ) -> Array:
     """Slices of x at the coordinates in the last axis of indices."""
-    batch, depth = int(batch_dims), indices.shape[-1]
+    batch = int(batch_dims)
+    depth = indices.shape[-1]
     places = _places(context, indices, np.array(x.shape[batch : batch + depth]))
     if not batch:
         return x[_coordinates(places)]

@@ -58,7 +58,8 @@ def local_response_norm(
     k: Array | float = 1.0,
 ) -> Array:
     """x divided by a power of the mean square of neighbouring channels."""
-    count, channels = int(size), x.shape[1]
+    count = int(size)
+    channels = x.shape[1]
     before = count // 2
     squares = np.pad(np.square(x), ((0, 0), (before, count - 1 - before), *((0, 0),) * (x.ndim - 2)))
     near: Any = 0

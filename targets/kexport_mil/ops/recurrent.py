@@ -55,7 +55,9 @@ def rnn(
     activation: str = "tanh",
 ) -> tuple[Array, Array]:
     """h = activation(W x + R h + b)."""
-    act, h, states = _activation(activation), initial_h, []
+    act = _activation(activation)
+    h = initial_h
+    states = []
     for step in _steps(x, direction):
         h = act(step @ weight_ih.T + h @ weight_hh.T + (0 if bias is None else bias))
         states.append(h)
@@ -76,13 +78,16 @@ def gru(
     input_bias: Array | None = None,
 ) -> tuple[Array, Array]:
     """Gates in the order reset, output, update; the reset gate acts before the product with h unless `reset_after`."""
-    gate, act, size = _activation(recurrent_activation), _activation(activation), initial_h.shape[1]
+    gate = _activation(recurrent_activation)
+    act = _activation(activation)
+    size = initial_h.shape[1]
     wr, wo, wz = np.split(weight_ih, 3)
     rr, ro, rz = np.split(weight_hh, 3)
     zeros = np.zeros(3 * size, x.dtype)
     br, bo, bz = np.split(zeros if bias is None else bias, 3)
     ir, io, iz = np.split(zeros if input_bias is None else input_bias, 3)
-    h, states = initial_h, []
+    h = initial_h
+    states = []
     for step in _steps(x, direction):
         reset = gate(step @ wr.T + ir + h @ rr.T + br)
         update = gate(step @ wz.T + iz + h @ rz.T + bz)

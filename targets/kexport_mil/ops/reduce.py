@@ -80,7 +80,8 @@ def topk(
     output_indices_dtype: str = "int32",
 ) -> Any:
     """The k largest (or smallest) elements along an axis, sorted, and their places."""
-    axis, count = int(axis), int(k)
+    axis = int(axis)
+    count = int(k)
     order = ordering(x, axis, bool(ascending))
     places = np.take(order, np.arange(x.shape[axis] if count == -1 else count), axis=axis)
     values = np.take_along_axis(x, places, axis=axis)

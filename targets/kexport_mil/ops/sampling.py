@@ -49,8 +49,10 @@ def _read(image: Array, rows: Array, columns: Array, value: float) -> Array:
 
 def _between(image: Array, rows: Array, columns: Array, value: float) -> Array:
     """image [C, H, W] interpolated between the four places around."""
-    top, left = np.floor(rows), np.floor(columns)
-    down, right = rows - top, columns - left
+    top = np.floor(rows)
+    left = np.floor(columns)
+    down = rows - top
+    right = columns - left
     return (
         _read(image, top, left, value) * (1 - down) * (1 - right)
         + _read(image, top, left + 1, value) * (1 - down) * right

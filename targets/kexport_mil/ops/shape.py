@@ -86,7 +86,8 @@ def reverse(x: Array, axes: Array | None = None) -> Array:
 
 def reverse_sequence(x: Array, lengths: Array, seq_axis: Array | int = 0, batch_axis: Array | int = 0) -> Array:
     """x with the first elements of every sequence backwards."""
-    time, batch = int(seq_axis) % x.ndim, int(batch_axis) % x.ndim
+    time = int(seq_axis) % x.ndim
+    batch = int(batch_axis) % x.ndim
     steps = np.arange(x.shape[time])
     places = np.array([np.where(steps < n, n - 1 - steps, steps) for n in lengths.astype(np.int64)])
     shape = [1] * x.ndim

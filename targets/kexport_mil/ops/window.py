@@ -54,7 +54,8 @@ def _padding(kind: str, pad: Ints, index: int, size: int, taps: int, stride: int
     if kind not in ("same", "same_lower"):
         raise VerifyError(f"there is no padding {kind}")
     total = max(0, (-(-size // stride) - 1) * stride + (taps - 1) * dilation + 1 - size)
-    small, large = total // 2, total - total // 2
+    small = total // 2
+    large = total - total // 2
     return (small, large) if kind == "same" else (large, small)
 
 

@@ -38,9 +38,11 @@ def relu6(e: Context, op: ops.Relu6, x: Ref) -> Ref:
 @EMIT.applies(ops.Clip)
 def clip(e: Context, op: ops.Clip, x: Ref) -> Ref:
     """A bound beyond what an integer type holds binds nothing."""
-    low, high = op.low, op.high
+    low = op.low
+    high = op.high
     if x.dtype.is_int:
-        least, most = lowest(x.dtype.numpy), highest(x.dtype.numpy)
+        least = lowest(x.dtype.numpy)
+        most = highest(x.dtype.numpy)
         low, high = (None if b is None else min(max(b, least), most) for b in (low, high))
     bounds = (None if b is None else e.const(b, x.dtype) for b in (low, high))
     return e.op("Clip", x, *bounds)

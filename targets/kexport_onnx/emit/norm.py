@@ -43,11 +43,13 @@ def rms_norm(e: Context, op: ops.RmsNorm, node: Node) -> Ref:
 def group_norm(e: Context, op: ops.GroupNorm, node: Node) -> Ref:
     """Channels first: each group is a channel of an instance normalization. ONNX Runtime has no kernel for groups."""
     x, gamma, beta = node.inputs
-    channels, spatial = x.type.shape[1], x.type.rank - 2
+    channels = x.type.shape[1]
+    spatial = x.type.rank - 2
     if op.groups == channels and spatial:
         return e.op("InstanceNormalization", *e.refs(node), epsilon=op.epsilon)
     dtype = x.type.dtype
-    ones, zeros = e.const(np.ones(op.groups), dtype), e.const(np.zeros(op.groups), dtype)
+    ones = e.const(np.ones(op.groups), dtype)
+    zeros = e.const(np.zeros(op.groups), dtype)
     grouped = e.op("Reshape", e.ref(x), e.ints([0, op.groups, -1]))
     normal = e.op("InstanceNormalization", grouped, ones, zeros, epsilon=op.epsilon)
     whole = e.op("Reshape", normal, e.dims(x.type.shape))

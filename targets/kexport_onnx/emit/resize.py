@@ -22,7 +22,8 @@ _ANTIALIAS: dict[str, Any] = {"antialias": 1, "exclude_outside": 1}
 
 @EMIT.emits(ops.Resize)
 def resize(e: Context, op: ops.Resize, node: Node) -> Ref:
-    old, new = node.inputs[0].type.shape[2:], op.size
+    old = node.inputs[0].type.shape[2:]
+    new = op.size
     (x,) = e.refs(node)
     if old == new:
         return x

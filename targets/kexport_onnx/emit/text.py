@@ -53,7 +53,8 @@ def _replaced(e: Context, x: Ref, type: TensorType, texts: tuple[str, ...], repl
 def _joined(e: Context, parts: Ref, counts: Ref, type: TensorType, between: str) -> Ref:
     """The parts along the last axis as one text, with `between` behind all but the last that counts."""
     longest = e.op("Squeeze", e.op("Shape", parts, dtype=DType.I64, start=-1), e.ints([0]))
-    empty, between_ = e.const("", DType.STRING), e.const(between, DType.STRING)
+    empty = e.const("", DType.STRING)
+    between_ = e.const(between, DType.STRING)
     start = e.op("Expand", empty, e.op("Shape", parts, dtype=DType.I64, start=0, end=-1))
     last = e.op("Sub", counts, e.const(1, DType.I64)) if between else counts
     body = Scope(e, [])

@@ -30,7 +30,8 @@ def change_case(e: Context, op: ops.ChangeCase, node: Node) -> Ref:
 
 @EMIT.emits(ops.ReplaceText)
 def replace_text(e: Context, op: ops.ReplaceText, node: Node) -> Ref:
-    pattern, rewrite = "|".join(_SPECIAL.sub(r"\\\g<0>", t) for t in op.texts), op.replacement.replace("\\", "\\\\")
+    pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", t) for t in op.texts)
+    rewrite = op.replacement.replace("\\", "\\\\")
     return e.op("StaticRegexReplace", *e.refs(node), pattern=pattern, rewrite=rewrite, replace_global=True)
 
 

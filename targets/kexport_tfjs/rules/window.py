@@ -17,7 +17,8 @@ from kexport.rewrite.rule import Replacement
 def windows_with_gaps(node: Node, rewriter: Rewriter) -> Replacement:
     """Padding in numbers where windows are less than a stride: with `SAME` the wasm backend is wrong there."""
     op: Any = node.op
-    sizes, window = node.inputs[0].type.shape[1:-1], node.inputs[1].type.shape[:-2]
+    sizes = node.inputs[0].type.shape[1:-1]
+    window = node.inputs[1].type.shape[:-2]
     if op.padding != "same" or all(map(_reaches, window, op.strides, op.dilation)):
         return None
     pads = explicit_pads(sizes, window, op.strides, op.dilation, op.padding)

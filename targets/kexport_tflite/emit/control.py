@@ -19,7 +19,8 @@ def if_else(e: Context, op: ops.If, node: Node) -> None:
 @EMIT(ops.While)
 def while_loop(e: Context, op: ops.While, node: Node) -> None:
     """WHILE; state that the body hands on in its own tensor is never copied."""
-    cond, body = _subgraph(e, op.cond), _subgraph(e, op.body, loops=True)
+    cond = _subgraph(e, op.cond)
+    body = _subgraph(e, op.body, loops=True)
     e.emit("WHILE", node, cond_subgraph_index=cond, body_subgraph_index=body)
 
 

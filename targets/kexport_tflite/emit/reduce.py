@@ -45,7 +45,8 @@ def top_k(e: Context, op: ops.TopK, node: Node) -> None:
     type = node.inputs[0].type
     x = e.tensor(node.inputs[0])
     if not type.is_static:
-        source, x = x, e.temporary(type)
+        source = x
+        x = e.temporary(type)
         e.type(x).signature = None
         e.reshape(source, x, type.shape)
     e.emit("TOPK_V2", node, x, e.size(op.k))

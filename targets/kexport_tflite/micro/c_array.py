@@ -104,7 +104,8 @@ def write_c_array(path: Path) -> Arena:
         ConfigError: tflite-micro is not installed.
         EmitError: TFLite Micro cannot run the file, or a source cannot be written.
     """
-    outline, arena = Outline.read(path), measure(path)
+    outline = Outline.read(path)
+    arena = measure(path)
     try:
         path.with_suffix(HEADER).write_text(header(path, outline, arena), encoding="utf-8")
         with path.with_suffix(SOURCE).open("w", encoding="utf-8") as file:

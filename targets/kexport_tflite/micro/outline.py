@@ -51,7 +51,8 @@ class Outline:
 
 def _outline(model: Any) -> Outline:
     graphs = [model.Subgraphs(i) for i in range(model.SubgraphsLength())]
-    graph, names = graphs[0], _signature(model)
+    graph = graphs[0]
+    names = _signature(model)
     return Outline(
         operators=tuple(sorted({operator_name(model, o) for g in graphs for o in _operators(g)})),
         inputs=tuple(_end(graph, graph.Inputs(i), names) for i in range(graph.InputsLength())),

@@ -36,10 +36,12 @@ def fixed(path: Path, outline: Outline, inputs: Mapping[str, Array]) -> bytes:
 
 def _with_shapes(content: bytes, shapes: Mapping[int, tuple[int, ...]]) -> bytes:
     """The file with other shapes, of the same ranks, by tensor."""
-    changed, written = bytearray(content), dict[int, tuple[int, ...]]()
+    changed = bytearray(content)
+    written = dict[int, tuple[int, ...]]()
     graph = schema().Model.GetRootAs(content, 0).Subgraphs(0)
     for index in range(graph.TensorsLength()):
-        shape, table = shapes[index], graph.Tensors(index)._tab
+        shape = shapes[index]
+        table = graph.Tensors(index)._tab
         field = table.Offset(_SHAPE)
         place, rank = (table.Vector(field), table.VectorLen(field)) if field else (0, 0)
         if rank != len(shape) or written.setdefault(place, shape) != shape:

@@ -46,7 +46,8 @@ def _is_above_zero(value: Value) -> bool:
 @rule(ops.Square, ops.SquaredDifference, ops.Abs, ops.Sign, ops.Relu, ops.Relu6)
 def integer_functions(node: Node, rewriter: Rewriter) -> Replacement:
     """Operators for floats that the graph also has for integers."""
-    dtype, native = node.output.type.dtype, isinstance(node.op, ops.Sign | ops.SquaredDifference)
+    dtype = node.output.type.dtype
+    native = isinstance(node.op, ops.Sign | ops.SquaredDifference)
     if dtype is not DType.I64 and (dtype is not DType.I32 or native):
         return None
     if isinstance(node.op, ops.Abs):

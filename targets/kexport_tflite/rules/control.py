@@ -69,7 +69,8 @@ def size_for_loop(node: Node, rewriter: Rewriter) -> Replacement:
     missing = _missing(op.cond) | _missing(op.body)
     if not missing:
         return None
-    cond, body = op.cond.copy(), op.body.copy()
+    cond = op.cond.copy()
+    body = op.body.copy()
     sizes = [_sized(rewriter, name) for name in sorted(missing)]
     for size in sizes:
         cond.input(size.name, size.type)
@@ -85,7 +86,8 @@ def size_for_branch(node: Node, rewriter: Rewriter) -> Replacement:
     missing = _missing(op.then) | _missing(op.orelse)
     if not missing:
         return None
-    then, orelse = op.then.copy(), op.orelse.copy()
+    then = op.then.copy()
+    orelse = op.orelse.copy()
     sizes = [_sized(rewriter, name) for name in sorted(missing)]
     for branch in (then, orelse):
         for size in sizes:

@@ -22,7 +22,8 @@ Convolution = ops.Conv | ops.DepthwiseConv
 @rule(ops.Conv, ops.DepthwiseConv)
 def split_pad(node: Node, rewriter: Rewriter) -> Replacement:
     """Explicit padding is `valid`, `same`, or a PAD, which XNNPACK takes into the convolution again."""
-    op, x = node.op, node.inputs[0]
+    op = node.op
+    x = node.inputs[0]
     assert isinstance(op, Convolution)
     if isinstance(op.padding, str):
         return None

@@ -95,7 +95,8 @@ def pool_integers(node: Node, rewriter: Rewriter) -> Replacement:
     pads = explicit_pads(x.type.shape[1:-1], op.window, op.strides, (1,) * len(op.window), op.padding)
     least = float(np.iinfo(dtype.numpy).min)
     padded = _pad(rewriter, x, pads, least) if any(p != 0 for pair in pads for p in pair) else x
-    sizes, strides = node.output.type.shape, (1, *op.strides, 1)
+    sizes = node.output.type.shape
+    strides = (1, *op.strides, 1)
     found: Value | None = None
     for place in np.ndindex(*op.window):
         begin: tuple[Dim, ...] = (0, *place, 0)

@@ -61,7 +61,8 @@ def position_by_top_k(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     term = Term(rewriter, x)
     term = term if isinstance(op, ops.ArgMax) else -1 - term
-    axis, rank = op.axis % x.type.rank, x.type.rank
+    axis = op.axis % x.type.rank
+    rank = x.type.rank
     rest = tuple(i for i in range(rank) if i != axis)
     if axis != rank - 1:
         term = term.of(ops.Transpose((*rest, axis)))

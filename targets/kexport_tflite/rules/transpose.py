@@ -67,7 +67,8 @@ def _plan(size: Dim, out: Dim, low: int, stride: int, taps: int) -> _Axis:
     pad_low = taps - 1 - first
     pad_high = blocks + (taps - 1) - size - pad_low
     if isinstance(pad_high, int) and pad_high < 0:
-        blocks, pad_high = blocks - pad_high, 0
+        blocks = blocks - pad_high
+        pad_high = 0
     return _Axis(pad_low, pad_high, low - first * stride, blocks)
 
 

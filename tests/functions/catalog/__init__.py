@@ -39,7 +39,8 @@ TOLERANCES = {"cast": 1e-3}
 
 
 def _functions(family: str) -> list[Function]:
-    feeds, calls = FAMILIES[family].feeds, FAMILIES[family].calls
+    feeds = FAMILIES[family].feeds
+    calls = FAMILIES[family].calls
     numbers = dict.fromkeys((False, True), 0)
     found: list[Function] = []
     for name, call in calls.items():

@@ -26,7 +26,8 @@ def main() -> int:
     parser.add_argument("--no-models", action="store_true", help="leave the models of Keras layers out")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        cases, models = Path(folder) / "cases", Path(folder) / "models"
+        cases = Path(folder) / "cases"
+        models = Path(folder) / "models"
         cases.mkdir()
         index = write_cases(cases, chain(of_ops(), of_types(), of_masks(), of_nets()))
         needs = {} if chosen.no_models else export_models(models)

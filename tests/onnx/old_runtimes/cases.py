@@ -49,7 +49,8 @@ def of_types() -> Iterator[Case]:
 
 def of_masks() -> Iterator[Case]:
     """Recurrent ops with masks, also of sequences in which no step is live."""
-    batch, length = symbol("batch"), symbol("length")
+    batch = symbol("batch")
+    length = symbol("length")
     masks = {"none": np.zeros((3, 5), bool), "some": np.eye(3, 5, dtype=bool), "all": np.ones((3, 5), bool)}
     for kind, (gates, states, biases) in _RECURRENT.items():
         rng = np.random.default_rng(0)
@@ -77,7 +78,8 @@ def write_cases(folder: Path, cases: Iterator[Case], **options: Any) -> list[dic
     """Write artifacts, inputs and outputs with an index; what cannot be exported with these options is in it too."""
     index: list[dict[str, Any]] = []
     for name, graph, inputs in cases:
-        path, entry = folder / f"{len(index)}.onnx", {"name": name, "path": f"{len(index)}.onnx"}
+        path = folder / f"{len(index)}.onnx"
+        entry = {"name": name, "path": f"{len(index)}.onnx"}
         try:
             export(graph, path, **options)
         except KexportError as e:

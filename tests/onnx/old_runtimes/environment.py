@@ -25,7 +25,8 @@ def environment(version: str, folder: Path = FOLDER) -> Path:
         UnreachableError: pip finds no such wheel for this Python, or reaches no index.
     """
     place = folder / f"onnxruntime-{version}"
-    python, ready = place / "bin" / "python", place / ".ready"
+    python = place / "bin" / "python"
+    ready = place / ".ready"
     if not ready.exists():
         venv.create(place, with_pip=True, clear=True)
         numpy = "numpy>=1.26,<3" if parse_release(version) >= NUMPY_2 else "numpy>=1.26,<2"

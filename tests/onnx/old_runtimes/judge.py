@@ -55,7 +55,8 @@ def judge(found: Mapping[str, Any], index: Sequence[Mapping[str, Any]]) -> Outco
     outcome = Outcome(found["version"])
     needs = {entry["name"]: parse_release(entry["runtime"]) for entry in index if "runtime" in entry}
     for case in found["found"]:
-        name, wrong = case["name"], case["wrong"]
+        name = case["name"]
+        wrong = case["wrong"]
         until, what = FAULTS.get(name, (release, ""))
         if not wrong:
             outcome.right += 1

@@ -47,7 +47,8 @@ def differs(got, want, rounding):
         return f"shape {got.shape}, not {want.shape}"
     if got.dtype.kind != "f":
         return "" if np.array_equal(got, text(want)) else "other values"
-    got, want = got.astype(np.float64), want.astype(np.float64)
+    got = got.astype(np.float64)
+    want = want.astype(np.float64)
     finite = np.isfinite(want)
     if not np.array_equal(got[~finite], want[~finite], equal_nan=True):
         return "other infinities or NaN"
