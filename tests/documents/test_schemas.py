@@ -88,6 +88,7 @@ EXAMPLES: dict[str, Any] = {
         "batches": [{"name": "b", "kind": "random", "sizes": {"batch": 2}, "seed": None, "layers": ["a/b"]}],
         "random": ["y"],
     },
+    "ranges": {"format": 1, "graph": "0" * 64, "data": ["", "1"], "samples": 200, "names": ["image", "0"]},
     "tensors": {"dtypes": {"x": "bf16"}, "sha256": "0" * 64, "metadata": {"any": [1]}, "shapes": {"x": [1, 0]}},
     "bench": {"schema": 1, "models": {"m": {"name": "m", "host": {"cores": "2"}, "sizes": {"n": 3}, "rows": [ROW]}}},
     "layers": {

@@ -48,7 +48,9 @@ def test_parts_merge_to_the_whole_in_any_order(parts: list[list[float]], random)
     assert (merged.exponent, merged.first, merged.zeros) == (of(whole).exponent, of(whole).first, of(whole).zeros)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 0), (0, 6), (-1, 1), (1e6, 1e6 + 1), (-3e38, 3e38), (1e-45, 1e-44)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 0), (0, 6), (-1, 1), (1e6, 1e6 + 1), (-3e38, 3e38), (-1.7e308, 1.7e308), (1e-45, 1e-44)]
+)
 def test_the_width_is_the_least_that_holds_the_range(low: float, high: float) -> None:
     exponent = exponent_for(low, high)
     assert math.floor(math.ldexp(high, -exponent)) - math.floor(math.ldexp(low, -exponent)) < BINS

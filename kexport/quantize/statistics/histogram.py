@@ -78,7 +78,7 @@ def exponent_for(low: float, high: float) -> int:
     """The least exponent with which the bins hold everything from `low` to `high`."""
     largest = max(abs(low), abs(high))
     least = max(_LEAST, math.frexp(largest)[1] - _DIGITS if largest else _LEAST)
-    span = math.frexp((high - low) / BINS)[1] - 1 if high > low else least
+    span = math.frexp(high / BINS - low / BINS)[1] - 1 if high > low else least
     exponent = max(least, span)
     while math.floor(math.ldexp(high, -exponent)) - math.floor(math.ldexp(low, -exponent)) >= BINS:
         exponent += 1
