@@ -13,6 +13,7 @@ import numpy as np
 from kexport.ir.dim import Dim, substitute
 from kexport.ir.graph import Graph, Node, Use, Value
 from kexport.ir.op import Array
+from kexport.ir.traits import Keeps
 from kexport.ir.types import DType, TensorType
 
 DEFAULT_INT = (0, 9)
@@ -114,12 +115,6 @@ def _fit(low: int, high: int, dtype: DType) -> tuple[int, int]:
 
 # --- indices
 
-_SAME = {
-    "cast", "reshape", "transpose", "concat", "slice", "split", "reverse", "broadcast_to", "tile", "pad", "floor",
-    "round", "clip", "maximum", "minimum",
-}  # fmt: skip
-"""Ops whose results hold the values of their operands."""
-
 
 def _index_bounds(value: Value) -> tuple[int, int] | None:
     """Return the interval that `value` must lie in because it, or a value derived from it, is used as an index.
@@ -165,8 +160,8 @@ def _indexed_size(use: Use) -> int | None:
 
 def _step(use: Use) -> int | None:
     """Return the offset that this use adds to the values in its results; None if they do not appear there."""
-    name, operands = use.node.op.name, use.node.inputs
-    if name in _SAME or (name == "gather" and use.index == 0) or (name == "select" and use.index > 0):
+    name, facts, operands = use.node.op.name, use.node.op.facts(), use.node.inputs
+    if facts.keeps is Keeps.VALUES and (facts.data is None or use.index in facts.data):
         return 0
     if name == "add":
         return _scalar(operands[1 - use.index])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
@@ -91,6 +91,11 @@ class Op:
         """Return this op for evaluation in float64: float dtypes among the attributes become f64."""
         wide = {k: DType.F64 for k, v in self.attributes().items() if isinstance(v, DType) and v.is_float}
         return dataclasses.replace(self, **wide) if wide else self
+
+
+def having(condition: Callable[[Traits], bool]) -> tuple[type[Op], ...]:
+    """Return the ops of the vocabulary of which a condition is true, in the order of their definition."""
+    return tuple(op for op in OPS.values() if condition(op.traits))
 
 
 class RegionOp(Op, abstract=True):

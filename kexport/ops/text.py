@@ -11,7 +11,7 @@ import numpy as np
 
 from kexport.errors import GraphError
 from kexport.ir.dim import Dim
-from kexport.ir.op import Array, Op
+from kexport.ir.op import Array, Op, having
 from kexport.ir.traits import POSITIVE, Keeps, Text, Traits, Work
 from kexport.ir.types import DType, TensorType
 from kexport.ops import check
@@ -188,3 +188,7 @@ def _each(function: Callable[[Any], str], x: Array) -> Array:
     result: Array = np.empty(x.size, object)
     result[:] = [function(t) for t in x.reshape(-1).tolist()]
     return result.reshape(x.shape)
+
+
+ABOUT_TEXT = having(lambda t: t.text is Text.ONLY)
+"""The ops that formats without text do not have."""

@@ -12,79 +12,61 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport.ir.op import Array, Op
+from kexport.ir.op import OPS, Array, Op, having
 from kexport.ir.types import DType
+from kexport.ops.binary import Binary
+from kexport.ops.elementwise import Unary
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
 from kexport.rewrite.bounds import nonnegative
 from kexport.rewrite.match import fits, is_constant, is_single, made_by, uniform
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
 
-_INF = float("inf")
 _MOST_EXPONENT = 14
 """A power of two and its reciprocal up to here are normal numbers of every float type."""
-_COMMUTATIVE = (
-    ops.Add, ops.Mul, ops.Maximum, ops.Minimum, ops.Equal, ops.NotEqual, ops.LogicalAnd, ops.LogicalOr,
-    ops.LogicalXor, ops.BitAnd, ops.BitOr, ops.BitXor, ops.SquaredDifference,
-)  # fmt: skip
-_MIRRORED: dict[type[Op], Op] = {
-    ops.Less: ops.Greater(),
-    ops.Greater: ops.Less(),
-    ops.LessEqual: ops.GreaterEqual(),
-    ops.GreaterEqual: ops.LessEqual(),
-}
 
 
-@rule(*_COMMUTATIVE, *_MIRRORED)
+@rule(*having(lambda t: t.algebra.commutative or bool(t.algebra.mirrored)))
 def constant_right(node: Node, rewriter: Rewriter) -> Replacement:
     """c + x is x + c; c < x is x > c."""
     a, b = node.inputs
     if not is_constant(a) or is_constant(b):
         return None
-    return rewriter.add(_MIRRORED.get(type(node.op), node.op), b, a)
+    mirrored = node.op.traits.algebra.mirrored
+    return rewriter.add(OPS[mirrored]() if mirrored else node.op, b, a)
 
 
-_NEUTRAL: dict[type[Op], float] = {
-    ops.Add: 0, ops.Sub: 0, ops.Mul: 1, ops.Div: 1, ops.Pow: 1, ops.Maximum: -_INF, ops.Minimum: _INF,
-    ops.LogicalAnd: 1, ops.LogicalOr: 0, ops.LogicalXor: 0, ops.BitOr: 0, ops.BitXor: 0, ops.ShiftLeft: 0,
-    ops.ShiftRight: 0,
-}  # fmt: skip
-
-
-@rule(*_NEUTRAL)
+@rule(*having(lambda t: t.algebra.neutral is not None))
 def neutral(node: Node, rewriter: Rewriter) -> Replacement:
     """x + 0, x * 1, x ** 1, x and true, … are x."""
     x, c = node.inputs
-    return x if uniform(c) == _NEUTRAL[type(node.op)] and x.type == node.output.type else None
+    return x if uniform(c) == node.op.traits.algebra.neutral and x.type == node.output.type else None
 
 
-_ABSORBING: dict[type[Op], float] = {ops.LogicalAnd: 0, ops.LogicalOr: 1, ops.BitAnd: 0}
-
-
-@rule(*_ABSORBING)
+@rule(*having(lambda t: t.algebra.absorbing is not None))
 def absorbing(node: Node, rewriter: Rewriter) -> Replacement:
     """x and false is false; x or true is true."""
     value, type = uniform(node.inputs[1]), node.output.type
-    if value is None or value != _ABSORBING[node.op.__class__]:
+    if value is None or value != node.op.traits.algebra.absorbing:
         return None
     return rewriter.add(ops.Full(type.shape, bool(value) if type.dtype is DType.BOOL else 0, type.dtype))
 
 
-@rule(ops.Maximum, ops.Minimum, ops.LogicalAnd, ops.LogicalOr, ops.BitAnd, ops.BitOr)
+@rule(*(op for op in having(lambda t: t.algebra.idempotent) if issubclass(op, Binary)))
 def both_the_same(node: Node, rewriter: Rewriter) -> Replacement:
     """max(x, x) is x."""
     a, b = node.inputs
     return a if a is b else None
 
 
-@rule(ops.Neg, ops.LogicalNot, ops.BitNot)
+@rule(*having(lambda t: t.algebra.involution))
 def undone(node: Node, rewriter: Rewriter) -> Replacement:
     """-(-x) is x."""
     inner = made_by(node.inputs[0], type(node.op))
     return inner.inputs[0] if inner else None
 
 
-@rule(ops.Abs, ops.Floor, ops.Ceil, ops.Round, ops.Sign, ops.Relu, ops.Relu6)
+@rule(*(op for op in having(lambda t: t.algebra.idempotent) if issubclass(op, Unary)))
 def repeated(node: Node, rewriter: Rewriter) -> Replacement:
     """floor(floor(x)) is floor(x)."""
     return node.inputs[0] if made_by(node.inputs[0], type(node.op)) else None
@@ -103,7 +85,7 @@ def relu6_of_relu(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(node.op, inner.inputs[0]) if inner else None
 
 
-@rule(ops.Square, ops.Abs, ops.Cos, ops.Cosh)
+@rule(*having(lambda t: t.algebra.even))
 def even(node: Node, rewriter: Rewriter) -> Replacement:
     """The square of -x or |x| is that of x."""
     inner = made_by(node.inputs[0], ops.Neg, ops.Abs)

@@ -227,10 +227,6 @@ def reshape_of_reduction(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(other, *inner.inputs, origin=inner.origin)
 
 
-_ROWWISE = (ops.Dense, ops.LayerNorm, ops.RmsNorm, ops.Softmax, ops.LogSoftmax)
-"""Ops that leave all axes but the last alone (the normalizations if that is the axis they work on)."""
-
-
 @rule(ops.Reshape)
 def reshapes_around(node: Node, rewriter: Rewriter) -> Replacement:
     """Axes folded into one before elementwise ops and dense layers, and unfolded after, need not be folded."""
@@ -244,7 +240,7 @@ def reshapes_around(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     x = fold.inputs[0]
     folded, result = fold.output.type.shape, node.inputs[0].type.shape
-    if any(isinstance(n.op, _ROWWISE) for n in chain):
+    if any(n.op.traits.rowwise for n in chain):
         fitting = x.type.rank > 0 and len(folded) > 0 and x.type.shape[-1] == folded[-1]
         fitting = fitting and node.output.type.shape == (*x.type.shape[:-1], result[-1])
     else:
@@ -259,7 +255,7 @@ def reshapes_around(node: Node, rewriter: Rewriter) -> Replacement:
 def _keeps_rows(node: Node) -> bool:
     if isinstance(node.op, ops.Dense):
         return True
-    if isinstance(node.op, _ROWWISE):
+    if node.op.traits.rowwise:
         return axes_of(node) == (node.output.type.rank - 1,)
     return isinstance(node.op, (Unary, ops.Cast))
 

@@ -20,11 +20,6 @@ from kexport.target import Runtime
 from kexport.verify.compare import is_float
 from kexport.verify.draws import random_values
 
-SATURATING = {
-    "sigmoid", "softmax", "tanh", "hard_sigmoid", "log_softmax", "softsign", "erf", "relu", "relu6", "clip", "maximum",
-    "minimum", "softplus", "exp",
-}  # fmt: skip
-"""Ops that hide their operands where these are large."""
 MOST_POINTS = 48
 """The most values looked at; of more, the last ones and some of the others are."""
 MOST_ELEMENTS = 20_000_000
@@ -108,7 +103,7 @@ def inner_points(graph: Graph, outputs: Collection[str]) -> list[Checkpoint]:
     found = {(p.node, p.result): p for p in checkpoints(graph) if list(graph.nodes)[p.node] in before}
     random, names = random_values(graph), {p.name for p in found.values()}
     for node in before:
-        value = node.inputs[0] if node.op.name in SATURATING and node.inputs else None
+        value = node.inputs[0] if node.op.facts().saturates and node.inputs else None
         if value is None or value.producer is None or value in random:
             continue
         place = (order[value.producer], list(value.producer.outputs).index(value))

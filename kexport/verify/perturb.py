@@ -10,6 +10,7 @@ goes through the layers behind it as rounding does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,24 +18,13 @@ from kexport import ops
 from kexport.ir.dim import product
 from kexport.ir.graph import Graph, Node
 from kexport.ir.op import Array
+from kexport.ir.traits import Work
 from kexport.ir.types import DType
 from kexport.verify.floors import FLOORS, Floor
 from kexport.verify.spread import spread
 from kexport.verify.tolerance import EPSILONS
 
-EXACT = {
-    "reshape", "transpose", "slice", "concat", "split", "reverse", "pad", "tile", "broadcast_to", "gather", "gather_nd",
-    "depth_to_space", "space_to_depth", "max_pool", "relu", "relu6", "clip", "maximum", "minimum", "select", "neg",
-    "abs", "sign", "floor", "ceil", "round", "reduce_max", "reduce_min", "full", "iota", "one_hot", "if", "while",
-    "scan",
-}  # fmt: skip
-"""Ops whose results are copies or whole numbers, or were moved in their bodies: no arithmetic rounds them."""
-JUMPS = {"arg_max", "arg_min", "top_k", "floor", "ceil", "round", "floor_div", "mod", "sign", "threshold"}
-"""Ops that turn rounding into a visible step."""
-INSIDE = {"lstm", "gru", "simple_rnn", "layer_norm", "group_norm", "rms_norm"}
-"""Ops that round on the way, so that what they compute from is moved as well."""
 HALVES = (DType.F16, DType.BF16)
-COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 TINY = float(np.finfo(np.float32).tiny)
 """The least normal float32. What is smaller some engines flush to 0."""
 
@@ -49,7 +39,7 @@ def all_nodes(graph: Graph) -> Iterator[Node]:
 
 def needs_perturbing(graph: Graph) -> bool:
     """Whether many runs are needed: something in the graph makes steps of rounding, or is coarse."""
-    return any(_is_step(node) or node.op.name == "resize" for node in all_nodes(graph))
+    return any(_is_step(node) or isinstance(node.op, ops.Resize) for node in all_nodes(graph))
 
 
 def sums_halves(graph: Graph) -> bool:
@@ -81,14 +71,14 @@ class Rounding:
 
     def operands(self, node: Node, arrays: list[Array]) -> list[Array]:
         """What a node computes from: moved, if it rounds on the way."""
-        if node.op.name not in INSIDE:
+        if node.op.facts().work is not Work.ROUNDS_INSIDE:
             return arrays
         return [self._rounded(a) if v.type.dtype.is_float else a for a, v in zip(arrays, node.inputs, strict=True)]
 
     def results(self, node: Node, operands: Sequence[Array], arrays: tuple[Array, ...]) -> tuple[Array, ...]:
         """What a node has computed, moved."""
         plain = arrays
-        if node.op.name not in EXACT:
+        if not node.op.facts().is_exact:
             found = (self._moved(a, node, operands, v.type.dtype) for a, v in zip(arrays, node.outputs, strict=True))
             arrays = tuple(found)
         if not self.flush:
@@ -106,25 +96,65 @@ class Rounding:
             return (array * (1 + self._noise(array.shape) * epsilon)).astype(array.dtype)
 
     def _moved(self, array: Array, node: Node, operands: Sequence[Array], dtype: DType) -> Array:
+        """A float result, moved in the first way that is right for its op."""
         if not dtype.is_float or not array.size:
             return array
-        noise, coarse = self._noise(array.shape), _coarseness(node, array, operands)
+        made = _Made(array, node, operands, dtype, self._noise(array.shape))
         with np.errstate(all="ignore"):
-            if coarse:
-                return (array + noise * np.float32(coarse * np.abs(array).max())).astype(array.dtype)
-            epsilon = np.float32(EPSILONS[str(dtype)])
-            if self.sums and dtype in HALVES and (terms := terms_of(node, max(array.shape, default=1))):
-                column = self._noise(array.shape[-1:])
-                return (array * (1 + column * epsilon * np.float32(terms**0.5))).astype(array.dtype)
-            floor = FLOORS.get(node.op.name)
-            if floor is not None:
-                return _bounded(
-                    array + noise * (epsilon * np.abs(array) + _amount(floor, array, operands)), array, floor
-                )
-            wide = spread(node, operands, array) if operands and dtype not in HALVES else None
-            size = np.abs(array) if wide is None else np.maximum(np.abs(array), wide)
-            moved = (array + noise * epsilon * size).astype(array.dtype)
-            return np.where(_is_whole(array, operands if wide is not None else ()), array, moved)
+            for way in (_by_coarseness, self._by_column, _by_floor, _by_last_place):
+                moved = way(made)
+                if moved is not None:
+                    return moved
+        return array
+
+    def _by_column(self, made: _Made) -> Array | None:
+        """Sums of n products in 16 bits: as much as n roundings of their total."""
+        terms = terms_of(made.node, max(made.array.shape, default=1)) if self.sums and made.dtype in HALVES else 0
+        if not terms:
+            return None
+        column = self._noise(made.array.shape[-1:])
+        return (made.array * (1 + column * made.epsilon * np.float32(terms**0.5))).astype(made.array.dtype)
+
+
+class _Made(NamedTuple):
+    """A result, what made it, and random numbers of its shape."""
+
+    array: Array
+    node: Node
+    operands: Sequence[Array]
+    dtype: DType
+    noise: Array
+
+    @property
+    def epsilon(self) -> Any:
+        """The last place of a number near 1."""
+        return np.float32(EPSILONS[str(self.dtype)])
+
+
+def _by_coarseness(made: _Made) -> Array | None:
+    """As far as kernels lie apart that do not compute the same."""
+    coarse = _coarseness(made.node, made.array, made.operands)
+    if not coarse:
+        return None
+    return (made.array + made.noise * np.float32(coarse * np.abs(made.array).max())).astype(made.array.dtype)
+
+
+def _by_floor(made: _Made) -> Array | None:
+    """As far as elementary functions of engines lie from the truth."""
+    floor = FLOORS.get(made.node.op.name)
+    if floor is None:
+        return None
+    amount = made.epsilon * np.abs(made.array) + _amount(floor, made.array, made.operands)
+    return _bounded(made.array + made.noise * amount, made.array, floor)
+
+
+def _by_last_place(made: _Made) -> Array:
+    """By the last place of the result, or of the terms that it is the sum of; whole numbers stay."""
+    array, operands = made.array, made.operands
+    wide = spread(made.node, operands, array) if operands and made.dtype not in HALVES else None
+    size = np.abs(array) if wide is None else np.maximum(np.abs(array), wide)
+    moved = (array + made.noise * made.epsilon * size).astype(array.dtype)
+    return np.where(_is_whole(array, operands if wide is not None else ()), array, moved)
 
 
 def rounding_noise(seed: int, *, sums: bool = False) -> Rounding:
@@ -205,8 +235,8 @@ def farther(a: Array, b: Array, oracle: Array) -> Array:
 
 def _is_step(node: Node) -> bool:
     floats = any(v.type.dtype.is_float and not v.is_constant for v in node.inputs)
-    to_whole = node.op.name == "cast" and not node.outputs[0].type.dtype.is_float
-    return floats and (node.op.name in JUMPS or node.op.name in COMPARISONS or to_whole)
+    to_whole = isinstance(node.op, ops.Cast) and not node.outputs[0].type.dtype.is_float
+    return floats and (node.op.traits.steps or to_whole)
 
 
 def _coarseness(node: Node, array: Array, operands: Sequence[Array]) -> float:

@@ -13,22 +13,27 @@ import numpy as np
 
 from kexport.ir.graph import Node
 from kexport.ir.op import Array
+from kexport.ir.traits import Work
+from kexport.ops.activation import ACTIVATIONS
 
 MOST = 6.0
 """A sum of n products is off by about sqrt(n) / 4 last places of the root of the sum of their squares, and by no more
 than this, for kernels add up in blocks: measured on products of random matrices in OpenBLAS."""
-STRAIGHT = (None, "linear", "relu", "relu6", "leaky_relu")
-"""Activations inside an op that do not squeeze its sum."""
 
 
 def spread(node: Node, operands: Sequence[Array], result: Array) -> Array | None:
     """The magnitude, in a shape that broadcasts to the result's, whose last place kernels differ by; None where it is
     that of the result itself.
     """
-    measure = _SPREADS.get(node.op.name)
-    if measure is None or node.op.attributes().get("activation") not in STRAIGHT:
+    measure = SPREADS.get(node.op.name)
+    if measure is None or _squeezes(node.op.attributes().get("activation")):
         return None
     return measure(node, [np.asarray(x) for x in operands], result)
+
+
+def _squeezes(activation: str | None) -> bool:
+    """Whether an activation inside an op computes something of the sum, instead of cutting it off."""
+    return activation is not None and ACTIVATIONS[activation].traits.work is not Work.PICKS
 
 
 def _growth(terms: int) -> float:
@@ -88,7 +93,7 @@ def _reduced(node: Node, operands: Sequence[Array], result: Array) -> Array:
     return np.sqrt(squares) * (_growth(terms) / (terms if node.op.name == "reduce_mean" else 1))
 
 
-_SPREADS: dict[str, Callable[[Node, Sequence[Array], Array], Array | None]] = {
+SPREADS: dict[str, Callable[[Node, Sequence[Array], Array], Array | None]] = {
     "mat_mul": _mat_mul,
     "dense": _mat_mul,
     "conv": _conv,

@@ -16,7 +16,9 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array, Op
+from kexport.ir.traits import Growth, Work
 from kexport.ir.types import DType
+from kexport.ops.binary import Binary
 from kexport.ops.reduce import Reduce
 from kexport.passes.channels_first import inner
 from kexport.target import all_nodes
@@ -31,23 +33,6 @@ EXACT = 2048
 """Up to here every whole number is a float16."""
 
 _FLOATS = (DType.F32, DType.F64, DType.BF16)
-_TAMING: tuple[type[Op], ...] = (
-    ops.Softmax, ops.Sigmoid, ops.Tanh, ops.Relu6, ops.Softsign, ops.HardSigmoid, ops.Erf, ops.Sin, ops.Cos, ops.Atan,
-    ops.Exp, ops.Sqrt, ops.Rsqrt, ops.Log, ops.LayerNorm, ops.GroupNorm, ops.Sign,
-)  # fmt: skip
-"""Ops whose results fit whatever their operands are (exp overflows in float32 as well, only later)."""
-_SCALING = (ops.Mul, ops.Div, ops.MatMul, ops.Dense, ops.Softmax, ops.LayerNorm, ops.GroupNorm)
-"""Ops after which an epsilon has done its work, and a sum of integers has got its scale (or one of several)."""
-_SCALING_AGAIN = (ops.Mul, ops.Div)
-_MAKING_SCALES = (ops.Mul, ops.Div, ops.Reciprocal, ops.Reshape, ops.Transpose)
-_ADDING_UP: tuple[type[Op], ...] = (
-    ops.MatMul, ops.Dense, ops.Conv, ops.DepthwiseConv, ops.Mul, ops.Square, ops.Pow, ops.ReduceSum, ops.ReduceProd,
-    ops.CumSum, ops.ShiftLeft,
-)  # fmt: skip
-_OF_PLACES: tuple[type[Op], ...] = (
-    ops.Add, ops.Sub, ops.Mul, ops.FloorDiv, ops.Mod, ops.Maximum, ops.Minimum, ops.Cast, ops.Reshape, ops.Transpose,
-)  # fmt: skip
-"""What places in an input are computed with."""
 _NARROW = (DType.BOOL, DType.I4, DType.I8, DType.I16, DType.U4, DType.U8)
 """Types whose every value is below the greatest float16."""
 _DEPTH = 16
@@ -87,7 +72,7 @@ def overflowing_layers(graph: Graph, peaks: Mapping[Value, float], kept: Collect
 def _keep_scale(value: Value, kept: set[Node]) -> None:
     """Keep the product of factors that a sum of integers is scaled with: it can be as large as the sum is."""
     node = value.producer
-    if node is not None and node not in kept and isinstance(node.op, _MAKING_SCALES):
+    if node is not None and node not in kept and _makes_scales(node.op):
         kept.add(node)
         for operand in node.inputs:
             _keep_scale(operand, kept)
@@ -112,17 +97,18 @@ class _Plan:
             return self._visit_bodies(node)
         if not any(v.type.dtype in _FLOATS for v in (*node.inputs, *node.outputs)):
             return False
-        op = inner(node)
+        op, facts = inner(node), node.op.facts()
         for value in node.inputs:
             self._mark_constant(value)
         large, passing, scaled = (any(v in s for v in node.inputs) for s in (self.large, self.passing, self.scaled))
-        scaled = scaled and isinstance(op, _SCALING_AGAIN)
+        again = _scales_elements(op)
+        scaled = scaled and again
         seed, sum_of_integers = _is_large_seed(node), isinstance(op, ops.Cast) and _adds_up(node.inputs[0])
         if seed or (large and self._spreads(node)):
             self.large.update(node.outputs)
-        if sum_of_integers or (passing and not isinstance(op, _SCALING)):
+        if sum_of_integers or (passing and not (facts.multiplies or facts.normalizes)):
             self.passing.update(node.outputs)
-        if scaled or (passing and isinstance(op, _SCALING_AGAIN)):
+        if scaled or (passing and again):
             self.scaled.update(node.outputs)
             self.scales += [v for v in node.inputs if v not in self.passing | self.scaled]
         made = any(v in self.large for v in node.outputs)
@@ -168,13 +154,20 @@ class _Plan:
 
     def _spreads(self, node: Node) -> bool:
         """Whether results are large if some operands are."""
-        match inner(node):
-            case ops.Clip(low=low, high=high):
-                return any(b is None or abs(b) > GREATEST for b in (low, high))
-            case ops.Div():
-                return node.inputs[0] in self.large
-            case op:
-                return not isinstance(op, _TAMING)
+        if isinstance(node.op, ops.Div):
+            return node.inputs[0] in self.large
+        facts = node.op.facts()
+        return not facts.compresses and facts.range.magnitude > GREATEST
+
+
+def _scales_elements(op: Op) -> bool:
+    """Whether an op scales each number by one: an epsilon has done its work then, a sum of integers got its scale."""
+    return op.traits.multiplies and isinstance(op, Binary)
+
+
+def _makes_scales(op: Op) -> bool:
+    """Whether factors are computed with an op, or moved to where they are needed."""
+    return _scales_elements(op) or isinstance(op, ops.Reciprocal) or op.traits.work is Work.MOVES
 
 
 def _peak(data: Array) -> float:
@@ -212,8 +205,7 @@ def _adds_up(value: Value, depth: int = _DEPTH) -> bool:
         return False
     if node is None:
         return value.data is not None and _peak(value.data) > GREATEST
-    op = inner(node)
-    if isinstance(op, _ADDING_UP) or depth == 0:
+    if node.op.facts().growth is Growth.GREAT or depth == 0:
         return True
     return any(_adds_up(v, depth - 1) for v in node.inputs)
 
@@ -228,8 +220,13 @@ def _is_of_sizes(value: Value, depth: int = _DEPTH) -> bool:
             return True
         case ops.Iota() as op:
             return not isinstance(op.length, int)
-        case op:
-            return isinstance(op, _OF_PLACES) and any(_is_of_sizes(v, depth - 1) for v in node.inputs)
+        case ops.Cast() | Binary():
+            return any(_is_of_sizes(v, depth - 1) for v in node.inputs)
+        case op if op.traits.work is Work.MOVES:
+            which = op.traits.data
+            return any(_is_of_sizes(v, depth - 1) for i, v in enumerate(node.inputs) if which is None or i in which)
+        case _:
+            return False
 
 
 def _counts_exactly(op: ops.Iota) -> bool:

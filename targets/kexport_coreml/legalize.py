@@ -8,7 +8,7 @@ from kexport import ops
 from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.dim import Dim, symbols
 from kexport.ir.graph import Graph
-from kexport.ir.op import Op
+from kexport.ir.op import Op, having
 from kexport.ir.types import DType
 from kexport.passes import cse, fold_sizes, fuse_pad, prune_loops
 from kexport.passes.channels_first import channels_first
@@ -32,10 +32,7 @@ DECOMPOSED: tuple[type[Op], ...] = (
 """Ops that Core ML lacks, or has with another meaning: its thresholded_relu is >=, its one_hot wants indices in range,
 its prelu wants an alpha for each channel, and of its gru rules.recurrent speaks."""
 
-CHANNELS_FIRST: tuple[type[Op], ...] = (
-    ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.GroupNorm, ops.Resize,
-    ops.DepthToSpace, ops.SpaceToDepth,
-)  # fmt: skip
+CHANNELS_FIRST = having(lambda t: t.spatial)
 """Ops that Core ML has channels first."""
 
 _STRANGERS = {

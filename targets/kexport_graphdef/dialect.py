@@ -6,21 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kexport import ops
 from kexport.errors import EmitError
 from kexport.ir.graph import Node
-from kexport.ir.op import Op
+from kexport.ir.traits import Growth
 from kexport.ir.types import DType
 from kexport_graphdef.nodes import Ref
 
 if TYPE_CHECKING:
     from kexport_graphdef.context import Context
-
-_MAY_OVERFLOW: tuple[type[Op], ...] = (
-    ops.Add, ops.Sub, ops.Mul, ops.Neg, ops.Abs, ops.Square, ops.SquaredDifference, ops.Pow, ops.ShiftLeft, ops.BitNot,
-    ops.Cast, ops.ReduceSum, ops.ReduceProd, ops.CumSum, ops.CumProd, ops.MatMul, ops.Dense, ops.Iota, ops.Dims,
-)  # fmt: skip
-"""Ops whose results may lie outside of a narrow integer type."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class Dialect:
     def wrap(self, e: Context, node: Node, x: Ref, dtype: DType) -> Ref:
         """x, brought into the range of a narrow integer type that a wider one stands for."""
         bits = {DType.I8: 8, DType.U8: 8, DType.I16: 16, DType.U16: 16}.get(dtype)
-        if bits is None or x.dtype is dtype or not isinstance(node.op, _MAY_OVERFLOW):
+        if bits is None or x.dtype is dtype or node.op.facts().growth is Growth.NONE:
             return x
         size, half = e.const(1 << bits, x.dtype), e.const(1 << (bits - 1), x.dtype)
         if dtype in (DType.U8, DType.U16):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kexport import ops
 from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.graph import Graph
-from kexport.ir.op import Op
+from kexport.ir.op import Op, having
 from kexport.ir.types import DType
 from kexport.passes import cse, layout
 from kexport.passes.channels_first import channels_first, sink_through_batch_norm
@@ -33,10 +33,7 @@ DECOMPOSED: tuple[type[Op], ...] = (
 )  # fmt: skip
 """Ops that ONNX lacks. Silu it has, as Swish, since opset 24; ONNX Runtime has no kernel, but fuses x * sigmoid(x)."""
 
-CHANNELS_FIRST: tuple[type[Op], ...] = (
-    ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.GroupNorm, ops.Resize,
-    ops.DepthToSpace, ops.SpaceToDepth,
-)  # fmt: skip
+CHANNELS_FIRST = having(lambda t: t.spatial)
 """Ops that ONNX has channels first."""
 
 SINCE: dict[type[Op], int] = {ops.CumProd: 26}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
+from kexport.ir.traits import Text
 from kexport.ir.types import DType
-from kexport.passes.text import takes_text
 
 SINCE: dict[type[Op], int] = {
     ops.Equal: 19, ops.NotEqual: 19, ops.JoinText: 20, ops.ReplaceText: 20, ops.SplitText: 20,
@@ -20,7 +20,7 @@ def reason_against(node: Node, newest: int) -> str | None:
     """Why a node with text cannot be emitted for this opset or an older one; None if it can, or has no text."""
     if not any(v.type.dtype is DType.STRING for v in (*node.inputs, *node.outputs)):
         return None
-    if not takes_text(node.op):
+    if node.op.facts().text is Text.NEVER:
         return "it computes with numbers, not with text"
     if newest < (since := SINCE.get(type(node.op), newest)):
         return f"opset {newest} has none on text; choose opset {since} or newer"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kexport import ops
 from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.graph import Graph, Node
+from kexport.ir.traits import Text
 from kexport.ir.types import DType
-from kexport.passes.text import takes_text
 from kexport.target import all_nodes
 
 
@@ -18,7 +18,7 @@ def refuse_text(graph: Graph) -> None:
 
 
 def _reason_against(node: Node) -> str | None:
-    if any(v.type.dtype is DType.STRING for v in (*node.inputs, *node.outputs)) and not takes_text(node.op):
+    if any(v.type.dtype is DType.STRING for v in (*node.inputs, *node.outputs)) and node.op.facts().text is Text.NEVER:
         return "it computes with numbers, not with text"
     if isinstance(node.op, ops.Lookup) and not node.inputs[1].is_constant:
         return "a table is filled when the model is loaded; its keys must be constants"

@@ -6,7 +6,7 @@ import pytest
 
 from kexport.errors import UnsupportedError
 from kexport.ir.graph import Graph
-from kexport.passes.text import TEXT
+from kexport.ops.text import ABOUT_TEXT
 from kexport.target import NO_TEXT, find_target
 from tests.ops.case import Case
 from tests.ops.cases import TEXT as CASES
@@ -32,7 +32,7 @@ def test_every_op_on_text_is_refused(case: Case, target: str) -> None:
 @pytest.mark.parametrize("target", WITHOUT)
 def test_the_tables_of_emitters_say_so(target: str) -> None:
     reasons = find_target(target).emitters.reasons
-    assert {reasons.get(op) for op in TEXT} == {NO_TEXT}
+    assert {reasons.get(op) for op in ABOUT_TEXT} == {NO_TEXT}
 
 
 @pytest.mark.parametrize("target", WITHOUT)

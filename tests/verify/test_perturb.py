@@ -42,7 +42,7 @@ from kexport.ops import (
     TopK,
     While,
 )
-from kexport.verify import floors, oracles, perturb
+from kexport.verify import floors, oracles, perturb, spread
 from kexport.verify.oracles import roundings
 from kexport.verify.perturb import Rounding, farther, needs_perturbing, rounding_noise, sums_halves
 from kexport.verify.record import capture_problems, coarsest_float, noises, record
@@ -145,7 +145,7 @@ def test_integer_comparisons_are_no_steps() -> None:
 
 
 def test_names_of_ops_exist() -> None:
-    named = perturb.EXACT | perturb.JUMPS | perturb.COMPARISONS | perturb.INSIDE | floors.FLOORS.keys()
+    named = floors.FLOORS.keys() | spread.SPREADS.keys()
     assert OPS.keys() >= named
 
 

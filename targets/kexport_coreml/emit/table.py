@@ -5,8 +5,8 @@ from __future__ import annotations
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
+from kexport.ops.text import ABOUT_TEXT
 from kexport.passes.channels_first import ChannelsFirst
-from kexport.passes.text import TEXT
 from kexport.target import NO_TEXT
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import NARROW
@@ -43,5 +43,5 @@ def wrap(e: Context, x: Ref, dtype: DType) -> Ref:
 
 
 EMIT = MilEmitters()
-EMIT.unsupported(NO_TEXT, *TEXT)
+EMIT.unsupported(NO_TEXT, *ABOUT_TEXT)
 EMIT.unwrap(ChannelsFirst, TimeMajor)

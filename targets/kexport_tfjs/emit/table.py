@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from kexport import ops
-from kexport.passes.text import TEXT
+from kexport.ops.text import ABOUT_TEXT
 from kexport.target import NO_TEXT
 from kexport_graphdef.emit import COMMON
 from kexport_graphdef.table import OpTable
 
 EMIT = OpTable(COMMON)
-EMIT.unsupported(NO_TEXT, *TEXT)
+EMIT.unsupported(NO_TEXT, *ABOUT_TEXT)
 EMIT.withdraw("TensorFlow.js' executor loses the operands of its bitwise op", ops.BitAnd, ops.BitOr, ops.BitXor)
 EMIT.without(ops.OneHot)  # the wasm backend writes beyond the row for an index out of range
 

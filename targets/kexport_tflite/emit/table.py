@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kexport.errors import Unsupported, UnsupportedError
 from kexport.ir.graph import Graph, Node
-from kexport.passes.text import TEXT
+from kexport.ops.text import ABOUT_TEXT
 from kexport.target import NO_TEXT, EmitterTable, all_nodes
 from kexport_tflite.context import Context
 from kexport_tflite.limits import reason_against
@@ -32,4 +32,4 @@ class TfliteEmitters(EmitterTable):
 
 
 EMIT = TfliteEmitters()
-EMIT.unsupported(NO_TEXT, *TEXT)
+EMIT.unsupported(NO_TEXT, *ABOUT_TEXT)

@@ -12,26 +12,17 @@ from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.narrow import is_narrow
 from kexport.rewrite.rule import Replacement
 from kexport_tflite.kernels import compute_type
-from kexport_tflite.scatter import ScatterZeros, UpdateRow
 from kexport_tflite.weights import HALF_MIN
 
 _OTHER_FLOATS = (DType.F16, DType.BF16, DType.F64)
-_WITHOUT_DATA = (ops.Iota, ops.Full, ops.Dims, ops.OneHot, ops.Cast, RegionOp)
-_RECURRENT = (ops.SimpleRnn, ops.Gru, ops.Lstm)
-_DATA_OPERANDS: dict[type[Op], tuple[int, ...]] = {
-    ops.Gather: (0,), ops.GatherNd: (0,), ops.ScatterNd: (0, 2), ScatterZeros: (1,), UpdateRow: (0, 1),
-    ops.Select: (1, 2),
-}  # fmt: skip
-"""Which operands hold data, where not all do."""
 
 
 def data_operands(node: Node) -> tuple[int, ...]:
     """The operands that have the element type in which a node computes."""
-    if isinstance(node.op, _WITHOUT_DATA):
+    if isinstance(node.op, (ops.Cast, RegionOp)):
         return ()
-    if isinstance(node.op, _RECURRENT):
-        return tuple(i for i, v in enumerate(node.inputs) if v.type.dtype is not DType.BOOL)
-    return _DATA_OPERANDS.get(type(node.op), tuple(range(len(node.inputs))))
+    data = node.op.traits.data
+    return tuple(range(len(node.inputs))) if data is None else data
 
 
 @rule()
