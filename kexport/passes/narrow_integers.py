@@ -11,6 +11,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.ops.binary import Binary
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
+from kexport.rewrite.grids import dequantize, dequantized, grid_of
 from kexport.rewrite.match import made_by
 from kexport.rewrite.narrow import is_narrow, is_repeating, narrow_constant, run_length
 from kexport.rewrite.rule import Replacement
@@ -28,6 +29,22 @@ def move_before_cast(node: Node, rewriter: Rewriter) -> Replacement:
     op: Any = node.op
     moved = rewriter.constant(op.evaluate(source.data), source.name)
     return rewriter.add(ops.Cast(x.type.dtype), moved)
+
+
+@rule(ops.Transpose, ops.Reshape)
+def move_before_dequantize(node: Node, rewriter: Rewriter) -> Replacement:
+    """Constant integers that stand for numbers are moved beforehand, and their scales with them."""
+    (x,) = node.inputs
+    source, grid = dequantized(x), grid_of(x.producer)
+    if source is None or source.data is None or grid is None or not node.output.type.is_static:
+        return None
+    if len(source.users) > 1 or len(x.users) > 1:
+        return Skip("a large constant would be held twice")
+    op: Any = node.op
+    moved = grid.moved(source.data.shape, op.evaluate)
+    if moved is None:
+        return Skip("its scales would lie along several axes")
+    return dequantize(rewriter, rewriter.constant(op.evaluate(source.data), source.name), moved, x)
 
 
 @rule(ops.Cast)
@@ -87,4 +104,4 @@ def four_bits(node: Node, rewriter: Rewriter) -> Replacement:
     return rewriter.add(node.op, rewriter.constant(source.data.astype(dtype.numpy), source.name))
 
 
-PASS = RulePass("narrow_integers", (move_before_cast, cast_before_gather, by_block))
+PASS = RulePass("narrow_integers", (move_before_cast, move_before_dequantize, cast_before_gather, by_block))

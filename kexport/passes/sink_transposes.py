@@ -95,6 +95,19 @@ def sink_through_unary(node: Node, rewriter: Rewriter) -> Replacement:
     return None if above is None else _sunk(rewriter, node.op, above)
 
 
+@rule(ops.Quantize, ops.Dequantize)
+def sink_through_grid(node: Node, rewriter: Rewriter) -> Replacement:
+    """Elementwise; scales may lie along an axis."""
+    above, op = transpose_above(node.inputs[0]), node.op
+    assert isinstance(op, ops.Quantize | ops.Dequantize)
+    if above is None:
+        return None
+    if op.block is not None:
+        return Skip("blocks of scales have axes of their own")
+    axis = None if op.axis is None else _perm(above)[op.axis]
+    return _sunk(rewriter, replace(op, axis=axis), above, *node.inputs[1:])
+
+
 @rule(ops.Pad, ops.Slice, ops.Reverse, ops.Split)
 def sink_through_layout(node: Node, rewriter: Rewriter) -> Replacement:
     """One attribute value for each axis, or the names of axes."""
@@ -321,6 +334,7 @@ def _adjacent(axes: Sequence[int]) -> bool:
 SINK = (
     merge_transposes,
     sink_through_unary,
+    sink_through_grid,
     sink_through_elementwise,
     sink_through_concat,
     sink_through_layout,

@@ -34,6 +34,8 @@ def grows(op: Op, operands: Sequence[Value]) -> bool:
     match op:
         case ops.Cast(dtype=dtype):
             return dtype not in NARROW and is_narrow(operands[0])
+        case ops.Dequantize():
+            return True
         case ops.Gather():
             indices = operands[1].data
             return indices is not None and is_repeating(indices) and _result_size(operands) >= MIN_NARROW

@@ -25,9 +25,9 @@ from kexport_coreml.rules import control, index, layout, norm, rank, recurrent, 
 from kexport_coreml.spans import read_sizes
 
 DECOMPOSED: tuple[type[Op], ...] = (
-    ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Expm1, ops.Gru, ops.HardSilu, ops.HashNumber, ops.Log1p,
-    ops.LogSoftmax, ops.Mish, ops.OneHot, ops.Prelu, ops.RmsNorm, ops.Scan, ops.Selu, ops.SquaredDifference,
-    ops.Threshold,
+    ops.Acosh, ops.Asinh, ops.Atan2, ops.Celu, ops.CumProd, ops.Dequantize, ops.Expm1, ops.Gru, ops.HardSilu,
+    ops.HashNumber, ops.Log1p, ops.LogSoftmax, ops.Mish, ops.OneHot, ops.Prelu, ops.Quantize, ops.RmsNorm, ops.Scan,
+    ops.Selu, ops.SquaredDifference, ops.Threshold,
 )  # fmt: skip
 """Ops that Core ML lacks, or has with another meaning: its thresholded_relu is >=, its one_hot wants indices in range,
 its prelu wants an alpha for each channel, and of its gru rules.recurrent speaks."""

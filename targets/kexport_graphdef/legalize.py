@@ -16,8 +16,8 @@ from kexport.target import all_nodes, text_items
 from kexport_graphdef.rules import reduce, resize, transpose, window
 
 DECOMPOSED: tuple[type[Op], ...] = (
-    ops.Celu, ops.Gelu, ops.GroupNorm, ops.Gru, ops.HardSigmoid, ops.HardSilu, ops.LayerNorm, ops.Lstm, ops.Mish,
-    ops.RmsNorm, ops.Silu, ops.SimpleRnn, ops.Threshold,
+    ops.Celu, ops.Dequantize, ops.Gelu, ops.GroupNorm, ops.Gru, ops.HardSigmoid, ops.HardSilu, ops.LayerNorm, ops.Lstm,
+    ops.Mish, ops.Quantize, ops.RmsNorm, ops.Silu, ops.SimpleRnn, ops.Threshold,
 )  # fmt: skip
 """Ops for which no engine has one that is as good."""
 

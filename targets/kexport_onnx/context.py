@@ -13,6 +13,7 @@ from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
+from kexport.rewrite.grids import dequantized, grid_of
 from kexport_emit.keys import content, place
 from kexport_emit.names import Names
 from kexport_emit.sizes import Sizes
@@ -74,6 +75,8 @@ class Context:
         """A value of the graph; a constant becomes an initializer."""
         if value.data is not None:
             return self.weight(value)
+        if value not in self._refs and (source := dequantized(value)) is not None:
+            self._refs[value] = self._integers(source, value)
         return self._refs[value]
 
     @property
@@ -172,8 +175,33 @@ class Context:
         """An operand transposed and reshaped: at export time if it is constant, else by nodes."""
         if value.is_constant:
             return self.weight(value, perm, shape)
+        if (source := dequantized(value)) is not None:
+            return self._integers(source, value, perm, shape)
         moved = self.op("Transpose", self.ref(value), perm=list(perm))
         return moved if shape is None else self.reshape(moved, shape)
+
+    def dequantized(self, integers: Ref, scale: Ref, zero_point: Ref, axis: int | None) -> Ref:
+        """The numbers that integers stand for."""
+        return self.op("DequantizeLinear", integers, scale, zero_point, dtype=scale.dtype, axis=axis)
+
+    def _integers(
+        self, source: Value, value: Value, perm: Sequence[int] | None = None, shape: Sequence[int] | None = None
+    ) -> Ref:
+        """The numbers that constant integers stand for, which are rearranged before."""
+
+        def arranged(data: Array) -> Array:
+            moved = data if perm is None else data.transpose(perm)
+            return moved if shape is None else moved.reshape(shape)
+
+        assert source.data is not None
+        assert value.producer is not None
+        grid = grid_of(value.producer)
+        grid = grid and grid.moved(source.data.shape, arranged)
+        assert grid is not None, "kernels have a scale for each filter at most"
+        scale, zero = (v.type.dtype for v in value.producer.inputs[1:])
+        form = () if grid.is_whole else (-1,)
+        parameters = self.const(grid.scales.reshape(form), scale), self.const(grid.zeros.reshape(form), zero)
+        return self.dequantized(self.weight(source, perm, shape), *parameters, axis=grid.axis)
 
     def const(self, data: Any, dtype: DType, name: str = "constant") -> Ref:
         """A small constant made here; equal ones are shared."""

@@ -40,7 +40,7 @@ SINCE: dict[type[Op], int] = {ops.CumProd: 26}
 """The opset that brought the op; for older ones it is decomposed."""
 
 _EXPAND: tuple[Rule, ...] = (
-    types.silu_of_doubles, *decompose(*DECOMPOSED).rules, *norm.RULES, *pool.RULES, types.expand_double, *resize.RULES,
+    *types.RULES, *decompose(*DECOMPOSED).rules, *norm.RULES, *pool.RULES, *resize.RULES,
     *recurrent.RULES,
 )  # fmt: skip
 _CHANNELS = (channels_first(*CHANNELS_FIRST), *matmul.RULES)

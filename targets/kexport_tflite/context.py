@@ -11,9 +11,11 @@ from kexport.ir.dim import Dim, SymDim, times
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
+from kexport.rewrite.grids import Grid, dequantized
 from kexport_emit.keys import content, place
 from kexport_emit.names import Names
 from kexport_tflite import sizes
+from kexport_tflite.integers import find_integers
 from kexport_tflite.model import NO_TENSOR, Model, Operator, Subgraph, Tensor
 from kexport_tflite.operators import version_of
 from kexport_tflite.weights import HALF_MIN, packed, stored_integers, weights_of
@@ -39,6 +41,9 @@ class Context:
         self._sizes: dict[Any, int] = {}
         self._names = Names(chained=True)
         self._sources: dict[Dim, tuple[int, int]] = {}
+        self.integers = find_integers(graph)
+        self.in_integers = False
+        """Whether the node that is emitted now works on integers."""
 
     def inner(self, body: Graph) -> Context:
         """A further subgraph of the same model, for the body of an operator; contents are stored once for all."""
@@ -49,18 +54,22 @@ class Context:
     def enter(self, node: Node) -> None:
         """Begin to emit a node of the graph: its layer path names what is made now."""
         self.origin = node.origin
+        self.in_integers = node in self.integers.nodes
 
     # --- tensors
 
     def declare(self, value: Value, name: str) -> int:
         """A tensor for a value, with a name of its own."""
         self._of[value] = self._add(name, value.type)
+        self.type(self._of[value]).grid = self.integers.grids.get(value)
         return self._of[value]
 
     def tensor(self, value: Value | None) -> int:
         """The tensor that holds a value; the index of no tensor for None."""
         if value is None:
             return NO_TENSOR
+        if self.in_integers:
+            value = self.integers.stands_for.get(value, value)
         if value not in self._of:
             if weights_of(value) is not None:
                 self._of[value] = self.weights(value)
@@ -81,6 +90,11 @@ class Context:
         """A constant, rearranged; in float16 where it is or should be stored so, and widened when it is loaded."""
         data = weights_of(value)
         assert data is not None, "legalize leaves constants only where an operator needs one"
+        source = dequantized(value)
+        if source is not None:
+            return self._quantized(source, value.name, layout, self.in_integers)
+        if value in self.integers.grids:
+            return self._quantized(value, value.name, layout, True)
         array, type = layout(data), value.type
         if stored_integers(value) is not None:
             return self._integers(array, value)
@@ -93,19 +107,41 @@ class Context:
             self._constants[key] = self.step("DEQUANTIZE", [index], half.with_dtype(DType.F32))
         return self._constants[key]
 
+    def _quantized(self, source: Value, name: str, layout: Callable[[Array], Array], kept: bool) -> int:
+        """A constant of integers on a grid: as it is if `kept`, or made floats when the model is loaded."""
+        assert source.data is not None
+        array, grid = layout(source.data), self.integers.grids[source].moved(source.data.shape, layout)
+        assert grid is not None, "kernels have a scale for each filter at most"
+        return self._on_grid(array, grid, name or source.name, kept)
+
     def _integers(self, array: Array, value: Value) -> int:
         """Integers of up to 8 bits, which are made floats when the model is loaded; unsigned ones of 4 bits by -8."""
-        key = ("integers", _identity(array))
+        zero = 0
+        if array.dtype.name == "uint4":
+            array, zero = (array.astype(np.int8) - np.int8(8)).astype(DType.I4.numpy), -8
+        return self._on_grid(array, Grid(np.ones(1), np.full(1, zero)), value.name, kept=False)
+
+    def _on_grid(self, array: Array, grid: Grid, name: str, kept: bool) -> int:
+        key = ("integers", _identity(array), grid.key, kept)
         if key not in self._constants:
-            nibbles, zero = array.dtype.name in ("int4", "uint4"), 0
-            if array.dtype.name == "uint4":
-                array, zero = array.astype(np.int8) - np.int8(8), -8
-            dtype = DType.I4 if nibbles else DType.of(array.dtype)
-            name, stored = value.name or f"{self.origin}/constant", packed(array) if nibbles else array
-            index = self._add(name, TensorType(dtype, array.shape), self._buffer(stored, stored.dtype))
-            self.type(index).zero_point = zero
-            self._constants[key] = self.step("DEQUANTIZE", [index], TensorType(DType.F32, array.shape))
+            stored = packed(array) if array.dtype.name == "int4" else array
+            name = name or f"{self.origin}/constant"
+            index = self._add(name, TensorType.of(array), self._buffer(stored, stored.dtype))
+            self.type(index).grid = grid
+            floats = TensorType(DType.F32, array.shape)
+            self._constants[key] = index if kept else self.step("DEQUANTIZE", [index], floats)
         return self._constants[key]
+
+    def zero_bias(self, x: Value, kernel: Value) -> int:
+        """The bias of an operator on integers that has none: zeros on the grid of its products."""
+        grids = self.integers.grids
+        held = [self.integers.stands_for[v] for v in (x, kernel)]
+        scales = grids[held[0]].scales.astype(np.float32) * grids[held[1]].scales.astype(np.float32)
+        count = kernel.type.shape[-1] if kernel.type.rank < 4 or scales.size == 1 else scales.size
+        zeros = np.zeros(max(int(count), scales.size), np.int32)  # type: ignore[arg-type]  static
+        return self._on_grid(
+            zeros, Grid(scales, np.zeros(scales.size, np.int64), 0 if scales.size > 1 else None), "", kept=True
+        )
 
     def temporary(self, type: TensorType) -> int:
         """A tensor between two operators of one node."""

@@ -57,6 +57,8 @@ KERNELS: dict[type[Op], frozenset[DType]] = {
     ops.Dense: _WIDE,
     ops.Cast: _ANY - _types("u64"),
     ops.IsNan: _FLOAT,
+    ops.Quantize: _FLOAT,
+    ops.Dequantize: _types("i8 u8 i16 i4 i32"),
 }
 """Element types by op, some by way of the rules in `rules/arithmetic.py`; for those not named, see `kernel_types`."""
 

@@ -24,6 +24,7 @@ from kexport_tflite.rules import (
     matmul,
     planar,
     pool,
+    quantized,
     reduce,
     resize,
     transpose,
@@ -46,7 +47,7 @@ _CLEAN = (
 _FORMS: tuple[Rule, ...] = (
     *types.RULES, *arithmetic.RULES, *control.RULES, *_EXPAND, *planar.RULES, transpose.spread_kernel, *conv.RULES,
     *transpose.RULES, *pool.RULES, *matmul.RULES, *reduce.RULES, *index.RULES, *resize.RULES, *create.RULES,
-    *layout.RULES, *_CLEAN,
+    *layout.RULES, *quantized.RULES, *_CLEAN,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (*_FORMS, *control.SIZES, four_bits)
 """What legalization runs."""

@@ -11,6 +11,7 @@ import numpy as np
 from kexport.ir.dim import Dim
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
+from kexport.rewrite.grids import Grid
 
 NO_TENSOR = -1
 """The index of an operand that is left out."""
@@ -53,8 +54,8 @@ class Tensor:
     shape: tuple[int, ...]
     signature: tuple[int, ...] | None
     buffer: int = 0
-    zero_point: int | None = None
-    """Integers with one stand for the real numbers `integer - zero_point`."""
+    grid: Grid | None = None
+    """The real numbers that its integers stand for; None for plain numbers."""
 
     @property
     def dims(self) -> tuple[int, ...]:

@@ -56,6 +56,16 @@ def _option(*names: str) -> Condition:
     return lambda inputs, outputs, options: any(options.get(n) not in (None, 0, False, "NONE") for n in names)
 
 
+def _scales_of(place: int) -> Condition:
+    """Whether an operand of integers has several scales."""
+
+    def several(inputs: Tensors, outputs: Tensors, options: Mapping[str, Any]) -> bool:
+        tensor = inputs[place] if place < len(inputs) else None
+        return tensor is not None and tensor.grid is not None and tensor.grid.scales.size > 1
+
+    return several
+
+
 def _broadcast_above_4(inputs: Tensors, outputs: Tensors, options: Mapping[str, Any]) -> bool:
     a, b = inputs[:2]
     return a is not None and b is not None and a.dims != b.dims and max(len(a.shape), len(b.shape)) > 4
@@ -88,6 +98,9 @@ CONDITIONS: dict[str, Condition] = {
     "some u16": _any_type(DType.U16),
     "some i8": _any_type(DType.I8),
     "some u32": _any_type(DType.U32),
+    "i16 result": lambda inputs, outputs, options: outputs[0] is not None and outputs[0].dtype is DType.I16,
+    "per channel": _scales_of(0),
+    "per channel weights": _scales_of(1),
     "rank above 4": _rank_above(4),
     "rank above 5": _rank_above(5),
     "broadcast above rank 4": _broadcast_above_4,
@@ -120,14 +133,14 @@ OPERATORS: dict[str, Builtin] = {
     ),
     "CEIL": Builtin(),
     "CONCATENATION": Builtin("ConcatenationOptions", (("u32", 4), *_INT8_16)),
-    "CONV_2D": Builtin("Conv2DOptions", (("grouped", 6),)),
+    "CONV_2D": Builtin("Conv2DOptions", (("grouped", 6), ("i16", 4), ("i8", 3))),
     "CONV_3D": Builtin("Conv3DOptions"),
     "CONV_3D_TRANSPOSE": Builtin("Conv3DOptions"),
     "COS": Builtin("CosOptions"),
     "CUMSUM": Builtin("CumsumOptions"),
     "DEPTH_TO_SPACE": Builtin("DepthToSpaceOptions", (("i8", 2),)),
-    "DEPTHWISE_CONV_2D": Builtin("DepthwiseConv2DOptions", (("dilated", 2),)),
-    "DEQUANTIZE": Builtin("DequantizeOptions", (("i4", 6), ("f16", 3), ("i8", 2))),
+    "DEPTHWISE_CONV_2D": Builtin("DepthwiseConv2DOptions", (("i16", 5), ("i8", 3), ("dilated", 2))),
+    "DEQUANTIZE": Builtin("DequantizeOptions", (("i4", 6), ("per channel", 5), ("f16", 3), ("i16", 3), ("i8", 2))),
     "DIV": Builtin("DivOptions", (("broadcast above rank 4", 2),)),
     "DYNAMIC_UPDATE_SLICE": Builtin("DynamicUpdateSliceOptions"),
     "ELU": Builtin(),
@@ -137,7 +150,16 @@ OPERATORS: dict[str, Builtin] = {
     "FLOOR": Builtin(),
     "FLOOR_DIV": Builtin("FloorDivOptions", (("i8 or i16", 3), ("f32", 2))),
     "FLOOR_MOD": Builtin("FloorModOptions", (("i8 or i16", 2),)),
-    "FULLY_CONNECTED": Builtin("FullyConnectedOptions", (("no bias", 6), ("keep_num_dims", 5))),
+    "FULLY_CONNECTED": Builtin(
+        "FullyConnectedOptions",
+        (
+            ("per channel weights", 12),
+            ("i16", 7),
+            ("no bias", 6),
+            ("keep_num_dims", 5),
+            ("i8", 4),
+        ),
+    ),
     "GATHER": Builtin("GatherOptions", (("batch_dims", 5), ("i16", 4), ("bool", 3), ("i8", 2))),
     "GATHER_ND": Builtin("GatherNdOptions", (("bool", 5), ("i16", 3))),
     "GELU": Builtin("GeluOptions"),
@@ -145,17 +167,17 @@ OPERATORS: dict[str, Builtin] = {
     "GREATER_EQUAL": Builtin("GreaterEqualOptions", _INT8_16),
     "HARD_SWISH": Builtin("HardSwishOptions"),
     "IF": Builtin("IfOptions"),
-    "LEAKY_RELU": Builtin("LeakyReluOptions"),
+    "LEAKY_RELU": Builtin("LeakyReluOptions", (("i8", 2),)),
     "LESS": Builtin("LessOptions", _INT8_16),
     "LESS_EQUAL": Builtin("LessEqualOptions", (("i8", 2),)),
     "LOG": Builtin(),
     "LOGICAL_AND": Builtin("LogicalAndOptions"),
     "LOGICAL_NOT": Builtin("LogicalNotOptions"),
     "LOGICAL_OR": Builtin("LogicalOrOptions"),
-    "LOGISTIC": Builtin(),
+    "LOGISTIC": Builtin(None, _INT8_16),
     "MAXIMUM": Builtin("MaximumMinimumOptions", (("i16", 4), ("broadcast above rank 4", 3), ("i8", 2))),
     "MAX_POOL_2D": Builtin("Pool2DOptions", _INT8_16),
-    "MEAN": Builtin("ReducerOptions"),
+    "MEAN": Builtin("ReducerOptions", _INT8_16),
     "MINIMUM": Builtin("MaximumMinimumOptions", (("i16", 4), ("broadcast above rank 4", 3), ("i8", 2))),
     "MIRROR_PAD": Builtin("MirrorPadOptions", _INT8_16),
     "MUL": Builtin("MulOptions", (("u32", 7), ("i16", 7), ("i64", 5), ("i8", 2))),
@@ -166,6 +188,7 @@ OPERATORS: dict[str, Builtin] = {
     "PADV2": Builtin("PadV2Options", (("bool", 5), ("rank above 4", 4), *_INT8_16)),
     "POW": Builtin("PowOptions"),
     "PRELU": Builtin(),
+    "QUANTIZE": Builtin("QuantizeOptions", (("i16 result", 2),)),
     "RANDOM_STANDARD_NORMAL": Builtin("RandomOptions"),
     "RANDOM_UNIFORM": Builtin("RandomOptions"),
     "RANGE": Builtin("RangeOptions", (("i64", 2),)),
@@ -174,11 +197,11 @@ OPERATORS: dict[str, Builtin] = {
     "REDUCE_MAX": Builtin("ReducerOptions", _INT8_16),
     "REDUCE_MIN": Builtin("ReducerOptions", _INT8_16),
     "REDUCE_PROD": Builtin("ReducerOptions"),
-    "RELU": Builtin(),
-    "RELU6": Builtin(),
+    "RELU": Builtin(None, (("i8", 2),)),
+    "RELU6": Builtin(None, (("i8", 2),)),
     "RELU_N1_TO_1": Builtin(),
     "RESHAPE": Builtin("ReshapeOptions"),
-    "RESIZE_BILINEAR": Builtin("ResizeBilinearOptions", (("half_pixel_centers", 3),)),
+    "RESIZE_BILINEAR": Builtin("ResizeBilinearOptions", (("half_pixel_centers", 3), ("i8", 2))),
     "RESIZE_NEAREST_NEIGHBOR": Builtin("ResizeNearestNeighborOptions", (("half_pixel_centers", 3), ("i8", 2))),
     "REVERSE_V2": Builtin("ReverseV2Options", (("i8", 3), ("bool", 2))),
     "RIGHT_SHIFT": Builtin("RightShiftOptions"),
@@ -189,7 +212,7 @@ OPERATORS: dict[str, Builtin] = {
     "SHAPE": Builtin("ShapeOptions"),
     "SIGN": Builtin("SignOptions", (("i32", 2),)),
     "SIN": Builtin(),
-    "SOFTMAX": Builtin("SoftmaxOptions"),
+    "SOFTMAX": Builtin("SoftmaxOptions", _INT8_16),
     "SPACE_TO_DEPTH": Builtin("SpaceToDepthOptions", (("i8", 2),)),
     "SPLIT": Builtin("SplitOptions", (("i16 data", 4), ("i32 data", 3), ("i8 data", 2))),
     "SQRT": Builtin(),
@@ -200,7 +223,7 @@ OPERATORS: dict[str, Builtin] = {
     ),
     "SUB": Builtin("SubOptions", (("i64", 4), ("broadcast above rank 4", 3), ("i8", 2))),
     "SUM": Builtin("ReducerOptions"),
-    "TANH": Builtin(),
+    "TANH": Builtin(None, _INT8_16),
     "TILE": Builtin("TileOptions", (("i8", 3),)),
     "TOPK_V2": Builtin("TopKV2Options", (("i16", 3), ("i8", 2))),
     "TRANSPOSE": Builtin(

@@ -8,6 +8,7 @@ from kexport import ops
 from kexport.ir.graph import Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
+from kexport.rewrite.grids import dequantized
 from kexport.rewrite.narrow import narrow_constant
 
 HALF_MIN = 1024
@@ -30,7 +31,7 @@ def stored_integers(value: Value) -> Value | None:
 
 def weights_of(value: Value) -> Array | None:
     """The data of a constant, in the narrower type that it may be stored in; None for what is computed."""
-    source = half_constant(value) or stored_integers(value) or value
+    source = half_constant(value) or stored_integers(value) or dequantized(value) or value
     return source.data
 
 

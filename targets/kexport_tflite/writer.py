@@ -18,6 +18,7 @@ import numpy as np
 
 from kexport.errors import EmitError
 from kexport.ir.types import DType
+from kexport.rewrite.grids import Grid
 from kexport_tflite.model import Content, Model, Operator, Signature, Subgraph, Tensor
 from kexport_tflite.operators import OPERATORS
 
@@ -165,13 +166,13 @@ def _tensor(tensor: Tensor) -> Any:
         shapeSignature=None if tensor.signature is None else _ints(tensor.signature),
         hasRank=True,
         buffer=tensor.buffer,
-        quantization=None if tensor.zero_point is None else _quantization(tensor.zero_point),
+        quantization=None if tensor.grid is None else _quantization(tensor.grid),
     )
 
 
-def _quantization(zero_point: int) -> Any:
-    scale, zero = np.ones(1, np.float32), np.full(1, zero_point, np.int64)
-    return _fill(schema().QuantizationParametersT(), scale=scale, zeroPoint=zero)
+def _quantization(grid: Grid) -> Any:
+    scale, zero = grid.scales.astype(np.float32), grid.zeros.astype(np.int64)
+    return _fill(schema().QuantizationParametersT(), scale=scale, zeroPoint=zero, quantizedDimension=grid.axis or 0)
 
 
 def _operator(operator: Operator, codes: dict[tuple[str, int], int]) -> Any:

@@ -6,7 +6,7 @@ from kexport_onnx.emit.table import EMIT
 
 FAMILIES = (
     "activation", "binary", "control", "conv", "create", "elementwise", "index", "layout", "matmul", "norm", "pool",
-    "recurrent", "reduce", "resize", "text",
+    "quantize", "recurrent", "reduce", "resize", "text",
 )  # fmt: skip
 for _family in FAMILIES:
     import_module(f"{__name__}.{_family}")

@@ -33,4 +33,20 @@ def expand_double(node: Node, rewriter: Rewriter) -> Replacement:
     return DECOMPOSE[type(node.op)].function(node, rewriter) if node.output.type.dtype is DType.F64 else None
 
 
-RULES = (silu_of_doubles, expand_double)
+_BYTES = (DType.I8, DType.U8, DType.I32)
+
+
+@rule(ops.Quantize, ops.Dequantize)
+def expand_grid(node: Node, rewriter: Rewriter) -> Replacement:
+    """Blocks of scales and integers of other widths came with opset 21; float64 has no kernel."""
+    op = node.op
+    assert isinstance(op, ops.Quantize | ops.Dequantize)
+    integers, floats = node.inputs[0].type.dtype, node.output.type.dtype
+    if isinstance(op, ops.Quantize):
+        integers, floats = op.dtype, integers
+    if op.block is None and integers in _BYTES and floats is DType.F32 and node.inputs[2].type.dtype is integers:
+        return None
+    return DECOMPOSE[type(op)].function(node, rewriter)
+
+
+RULES = (silu_of_doubles, expand_double, expand_grid)

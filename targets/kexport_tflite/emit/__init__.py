@@ -12,6 +12,7 @@ from kexport_tflite.emit import (  # noqa: F401
     matmul,
     norm,
     pool,
+    quantize,
     reduce,
     resize,
 )

@@ -29,6 +29,8 @@ def _bias(e: Context, node: Node) -> int:
     """The bias, zeros without one: XNNPACK takes no convolution without bias."""
     if len(node.inputs) == 3:
         return e.tensor(node.inputs[2])
+    if e.in_integers:
+        return e.zero_bias(node.inputs[0], node.inputs[1])
     filters = node.output.type.shape[-1]
     return e.constant(np.zeros(filters, node.output.type.dtype.numpy))  # type: ignore[arg-type]  static
 

@@ -15,6 +15,8 @@ class TfliteEmitters(EmitterTable):
 
     def emit(self, context: Context, node: Node) -> None:
         """Also note that what the node computes is there by now."""
+        if context.integers.idle(node):
+            return
         super().emit(context, node)
         context.finish([v for v in node.outputs if not context.is_constant(v)])
 

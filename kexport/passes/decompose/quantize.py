@@ -1,0 +1,73 @@
+"""Quantization as arithmetic, for formats that have no operation of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from kexport import ops
+from kexport.ir.dim import Dim
+from kexport.ir.graph import Node, Value
+from kexport.ir.types import DType
+from kexport.ops.quantize import bounds
+from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.term import Term
+
+Grid: TypeAlias = ops.Quantize | ops.Dequantize
+Meaning: TypeAlias = Callable[[Term, Term, Term], Term]
+"""What becomes of elements, their scales and their zero points."""
+
+
+@rule(ops.Dequantize)
+def dequantize(node: Node, rewriter: Rewriter) -> Value:
+    """(q - zero_point) * scale. Differences of integers of up to 16 bits are exact in float32."""
+    op, (q, scale, zero_point) = node.op, node.inputs
+    assert isinstance(op, ops.Dequantize)
+    dtype = scale.type.dtype
+    return _on_grid(rewriter, q, (scale, zero_point), op, dtype, lambda x, step, zero: (x - zero) * step)
+
+
+@rule(ops.Quantize)
+def quantize(node: Node, rewriter: Rewriter) -> Value:
+    """round(x / scale) + zero_point, cut off at the ends of the integers."""
+    op, (x, scale, zero_point) = node.op, node.inputs
+    assert isinstance(op, ops.Quantize)
+    low, high = bounds(op.dtype)
+
+    def rounded(x: Term, step: Term, zero: Term) -> Term:
+        return ((x / step).of(ops.Round()) + zero).of(ops.Clip(low, high))
+
+    found = _on_grid(rewriter, x, (scale, zero_point), op, x.type.dtype, rounded)
+    return rewriter.add(ops.Cast(op.dtype), found)
+
+
+def _on_grid(
+    rewriter: Rewriter, x: Value, grid: tuple[Value, Value], op: Grid, dtype: DType, meaning: Meaning
+) -> Value:
+    """`meaning` of x, its scales and zero points, all in `dtype` and in shapes that broadcast."""
+    shape, split, along = x.type.shape, x.type.shape, None
+    if op.axis is not None:
+        axis = op.axis % x.type.rank
+        split, along = _split(shape, axis, op.block)
+    term = Term(rewriter, _reshaped(rewriter, x, split))
+    term = term if x.type.dtype is dtype else term.cast(dtype)
+    step, zero = (Term(rewriter, v if along is None else _reshaped(rewriter, v, along)) for v in grid)
+    step, zero = (t if t.type.dtype is dtype else t.cast(dtype) for t in (step, zero))
+    return _reshaped(rewriter, meaning(term, step, zero).value, shape)
+
+
+def _split(shape: tuple[Dim, ...], axis: int, block: int | None) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
+    """The shapes in which elements and scales broadcast; blocks become an axis of their own."""
+    size = shape[axis]
+    if block is None:
+        return shape, tuple(size if i == axis else 1 for i in range(len(shape)))
+    assert isinstance(size, int), "blocks have fixed sizes"
+    before, after = shape[:axis], shape[axis + 1 :]
+    return (*before, size // block, block, *after), (*before, size // block, 1, *after)
+
+
+def _reshaped(rewriter: Rewriter, x: Value, shape: tuple[Dim, ...]) -> Value:
+    return x if x.type.shape == shape else rewriter.add(ops.Reshape(shape), x)
+
+
+RULES = (dequantize, quantize)
