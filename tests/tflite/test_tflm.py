@@ -135,6 +135,16 @@ def test_every_operator_is_one_of_the_schema() -> None:
     assert all(name.lower().replace("_", "") == add[3:].lower() for name, add in ADDS.items())
 
 
+def test_numbers_without_dimensions_go_in(tmp_path: Path) -> None:
+    graph = Graph()
+    x, y = (graph.input(name, TensorType(DType.F32, ())) for name in "xy")
+    graph.output("z", graph.add(ops.Add(), x, y).output)
+    path = export(graph, tmp_path / "model.tflite")
+    found = Tflm().load(path).run({"x": np.float32(1), "y": np.float32(2)})
+    assert found["z"].shape == ()
+    assert found["z"] == 3
+
+
 def test_shapes_follow_the_inputs(tmp_path: Path) -> None:
     path = dense(tmp_path / "model.tflite", batch=-1)
     shapes = shapes_for(path, [np.zeros((7, 8), np.int8)])

@@ -48,7 +48,7 @@ class TflmSession(Session):
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name, or the inner tensors that were asked for."""
-        arrays = [np.ascontiguousarray(inputs[e.name]) for e in self._outline.inputs]
+        arrays = [np.asarray(inputs[e.name], order="C") for e in self._outline.inputs]
         shapes = [a.shape for a in arrays]
         if shapes != self._shapes:
             self._content = fixed(self._path, self._outline, inputs)
@@ -139,7 +139,7 @@ def interpreter(content: bytes, *, keep: bool = False, arena: int | None = None)
     from tflite_micro.python.tflite_micro.runtime import Interpreter, InterpreterConfig
 
     config = InterpreterConfig.kPreserveAllTensors if keep else InterpreterConfig.kAllocationRecording
-    with _declining("loads"):
+    with _declining("load"):
         return Interpreter.from_bytes(content, arena_size=arena or _enough(content), intrepreter_config=config)
 
 
@@ -149,7 +149,7 @@ def run_once(loaded: Any, inputs: Sequence[Array]) -> None:
     Raises:
         NotApplicable: TFLite Micro cannot.
     """
-    with _declining("runs"):
+    with _declining("run"):
         for index, array in enumerate(inputs):
             loaded.set_input(array, index)
         loaded.invoke()
@@ -186,7 +186,7 @@ def _declining(what: str) -> Iterator[None]:
         except (RuntimeError, ValueError, TypeError) as e:
             printed.seek(0)
             words = " ".join(printed.read().decode(errors="replace").split())[:_WORDS]
-            raise NotApplicable(f"TFLite Micro {what} it not: {words or e}") from e
+            raise NotApplicable(f"TFLite Micro cannot {what} it: {words or e}") from e
 
 
 def _enough(content: bytes) -> int:
