@@ -75,5 +75,5 @@ def _foreign_in(graph: Graph) -> list[Unsupported]:
     for node in graph.nodes:
         if isinstance(node.op, Foreign):
             found.append(Unsupported(node.origin, node.op.op, node.op.reason))
-        found += [u for body in node.op.bodies() for u in _foreign_in(body)]
+        found += [u for body in node.bodies for u in _foreign_in(body)]
     return found

@@ -66,6 +66,11 @@ class Node:
         (value,) = self.outputs
         return value
 
+    @property
+    def bodies(self) -> tuple[Graph, ...]:
+        """The graphs held by the op (loop bodies, branches)."""
+        return self.op.bodies()
+
     def __repr__(self) -> str:
         return f"{self.op} @{self.origin!r}"
 

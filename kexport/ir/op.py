@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from kexport.errors import GraphError
 from kexport.ir.dim import Dim, SymDim, UndecidableDim, substitute, symbols
 from kexport.ir.traits import Traits
 from kexport.ir.types import DType, TensorType
-
-if TYPE_CHECKING:
-    from kexport.ir.graph import Graph
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Types: TypeAlias = TensorType | tuple[TensorType, ...]
@@ -68,8 +65,8 @@ class Op:
         """Return attribute values by name, in declaration order."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
-    def bodies(self) -> tuple[Graph, ...]:
-        """The graphs held in attributes (loop bodies, branches)."""
+    def bodies(self) -> tuple[Any, ...]:
+        """Return the graphs held in attributes (loop bodies, branches); `Node.bodies` has their type."""
         return ()
 
     def copied(self: OpT) -> OpT:
@@ -101,8 +98,8 @@ def having(condition: Callable[[Traits], bool]) -> tuple[type[Op], ...]:
 class RegionOp(Op, abstract=True):
     """An op with bodies. `evaluate_with(run, *operands)` gets a function that runs a body on arrays."""
 
-    def bodies(self) -> tuple[Graph, ...]:
-        """The graphs held in attributes (loop bodies, branches)."""
+    def bodies(self) -> tuple[Any, ...]:
+        """Return the graphs held in attributes (loop bodies, branches); `Node.bodies` has their type."""
         return tuple(v for v in self.attributes().values() if is_graph(v))
 
     def copied(self: OpT) -> OpT:

@@ -28,7 +28,7 @@ def constant_table(graph: Graph) -> dict[str, Array]:
     """Return the side table of the text: the constants printed as a hash, bodies included, by hash."""
     table = {content_hash(v.data): v.data for v in graph.constants if v.data is not None and not _is_literal(v.data)}
     for node in graph.nodes:
-        for body in node.op.bodies():
+        for body in node.bodies:
             table |= constant_table(body)
     return table
 

@@ -22,7 +22,7 @@ def verify_graph(graph: Graph) -> None:
         for problem in _problems(graph, node, defined):
             raise GraphError(f"{problem}\n{excerpt(graph, node)}", where=node.origin or None)
         defined.update(node.outputs)
-        for body in node.op.bodies():
+        for body in node.bodies:
             verify_graph(body)
     for value in (*graph.inputs, *graph.constants):
         for problem in _use_problems(graph, value):

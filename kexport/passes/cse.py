@@ -23,7 +23,7 @@ class CommonSubexpressions:
         changed = _merge_constants(graph)
         first: dict[Hashable, Node] = {}
         for node in graph.nodes:
-            for body in node.op.bodies():
+            for body in node.bodies:
                 changed |= self.run(body, log)
             same = first.setdefault((type(node.op), node.op, *map(id, node.inputs)), node)
             if same is node or repr(same.op) != repr(node.op):  # 0.0 equals -0.0, True equals 1

@@ -20,7 +20,7 @@ class DeadCode:
         """Erase unused nodes from the last to the first, in bodies too."""
         changed = erase_dead(graph, reversed(list(graph.nodes)))
         for node in graph.nodes:
-            for body in node.op.bodies():
+            for body in node.bodies:
                 changed |= self.run(body, log)
         return apply_rules(graph, (slice_of_split,), log) or changed
 

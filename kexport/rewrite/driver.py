@@ -66,7 +66,7 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], log: Log | None = None) -> 
     while work:
         node = work.popleft()
         queued.discard(node)
-        for body in node.op.bodies():
+        for body in node.bodies:
             changed |= apply_rules(body, rules, log)
         touched = _apply_first(graph, node, table[type(node.op)], log)
         if touched is None:

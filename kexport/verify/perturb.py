@@ -33,7 +33,7 @@ def all_nodes(graph: Graph) -> Iterator[Node]:
     """The nodes of a graph and of the bodies in it."""
     for node in graph.nodes:
         yield node
-        for body in node.op.bodies():
+        for body in node.bodies:
             yield from all_nodes(body)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import kexport
 from kexport.ir.contract import Contract
 from kexport.target import Options
 from kexport.verify.status import Status, Verdict
+from kexport.version import __version__
 from kexport.workflows.building import Build
 from kexport.workflows.files import digest_of_files, files_of, is_folder
 from kexport.workflows.manifest import (
@@ -81,7 +81,7 @@ class Export:
 
     def entry(self, old: ModelEntry | None, keep: bool) -> ModelEntry:
         """Make the manifest's entry: it keeps an older export's artifacts of the same model, or all with `keep`."""
-        new = ModelEntry(self.name, self.fingerprint, kexport.__version__, self.contract)
+        new = ModelEntry(self.name, self.fingerprint, __version__, self.contract)
         if old and _is_same(old, new):
             new.artifacts = {target: a for target, a in old.artifacts.items() if keep or not a.kept}
             new.reference = old.reference

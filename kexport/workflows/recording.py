@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import kexport
 from kexport.errors import ConfigError, VerifyError
 from kexport.evidence.batches import Batch
 from kexport.evidence.reference_file import Environment, Reference, load_reference, save_reference, with_recordings
@@ -22,6 +21,7 @@ from kexport.verify import silence
 from kexport.verify.judge import tolerances
 from kexport.verify.moving import moving_batch
 from kexport.verify.record import complete, plan_batches, record
+from kexport.version import __version__
 from kexport.workflows.place import check_file
 from kexport.workflows.progress import Progress, silent, tell_batches
 
@@ -178,4 +178,4 @@ def _within(spans: Sequence[Mapping[str, Span]], batches: Sequence[Batch], captu
 def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
-    return {"kexport": kexport.__version__} | {p: version(p) for p in ("keras", "numpy", "tensorflow")}
+    return {"kexport": __version__} | {p: version(p) for p in ("keras", "numpy", "tensorflow")}

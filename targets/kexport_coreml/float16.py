@@ -93,7 +93,7 @@ class _Plan:
 
     def visit(self, node: Node) -> bool:
         """Whether a node stays in float32; its results are marked."""
-        if node.op.bodies():
+        if node.bodies:
             return self._visit_bodies(node)
         if not any(v.type.dtype in _FLOATS for v in (*node.inputs, *node.outputs)):
             return False
@@ -116,7 +116,7 @@ class _Plan:
 
     def _visit_bodies(self, node: Node) -> bool:
         """Whether a loop or branch does: as a whole, if anything in it must. A loop hands marks to its next step."""
-        bodies = node.op.bodies()
+        bodies = node.bodies
         for value in (*node.inputs, *(o.value for body in bodies for o in body.outputs)):
             self._mark_constant(value)
         kept = any(v in s for v in node.inputs for s in self._marks)

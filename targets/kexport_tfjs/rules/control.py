@@ -51,7 +51,7 @@ def loop_in_rounds(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
 
 
 def _size(node: Node) -> int:
-    (body,) = node.op.bodies()
+    (body,) = node.bodies
     return max(1, sum(1 for _ in body.nodes))
 
 

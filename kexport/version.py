@@ -1,0 +1,3 @@
+"""The version of kexport, which everything may import."""
+
+__version__ = "0.1.0"
