@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import math
-
 from kexport import ops
 from kexport.ir.graph import Value
-from kexport.ir.op import Op
+from kexport.ir.traits import REALS, Keeps
 from kexport.quantize.statistics.value import EVERYTHING
 
-Bounds = tuple[float, float]
-UNIT: Bounds = (0.0, 1.0)
-_BOUNDS: dict[type[Op], Bounds] = {
-    ops.Sigmoid: UNIT, ops.HardSigmoid: UNIT, ops.Softmax: UNIT, ops.Tanh: (-1.0, 1.0), ops.Softsign: (-1.0, 1.0),
-    ops.Sin: (-1.0, 1.0), ops.Cos: (-1.0, 1.0), ops.Erf: (-1.0, 1.0), ops.Relu6: (0.0, 6.0),
-    ops.Relu: (0.0, math.inf), ops.Exp: (0.0, math.inf), ops.Abs: (0.0, math.inf), ops.Square: (0.0, math.inf),
-    ops.Sqrt: (0.0, math.inf), ops.Softplus: (0.0, math.inf), ops.LogSoftmax: (-math.inf, 0.0),
-}  # fmt: skip
 FIXED = (ops.Softmax, ops.Sigmoid, ops.Tanh)
 """What integer engines give a range of their own."""
-_PASSING = (ops.Reshape, ops.Transpose, ops.Slice, ops.Split, ops.Reverse, ops.Tile, ops.BroadcastTo, ops.MaxPool,
-            ops.AvgPool, ops.ReduceMean, ops.ReduceMax, ops.ReduceMin, ops.DepthToSpace, ops.SpaceToDepth)  # fmt: skip
-"""What gives numbers within the bounds of its first operand."""
+_DEPTH = 16
+"""How many operations are looked through that only hand numbers on."""
 
 
-def bounds_of(value: Value) -> Bounds:
+def bounds_of(value: Value, depth: int = _DEPTH) -> tuple[float, float]:
     """The numbers that a value and 0 lie between, as far as the graph says; infinite where it does not."""
     node = value.producer
-    while node is not None and isinstance(node.op, _PASSING):
-        node = node.inputs[0].producer
-    low, high = EVERYTHING if node is None else _of(node.op)
-    return min(low, 0.0), max(high, 0.0)
+    if node is None or not depth:
+        return EVERYTHING
+    facts = node.op.facts()
+    found = [tuple(facts.range)]
+    if facts.range == REALS and facts.keeps >= Keeps.RANGE:
+        operands = node.inputs if facts.data is None else [node.inputs[i] for i in facts.data]
+        found = [bounds_of(v, depth - 1) for v in operands]
+    fill = facts.fill or 0.0
+    return min(0.0, fill, *(low for low, _ in found)), max(0.0, fill, *(high for _, high in found))
 
 
 def is_fixed(value: Value) -> bool:
     """Whether a value has its bounds as its range in every integer engine."""
     node = value.producer
-    return node is not None and isinstance(_last(node.op) or node.op, FIXED)
-
-
-def _of(op: Op) -> Bounds:
-    op = _last(op) or op
-    if isinstance(op, ops.Clip):
-        return (-math.inf if op.low is None else op.low), (math.inf if op.high is None else op.high)
-    return _BOUNDS.get(type(op), EVERYTHING)
-
-
-def _last(op: Op) -> Op | None:
-    """The activation that an op ends with, if it has one."""
-    name = op.attributes().get("activation")
-    return ops.ACTIVATIONS.get(name) if isinstance(name, str) else None
+    if node is None:
+        return False
+    activation = node.op.attributes().get("activation")
+    last = ops.ACTIVATIONS.get(activation) if isinstance(activation, str) else None
+    return isinstance(last or node.op, FIXED)

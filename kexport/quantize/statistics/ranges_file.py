@@ -144,7 +144,7 @@ def _value(numbers: list[float], counts: list[int], bins: Array | None, channels
         _require(bool(np.isfinite(channels).all() and (channels[0] <= channels[1]).all()), "a channel has no range")
         fits = (channels[0].min(), channels[1].max(), rows * width) == (low, high, count)
         _require(bool(fits), "the channels of a value are not its own")
-        found = Channels(*channels, rows)
+        found = Channels(channels[0], channels[1], channels[2], rows)
     return ValueStatistics(
         count, nonfinite, low, high, total, square, histogram, found, (bounds[0], bounds[1]), bool(fixed)
     )
