@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
@@ -13,6 +12,7 @@ from kexport.target import EmitterTable
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import at_the_border, computed
 from kexport_coreml.refs import Call, Program, Ref, identifier
+from kexport_emit.ends import require_ends
 from kexport_emit.walk import emit_nodes
 
 
@@ -44,8 +44,7 @@ def emit(
         UnsupportedError: nodes without an emitter, all of them.
     """
     emitters.check(graph)
-    if len(graph.inputs) != len(contract.inputs) or len(graph.outputs) != len(contract.outputs):
-        raise EmitError("the graph and the contract have different inputs or outputs", where=graph.name)
+    require_ends(graph, contract)
     e = Context(graph, ios, precision, exceptions)
     input_names = [e.unique(identifier(p.name)) for p in contract.inputs]
     output_names = [e.unique(identifier(p.name)) for p in contract.outputs]

@@ -22,7 +22,8 @@ from kexport.ops.binary import Binary
 from kexport.ops.reduce import Reduce
 from kexport.passes.channels_first import inner
 from kexport.target import all_nodes
-from kexport_coreml.rules.recurrent import HALF_SINCE, TimeMajor
+from kexport_coreml.rules.recurrent import HALF_SINCE
+from kexport_emit.recurrent import TimeFirst
 
 GREATEST = float(np.finfo(np.float16).max)
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal) / 2
@@ -52,7 +53,7 @@ def keep_float32(graph: Graph, ios: int = HALF_SINCE, layers: Collection[str] = 
     for value in plan.scales:
         _keep_scale(value, kept)
     if ios < HALF_SINCE:
-        kept.update(node for node in all_nodes(graph) if isinstance(node.op, TimeMajor))
+        kept.update(node for node in all_nodes(graph) if isinstance(node.op, TimeFirst))
     return [node for node in all_nodes(graph) if node in kept]
 
 

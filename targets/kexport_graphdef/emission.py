@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph, Value
+from kexport_emit.ends import require_ends
 from kexport_emit.walk import emit_nodes
 from kexport_graphdef.context import Context
 from kexport_graphdef.dialect import Dialect
@@ -43,8 +43,7 @@ def emit(graph: Graph, contract: Contract, dialect: Dialect, table: OpTable) -> 
         UnsupportedError: nodes without an emitter, all of them.
     """
     table.check(graph)
-    if len(graph.inputs) != len(contract.inputs) or len(graph.outputs) != len(contract.outputs):
-        raise EmitError("the graph and the contract have different inputs or outputs", where=graph.name)
+    require_ends(graph, contract)
     e = Context(graph, dialect, table)
     pairs = list(zip(graph.inputs, contract.inputs, strict=True))
     inputs = {port.name: e.declare(value, port.name, static_shape(port)) for value, port in pairs}

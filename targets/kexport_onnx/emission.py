@@ -12,6 +12,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
 from kexport.target import EmitterTable, all_nodes
+from kexport_emit.ends import require_ends
 from kexport_emit.walk import emit_nodes
 from kexport_onnx.bfloat16 import readable
 from kexport_onnx.bodies import Subgraph, all_calls, live_calls
@@ -112,8 +113,7 @@ def _emitted(
 
 
 def _check_names(graph: Graph, contract: Contract) -> None:
-    if len(graph.inputs) != len(contract.inputs) or len(graph.outputs) != len(contract.outputs):
-        raise EmitError("the graph and the contract have different inputs or outputs", where=graph.name)
+    require_ends(graph, contract)
     names = [p.name for p in (*contract.inputs, *contract.outputs)]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:

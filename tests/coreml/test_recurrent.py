@@ -18,7 +18,8 @@ from kexport_coreml.dtypes import CODES
 from kexport_coreml.emit.recurrent import recurrent
 from kexport_coreml.reader import read_model
 from kexport_coreml.rules.control import LONGEST
-from kexport_coreml.rules.recurrent import TimeMajor, why_not
+from kexport_coreml.rules.recurrent import why_not
+from kexport_emit.recurrent import TimeFirst
 from tests.coreml.helper import export, kinds, operations, run
 
 BATCH, LENGTH = symbol("batch"), symbol("length")
@@ -184,10 +185,10 @@ def test_in_float16(deployment: str, dtype: DType, tmp_path: Path) -> None:
     agrees(path, graph, mode="float16", atol=2e-3)
 
 
-def test_time_major_means_the_same() -> None:
+def test_time_first_means_the_same() -> None:
     graph = net(ops.Lstm())
     (node,) = (n for n in graph.nodes if isinstance(n.op, ops.Lstm))
-    op = TimeMajor(node.op)
+    op = TimeFirst(node.op)
     x = TensorType(DType.F32, (LENGTH, BATCH, INPUTS))
     found = infer(op, (x, *(v.type for v in node.inputs[1:])))
     assert [t.shape for t in found] == [(LENGTH, BATCH, UNITS), (BATCH, UNITS), (BATCH, UNITS)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kexport import ops
 from kexport.ir.dim import Dim
-from kexport.ir.graph import Node, Value
+from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType, TensorType
 from kexport.rewrite import Rewriter, Rule, Skip, rule
 from kexport.rewrite.body import Body, inline
@@ -49,32 +49,62 @@ def scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     stacks = [rewriter.add(ops.Full((length, *t.shape), 0, t.dtype)) for t in steps]
     zero = rewriter.constant(np.int32(0))
     operands = [zero, count(rewriter, length), *state, *stacks, *sequences, *others]
-    loop = ops.While(_condition(operands, node.origin), _body(op, operands, node.origin))
-    results = rewriter.add_all(loop, *operands)[2:]
-    last, stacked = results[: op.carried], results[op.carried : op.carried + len(stacks)]
-    return (*last, *(moved(rewriter, s, 0, op.axis) for s in stacked))
+    loop = ops.While(less("more", operands, (0, 1), node.origin), _body(op, operands, node.origin))
+    after = carried(op, rewriter.add_all(loop, *operands)[2:])
+    return (*after.state, *(moved(rewriter, s, 0, op.axis) for s in after.stacks))
 
 
-def _condition(operands: Sequence[Value], origin: str) -> Any:
-    body = Body("more", origin)
-    i, n, *_ = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
-    return body.finish({"more": body.add(ops.Less(), i, n)})
+class Carried(NamedTuple):
+    """What a loop that stands for a scan carries, besides its counters."""
+
+    state: list[Value]
+    stacks: list[Value]
+    """What rows of results are written into, a stack for each."""
+    sequences: list[Value]
+    others: list[Value]
+
+    @property
+    def read(self) -> list[Value]:
+        """Everything that a step only reads."""
+        return [*self.sequences, *self.others]
 
 
-def _body(op: Any, operands: Sequence[Value], origin: str) -> Any:
+def carried(op: ops.Scan, values: Sequence[Value]) -> Carried:
+    """Tell apart the values that a loop for a scan carries behind its counters."""
+    written = len(op.body.outputs)
+    read = written + op.sequences
+    return Carried(
+        list(values[: op.carried]), list(values[op.carried : written]), list(values[written:read]), list(values[read:])
+    )
+
+
+def inputs_of(body: Body, operands: Sequence[Value]) -> list[Value]:
+    """Give a body of a loop an input for everything that the loop carries."""
+    return [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
+
+
+def finished(body: Body, values: Sequence[Value]) -> Graph:
+    """Finish a body of a loop that carries these values on."""
+    return body.finish({f"out_{k}": v for k, v in enumerate(values)})
+
+
+def less(name: str, operands: Sequence[Value], places: tuple[int, int], origin: str) -> Graph:
+    """The condition of a loop: one of the counters that it carries is less than another."""
+    body = Body(name, origin)
+    inputs = inputs_of(body, operands)
+    return body.finish({"more": body.add(ops.Less(), *(inputs[p] for p in places))})
+
+
+def _body(op: ops.Scan, operands: Sequence[Value], origin: str) -> Graph:
     body = Body("step", origin)
-    i, n, *rest = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
-    stacked = len(op.body.outputs) - op.carried
-    state, stacks = rest[: op.carried], rest[op.carried : op.carried + stacked]
-    sequences = rest[op.carried + stacked :][: op.sequences]
-    others = rest[op.carried + stacked + op.sequences :]
+    i, n, *rest = inputs_of(body, operands)
+    state, stacks, sequences, others = carried(op, rest)
     at = Term(body, n) - 1 - Term(body, i) if op.reverse else Term(body, i)
     slices = [body.add(ops.Gather(0), s, at.value) for s in sequences]
     results = inline(body, op.body, [*state, *slices, *others])
     place = body.add(ops.Reshape((1, 1)), at.value)
     written = [_write(body, s, place, r) for s, r in zip(stacks, results[op.carried :], strict=True)]
-    after = [(Term(body, i) + 1).value, n, *results[: op.carried], *written, *sequences, *others]
-    return body.finish({f"out_{k}": v for k, v in enumerate(after)})
+    return finished(body, [(Term(body, i) + 1).value, n, *results[: op.carried], *written, *sequences, *others])
 
 
 def _write(body: Body, stack: Value, place: Value, row: Value) -> Value:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from kexport import ops
-from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node, Value
-from kexport.ops.window import Pairs, explicit_pads, transpose_crops
+from kexport.ops.window import Pairs, explicit_pads
 from kexport_coreml.context import Context
 from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
+from kexport_emit.axes import channels_first, outputs_first
+from kexport_emit.crops import fixed_crops
 from kexport_emit.families import Sliding
 
 
@@ -42,10 +43,6 @@ def parameter(e: Context, value: Value, perm: Sequence[int], shape: Sequence[Dim
     return moved if shape is None else e.reshape(moved, shape)
 
 
-def _last_two_first(rank: int) -> tuple[int, ...]:
-    return (rank - 1, rank - 2, *range(rank - 2))
-
-
 def _convolve(e: Context, node: Node, op: Sliding, weight: Ref, groups: int) -> Ref:
     x, kernel, *bias = node.inputs
     window = kernel.type.shape[:-2]
@@ -68,7 +65,7 @@ def add_bias(e: Context, y: Ref, bias: Ref) -> Ref:
 @EMIT.emits(ops.Conv)
 def conv(e: Context, op: ops.Conv, node: Node) -> Ref:
     kernel = node.inputs[1]
-    return _convolve(e, node, op, parameter(e, kernel, _last_two_first(kernel.type.rank)), op.groups)
+    return _convolve(e, node, op, parameter(e, kernel, outputs_first(kernel.type.rank)), op.groups)
 
 
 @EMIT.emits(ops.DepthwiseConv)
@@ -76,9 +73,7 @@ def depthwise_conv(e: Context, op: ops.DepthwiseConv, node: Node) -> Ref:
     """A grouped convolution with a group for each channel."""
     kernel = node.inputs[1]
     *window, channels, multiplier = kernel.type.shape
-    rank = kernel.type.rank
-    order = (rank - 2, rank - 1, *range(rank - 2))
-    weight = parameter(e, kernel, order, (channels * multiplier, 1, *window))
+    weight = parameter(e, kernel, channels_first(kernel.type.rank), (channels * multiplier, 1, *window))
     return _convolve(e, node, op, weight, int(channels))  # type: ignore[arg-type]
 
 
@@ -87,18 +82,14 @@ def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     """The crops are `pad`; a negative crop is zeros around the result, added before the bias."""
     x, kernel, *bias = node.inputs
     window: Any = kernel.type.shape[:-2]
-    sizes = x.type.shape[2:]
-    pairs = transpose_crops(sizes, window, op.strides, op.dilation, op.padding, op.output_padding)
-    crops = [c for pair in pairs for c in pair if not isinstance(c, SymDim)]
-    if len(crops) < 2 * len(pairs):
-        raise EmitError(f"the crop {pairs} of a transposed convolution depends on the input size")
+    crops = [c for pair in fixed_crops(op, x.type.shape[2:], window) for c in pair]
     grown = [max(-c, 0) for c in crops]
     b = e.ref(bias[0]) if bias else None
     late = b is not None and (any(grown) or (not b.constant and e.ios < 17))
     shape = node.output.type.shape
     inside = (*shape[:2], *(d - low - high for d, low, high in zip(shape[2:], grown[0::2], grown[1::2], strict=True)))
     y = e.op(
-        "conv_transpose", shape=inside, x=e.ref(x), weight=parameter(e, kernel, _last_two_first(kernel.type.rank)),
+        "conv_transpose", shape=inside, x=e.ref(x), weight=parameter(e, kernel, outputs_first(kernel.type.rank)),
         bias=None if late else b, strides=list(op.strides), pad_type="custom", pad=[max(c, 0) for c in crops],
         dilations=list(op.dilation), groups=op.groups,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from kexport.target import NO_TEXT
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import NARROW
 from kexport_coreml.refs import Ref
-from kexport_coreml.rules.recurrent import TimeMajor
+from kexport_emit.recurrent import TimeFirst
 from kexport_emit.table import Emitters
 
 
@@ -44,4 +44,4 @@ def wrap(e: Context, x: Ref, dtype: DType) -> Ref:
 
 EMIT = MilEmitters()
 EMIT.unsupported(NO_TEXT, *ABOUT_TEXT)
-EMIT.unwrap(ChannelsFirst, TimeMajor)
+EMIT.unwrap(ChannelsFirst, TimeFirst)

@@ -12,6 +12,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
+from kexport_emit.axes import behind_batches
 
 
 @rule(ops.Gather)
@@ -23,8 +24,9 @@ def gather_in_batches(node: Node, rewriter: Rewriter) -> Replacement:
     axis = op.axis % rank
     if not batch:
         return None
-    if axis > batch:
-        return _gather_next_to_batch(node, rewriter, axis)
+    if moves := behind_batches(axis, batch, rank, indices.type.rank):
+        found = rewriter.add(ops.Gather(batch, batch), rewriter.add(ops.Transpose(moves.before), x), indices)
+        return rewriter.add(ops.Transpose(moves.behind), found)
     count = product(x.type.shape[:batch])
     flat = rewriter.add(ops.Reshape((count * x.type.shape[batch], *x.type.shape[batch + 1 :])), x)
     index = rewriter.add(ops.Cast(DType.I32), indices)
@@ -40,18 +42,6 @@ def _starts(rewriter: Rewriter, count: Dim, size: Dim) -> Value:
     if isinstance(size, SymDim):
         return rewriter.add(ops.Mul(), steps, rewriter.add(ops.Dims((size,), DType.I32)))
     return rewriter.add(ops.Mul(), steps, rewriter.constant(np.int32(size)))
-
-
-def _gather_next_to_batch(node: Node, rewriter: Rewriter, axis: int) -> Replacement:
-    """The gathered axis is brought behind the batch axes, and what takes its place back."""
-    op: Any = node.op
-    x, indices = node.inputs
-    rank, batch = x.type.rank, op.batch_dims
-    perm = (*range(batch), axis, *range(batch, axis), *range(axis + 1, rank))
-    found = rewriter.add(ops.Gather(batch, batch), rewriter.add(ops.Transpose(perm), x), indices)
-    count, between = indices.type.rank - batch, axis - batch
-    front = [*range(batch), *range(batch + count, batch + count + between), *range(batch, batch + count)]
-    return rewriter.add(ops.Transpose((*front, *range(len(front), found.type.rank))), found)
 
 
 @rule(ops.TopK)

@@ -15,6 +15,7 @@ from kexport.ops.arrays import lowest
 from kexport.ops.window import explicit_pads
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
+from kexport_emit.planar import with_row
 
 _NONE = ((0, 0),)
 
@@ -22,23 +23,13 @@ _NONE = ((0, 0),)
 @rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool)
 def line_as_image(node: Node, rewriter: Rewriter) -> Replacement:
     """A line is an image of one row."""
-    op: Any = node.op
     if node.inputs[0].type.rank != 3:
         return None
-    changes: dict[str, Any] = {"strides": (1, *op.strides)}
-    if isinstance(op.padding, tuple):
-        changes["padding"] = (*_NONE, *op.padding)
-    if hasattr(op, "window"):
-        changes["window"] = (1, *op.window)
-    if hasattr(op, "dilation"):
-        changes["dilation"] = (1, *op.dilation)
-    if isinstance(getattr(op, "output_padding", None), tuple):
-        changes["output_padding"] = (0, *op.output_padding)
     x, *rest = node.inputs
     operands = [_with_row(rewriter, x)]
     if rest:
         operands += [reshaped(rewriter, rest[0], (1, *rest[0].type.shape)), *rest[1:]]
-    y = rewriter.add(replace(op, **changes), *operands)
+    y = rewriter.add(with_row(node.op), *operands)
     return rewriter.add(ops.Reshape(node.output.type.shape), y)
 
 

@@ -9,7 +9,9 @@ from kexport import ops
 from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node, Value
-from kexport.ops.window import Pairs, explicit_pads, transpose_crops
+from kexport.ops.window import Pairs, explicit_pads
+from kexport_emit.axes import channels_first, outputs_first
+from kexport_emit.crops import fixed_crops
 from kexport_emit.families import Convolution, Sliding
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.layout import pad_around
@@ -24,10 +26,6 @@ def pad_attributes(pairs: Pairs, same: bool) -> dict[str, Any]:
     if not same:
         raise EmitError(f"the padding {pairs} of a window depends on the input size")
     return {"auto_pad": "SAME_UPPER"}
-
-
-def _last_two_first(rank: int) -> tuple[int, ...]:
-    return (rank - 1, rank - 2, *range(rank - 2))
 
 
 def _window_attributes(op: Convolution, kernel: Sequence[Dim]) -> dict[str, Any]:
@@ -50,7 +48,7 @@ def _padded(e: Context, op: Sliding, x: Value, kernel: Sequence[Dim]) -> tuple[R
 @EMIT.emits(ops.Conv)
 def conv(e: Context, op: ops.Conv, node: Node) -> Ref:
     x, kernel, *bias = node.inputs
-    weights = e.parameter(kernel, _last_two_first(kernel.type.rank))
+    weights = e.parameter(kernel, outputs_first(kernel.type.rank))
     image, pads = _padded(e, op, x, kernel.type.shape)
     attributes = _window_attributes(op, kernel.type.shape) | pads
     y = e.op("Conv", image, weights, *map(e.ref, bias), group=op.groups if op.groups > 1 else None, **attributes)
@@ -62,10 +60,8 @@ def depthwise_conv(e: Context, op: ops.DepthwiseConv, node: Node) -> Ref:
     """A grouped convolution with a group for each channel."""
     x, kernel, *bias = node.inputs
     channels, multiplier = kernel.type.shape[-2:]
-    rank = kernel.type.rank
-    order = (rank - 2, rank - 1, *range(rank - 2))
     shape: Any = (channels * multiplier, 1, *kernel.type.shape[:-2])
-    weights = e.parameter(kernel, order, shape)
+    weights = e.parameter(kernel, channels_first(kernel.type.rank), shape)
     image, pads = _padded(e, op, x, kernel.type.shape)
     attributes = _window_attributes(op, kernel.type.shape) | pads
     y = e.op("Conv", image, weights, *map(e.ref, bias), group=channels, **attributes)
@@ -77,15 +73,11 @@ def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     """The crops are `pads`; a negative crop at the high end is `output_padding`."""
     x, kernel, *bias = node.inputs
     window: Any = kernel.type.shape[:-2]
-    sizes = x.type.shape[2:]
-    crops = transpose_crops(sizes, window, op.strides, op.dilation, op.padding, op.output_padding)
-    flat = [d for pair in crops for d in pair]
-    if any(isinstance(d, SymDim) for d in flat):
-        raise EmitError(f"the crop {crops} of a transposed convolution depends on the input size", where=node.origin)
+    flat = [d for pair in fixed_crops(op, x.type.shape[2:], window) for d in pair]
     lows, highs = flat[0::2], flat[1::2]
     extra: Any = [max(-h, 0) for h in highs]
     y = e.op(
-        "ConvTranspose", e.ref(x), e.parameter(kernel, _last_two_first(kernel.type.rank)), *map(e.ref, bias),
+        "ConvTranspose", e.ref(x), e.parameter(kernel, outputs_first(kernel.type.rank)), *map(e.ref, bias),
         **_window_attributes(op, kernel.type.shape), group=op.groups if op.groups > 1 else None,
         pads=[*lows, *(max(h, 0) for h in highs)] if any(flat) else None, output_padding=extra if any(extra) else None,
     )  # fmt: skip

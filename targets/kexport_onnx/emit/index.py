@@ -7,6 +7,7 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
+from kexport_emit.axes import behind_batches
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import EMIT
 
@@ -20,16 +21,12 @@ def gather(e: Context, op: ops.Gather, node: Node) -> Ref:
     indices = indices if indices.dtype in (DType.I32, DType.I64) else e.cast(indices, DType.I64)
     if not batch:
         return e.op("Gather", x, indices, axis=axis)
-    between = axis - batch
-    if between:
-        x = e.op("Transpose", x, perm=[*range(batch), axis, *range(batch, axis), *range(axis + 1, rank)])
+    moves = behind_batches(axis, batch, rank, node.inputs[1].type.rank)
+    if moves:
+        x = e.op("Transpose", x, perm=list(moves.before))
     column = e.op("Unsqueeze", e.cast(indices, DType.I64), e.ints([-1]))
     found = e.op("GatherND", x, column, batch_dims=batch)
-    if not between:
-        return found
-    count = node.inputs[1].type.rank - batch
-    front = [*range(batch), *range(batch + count, batch + count + between), *range(batch, batch + count)]
-    return e.op("Transpose", found, perm=[*front, *range(len(front), node.output.type.rank)])
+    return e.op("Transpose", found, perm=list(moves.behind)) if moves else found
 
 
 @EMIT.emits(ops.GatherNd)

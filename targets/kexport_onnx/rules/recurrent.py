@@ -7,24 +7,17 @@ mask. Between layers that follow each other the transposes cancel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from kexport import ops
-from kexport.ir.dim import Dim
 from kexport.ir.graph import Node, Value
-from kexport.ir.op import Array, Op, arity, infer
-from kexport.ir.traits import Traits, Work
-from kexport.ir.types import DType, TensorType
+from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
-
-_SWAP = (1, 0, 2)
+from kexport_emit.recurrent import TimeFirst, between_transposes, plain_operands
 
 NATIVE_ACTIVATIONS: dict[str | None, tuple[str, tuple[float, ...]]] = {
     None: ("Affine", (1.0, 0.0)), "elu": ("Elu", (1.0,)), "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
@@ -32,42 +25,6 @@ NATIVE_ACTIVATIONS: dict[str | None, tuple[str, tuple[float, ...]]] = {
     "tanh": ("Tanh", ()),
 }  # fmt: skip
 """What ONNX calls the activations that its recurrent ops have, with their alpha and beta."""
-
-
-@dataclass(frozen=True)
-class TimeFirst(Op, abstract=True):
-    """A recurrent op on x[T,B,I] that gives y[T,B,U]; lengths i32[B] stand in the place of its mask.
-
-    It is no op of the vocabulary: only this target meets it, after `legalize`. Beyond its length a sequence is not
-    read, and y is zero.
-    """
-
-    traits = Traits(Work.ROUNDS_INSIDE)
-    op: Any
-
-    def facts(self) -> Traits:
-        return self.op.facts()
-
-    def infer(self, x: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
-        y, *state = infer(self.op, (_swapped(x), *rest[: plain_operands(self.op) - 1]))
-        return (_swapped(y), *state)
-
-    def evaluate(self, x: Array, *rest: Array) -> tuple[Array, ...]:
-        count = plain_operands(self.op) - 1
-        masks = [np.arange(len(x)) < lengths[:, None] for lengths in rest[count:]]
-        y, *state = replace(self.op, zero_masked=True).evaluate(x.swapaxes(0, 1), *rest[:count], *masks)
-        return (y.swapaxes(0, 1), *state)
-
-    def symbols(self) -> set[str]:
-        return self.op.symbols()
-
-    def bind(self, values: Mapping[str, Dim]) -> TimeFirst:
-        return TimeFirst(self.op.bind(values))
-
-
-def plain_operands(op: Op) -> int:
-    """How many operands a recurrent op has without its mask."""
-    return arity(type(op))[0]
 
 
 def is_native(op: Any, dtype: DType) -> bool:
@@ -84,9 +41,7 @@ def time_first(node: Node, rewriter: Rewriter) -> Replacement:
         return DECOMPOSE[type(op)].function(node, rewriter)
     if len(node.inputs) > plain_operands(op):
         return _masked(node, rewriter)
-    x, *rest = node.inputs
-    y, *state = rewriter.add_all(TimeFirst(op), rewriter.add(ops.Transpose(_SWAP), x), *rest)
-    return (rewriter.add(ops.Transpose(_SWAP), y), *state)
+    return between_transposes(node, rewriter)
 
 
 def _masked(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
@@ -156,10 +111,6 @@ def is_zero(value: Value) -> bool:
         return not value.data.any()
     made = value.producer.op if value.producer else None
     return isinstance(made, ops.Full) and not made.value
-
-
-def _swapped(x: TensorType) -> TensorType:
-    return x.with_shape(x.shape[p] for p in _SWAP)
 
 
 RULES = (time_first,)

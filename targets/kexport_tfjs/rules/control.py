@@ -10,7 +10,7 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Node, Value
-from kexport.passes.decompose.control import count, moved, pieces, stacked, unroll_scans
+from kexport.passes.decompose.control import carried, count, finished, inputs_of, moved, pieces, stacked, unroll_scans
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.body import Body, inline
 from kexport.rewrite.rule import Replacement
@@ -46,8 +46,8 @@ def loop_in_rounds(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     for steps in _rounds(length, min(ROUND, ROUND_NODES // _size(node))):
         loop = ops.While(_more(operands, steps, node.origin), _round(op, operands, steps, node.origin))
         operands = list(rewriter.add_all(loop, *operands))
-    after = operands[2 : 2 + len(node.outputs)]
-    return (*after[: op.carried], *(moved(rewriter, s, 0, op.axis) for s in after[op.carried :]))
+    after = carried(op, operands[2:])
+    return (*after.state, *(moved(rewriter, s, 0, op.axis) for s in after.stacks))
 
 
 def _size(node: Node) -> int:
@@ -67,17 +67,15 @@ def _rounds(length: Dim, most: int) -> list[int]:
 def _more(operands: Sequence[Value], steps: int, origin: str) -> Graph:
     """(step, last step, …) -> whether as many steps are left."""
     body = Body("more", origin)
-    i, last, *_ = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
+    i, last, *_ = inputs_of(body, operands)
     return body.finish({"more": (Term(body, i) + (steps - 1)).of(ops.LessEqual(), Term(body, last)).value})
 
 
-def _round(op: Any, operands: Sequence[Value], steps: int, origin: str) -> Graph:
+def _round(op: ops.Scan, operands: Sequence[Value], steps: int, origin: str) -> Graph:
     """(step, last step, state, stacks, sequences, others) -> the same, some steps later."""
     body = Body("steps", origin)
-    i, last, *rest = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
-    written = len(op.body.outputs) - op.carried
-    state, stacks, read = rest[: op.carried], rest[op.carried : op.carried + written], rest[op.carried + written :]
-    sequences, others = read[: op.sequences], read[op.sequences :]
+    i, last, *rest = inputs_of(body, operands)
+    state, stacks, sequences, others = carried(op, rest)
     offsets = Term(body, body.constant(np.arange(steps, dtype=np.int32)))
     first = Term(body, last) - Term(body, i) if op.reverse else Term(body, i)
     at = first - offsets if op.reverse else first + offsets
@@ -90,8 +88,7 @@ def _round(op: Any, operands: Sequence[Value], steps: int, origin: str) -> Graph
     places = body.add(ops.Reshape((steps, 1)), at.value)
     columns = [stacked(body, column, 0) for column in zip(*rows, strict=True)]
     stacks = [body.add(ops.ScatterNd("update"), s, places, c) for s, c in zip(stacks, columns, strict=True)]
-    after = [(Term(body, i) + steps).value, last, *state, *stacks, *read]
-    return body.finish({f"out_{k}": v for k, v in enumerate(after)})
+    return finished(body, [(Term(body, i) + steps).value, last, *state, *stacks, *sequences, *others])
 
 
 RULES = (write_out, loop_in_rounds)

@@ -10,6 +10,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
+from kexport_emit.axes import behind_batches
 
 
 @rule(ops.Gather)
@@ -21,18 +22,16 @@ def gather_of_batches(node: Node, rewriter: Rewriter) -> Replacement:
     axis = op.axis % rank
     if not batch:
         return None
-    between = axis - batch
-    if between:
-        x = rewriter.add(ops.Transpose((*range(batch), axis, *range(batch, axis), *range(axis + 1, rank))), x)
+    moves = behind_batches(axis, batch, rank, indices.type.rank)
+    if moves:
+        x = rewriter.add(ops.Transpose(moves.before), x)
     count, size, rest = product(x.type.shape[:batch]), x.type.shape[batch], x.type.shape[batch + 1 :]
     folded = rewriter.add(ops.Reshape((count * size, *rest)), x)
     places = rewriter.add(ops.Reshape((count, product(indices.type.shape[batch:]))), indices)
     starts = rewriter.add(ops.Reshape((count, 1)), _starts(rewriter, count, size, indices.type.dtype))
     found = rewriter.add(ops.Gather(0), folded, rewriter.add(ops.Add(), places, starts))
     y = rewriter.add(ops.Reshape((*indices.type.shape, *rest)), found)
-    many = indices.type.rank - batch
-    front = [*range(batch), *range(batch + many, batch + many + between), *range(batch, batch + many)]
-    return rewriter.add(ops.Transpose((*front, *range(len(front), y.type.rank))), y) if between else y
+    return rewriter.add(ops.Transpose(moves.behind), y) if moves else y
 
 
 def _starts(rewriter: Rewriter, count: Dim, size: Dim, dtype: DType) -> Value:

@@ -13,7 +13,7 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Node, Value
-from kexport.passes.decompose.control import count, moved
+from kexport.passes.decompose.control import carried, count, finished, inputs_of, less, moved
 from kexport.rewrite import Rewriter
 from kexport.rewrite.body import Body, inline
 from kexport.rewrite.term import Term
@@ -37,53 +37,48 @@ def scan_in_blocks(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     zero = rewriter.constant(np.int32(0))
     limits = [zero, zero, count(rewriter, length), count(rewriter, blocks)]
     operands = [*limits, *state, *stacks, *parts, *sequences, *others]
-    loop = ops.While(_less("more_blocks", operands, (0, 2), node.origin), _outer(op, operands, node.origin))
+    loop = ops.While(less("more_blocks", operands, (0, 2), node.origin), _outer(op, operands, node.origin))
     results = rewriter.add_all(loop, *operands)[len(limits) :]
     whole = [_joined(rewriter, s, length, op) for s in results[op.carried : op.carried + len(rows)]]
     return (*results[: op.carried], *whole)
 
 
-def _less(name: str, operands: Sequence[Value], places: tuple[int, int], origin: str) -> Graph:
-    body = Body(name, origin)
-    inputs = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
-    return body.finish({"more": body.add(ops.Less(), *(inputs[p] for p in places))})
-
-
-def _outer(op: Any, operands: Sequence[Value], origin: str) -> Graph:
+def _outer(op: ops.Scan, operands: Sequence[Value], origin: str) -> Graph:
     """(first step, block, steps, blocks, state, stacks, parts, sequences, others) -> the same, a block later."""
     body = Body("block", origin)
-    first, block, steps, blocks, *rest = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
-    carried, stacked = op.carried, len(op.body.outputs) - op.carried
-    state, stacks = rest[:carried], rest[carried : carried + stacked]
-    parts, read = rest[carried + stacked :][:stacked], rest[carried + 2 * stacked :]
+    first, block, steps, blocks, *rest = inputs_of(body, operands)
+    state, stacks, parts, read = _with_parts(op, rest)
     following = Term(body, first) + STEPS
     stop = following.min(Term(body, steps)).value
     inner = [first, stop, first, steps, *state, *parts, *read]
-    loop = ops.While(_less("more", inner, (0, 1), origin), _inner(op, inner, origin))
-    results = body.add_all(loop, *inner)[4:]
-    state, parts = results[:carried], results[carried : carried + stacked]
+    loop = ops.While(less("more", inner, (0, 1), origin), _inner(op, inner, origin))
+    after = carried(op, body.add_all(loop, *inner)[4:])
     at = Term(body, blocks) - 1 - Term(body, block) if op.reverse else Term(body, block)
-    written = [_write(body, s, p, at) for s, p in zip(stacks, parts, strict=True)]
-    after = [following.value, (Term(body, block) + 1).value, steps, blocks, *state, *written, *parts, *read]
-    return body.finish({f"out_{k}": v for k, v in enumerate(after)})
+    written = [_write(body, s, p, at) for s, p in zip(stacks, after.stacks, strict=True)]
+    counters = [following.value, (Term(body, block) + 1).value, steps, blocks]
+    return finished(body, [*counters, *after.state, *written, *after.stacks, *read])
 
 
-def _inner(op: Any, operands: Sequence[Value], origin: str) -> Graph:
+def _with_parts(op: ops.Scan, values: Sequence[Value]) -> tuple[list[Value], list[Value], list[Value], list[Value]]:
+    """The state, stacks of blocks, the block that is written now, and what is only read."""
+    state, stacks, *_ = carried(op, values)
+    inner = carried(op, [*state, *values[len(state) + len(stacks) :]])
+    return state, stacks, inner.stacks, inner.read
+
+
+def _inner(op: ops.Scan, operands: Sequence[Value], origin: str) -> Graph:
     """(step, stop, first step, steps, state, parts, sequences, others) -> the same, a step later."""
     body = Body("step", origin)
-    inputs = [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
-    step, stop, first, steps, *rest = inputs
-    carried, stacked = op.carried, len(op.body.outputs) - op.carried
-    state, parts, read = rest[:carried], rest[carried : carried + stacked], rest[carried + stacked :]
-    sequences, others = read[: op.sequences], read[op.sequences :]
+    step, stop, first, steps, *rest = inputs_of(body, operands)
+    state, parts, sequences, others = carried(op, rest)
     here = Term(body, step)
     at, place = here, here - Term(body, first)
     if op.reverse:
         at, place = Term(body, steps) - 1 - here, (STEPS - 1) - place
     results = inline(body, op.body, [*state, *(body.add(ops.Gather(0), s, at.value) for s in sequences), *others])
-    written = [_write(body, p, r, place) for p, r in zip(parts, results[carried:], strict=True)]
-    after = [(here + 1).value, stop, first, steps, *results[:carried], *written, *read]
-    return body.finish({f"out_{k}": v for k, v in enumerate(after)})
+    written = [_write(body, p, r, place) for p, r in zip(parts, results[op.carried :], strict=True)]
+    after = [(here + 1).value, stop, first, steps, *results[: op.carried], *written, *sequences, *others]
+    return finished(body, after)
 
 
 def _write(body: Body, stack: Value, row: Value, at: Term) -> Value:

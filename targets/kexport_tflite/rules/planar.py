@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 
 from kexport import ops
@@ -13,12 +10,8 @@ from kexport.ir.graph import Node, Value
 from kexport.ops.pool import Pool
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
+from kexport_emit.planar import with_row
 from kexport_tflite.weights import half_constant
-
-_PER_AXIS: dict[str, Any] = {
-    "strides": 1, "dilation": 1, "window": 1, "padding": (0, 0), "output_padding": 0
-}  # fmt: skip
-"""Attributes with a value for each axis, and the value that does nothing."""
 
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, Pool)
@@ -30,7 +23,7 @@ def add_height(node: Node, rewriter: Rewriter) -> Replacement:
     x, *rest = node.inputs
     if x.type.rank != 3:
         return None
-    op = dataclasses.replace(node.op, **_with_height(node.op))  # type: ignore[type-var]  a dataclass
+    op = with_row(node.op)
     if rest:
         rest[0] = _kernel_with_height(rewriter, rest[0])
     batch, length, channels = x.type.shape
@@ -40,11 +33,6 @@ def add_height(node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ops.ReduceSum((0,)), image)
     image = rewriter.add(op, rewriter.add(ops.Reshape((batch, 1, length, channels)), x), *rest)
     return rewriter.add(ops.Reshape(node.output.type.shape), image)
-
-
-def _with_height(op: Any) -> dict[str, Any]:
-    values = {name: (neutral, getattr(op, name, None)) for name, neutral in _PER_AXIS.items()}
-    return {name: (neutral, *old) for name, (neutral, old) in values.items() if isinstance(old, tuple)}
 
 
 def _kernel_with_height(rewriter: Rewriter, kernel: Value) -> Value:
