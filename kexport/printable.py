@@ -18,6 +18,11 @@ def printable(text: str) -> str:
     return _ANYWHERE.sub(_escaped, text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with what it counts: `1 thread`, `2 threads`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def one_line(text: str) -> str:
     """Escape a text that must stay on its line, such as a name."""
     return _IN_A_LINE.sub(_escaped, text)

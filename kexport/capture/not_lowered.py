@@ -9,3 +9,10 @@ class NotLowered(Exception):
     def __init__(self, reason: str):
         super().__init__(reason)
         self.reason = reason
+
+
+class Consequence(NotLowered):
+    """This cannot be lowered because what it is computed from could not be, which alone is reported."""
+
+    def __init__(self) -> None:
+        super().__init__("")

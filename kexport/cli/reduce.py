@@ -9,6 +9,7 @@ import click
 from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.progress import progress
 from kexport.cli.shared import arguments, check_options, model_options
+from kexport.printable import counted
 
 SHOWN = 8
 """Ops named in the output; further ones are counted."""
@@ -60,9 +61,8 @@ def described(report: Any) -> str:
     """Print what was reduced, and how to run it again."""
     place = f"{report.model}, {report.target} in {report.runtime}"
     layer = f"layer {report.layer!r}: {report.located}" if report.layer else report.located
-    more = f", and {len(report.ops) - SHOWN} more" * (len(report.ops) > SHOWN)
-    count = len(report.ops)
-    ops = f"{count} op{'s' * (count != 1)}: {', '.join(report.ops[:SHOWN])}{more}"
+    more = f", and {len(report.ops) - SHOWN} more" if len(report.ops) > SHOWN else ""
+    ops = f"{counted(len(report.ops), 'op')}: {', '.join(report.ops[:SHOWN])}{more}"
     if report.reproduced:
         found = f"reduced to {ops}\nemitted on its own: {report.reason}"
     else:

@@ -20,6 +20,7 @@ from kexport.engines.worker import Job
 from kexport.errors import NotApplicable
 from kexport.evidence.tensors import save_tensors
 from kexport.ir.op import Array
+from kexport.printable import counted
 from kexport.target import Runtime
 from kexport.temporary import temporary_folder
 
@@ -114,7 +115,7 @@ class Lane:
     @property
     def title(self) -> str:
         count = self.contender.threads
-        return f"{self.contender.runtime.name}, {count} thread{'s' * (count > 1)}"
+        return f"{self.contender.runtime.name}, {counted(count, 'thread')}"
 
     def __enter__(self) -> Lane:
         self._stack = ExitStack()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, TypeAlias, TypeVar, cast
@@ -156,6 +156,16 @@ def _check_result(op: Op, given: str, result: TensorType) -> None:
 def is_graph(value: Any) -> bool:
     """Return whether an attribute value is a graph (told by a marker, so that ops need not import graphs)."""
     return getattr(cast(object, value).__class__, "is_graph", False)
+
+
+def identity(value: Any) -> Hashable:
+    """Return what tells apart ops, and attribute values, that `==` takes for one: 0.0 and -0.0, 1 and True."""
+    if isinstance(value, Op):
+        return type(value), *map(identity, value.attributes().values())
+    if isinstance(value, tuple):
+        return tuple(map(identity, cast("tuple[Any, ...]", value)))
+    plain: Hashable = value.hex() if isinstance(value, float) else value
+    return cast(object, value).__class__, plain
 
 
 def value_symbols(value: Any) -> set[str]:

@@ -198,7 +198,7 @@ def _row(
     reach: Reach,
     lost: str,
 ) -> LayerCheck:
-    head = (point.name, "+".join(reach.ops[:MAX_OPS]) + "+..." * (len(reach.ops) > MAX_OPS))
+    head = (point.name, "+".join([*reach.ops[:MAX_OPS], *(["..."] if len(reach.ops) > MAX_OPS else [])]))
     rest: dict[str, Any] = {
         "tensor": tensors.get(point.name, ""), "computed": reach.layers, "sources": reach.sources,
     }  # fmt: skip

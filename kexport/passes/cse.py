@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from kexport.ir.graph import Graph, Node, Value
-from kexport.ir.op import Array
+from kexport.ir.op import Array, identity
 from kexport.rewrite import Log
 
 _SMALL = 1 << 12
@@ -25,8 +25,8 @@ class CommonSubexpressions:
         for node in graph.nodes:
             for body in node.bodies:
                 changed |= self.run(body, log)
-            same = first.setdefault((type(node.op), node.op, *map(id, node.inputs)), node)
-            if same is node or repr(same.op) != repr(node.op):  # 0.0 equals -0.0, True equals 1
+            same = first.setdefault((identity(node.op), *map(id, node.inputs)), node)
+            if same is node:
                 continue
             for old, new in zip(node.outputs, same.outputs, strict=True):
                 graph.replace(old, new)

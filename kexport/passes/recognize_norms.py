@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from kexport import ops
 from kexport.ir.graph import Node, Value
 from kexport.ir.op import Array
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
-from kexport.rewrite.factors import factors, plus
+from kexport.rewrite.factors import Factors, factors, plus
 from kexport.rewrite.match import axes_of, is_single, made_by
 from kexport.rewrite.rule import Replacement
 
@@ -79,22 +80,46 @@ def normalized_by_root(node: Node, rewriter: Rewriter) -> Replacement:
 @rule(ops.Add, ops.Sub)
 def normalized_in_parts(node: Node, rewriter: Rewriter) -> Replacement:
     """x * s + (beta - mean * s) with s = rsqrt(…) * gamma, as `batch_normalization` of TensorFlow has it."""
-    pairs = [(node.inputs[0], node.inputs[1])]
-    if isinstance(node.op, ops.Add):
-        pairs.append((node.inputs[1], node.inputs[0]))
-    for scaled, shift in pairs:
+    for parts in _readings(node):
+        scale = _scale_of(parts)
+        if scale is not None:
+            return _norm(rewriter, *scale, parts.beta)
+    return None
+
+
+class _Parts(NamedTuple):
+    """A sum x * scale + (beta - shift)."""
+
+    x: Value
+    scale: Value
+    shift: Factors
+    beta: Value | None
+
+
+def _readings(node: Node) -> Iterator[_Parts]:
+    """Yield the ways to read a sum, or a difference, as `_Parts`."""
+    a, b = node.inputs
+    plus = isinstance(node.op, ops.Add)
+    for scaled, rest in ((a, b), (b, a)) if plus else ((a, b),):
         product = made_by(scaled, ops.Mul)
-        inner = made_by(shift, ops.Sub) if isinstance(node.op, ops.Add) else None
+        inner = made_by(rest, ops.Sub) if plus else None
+        shift = factors(inner.inputs[1] if inner else rest)
+        if product is None or shift.number != (-1 if plus and inner is None else 1):
+            continue
         beta = inner.inputs[0] if inner else None
-        moved = factors(inner.inputs[1] if inner else shift)
-        sign = 1 if inner or isinstance(node.op, ops.Sub) else -1
-        for x, scale in (product.inputs, product.inputs[::-1]) if product and moved.number == sign else ():
-            for value in factors(scale).values:
-                inverse = inverse_deviation(value)
-                rest = factors(scale).without(value)
-                known = inverse and inverse.x is x and inverse.mean and moved.are(inverse.mean, scale)
-                if inverse and known and factors(scale).number == 1 and rest is not None and len(rest) <= 1:
-                    return _norm(rewriter, inverse, rest[0] if rest else None, beta)
+        for x, scale in (product.inputs, product.inputs[::-1]):
+            yield _Parts(x, scale, shift, beta)
+
+
+def _scale_of(parts: _Parts) -> tuple[Inverse, Value | None] | None:
+    """Return rsqrt(…) and gamma of a scale, if the shift is that of the mean."""
+    whole = factors(parts.scale)
+    for value in whole.values if whole.number == 1 else ():
+        inverse, gamma = inverse_deviation(value), whole.without(value)
+        if inverse is None or inverse.x is not parts.x or gamma is None or len(gamma) > 1:
+            continue
+        if inverse.mean is not None and parts.shift.are(inverse.mean, parts.scale):
+            return inverse, gamma[0] if gamma else None
     return None
 
 

@@ -186,7 +186,9 @@ def _broken(result: RunResult, checks: Sequence[OutputCheck]) -> tuple[Status, s
     """Judge a run that did not end well: it is no evidence if time ran out and all was right until then."""
     late = result.status == "timeout" and not any(c.passed is False for c in checks)
     judged = sum(c.passed is True for c in checks)
-    reason = f"{result.status}: {result.message}" + f"; {judged} checks passed until then" * bool(late and judged)
+    reason = f"{result.status}: {result.message}"
+    if late and judged:
+        reason += f"; {judged} checks passed until then"
     return Status.UNJUDGED if late else Status.FAILED, reason
 
 

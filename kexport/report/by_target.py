@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kexport.printable import counted
 from kexport.report.facts import Facts
 from kexport.report.words import number_text, seconds_text, size_text
 from kexport.verify.judge import OutputCheck
@@ -127,7 +128,7 @@ def _latency(artifact: ArtifactEntry, bench: BenchReport | None) -> tuple[str, t
     rows = timed_rows(artifact, bench)
     if rows:
         best = rows[0]
-        threads = f"{best.threads} thread{'s' * (best.threads > 1)}"
+        threads = counted(best.threads, "thread")
         return seconds_text(best.timing.median), (f"p95 {seconds_text(best.timing.p95)}", f"{best.runtime}, {threads}")
     mine = [r for r in bench.rows if r.target == artifact.target] if bench else []
     if any(r.sha256 != artifact.digest for r in mine):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kexport.printable import counted
 from kexport.report.facts import Facts
 from kexport.report.words import seconds_text, size_text
 from kexport.workflows.bench_file import BenchRow
@@ -75,7 +76,7 @@ def layer_times(facts: Facts) -> LayerTimes | None:
         return None
     layers = dict(best.timing.layers)
     rest = layers.pop("", 0.0)
-    threads = f"{best.threads} thread{'s' * (best.threads > 1)}"
+    threads = counted(best.threads, "thread")
     return LayerTimes(f"{best.runtime} {best.version}, {threads}", layers, rest)
 
 

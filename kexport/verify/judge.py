@@ -14,6 +14,7 @@ from kexport.evidence.reference_file import Recording, Reference
 from kexport.ir.contract import Contract
 from kexport.ir.op import Array
 from kexport.names import suggest
+from kexport.printable import counted
 from kexport.verify.compare import PERMUTATION_RTOL, Metrics, compare, find_permutation, is_discrete, value_range
 from kexport.verify.record import EVERY, noises
 from kexport.verify.tolerance import Tolerance, derive, unsettled
@@ -97,11 +98,12 @@ def overall(checks: Sequence[OutputCheck], contract: Contract) -> tuple[bool | N
         mine = [c for c in checks if c.output == port.name]
         if not any(c.passed for c in mine):
             reasons = list(dict.fromkeys(c.reason for c in mine)) or ["no batch was run"]
-            why = reasons[0] + f"; {len(reasons) - 1} more say as little" * (len(reasons) > 1)
+            others = f"; {len(reasons) - 1} more say as little" if len(reasons) > 1 else ""
+            why = f"{reasons[0]}{others}"
             return None, f"output {port.name!r} was judged on no batch: {why}"
     idle = [c for c in checks if c.passed is None]
     passed = len(checks) - len(idle)
-    notes = [f"{passed} check{'s' * (passed != 1)} passed"]
+    notes = [f"{counted(passed, 'check')} passed"]
     notes += [f"output {c.output!r}, batch {c.batch!r} is no evidence: {c.reason}" for c in idle[:1]]
     notes += [f"so are {len(idle) - 1} more"] if len(idle) > 1 else []
     return True, "; ".join(notes)

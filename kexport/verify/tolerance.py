@@ -233,7 +233,8 @@ def _tolerance(
     if not evidence and atol > cap * size + runtime + floor:
         evidence = f"ill-conditioned: rounding alone moves values of magnitude {size:.2g} by {worst:.2g}"
     reason = f"{FACTOR:g} x noise {worst:.2g} + {ULPS:g} ulps {floor:.2g}"
-    reason += f" + precision {budget:.2g}" * bool(budget) + f" + runtime {runtime:.2g}" * bool(runtime)
+    for name, part in (("precision", budget), ("runtime", runtime)):
+        reason += f" + {name} {part:.2g}" if part else ""
     return Tolerance(
         *head, atol, **facts, precision_budget=budget, runtime_budget=runtime, judges=not evidence,
         reason=evidence or reason,

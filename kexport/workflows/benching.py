@@ -16,6 +16,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.dim import symbols
 from kexport.ir.op import Array
 from kexport.names import each_name, suggest
+from kexport.printable import counted
 from kexport.target import Runtime, find_target
 from kexport.verify.status import Status
 from kexport.workflows.bench_file import BENCH, BenchReport, BenchRow, merge_bench
@@ -133,7 +134,7 @@ def _reason(artifact: ArtifactEntry, runtime: Runtime, names: Sequence[str] | No
     if runtime.simulated and not names:
         return "it only simulates the format: its time says nothing"
     if runtime.max_threads is not None and threads > runtime.max_threads:
-        return f"it runs on {runtime.max_threads} thread{'s' * (runtime.max_threads > 1)} at most"
+        return f"it runs on {counted(runtime.max_threads, 'thread')} at most"
     return ""
 
 

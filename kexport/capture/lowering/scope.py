@@ -13,7 +13,7 @@ from kexport.capture.lowering.body import Body
 from kexport.capture.lowering.constant_ops import evaluate_op, require_size
 from kexport.capture.lowering.context import Context, Found, Handle, Items, Pair
 from kexport.capture.lowering.float8 import is_float8
-from kexport.capture.not_lowered import NotLowered
+from kexport.capture.not_lowered import Consequence, NotLowered
 from kexport.capture.tracing.calls import call_lowering
 from kexport.capture.tracing.frames import Frame, local, path_of
 from kexport.capture.tracing.trace import Trace
@@ -112,7 +112,7 @@ class Scope:
             return x
         if isinstance(x, Handle):
             if x.maker is not None:
-                raise NotLowered("")
+                raise Consequence
             return self._variable(x.tensor)
         if isinstance(x, tf.Tensor) and not hasattr(x, "_numpy"):
             return self._resolve_tensor(x)
@@ -231,9 +231,9 @@ class Scope:
                 raise NotLowered(lowering.COMPLEX_REASON)
             function = lowering.COMPLEX.get(op.type)
         elif op.type in lowering.COMPLEX and any(map(_is_unknown_complex, operands)):
-            raise NotLowered("" if self.run.foreign else lowering.COMPLEX_REASON)
+            raise Consequence if self.run.foreign else NotLowered(lowering.COMPLEX_REASON)
         if function is not None and any(isinstance(v, Handle) and v.maker is not None for v in operands):
-            raise NotLowered("")
+            raise Consequence
         return function
 
     def inline(self, graph: Any, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from kexport import ops
 from kexport.capture.lowering.context import Context, Found, Handle, scalar
 from kexport.capture.lowering.scope import Scope
-from kexport.capture.not_lowered import NotLowered
+from kexport.capture.not_lowered import Consequence
 from kexport.capture.regions.region import Region, close
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
@@ -24,7 +24,7 @@ def branch(scope: Scope, ctx: Context, op: Any, inputs: Sequence[Found]) -> tupl
     if chosen is not None:
         return scope.inline(graphs[_position(op, chosen, len(graphs))], op, operands)
     if isinstance(choice, Handle):
-        raise NotLowered("")
+        raise Consequence
     alike = _alike(graphs, operands)
     flag = op.type.endswith("If")
     value = ctx.value(choice)
