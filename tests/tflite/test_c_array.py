@@ -136,8 +136,22 @@ def test_open_sizes_are_refused_with_the_options_that_fix_them(tmp_path: Path) -
 def test_what_no_microcontroller_runs_is_refused(tmp_path: Path) -> None:
     volume = next(f for f in NETS if f.__name__ == "volume")
     path = export(volume(), tmp_path / "net.tflite")
-    with pytest.raises(EmitError, match="TFLite Micro has no CONV_3D"):
+    with pytest.raises(EmitError, match="TFLite Micro has no CONV_3D") as caught:
         write_c_array(path)
+    assert "leave out c_array" in str(caught.value.hint)
+
+
+def test_an_open_batch_is_fixed_where_it_stands_in_the_way(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.input("x", TensorType(DType.F32, (BATCH, 3)))
+    graph.output("y", graph.add(ops.Concat(1), x, graph.add(ops.Full((BATCH, 2), 1.5, DType.F32)).output).output)
+    path = export(graph, tmp_path / "net.tflite")
+    with pytest.raises(EmitError, match="no microcontroller can run this model: TFLite Micro") as caught:
+        finish(path, contract_of(graph), TfliteOptions(c_array=True))
+    assert str(caught.value.hint).endswith("--dim batch=1")
+    fixed = graph.bind({"batch": 1})
+    path = export(fixed, tmp_path / "fixed.tflite")
+    assert finish(path, contract_of(fixed), TfliteOptions(c_array=True))["tflm"]["arena"] > 0
 
 
 def test_without_the_package_there_is_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def measure(path: Path) -> Arena:
     except ValueError:
         answer = {"problem": "it ended without a result"}
     if "problem" in answer:
-        hint = "fix dynamic sizes with --dim, leave the layer out, or leave out c_array"
+        hint = "leave out c_array, or change the layers that TFLite Micro cannot run"
         raise EmitError(f"no microcontroller can run this model: {answer['problem']}", where=path.name, hint=hint)
     return Arena(int(answer["size"]), found)
 
