@@ -1,4 +1,4 @@
-"""capture: a model, from wherever it is, as a graph and its contract."""
+"""capture: loads a model from any source, and lowers it to a graph with its contract."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kexport.ir.graph import Graph
 
 @dataclass(eq=False)
 class Captured:
-    """A model as a graph, with what goes in and comes out, and the Source it was made of."""
+    """A captured model: its graph, its contract, and the Source that it was made from."""
 
     graph: Graph
     contract: Contract
@@ -57,9 +57,9 @@ def capture(
 
 
 def _traced(source: Source, symbols: Symbols) -> tuple[Graph, Trace]:
-    """Trace with open sizes and lower; what fails is traced once more with the sizes that the user fixed.
+    """Trace with open sizes and lower; if that fails, trace once more with the sizes that the user fixed.
 
-    Python code of a layer may need a number for a size, as in `for step in range(x.shape[1])`.
+    A layer's Python code may need a number for a size, as in `for step in range(x.shape[1])`.
     """
     from kexport.capture.tracing.start import trace
 
@@ -76,10 +76,10 @@ def _traced(source: Source, symbols: Symbols) -> tuple[Graph, Trace]:
 
 
 def lower_trace(trace: Trace, symbols: Symbols) -> Graph:
-    """Lower a trace; sizes that turn out to be one are merged, until no two are in conflict.
+    """Lower a trace; merge sizes that turn out to be equal, until no two are in conflict.
 
     Raises:
-        CaptureError: sizes have to be equal that cannot be; names the layer.
+        CaptureError: sizes that differ would have to be equal; names the layer.
     """
     from kexport.capture.lower_trace import lower
     from kexport.ops import DimConflict
@@ -95,18 +95,18 @@ def lower_trace(trace: Trace, symbols: Symbols) -> Graph:
 
 
 def contract_of(graph: Graph, trace: Trace) -> Contract:
-    """What goes in and out of a graph made of a trace."""
+    """Return the contract of a graph made from a trace."""
     inputs = tuple(Port(v.name, v.type) for v in graph.inputs)
     outputs = tuple(Port(o.name, o.value.type) for o in graph.outputs)
     return Contract(inputs, outputs, trace.input_structure, trace.output_structure)
 
 
 def variable_paths(trace: Trace) -> dict[int, str]:
-    """The name of each variable of a model by the id of its handle: its Keras path, such as `block1/conv/kernel`."""
+    """Return the name of each variable by the id of its handle: its Keras path, such as `block1/conv/kernel`."""
     paths = {}
     for variable in trace.source.model.variables:
         inner = getattr(variable, "_value", variable)
-        if not hasattr(inner, "handle"):  # the words of a lookup of Keras 2, which are in its table
+        if not hasattr(inner, "handle"):  # a lookup of Keras 2 keeps its words in its table
             continue
         name = getattr(variable, "path", None) or variable.name.partition(":")[0]
         paths[id(inner.handle)] = name

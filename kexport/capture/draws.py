@@ -1,4 +1,4 @@
-"""The random numbers that Keras draws, seen from outside: as the draws of a captured graph that explain them."""
+"""Observes the random numbers that Keras draws, and converts them to the draws of the captured graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kexport.ops.elementwise import Erf
 T = TypeVar("T")
 
 LIMIT = 2.0
-"""Where a truncated normal distribution ends, in standard deviations."""
+"""The bound of a truncated normal distribution, in standard deviations."""
 
 
 def _as_it_is(operands: Sequence[Array], drawn: Array) -> Array:
@@ -23,19 +23,19 @@ def _as_it_is(operands: Sequence[Array], drawn: Array) -> Array:
 
 
 def _of_truncated(operands: Sequence[Array], drawn: Array) -> Array:
-    """The uniform numbers that truncated normal ones are the inverse of."""
+    """Return the uniform numbers from which truncated normal ones are computed by the inverse distribution."""
     scaled = Erf().evaluate(drawn.astype(np.float64) / math.sqrt(2))
     return np.asarray(scaled / (2 * math.erf(LIMIT / math.sqrt(2))) + 0.5)
 
 
 def _of_integers(operands: Sequence[Array], drawn: Array) -> Array:
-    """The middle of the part of [0, 1) that an integer stands for."""
+    """Return the middle of the part of [0, 1) that maps to an integer."""
     low, high = (float(v) for v in operands[-2:])
     return (drawn - low + 0.5) / (high - low)
 
 
 def _of_classes(operands: Sequence[Array], drawn: Array) -> Array:
-    """All of [0, 1) for the class that was drawn, nothing for the others."""
+    """Return uniform numbers that select the drawn class: 1 for it, 0 for the others."""
     return (drawn[..., None] == np.arange(operands[0].shape[-1])).astype(np.float64)
 
 
@@ -44,17 +44,17 @@ _EXPLAIN: Mapping[str, Callable[[Sequence[Array], Array], Array]] = {
     "RandomUniformInt": _of_integers, "Multinomial": _of_classes,
     "RandomNormal": _as_it_is,
 }  # fmt: skip
-"""By the name of a TensorFlow op, without `Stateless` and its version: the draw that explains its result."""
+"""The draw that explains the result of a TensorFlow op, by the op's name without `Stateless` and version."""
 
 
 def draw_of(op: Any) -> int:
-    """The number of the draw that an op of a trace makes: how many ops before it draw."""
+    """Return the number of an op's draw in a trace: the count of drawing ops before it."""
     drawing = [o for o in op.graph.get_operations() if _plain(o.type) in _EXPLAIN]
     return drawing.index(op)
 
 
 def watched(call: Callable[[], T]) -> tuple[T, dict[int, Array]]:
-    """What an eager call of a model gives, and what it drew meanwhile, by the number of the draw."""
+    """Call a model eagerly; return its outputs and what it drew, by the number of the draw."""
     draws: dict[int, Array] = {}
 
     def see(kind: Any, inputs: Any, attributes: Any, outputs: Any, *_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""The identity of a model: a hash of what it computes, not of the file that holds it."""
+"""Identifies a model by a hash of what it computes, not of the file that holds it."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def keras_config(model: Any) -> Any:
 
     try:
         config = keras.saving.serialize_keras_object(model)
-    except (NotImplementedError, TypeError, OSError):  # of functions whose source cannot be read Keras says OSError
+    except (NotImplementedError, TypeError, OSError):  # Keras raises OSError for functions whose source cannot be read
         config = {"class_name": type(model).__name__}
     return _stable(config, {})
 
 
 def _stable(value: Any, shared: dict[Any, int]) -> Any:
-    """The config without what changes from run to run: Keras takes memory addresses for the ids of shared objects."""
+    """Drop what differs between runs from a config: Keras uses memory addresses as ids of shared objects."""
     if isinstance(value, dict):
         kept = {k: v for k, v in value.items() if k not in NOT_COMPUTED}
         if "shared_object_id" in kept:

@@ -1,4 +1,4 @@
-"""load: a model from wherever it is, as a Source."""
+"""load: opens a model from any source."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _ZIP, _HDF5 = b"PK", b"\x89HDF\r\n\x1a\n"
 def load(source: Any, reading: Reading | None = None, **how: Any) -> Source:
     """Load a model: a live Keras model, a .keras or .h5 file, a SavedModel folder, or `module:function`.
 
-    Nothing that a file carries is run unless the user trusts it: its config is read as data first. How to read it is a
-    Reading, or its fields by name.
+    Code in a file is never run unless the user trusts it: its config is read as data first. The options are a Reading,
+    or its fields by name.
 
     Raises:
         CaptureError: the model is damaged, unsafe, incomplete or cannot be loaded.
@@ -77,7 +77,7 @@ def _file(path: Path, reading: Reading) -> Source:
 
 
 def _refuse_stranger(path: Path) -> None:
-    """Raise ConfigError if it is known what a path holds instead of a Keras model."""
+    """Raise ConfigError if a path is recognized as something other than a Keras model."""
     if found := stranger(path):
         command = f"{found.command}; " if found.command else ""
         raise ConfigError(f"this is {found.what}, not a Keras model", where=str(path), hint=command + WHAT_LOADS)
@@ -91,7 +91,7 @@ def _from_function(name: str, example: Any) -> Source:
 
 
 def _beside(path: Path) -> str:
-    """The files that have nearly the name of one that is not there."""
+    """Return existing files with a name similar to a missing one."""
     if not path.parent.is_dir():
         return ""
     near = nearest(path.name, (p.name for p in path.parent.iterdir() if p.is_dir() or p.suffix.lower() in MODELS))

@@ -1,4 +1,4 @@
-"""Lowering: the TensorFlow ops of a Trace, taken frame by frame where a frame is known, become a Graph."""
+"""Lowers the TensorFlow ops of a Trace to a Graph, frame by frame where a frame has a rule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kexport.rewrite.driver import erase_dead
 
 
 def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | None = None) -> Graph:
-    """The graph of a trace, with inputs of these types.
+    """Lower a trace to a graph with inputs of these types.
 
     Args:
         trace: what was traced.
@@ -47,7 +47,7 @@ def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | 
 
 
 def refuse_draws(graph: Graph) -> None:
-    """Refuse random numbers in a SavedModel: which ones it draws cannot be seen, so that nothing could be compared.
+    """Refuse random numbers in a SavedModel: its draws cannot be observed, so that nothing could be compared.
 
     Raises:
         UnsupportedError: names all draws.
@@ -59,10 +59,10 @@ def refuse_draws(graph: Graph) -> None:
 
 
 def report_foreign(run: Run) -> None:
-    """Refuse a graph in which ops without a lowering are left, or sizes that only they know.
+    """Refuse a graph with ops that have no lowering, or with sizes that only these determine.
 
     Raises:
-        UnsupportedError: names all of them. One that fails only because of another is not named.
+        UnsupportedError: names all of them, except those that fail only because of another.
     """
     foreign = _foreign_in(run.graph)
     foreign += [run.unknown[s] for s in sorted(run.graph.symbols() & run.unknown.keys())]

@@ -1,4 +1,4 @@
-"""What a lowering raises where it cannot express an operation."""
+"""The exception of a lowering that cannot express an operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to read a model: what the user says about it beside where it is."""
+"""How to read a model: the user's options besides its place."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Custom = Mapping[str, Any] | Iterable[Any]
 
 @dataclass(frozen=True)
 class Reading:
-    """What the user says about a model that is to be read."""
+    """The user's options for reading a model."""
 
     trust: bool = False
     """Whether code that a file carries may run."""
     custom: Custom = ()
-    """What defines the classes and functions that a file refers to."""
+    """Definitions of the classes and functions that a file refers to."""
     signature: str | None = None
     """Which signature of a SavedModel."""
     example: Any = None
     """A batch (arrays, specs, or an .npz file) for a subclassed model whose inputs are not known otherwise."""
     replace: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What layers compute, by their names: `x/127.5-1`, or `module:function`."""
+    """Replacements of layers, by name: `x/127.5-1`, or `module:function`."""
     architecture: str | None = None
-    """Where the model is whose weights a file holds: a JSON file, or `module:function`."""
+    """The model that a file of weights belongs to: a JSON file, or `module:function`."""

@@ -1,1 +1,1 @@
-"""Python functions that a model file carries as bytecode, read as data: recognized and written out, run by nobody."""
+"""Reads Python functions that a model file carries as bytecode: they are data, decompiled and never run."""

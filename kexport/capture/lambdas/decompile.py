@@ -1,6 +1,6 @@
 """Turns the bytecode of a small function into the expression that it returns.
 
-Only straight code is understood: no branch, no loop, no function inside. That is what `Lambda` layers hold, and
+Only straight-line code is understood: no branch, no loop, no inner function. That is what `Lambda` layers hold;
 anything else is refused. Nothing is run.
 """
 
@@ -26,7 +26,7 @@ from kexport.capture.lambdas.instructions import Version, instructions
 from kexport.capture.lambdas.marshal_data import Code, Unreadable
 
 NULL = Name("<null>")
-"""What CPython puts beside a function that is no method."""
+"""The marker that CPython pushes beside a function that is not a method."""
 UNARY = {"UNARY_NEGATIVE": "-", "UNARY_POSITIVE": "+"}
 BINARY = {
     "ADD": "+", "SUBTRACT": "-", "MULTIPLY": "*", "TRUE_DIVIDE": "/", "DIVIDE": "/", "POWER": "**",
@@ -41,7 +41,7 @@ IGNORED = {"NOP", "RESUME", "COPY_FREE_VARS", "PRECALL", "CACHE"}
 
 
 def decompile(code: Code, version: Version) -> Expression:
-    """What the function returns, in terms of its parameters; other names are left as they are.
+    """Return the function's result as an expression of its parameters; other names are left as they are.
 
     Raises:
         Unreadable: it does more than to compute one expression, or is of another dialect.
@@ -310,4 +310,4 @@ _STEPS: dict[str, Callable[[_Machine, int], None]] = {
     "RETURN_VALUE": _Machine.returned,
     "RETURN_CONST": _Machine.returned_constant,
 }
-"""What each instruction does, beside arithmetic."""
+"""The effect of each instruction, besides arithmetic."""

@@ -33,14 +33,14 @@ SIGNS: Mapping[tuple[str, int], Callable[..., Any]] = {
     ("&", 2): operator.and_, ("|", 2): operator.or_, ("^", 2): operator.xor,
 }  # fmt: skip
 LARGE, POWER = 1 << 62, 64
-"""The largest whole number that is computed with, and the largest power."""
+"""The largest integer and the largest power that are computed with."""
 ARGUMENTS = {"mask": None, "training": False}
-"""What Keras passes to parameters of these names."""
+"""The values that Keras passes to parameters of these names."""
 
 
 @dataclass
 class Pending:
-    """Random numbers that wait for a tensor of their shape, of which the file does not know every size."""
+    """Random numbers whose shape is completed by the tensor they are combined with, as the file lacks some sizes."""
 
     draw: Callable[[Any], Any]
     sizes: list[Any]
@@ -66,10 +66,10 @@ def check(function: Function, given: Mapping[str, Any]) -> None:
 
 
 def apply(function: Function, given: Mapping[str, Any], inputs: Any, modules: Modules) -> Any:
-    """What the function makes of a layer's inputs.
+    """Apply the function to a layer's inputs.
 
     Raises:
-        NotUnderstood: a value is missing, or something is asked of a tensor that is not known.
+        NotUnderstood: a value is missing, or an unknown attribute of a tensor is used.
     """
     values = {**ARGUMENTS, **function.defaults, **given, function.parameters[0]: inputs}
     arguments = [values.get(p) for p in function.parameters]

@@ -63,12 +63,12 @@ TYPES = _words(
 """What `tf.float32` and the like may be."""
 METHODS = frozenset(("get_shape", "as_list"))
 ATTRIBUTES = frozenset(("shape", "dtype", "ndim", "rank"))
-"""What may be asked of a tensor."""
+"""The attributes and methods of a tensor that may be used."""
 RANDOM = _words(
     """K.random_normal K.random_uniform K.truncated_normal tf.random.normal tf.random.uniform tf.random_normal
     tf.random_uniform tf.random.truncated_normal"""
 )
-"""Draws, whose shape may hold a number that the file does not have."""
+"""Random draws, whose shape may contain a size that is not in the file."""
 ROOTS = {
     "K": "K", "backend": "K", "keras.backend": "K", "tf.keras.backend": "K", "tensorflow.keras.backend": "K",
     "tensorflow.python.keras.backend": "K", "tf.python.keras.backend": "K", "keras.src.backend": "K",
@@ -131,7 +131,7 @@ def find(name: str, modules: Modules) -> Any:
 
 
 def _alternative(x: Any, alternative: Any, training: Any = None) -> Any:
-    """What `in_train_phase` gives when a model is not trained."""
+    """Return the inference branch of `in_train_phase`."""
     return alternative
 
 

@@ -1,4 +1,4 @@
-"""A layer that computes an expression, in the place of one that carried bytecode."""
+"""Makes a layer that computes an expression, replacing one that carried bytecode."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def layer_class(base: type, name: str, function: Function, given: Mapping[str, A
 
 
 def replace_hint(layer: str) -> str:
-    """How to say in words what a layer computes."""
+    """The hint that tells a user how to describe what a layer computes."""
     name = layer.rpartition("/")[2] or "LAYER"
     return f'--replace "{name}=x/127.5-1" says what it computes, and --replace {name}=module:function takes yours'
 

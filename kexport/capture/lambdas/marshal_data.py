@@ -18,7 +18,7 @@ REFERENCED = 0x80
 
 
 class Unreadable(Exception):
-    """The bytes are not what this layout says; `place` is how many instructions were understood before."""
+    """The bytes do not fit this layout; `place` counts the instructions understood before."""
 
     def __init__(self, why: str, place: int = 0):
         super().__init__(why)
@@ -27,7 +27,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Code:
-    """A function as CPython compiled it, without what only tracebacks need."""
+    """A compiled function, without the parts that only tracebacks need."""
 
     arguments: int
     """How many positional parameters it has; they are the first names."""

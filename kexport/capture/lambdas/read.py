@@ -1,4 +1,4 @@
-"""A lambda as a model file has it, read as an expression."""
+"""Reads a lambda stored in a model file as an expression."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Function:
     closure: dict[str, Any]
     """Values of variables of a function around it."""
     python: str = ""
-    """Which Python compiled it, in words."""
+    """The Python version that compiled it, in words."""
 
     def __str__(self) -> str:
         return text(self.result, self.parameters)

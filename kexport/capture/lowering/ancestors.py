@@ -1,4 +1,4 @@
-"""What the tensors of a trace are computed from."""
+"""Finds the ops from which tensors of a trace are computed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def ancestors(tensors: Sequence[Any]) -> list[Any]:
-    """The ops that tensors depend on, each once."""
+    """Return the ops that tensors depend on, each once."""
     stack = [t.op for t in tensors]
     found = {id(op): op for op in stack}
     while stack:

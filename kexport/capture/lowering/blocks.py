@@ -1,4 +1,4 @@
-"""Blocks of a tensor at places that are only known when the model runs, as in a cache of keys and values."""
+"""Reads and writes blocks of a tensor at positions computed at run time, as in a key-value cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kexport.rewrite.bounds import nonnegative
 from kexport.rewrite.fold import dims_of, symbolic
 
 Element = Dim | Value
-"""A place or a size: a number, a dim, or a value of one element."""
+"""A position or size: a number, a dim, or a value of one element."""
 _Linear = tuple[dict[Value, Dim], Dim]
 
 
@@ -39,13 +39,13 @@ def _taken_apart(ctx: Context, value: Value) -> list[Element]:
 
 
 def width(first: Element, last: Element) -> Dim | None:
-    """How many elements are between two places if that is known, as between `2 * i - 2` and `2 * (i + 1)`."""
+    """Return the number of elements between two positions if it is known, as between `2 * i - 2` and `2 * (i + 1)`."""
     (terms, offset), (others, end) = _linear(first), _linear(last)
     return end - offset if terms == others else None
 
 
 def _linear(place: Element) -> _Linear:
-    """A place as a sum of multiples of values, and a number."""
+    """Write a position as a sum of multiples of values, and a number."""
     if not isinstance(place, Value):
         return {}, place
     known = symbolic(place)
@@ -71,7 +71,7 @@ def _sum(a: _Linear, b: _Linear, factor: Dim) -> _Linear:
 
 
 def read(ctx: Context, x: Value, blocks: Mapping[int, tuple[Value, Dim, int]]) -> Value:
-    """Along some axes so many elements from a place on, some steps apart."""
+    """Slice `count` elements along some axes from a computed position, with a stride."""
     for axis, (place, count, step) in blocks.items():
         places = ctx.reshape(place, (1,))
         if count != 1:
@@ -82,7 +82,7 @@ def read(ctx: Context, x: Value, blocks: Mapping[int, tuple[Value, Dim, int]]) -
 
 
 def write(ctx: Context, x: Value, block: Value, starts: Sequence[Element]) -> Value:
-    """x with a block replaced; a place is moved so that the block fits."""
+    """Replace a block of x; positions are clamped so that the block fits."""
     inside: Value | None = None
     for axis, start in enumerate(starts):
         size = x.type.shape[axis]
@@ -101,7 +101,7 @@ def write(ctx: Context, x: Value, block: Value, starts: Sequence[Element]) -> Va
 
 
 def _along(ctx: Context, axis: int, rank: int, size: Dim, wide: Dim, start: Element) -> Value:
-    """The place in the block of each place along an axis, which has as many axes as the tensor."""
+    """Return, for each position along an axis, its position in the block, with as many axes as the tensor."""
     if not isinstance(start, Value):
         start = ctx.sizes([start])
     place = ctx.reshape(start, ())
@@ -111,7 +111,7 @@ def _along(ctx: Context, axis: int, rank: int, size: Dim, wide: Dim, start: Elem
 
 
 def _spread(ctx: Context, block: Value, along: Value, axis: int, size: Dim, wide: Dim) -> Value:
-    """The block along one axis of the tensor: at each place what is to stand there, or anything outside of it."""
+    """Spread the block along one axis of the tensor; positions outside of it hold arbitrary elements."""
     last = _size(ctx, wide - 1, along)
     places = ctx.emit(ops.Maximum(), ctx.emit(ops.Minimum(), along, last), ctx.number(0, along))
     return ctx.emit(ops.Gather(axis), block, ctx.reshape(places, (size,)))
@@ -122,7 +122,7 @@ def _size(ctx: Context, size: Dim, like: Value) -> Value:
 
 
 def from_front(ctx: Context, index: Value, size: Dim) -> Value:
-    """An index counted from the front, of one that may count from the back."""
+    """Normalize an index that may count from the back."""
     if nonnegative(index):
         return index
     back = ctx.emit(ops.Add(), index, ctx.cast(ctx.sizes([size], rank=0), index.type.dtype))

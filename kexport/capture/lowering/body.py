@@ -1,4 +1,4 @@
-"""Bodies of loops and branches while they are lowered: a graph of their own, and what it reads of the graph around."""
+"""Builds the bodies of loops and branches during lowering: a graph, and the outer values that it captures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kexport.rewrite.driver import erase_dead
 
 
 class Body:
-    """A body being made. `brought` has the values around it that it reads, with the inputs that stand for them."""
+    """A body under construction. `brought` maps the outer values that it reads to the inputs that stand for them."""
 
     def __init__(self, name: str, origin: str):
         self.graph = Graph(name)
@@ -24,12 +24,12 @@ class Body:
         self._constants: dict[Value, Value] = {}
 
     def input(self, type: TensorType) -> Value:
-        """A value that is to be one of the inputs."""
+        """Add an input."""
         self.inputs.append(Value(type))
         return self.inputs[-1]
 
     def bring(self, found: Found) -> Found:
-        """What something of the graph around is here: constants and sizes are made anew, the rest is an input.
+        """Bring in something of the outer graph: constants and sizes are made anew, the rest becomes an input.
 
         Raises:
             NotLowered: it is complex, or an op without a lowering made it.
@@ -43,7 +43,7 @@ class Body:
         return self.bring_value(found)
 
     def bring_value(self, found: Value) -> Value:
-        """What a value around is here."""
+        """Bring in an outer value."""
         if found.data is not None:
             return self.constant(found)
         known = fold.symbolic(found)
@@ -52,17 +52,17 @@ class Body:
         return self.stand_for(found)
 
     def stand_for(self, value: Value) -> Value:
-        """The input that stands for a value around."""
+        """Return the input that stands for an outer value."""
         if value not in self.brought:
             self.brought[value] = self.input(value.type)
         return self.brought[value]
 
     def constant(self, value: Value) -> Value:
-        """A constant of the graph around as one of this graph; the array is shared."""
+        """Copy a constant of the outer graph; the array is shared."""
         return self._constants.setdefault(value, Value(value.type, value.name, value.data))
 
     def finish(self, inputs: Sequence[tuple[str, Value]], results: Sequence[Value]) -> Graph:
-        """The body with these inputs, named by kind and number, and results; dead nodes are gone."""
+        """Finish the body with these inputs, named by kind and number, and results, without dead nodes."""
         counts: dict[str, int] = {}
         for kind, value in inputs:
             value.name = f"{kind}_{counts.setdefault(kind, 0)}"

@@ -1,4 +1,4 @@
-"""Evaluates one TensorFlow op whose operands are all known, where it has no lowering."""
+"""Evaluates a TensorFlow op without a lowering if its operands are all known."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kexport.capture.weights import as_text
 from kexport.ir.op import Array
 
 MAX_ELEMENTS = 1 << 30
-"""Elements of one tensor of known values: a few bytes of a file can ask for more than any memory holds."""
+"""The most elements of one known tensor: a few bytes of a file can ask for more than any memory holds."""
 
 
 def require_size(op: Any) -> None:
-    """Require that the results of an op on known operands are no larger than a model may hold.
+    """Check that the results of an op on known operands are not too large.
 
     Raises:
         NotLowered: one has too many elements.
@@ -30,7 +30,7 @@ def require_size(op: Any) -> None:
 
 
 def evaluate_op(op: Any, operands: Sequence[Any]) -> list[Array]:
-    """The results of an op on arrays, computed by TensorFlow on the CPU.
+    """Compute the results of an op on arrays by TensorFlow on the CPU.
 
     Raises:
         NotLowered: TensorFlow cannot compute it.

@@ -1,4 +1,4 @@
-"""Context: what a lowering function builds with. It knows the values made so far and the layer path to put on nodes."""
+"""Context: the builder for lowering functions. It holds the values made so far and the layer path of new nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ON_DATA = "the shape depends on the values of a tensor"
 
 @dataclass(frozen=True)
 class Foreign(Op, abstract=True):
-    """A TensorFlow op that has no lowering. It stands in the graph until dead code is gone, and is then reported."""
+    """A TensorFlow op without a lowering. It stays in the graph until dead code is removed, and is then reported."""
 
     traits = Traits(Work.ROUNDS)
     op: str
@@ -52,7 +52,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Items:
-    """A list of tensors of one shape, as one tensor [length, *shape]; None as long as nothing is known of the shape."""
+    """A list of tensors of one shape, as one tensor [length, *shape]; None while the shape is unknown."""
 
     value: Value | None
     length: Dim
@@ -60,13 +60,13 @@ class Items:
 
 
 Found = Value | Handle | Pair | Items
-"""What a tensor of a trace can stand for."""
+"""The kinds of values that a tensor of a trace can have."""
 
 
 class Context:
     """Emits nodes at the end of `graph` under the layer path `origin`, and finds the values of tensors.
 
-    `output` is the first tensor that the call or op being lowered gives.
+    `output` is the first result of the call or op being lowered.
     """
 
     def __init__(self, graph: Graph, resolve: Callable[[Any], Found], origin: str, output: Any = None):
@@ -170,7 +170,7 @@ class Context:
         return self.emit(ops.Full(tuple(shape), value, dtype))
 
     def resolve_shape(self, x: Value, shape: Sequence[Dim]) -> tuple[Dim, ...]:
-        """A shape with its -1, if any, worked out for the elements of x."""
+        """Resolve the -1 of a shape, if any, from the elements of x."""
         if -1 not in shape:
             return tuple(shape)
         known = product(d for d in shape if d != -1)
@@ -196,7 +196,7 @@ def known_sizes(value: Value) -> Array | None:
 
 
 def decide(question: Callable[[], bool], default: bool) -> bool:
-    """The answer to a question about dims, or the default where it depends on the input size."""
+    """Answer a question about dims, or return the default if it depends on the input size."""
     try:
         return question()
     except UndecidableDim:

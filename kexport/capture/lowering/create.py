@@ -1,4 +1,4 @@
-"""Tensors made of nothing: constants, shapes, fills and ranges."""
+"""Creates tensors: constants, shapes, fills and ranges."""
 
 from __future__ import annotations
 

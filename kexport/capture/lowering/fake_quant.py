@@ -1,4 +1,4 @@
-"""Numbers brought to the grid that integers of few bits would leave of them, as in training aware of quantization."""
+"""Rounds numbers to the grid of low-bit integers, as in quantization-aware training."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ table = Table()
 
 @table.op("FakeQuantWithMinMaxArgs")
 def by_numbers(ctx: Context, op: Any, x: Value) -> Value:
-    """Between two numbers."""
+    """Fake quantization with a fixed range."""
     return _on_grid(ctx, op, x, np.float32(op.get_attr("min")), np.float32(op.get_attr("max")))
 
 
 @table.op("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
 def by_weights(ctx: Context, op: Any, x: Value, low: Value, high: Value) -> Value:
-    """Between two numbers that were learned, one pair for all or one for each channel."""
+    """Fake quantization with a learned range, per tensor or per channel."""
     if low.data is None or high.data is None:
         raise NotLowered("a grid whose ends are computed while the model runs")
     return _on_grid(ctx, op, x, low.data, high.data)
 
 
 def _on_grid(ctx: Context, op: Any, x: Value, low: Array | np.float32, high: Array | np.float32) -> Value:
-    """x cut off at the ends and rounded to a step; the ends are moved so that 0 lies on the grid."""
+    """Clip x and round it to the grid; the ends are nudged so that 0 lies on the grid."""
     first = int(op.get_attr("narrow_range"))
     last = 2 ** op.get_attr("num_bits") - 1
     step = ((high - low) / np.float32(last - first)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Numbers that a program computes from the sizes of its inputs in floats."""
+"""Recognizes sizes that a program computes in floats."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Dims = tuple[Dim, ...]
 
 
 def quotient(value: Value) -> tuple[Dims, Dims] | None:
-    """Numerators and denominators of a tensor that is one tensor of sizes over another, both cast to floats."""
+    """Return the numerators and denominators of a quotient of two size tensors, both cast to floats."""
     made = value.producer
     if made is None or not isinstance(made.op, ops.Div):
         return None
@@ -22,7 +22,7 @@ def quotient(value: Value) -> tuple[Dims, Dims] | None:
 
 
 def whole_quotient(value: Value) -> Dims | None:
-    """What such a tensor becomes as integers; None if it is not known not to be negative, and so which way to round."""
+    """Divide the sizes of such a quotient as integers; None if it may be negative, which leaves the rounding open."""
     found = quotient(value)
     if found is None:
         return None

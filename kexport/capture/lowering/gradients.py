@@ -1,4 +1,4 @@
-"""Gradients of activations, for models that follow one: energies, forces, fields."""
+"""Gradients of activations, for models that compute one: energies, forces, fields."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from kexport.ir.graph import Value
 
 
 def is_channels_first(data_format: Any) -> bool:
-    """Whether a Keras data format is channels_first; None is Keras' default."""
+    """Return whether a Keras data format is channels_first; None is Keras' default."""
     from keras.src.backend import standardize_data_format
 
     return standardize_data_format(data_format) == "channels_first"
@@ -36,6 +36,6 @@ def from_last(ctx: Context, x: Value, axis: int) -> Value:
 
 
 def per_axis(value: Any, count: int) -> tuple[int, ...]:
-    """One number for each spatial axis, of a number or a list of one or of all."""
+    """Expand a number, or a list of one or all, to one number per spatial axis."""
     values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     return tuple(int(v) for v in (values * count if len(values) == 1 else values))

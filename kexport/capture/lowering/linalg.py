@@ -18,11 +18,11 @@ from kexport.ops.broadcast import broadcast_shapes
 
 table = Table()
 LARGEST = 16
-"""The most rows of a matrix whose elimination is written out."""
+"""The most rows of a matrix whose elimination is unrolled."""
 
 
 def _entered(*types: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Decorator: enter a function; what is known when the model is captured is computed by TensorFlow."""
+    """Decorator: register a lowering; with operands known at capture, TensorFlow computes the result."""
 
     def enter(function: Callable[..., Result]) -> Callable[..., Result]:
         @table.op(*types)

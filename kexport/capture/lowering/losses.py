@@ -1,4 +1,4 @@
-"""What compares predictions with targets: cross entropy, and whether a target is among the best."""
+"""Losses and metrics: cross entropy, and whether a target is among the k best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a TensorFlow op without a lowering cannot be exported, in the user's words."""
+"""Explains why a TensorFlow op without a lowering cannot be exported, in the user's words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REASONS: tuple[tuple[str, str], ...] = (
      "the size of its result depends on the values of a tensor; keep it fixed, as keras.ops.where(condition, x, y)"),
     (r"Assign.*|VarHandleOp", "the model changes its own state"),
 )  # fmt: skip
-"""(pattern of op types, reason); the first that matches counts. None is given where another op is to blame."""
+"""(pattern of op types, reason); the first match counts. The reason is None if another op is to blame."""
 
 _WORDS = (
     "or cut it off the model and do its work in the program around it: `kexport vocabulary` writes its words and "
@@ -44,7 +44,7 @@ HOST_LAYERS = {
     "HashedCrossing": "it hashes pairs of values with FarmHash64, which no exported format has an operation for; cut "
     "it off the model, compute its bins in the program around it, and make them an input",
 }
-"""Keras layers that work outside of an exported model, by class: the reason for all that cannot be lowered in them."""
+"""Keras layers that work outside of an exported model, with the reason for every unsupported op in them."""
 
 
 def reason(op: Any) -> str:

@@ -35,7 +35,7 @@ Lowering = Callable[..., Any]
 
 
 class Run:
-    """What all scopes of one lowering share."""
+    """State shared by all scopes of one lowering."""
 
     def __init__(self, trace: Trace, paths: Mapping[int, str], regions: Mapping[str, Lowering]):
         self.trace = trace
@@ -54,13 +54,13 @@ class Run:
         return self._variables[id(tensor)][1]
 
     def new_dim(self) -> Dim:
-        """A symbol for a size of which nothing is known, in the result of the last foreign op."""
+        """Make a symbol for an unknown size in the result of the last foreign op."""
         name = f"unknown_{len(self.unknown) + 1}"
         self.unknown[name] = self.foreign[-1]
         return symbol(name)
 
     def may_be_consequence(self, error: DimConflict) -> bool:
-        """Whether an error can come from what is not known about the result of an op without a lowering."""
+        """Return whether an error can stem from the unknown result of an op without a lowering."""
         if is_symbol(error.left) and is_symbol(error.right):
             return any(str(d) in self.unknown for d in (error.left, error.right))
         return bool(self.foreign)
@@ -90,7 +90,7 @@ class Scope:
         self._inner: dict[int, Any] | None = None
 
     def lower(self, outputs: Sequence[Any]) -> None:
-        """Lower all that `outputs` need."""
+        """Lower everything that `outputs` need."""
         needed = {id(op) for op in ancestors(outputs)}
         for op in self.graph.get_operations():
             if id(op) in needed and not self._is_covered(self.run.trace.frame_of(op)):
@@ -107,7 +107,7 @@ class Scope:
         return found
 
     def resolve(self, x: Any) -> Found:
-        """The value of anything that a frame can be called with; what has none yet is lowered on the way."""
+        """Return the value of any argument of a frame, lowering it if that has not happened yet."""
         if isinstance(x, (Value, Pair, Items)):
             return x
         if isinstance(x, Handle):
@@ -145,7 +145,7 @@ class Scope:
         return found if self.body is self.outer.body or self.body is None else self.body.bring(found)
 
     def _lower_with_inputs(self, op: Any) -> None:
-        """Lower an op that was passed over, because the result of its frame was made in another way."""
+        """Lower an op that was skipped because its frame was lowered as a whole."""
         stack = [op]
         while stack:
             missing = [t.op for t in stack[-1].inputs if id(t) not in self.env]
@@ -157,7 +157,7 @@ class Scope:
     # --- frames
 
     def _is_covered(self, frame: Frame) -> bool:
-        """Whether the frame lies in one that is lowered as a whole; tries the outermost that can be, first."""
+        """Return whether a frame lies in one that is lowered as a whole, trying the outermost first."""
         if frame not in self._covered:
             self._covered[frame] = any(self._try_frame(f) for f in local(frame, self.graph))
         return self._covered[frame]
@@ -177,7 +177,7 @@ class Scope:
         except CaptureError:
             if all_tested():
                 raise
-            return False  # what another version has may be meant otherwise: its ops tell
+            return False  # arguments of an untested version may mean something else, but its ops do not
         except DimConflict as e:
             if self.run.may_be_consequence(e):
                 return False
@@ -224,7 +224,7 @@ class Scope:
         raise NotLowered(lowering.reason(op))
 
     def _function_for(self, op: Any, operands: Sequence[Found]) -> Lowering | None:
-        """The lowering of an op for operands that are real, or of which some are complex; None if it has none."""
+        """Return the lowering of an op for real operands, or for partly complex ones; None if it has none."""
         function = lowering.TABLE.ops.get(op.type)
         if any(isinstance(v, Pair) for v in operands):
             if function is not None and op.type not in lowering.COMPLEX:
@@ -237,18 +237,18 @@ class Scope:
         return function
 
     def inline(self, graph: Any, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
-        """The results of a function that an op calls, lowered in the place of the op."""
+        """Lower the function that an op calls, in place of the op."""
         scope = Scope(self.run, graph, self.frames_of(op), self)
         scope.env = {id(t): v for t, v in zip(graph.inputs, inputs, strict=True)}
         scope.lower(graph.outputs)
         return tuple(map(scope.resolve, graph.outputs))
 
     def frames_of(self, op: Any) -> tuple[Frame, ...]:
-        """The frames that lead to an op of this scope, outermost first."""
+        """Return the frames that lead to an op of this scope, outermost first."""
         return (*self.frames, *local(self.run.trace.frame_of(op), self.graph))
 
     def _foreign(self, ctx: Context, op: Any, reason: str, inputs: Sequence[Found], before: int) -> list[Found]:
-        """What stands for an op without a lowering; no reason if it only follows from that of another.
+        """Return a placeholder for an op without a lowering; it has no reason if another op is to blame.
 
         `before` ops had none when this one was begun: what was found since is in its bodies, and to blame.
         """
@@ -262,7 +262,7 @@ class Scope:
         return [Handle(t, v) if _is_opaque(t) else v for t, v in zip(op.outputs, values, strict=True)]
 
     def _blame(self, origin: str, op: Any, reason: str) -> Unsupported:
-        """What is reported of an op: the layer as a whole, where it is of a class that works outside of the graph."""
+        """Describe an op for the report: its whole layer, if that is of a class that works outside of the graph."""
         frames = self.frames_of(op) if reason else ()
         for i, frame in enumerate(frames):
             name = type(frame.layer).__name__ if frame.layer is not None else ""
@@ -300,17 +300,17 @@ class Scope:
 
 
 def _is_unknown_complex(found: Found) -> bool:
-    """Whether it is complex and not known by its parts: an input, or what an op without a lowering made."""
+    """Return whether a tensor is complex without known parts: an input, or a result of an op without a lowering."""
     return isinstance(found, Value) and found.type.dtype is DType.C64
 
 
 def _is_opaque(tensor: Any) -> bool:
-    """Whether a tensor can be no Value: a resource, or one of unknown rank."""
+    """Return whether a tensor cannot be a Value: a resource, or one of unknown rank."""
     return tensor.dtype in OPAQUE or tensor.shape.rank is None
 
 
 def _known(op: Any, inputs: Sequence[Found]) -> list[Any]:
-    """The operands of an op whose results can be computed here and now, else none."""
+    """Return the operands of an op that can be evaluated at capture, else none."""
     if any(t.dtype in OPAQUE for t in op.outputs) or op.op_def.is_stateful:
         return []
     if "Random" in op.type and any(o.type in ("ReadVariableOp", "Placeholder") for o in ancestors(op.inputs)):
@@ -335,7 +335,7 @@ def _check_type(tensor: Any, found: Value | Pair, origin: str, what: str) -> Non
 
 
 def _guarded(function: Callable[[], T], origin: str, what: str) -> T:
-    """Call a lowering function; what it cannot decide is not lowered, other failures are bugs."""
+    """Call a lowering function; an undecidable question makes it NotLowered, any other failure is a bug."""
     try:
         return function()
     except (KexportError, NotLowered):

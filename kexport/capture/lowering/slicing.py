@@ -20,13 +20,13 @@ table = Table()
 
 @dataclass
 class _Plan:
-    """What to do with each axis of the operand, and the shape of the result in the end."""
+    """The action for each axis of the operand, and the shape of the result."""
 
     begin: list[Dim] = field(default_factory=list)
     end: list[Dim] = field(default_factory=list)
     strides: list[int] = field(default_factory=list)
     shape: list[Dim | None] = field(default_factory=list)
-    """None stands for the size of the next axis that is kept; 1 is a new axis."""
+    """The final shape: None is the size of the next kept axis, 1 a new axis."""
     dropped: set[int] = field(default_factory=set)
     computed: dict[int, tuple[Value, Dim, int]] = field(default_factory=dict)
     """The first position, the number and the step of what is taken of axes where these are only known at run time."""
@@ -55,7 +55,7 @@ class _Plan:
         self.shape.pop()
 
     def span_computed(self, first: Value, count: Dim, step: int, size: Dim) -> None:
-        """Take so many slices of an axis from a computed position on."""
+        """Take a number of slices of an axis from a computed position."""
         self.computed[len(self.begin)] = first, count, step
         self.whole(size)
 
@@ -73,7 +73,7 @@ class _Masks:
 
 @table.op("Slice")
 def slice_(ctx: Context, op: Any, x: Value, begin: Value, size: Value) -> Value:
-    """`size` elements of each axis from `begin`, which may be computed; -1 is all that follow."""
+    """Take `size` elements of each axis from `begin`, which may be computed; -1 takes all that follow."""
     starts = elements(ctx, begin)
     counts = ctx.dims(size)
     computed = {i: (b, counts[i], 1) for i, b in enumerate(starts) if isinstance(b, Value)}
@@ -126,7 +126,7 @@ def _plan(x: Value, masks: _Masks, starts: Sequence[Element], stops: Sequence[El
 
 @table.op("XlaDynamicUpdateSlice")
 def update_slice(ctx: Context, op: Any, x: Value, update: Value, begin: Value) -> Value:
-    """x with a block replaced; the place where it begins is moved so that the block fits."""
+    """Replace a block of x; its start is clamped so that the block fits."""
     places = elements(ctx, begin)
     if any(isinstance(place, Value) for place in places):
         return write(ctx, x, update, places)

@@ -59,7 +59,7 @@ def batch_to_space(ctx: Context, op: Any, x: Value, block: Value, crops: Value) 
 
 
 def pairs(value: Value) -> tuple[tuple[Dim, Dim], ...]:
-    """Low and high number for each axis, from a tensor of two columns.
+    """Read a low and a high number per axis from a tensor of two columns.
 
     Raises:
         NotLowered: they are not known.

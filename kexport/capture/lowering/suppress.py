@@ -19,12 +19,12 @@ from kexport.rewrite.body import Body
 table = Table()
 
 LEAST = float(np.finfo(np.float32).min)
-"""The score of what is not, or no more, to be had."""
+"""The score of a box that is absent or already taken."""
 
 
 @table.op("CombinedNonMaxSuppression")
 def combined(ctx: Context, op: Any, boxes: Value, scores: Value, *settings: Value) -> list[Value]:
-    """The best boxes of each class that overlap none better, and the best of those of all classes; zeros behind."""
+    """Select the best non-overlapping boxes of each class, then the best of all classes, padded with zeros."""
     each, total, overlap, least = map(scalar, settings)
     batch, count, classes = scores.type.shape
     if any(s is None for s in (each, total, overlap, least)) or not isinstance(classes, int) or boxes.type.rank != 4:
@@ -43,7 +43,7 @@ def combined(ctx: Context, op: Any, boxes: Value, scores: Value, *settings: Valu
 
 
 def _step(scores: TensorType, corners: TensorType, overlap: float, origin: str) -> Graph:
-    """Takes the best box of every class, with the scores [batch, class, box] of those that are left."""
+    """Take the best box of every class; `scores` [batch, class, box] are those of the remaining boxes."""
     body = Body("suppress", origin)
     left = body.input("scores", scores)
     body.input("step", TensorType(DType.I32, ()))
@@ -77,7 +77,7 @@ def _split(body: Any, x: Value, axis: int) -> tuple[Value, ...]:
 
 
 def _overlaps(body: Any, mine: Sequence[Value], others: Sequence[Value], overlap: float) -> Value:
-    """Whether a box shares more than `overlap` of the joint area with another; one without area shares nothing."""
+    """Return whether the intersection over union of boxes exceeds `overlap`; a box without area overlaps nothing."""
     (y, x, y_end, x_end), (v, u, v_end, u_end) = _ordered(body, mine), _ordered(body, others)
     area, area_of_others = (
         body.add(ops.Mul(), body.add(ops.Sub(), b, a), body.add(ops.Sub(), d, c))
@@ -130,7 +130,7 @@ def _collected(ctx: Context, rows: Sequence[Value], corners: Value, sizes: tuple
 
 
 def _kept(ctx: Context, x: Value, real: Value, size: int) -> Value:
-    """x where there is a box, and zeros, of which there are more behind for want of boxes."""
+    """Keep x where there is a box, zeros elsewhere, and pad with zeros for missing boxes."""
     kept = ctx.emit(ops.Select(), real, x, ctx.number(0, x))
     missing = size - x.type.shape[1]
     if missing == 0:

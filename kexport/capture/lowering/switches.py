@@ -1,7 +1,7 @@
 """TensorFlow 1's conditionals: a Switch sends a tensor one way or the other, and a Merge takes the one that comes.
 
-They are lowered where the choice is known, as of a phase that is not fed. Both ways then carry the tensor, and what
-the dead one is made into is read by nobody.
+They are lowered if the choice is known, as with a training phase that is not fed. Both branches then carry the
+tensor, and nothing reads the results of the dead one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PASSED_ON = ("Identity", "PlaceholderWithDefault", "StopGradient", "Switch", "Re
 
 @table.op("Switch", "RefSwitch")
 def switch(ctx: Context, op: Any, data: Value, choice: Value) -> tuple[Value, Value]:
-    """The tensor, for both ways."""
+    """Pass the tensor to both branches."""
     if scalar(choice) is None:
         raise NotLowered(UNKNOWN)
     return data, data
@@ -34,7 +34,7 @@ def switch(ctx: Context, op: Any, data: Value, choice: Value) -> tuple[Value, Va
 
 @table.op("Merge", "RefMerge")
 def merge(ctx: Context, op: Any, *values: Value) -> tuple[Value, Value]:
-    """The tensor that comes, and its number among those that might."""
+    """Return the tensor of the live branch, and its number."""
     live = [i for i, tensor in enumerate(op.inputs) if _is_live(tensor, {})]
     if len(live) != 1:
         raise NotLowered(UNKNOWN)
@@ -43,7 +43,7 @@ def merge(ctx: Context, op: Any, *values: Value) -> tuple[Value, Value]:
 
 
 def _is_live(tensor: Any, known: dict[str, bool]) -> bool:
-    """Whether a tensor is on the way that is taken."""
+    """Return whether a tensor is on the live branch."""
     if tensor.name not in known:
         known[tensor.name] = True  # a loop, which has no end of its own
         known[tensor.name] = _find_out(tensor, known)
@@ -64,7 +64,7 @@ def _is_op_live(op: Any, known: dict[str, bool]) -> bool:
 
 
 def _chosen(choice: Any) -> bool | None:
-    """The value of a condition, through what only passes it on; None if it is not known."""
+    """Return the value of a condition, looking through identities; None if unknown."""
     import tensorflow as tf
 
     negated = False

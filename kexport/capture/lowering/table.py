@@ -1,4 +1,4 @@
-"""The tables that lowering functions are entered in."""
+"""The tables of lowering functions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Table:
         self.frames: dict[str, LowerFrame] = {}
 
     def op(self, *types: str) -> Callable[[F], F]:
-        """Decorator: enter a function for TensorFlow op types."""
+        """Decorator: register a function for TensorFlow op types."""
         return self._decorator(self.ops, types)
 
     def frame(self, *labels: str) -> Callable[[F], F]:
-        """Decorator: enter a function for frame labels."""
+        """Decorator: register a function for frame labels."""
         return self._decorator(self.frames, labels)
 
     def one_to_one(self, classes: dict[str, type[Op]]) -> None:
-        """Enter TensorFlow op types that are one op without attributes on the same operands."""
+        """Register TensorFlow op types that map to one op without attributes on the same operands."""
         for type, cls in classes.items():
             self._enter(self.ops, type, _simple(cls))
 

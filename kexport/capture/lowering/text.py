@@ -19,9 +19,9 @@ from kexport.ops.text import MOST_BUCKETS
 
 table = Table()
 PARTS = "tokens"
-"""What the size is called that is the number of words in a text."""
+"""The name of the symbol for the number of words in a text."""
 LARGEST_CLASS = 256
-"""A class of characters may have so many."""
+"""The most characters of a class."""
 
 
 @table.op("StringLower", "StringUpper")
@@ -34,7 +34,7 @@ def change_case(ctx: Context, op: Any, x: Value) -> Value:
 
 @table.op("StaticRegexReplace")
 def static_regex_replace(ctx: Context, op: Any, x: Value) -> Value:
-    """A fixed text, or one of some characters, replaced everywhere."""
+    """Replace a fixed text, or each of a set of characters, everywhere."""
     return _replace(ctx, x, op.get_attr("pattern"), op.get_attr("rewrite"), op.get_attr("replace_global"))
 
 
@@ -59,7 +59,7 @@ def _replace(ctx: Context, x: Value, pattern: bytes, rewrite: bytes, everywhere:
 
 
 def literal_texts(pattern: str) -> tuple[str, ...] | None:
-    """What a regular expression matches, if that is one text or one of some characters; else None."""
+    """Return what a regular expression matches, if that is one text or a set of characters; else None."""
     try:
         parsed = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):
@@ -85,7 +85,7 @@ def literal_texts(pattern: str) -> tuple[str, ...] | None:
 
 @table.op("StringJoin")
 def join(ctx: Context, op: Any, *values: Value) -> Value:
-    """Texts one after the other, with a separator between them."""
+    """Join texts with a separator."""
     separator = op.get_attr("separator").decode()
     result = values[0]
     for value in values[1:]:

@@ -1,4 +1,4 @@
-"""Images seen through a projection of the plane."""
+"""Projective image transforms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ table = Table()
 
 @table.op("ImageProjectiveTransformV2", "ImageProjectiveTransformV3")
 def project(ctx: Context, op: Any, x: Value, transforms: Value, size: Value, *fill: Value) -> Value:
-    """Each pixel of the result from where a projection of its place lies in the image."""
+    """Sample the image, for each pixel of the result, at the projection of its position."""
     if not all(isinstance(d, int) for d in x.type.shape[1:]):
         raise NotLowered("a projection of images whose size is not fixed; give the input a fixed height and width")
     height, width = ctx.ints(size)

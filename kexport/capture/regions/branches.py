@@ -47,7 +47,7 @@ def _position(op: Any, chosen: Any, count: int) -> int:
 
 
 def _alike(graphs: Sequence[Any], operands: Sequence[Found]) -> list[Found | None]:
-    """For each result the operand that it is in every branch, or None."""
+    """Return, for each result, the operand that it equals in every branch, or None."""
     found: list[Found | None] = []
     for results in zip(*(g.outputs for g in graphs), strict=True):
         places = {_place(g.inputs, passed(r)) for g, r in zip(graphs, results, strict=True)}
@@ -61,7 +61,7 @@ def _place(tensors: Sequence[Any], tensor: Any) -> int:
 
 
 def passed(tensor: Any) -> Any:
-    """The tensor that a tensor is a copy of."""
+    """Return the tensor that a tensor is a copy of."""
     while tensor.op.type == "Identity":
         tensor = tensor.op.inputs[0]
     return tensor

@@ -1,4 +1,4 @@
-"""Loops over sequences, from the stand-ins that were placed for them while tracing."""
+"""Lowers the stand-ins of recurrent layers to recurrent ops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Region: a function that is lowered into the body of an op."""
+"""Region: lowers a function into the body of an op."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kexport.rewrite.driver import erase_dead
 
 
 class Region(Scope):
-    """A function that becomes the body of an op; what it reads of the scope around is brought in when it is read."""
+    """A function that becomes the body of an op; outer values are brought in when they are read."""
 
     def __init__(self, scope: Scope, ctx: Context, op: Any, graph: Any, name: str, given: Mapping[int, Found]):
         body = Body(name, ctx.origin)
@@ -33,7 +33,7 @@ class Region(Scope):
         return value
 
     def values(self, tensors: Sequence[Any]) -> list[Value]:
-        """Lower what tensors need; their values.
+        """Lower what tensors need and return their values.
 
         Raises:
             NotLowered: one is a resource or complex.
@@ -47,7 +47,7 @@ class Region(Scope):
         return self.place.finish([*inputs, *brought], results)
 
     def ask_around(self, results: Sequence[Value]) -> list[Value]:
-        """The results, after sizes that no input of the body has were replaced by inputs that hold them."""
+        """Return the results, with sizes that no input of the body determines replaced by inputs that hold them."""
         graph = self.place.graph
         place = dict[Value, Value]()
         kept = {p for p in (v.producer for v in results) if p}
@@ -62,6 +62,6 @@ class Region(Scope):
 
 
 def close(*parts: tuple[Region, Sequence[Value]]) -> tuple[list[Value], list[list[Value]]]:
-    """What the bodies of one op read of the graph around, and the results of each."""
+    """Return the outer values that the bodies of one op read, and the results of each."""
     results = [region.ask_around(values) for region, values in parts]
     return list(dict.fromkeys(v for region, _ in parts for v in region.place.brought)), results

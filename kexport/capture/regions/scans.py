@@ -1,4 +1,4 @@
-"""Loops over sequences with any step, from the stand-ins that were placed for them while tracing."""
+"""Lowers the stand-ins of loops over sequences with arbitrary steps to scans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kexport.ir.types import TensorType
 
 
 def lower_steps(scope: Scope, ctx: Context, op: Any, loop: StepLoop, inputs: Sequence[Found]) -> tuple[Value, ...]:
-    """A scan. A step whose mask is false changes no state; its output is zeros, or that of the step before."""
+    """Lower a scan. A masked step keeps the state; its output is zeros, or that of the previous step."""
     reading = loop.reading
     masked = loop.reading.masked
     ends = [len(loop.states), len(loop.states) + len(loop.slices), len(loop.states) + len(loop.slices) + masked]

@@ -19,7 +19,7 @@ State = dict[int, Found]
 
 
 def while_loop(scope: Scope, ctx: Context, op: Any, inputs: Sequence[Found]) -> tuple[Found, ...]:
-    """A loop. What it passes on as it is, is no state: constants and sizes among that stay known inside."""
+    """Lower a loop. Values passed on unchanged are not state, so that constants and sizes stay known inside."""
     cond, body = (scope.run.trace.function_graph(op.get_attr(name).name) for name in ("cond", "body"))
     moved = [passed(r) is not t for t, r in zip(body.inputs, body.outputs, strict=True)]
     kept = {i: v for i, v in enumerate(inputs) if not moved[i]}
@@ -67,7 +67,7 @@ def _region(
 
 
 def _learnt(ctx: Context, state: State, results: Mapping[int, Found]) -> State:
-    """Lists of zeros in the place of those whose shape is known only from what the loop puts into them."""
+    """Replace lists whose shape follows only from the loop's writes by lists of zeros."""
     learnt: State = {}
     for i, v in state.items():
         result = results[i]

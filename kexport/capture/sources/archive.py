@@ -1,4 +1,4 @@
-"""Looking into a .keras file before Keras does: a zip of config.json, metadata.json and model.weights.h5."""
+"""Inspects a .keras file before Keras does: a zip of config.json, metadata.json and model.weights.h5."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAVE_HINT = "save the whole model again with model.save('model.keras')"
 
 @dataclass(frozen=True)
 class Archive:
-    """What a .keras file says about itself: the parsed config and the version of Keras that wrote it."""
+    """The parsed config of a .keras file, and the version of Keras that wrote it."""
 
     config: dict[str, Any]
     keras_version: str

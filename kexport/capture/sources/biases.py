@@ -1,4 +1,4 @@
-"""Biases of channels-first layers, which Keras adds along another axis where that has as many elements."""
+"""Finds biases of channels-first layers that Keras adds along the wrong axis if that has as many elements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a saved model's config as data: everything that it names, found before any of it is run."""
+"""Reads a saved model's config as data, and finds everything that it names before any of it is run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class Reference:
-    """Something that a config names, and the layer that needs it.
+    """A reference in a config, and the layer that needs it.
 
     `kind` is `class`, `function`, `typespec`, `lambda` (Python bytecode inside the file), `tf` (a TensorFlow function
     by name), `method` (of a TensorFlow class), `attribute` (of a tensor), `op` (a TensorFlow operation), `option` (a

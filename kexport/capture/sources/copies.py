@@ -1,4 +1,4 @@
-"""What a model makes of one sample, asked with two copies of it; needs numpy alone."""
+"""Runs a model on one sample by way of two copies of it; needs numpy alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Run = Callable[[Sequence[Array]], list[Array]]
 def first_of_two(predict: Run, arrays: Sequence[Array]) -> list[Array] | None:
     """The results for the first of two copies of a sample, or None where samples of a batch meet.
 
-    They meet, as in a matrix of similarities, where two copies have other results, or the first of them has others next
-    to another sample. Then only a batch of one tells what becomes of a single sample.
+    Samples meet, as in a matrix of similarities, if two copies give different results, or if the first gives another
+    result beside another sample. Then only a batch of one shows the result of a single sample.
     """
     others = [np.flip(a, axis=-1) if a.ndim > 1 else a for a in arrays]
     copies = predict([np.repeat(a, 2, axis=0) for a in arrays])

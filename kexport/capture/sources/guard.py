@@ -1,4 +1,4 @@
-"""Refusing what a model file names unless it is known to be harmless: all at once, before a framework sees it."""
+"""Refuses names in a model file unless they are known to be harmless: all at once, before a framework sees it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MAX_SHOWN, MAX_LINE, MAX_STUBS = 20, 300, 3
 
 
 class Verdict(Enum):
-    """What becomes of a reference."""
+    """The judgement of a reference."""
 
     ALLOWED = "allowed"
     CODE = "code"
-    """It could run, read or write something: only a trusted file may."""
+    """It could run, read or write something, which only a trusted file may."""
     UNKNOWN = "unknown"
-    """Nothing here has that name: the user's own code may have it, or another version."""
+    """The name is unknown here: the user's code or another version may define it."""
 
 
 Judge = Callable[[Reference], Verdict]

@@ -1,4 +1,4 @@
-"""Whether an HDF5 file, or one within a .keras file, holds what Keras writes there and nothing that reaches further."""
+"""Checks that an HDF5 file, or one inside a .keras file, holds only what Keras writes, and no links outside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kexport.errors import CaptureError, KexportError
 
 MAX_DEPTH, MAX_OBJECTS, MAX_ATTRIBUTES = 100, 500_000, 10_000
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
-"""What h5py packs data with by itself; HDF5 looks for others in libraries on the machine."""
+"""The filters built into h5py; HDF5 would search libraries on the machine for others."""
 NUMBERS, TEXT = "fiubc", "SUO"
 """The kinds of element types of weights, and of text."""
 
@@ -44,7 +44,7 @@ def check_hdf5(file: Any, size: int, path: str) -> None:
 
 
 def read_all(file: Any) -> None:
-    """Read every attribute and array of a file that was checked, so that what cannot be read is found out."""
+    """Read every attribute and array of a checked file, to find unreadable ones."""
     import h5py
 
     def read(_: str, item: Any) -> None:
@@ -132,7 +132,7 @@ def _attributes(item: Any, where: str) -> Iterator[str]:
 
 
 def _is_odd(dtype: Any) -> bool:
-    """Whether this is no number and no text: a reference to another object, a structure, a list of lists."""
+    """Return whether this is neither number nor text: a reference to another object, a structure, a list of lists."""
     import h5py
 
     if dtype.kind == "O":

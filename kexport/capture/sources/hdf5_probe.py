@@ -1,4 +1,4 @@
-"""Has a process beside this one read a HDF5 file first: the library that does it can be made to run for ever, or crash.
+"""Reads an HDF5 file in another process first: a hostile file can make the library crash or run forever.
 
 The process is started once and asked for each file: a line of JSON with the path, the member of a .keras file or null,
 and a limit in seconds; it answers with a line of JSON, what is wrong or null. It ends with its input.
@@ -27,7 +27,7 @@ from kexport.lifeline import leashed
 
 SECONDS, BYTES_A_SECOND = 30, 20 << 20
 MEMORY, TIMES = 4 << 30, 4
-"""What the process may take in any case, and how many times the size of the file besides."""
+"""The memory that the process may always use, and the multiple of the file's size on top."""
 HOPELESS = "the file is damaged: reading it does not come to an end, or ends the process that reads it"
 
 
@@ -58,7 +58,7 @@ class _Prober:
         self.lock = threading.Lock()
 
     def ask(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a job."""
+        """Return the answer to a job."""
         with self.lock:
             process = self._running()
             timer = threading.Timer(job["seconds"] + SECONDS, process.kill)  # where there are no alarms
@@ -73,7 +73,7 @@ class _Prober:
             except BrokenPipeError:
                 line = b""
             except BaseException:
-                self.end()  # its answer would be taken for that to the next job
+                self.end()  # its late answer would be taken for that of the next job
                 raise
             finally:
                 timer.cancel()

@@ -1,4 +1,4 @@
-"""Which element types a subclassed model takes: Keras records the shapes that it was built with, and no types."""
+"""Finds the element types that a subclassed model takes: Keras records only the shapes it was built with."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from kexport.capture.tracing.trace import Spec
 
 TYPES = ("float32", "int32", "string")
-"""What is tried for an input, in this order."""
+"""The types to try for an input, in this order."""
 MAX_INPUTS = 4
-"""Of more inputs only types that are the same for all are tried."""
+"""With more inputs, only equal types for all are tried."""
 
 
 def with_types(call: Callable[[Sequence[Any]], Any], specs: list[Spec]) -> list[Spec] | None:
@@ -53,7 +53,7 @@ def _traced(call: Callable[[Sequence[Any]], Any], specs: Sequence[Spec]) -> list
 
 
 def _meant(placeholder: Any) -> str | None:
-    """The type that all users of an input make of it at once."""
+    """Return the type that all users of an input cast it to at once."""
     made = {(user.type, user.outputs[0].dtype.name) for user in placeholder.consumers()}
     if made and made <= {("Cast", "int32"), ("Cast", "int64")}:
         return "int32"

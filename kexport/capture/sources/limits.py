@@ -1,4 +1,4 @@
-"""How large and how deep what a model file holds may be, checked before anything is made of it."""
+"""Limits the size and depth of a model file's contents, before anything is built from them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kexport.errors import CaptureError
 
 MAX_JSON = 256 << 20
 MAX_DEPTH = 200
-"""Models within models within models: a level of them takes six of JSON."""
+"""The deepest nesting of JSON; a model within a model takes six levels."""
 BOMB_FLOOR, BOMB_RATIO = 256 << 20, 100
-"""What is larger than the floor and more than this many times its stored size is no model."""
+"""Contents above the floor that are more than this many times their stored size are refused."""
 
 MAX_ATTEMPTS = 1000
 """Passes over the calls of a functional model; one for each layer that is called on what stands below it."""
 
 
 def parse_json(text: str | bytes, what: str, where: str | None = None, hint: str | None = None) -> Any:
-    """The value of a JSON text out of a model file.
+    """Parse a JSON text from a model file.
 
     Raises:
         CaptureError: it is too large, nested too deep, or no JSON; `what` is what it is called.
@@ -43,7 +43,7 @@ def _too_deep(what: str, where: str | None, hint: str | None) -> CaptureError:
 
 
 def _depth(value: Any) -> int:
-    """How many lists and dicts lie within each other, counted level by level and no further than the limit."""
+    """Return the depth of nested lists and dicts, counted level by level and no further than the limit."""
     level = [value]
     depth = 0
     while level and depth <= MAX_DEPTH:
@@ -67,7 +67,7 @@ def too_many_weights(size: int, where: str | None) -> CaptureError:
 
 @contextmanager
 def within(path: str) -> Iterator[None]:
-    """Put a file's name before the place that an error about a part of it names."""
+    """Prefix the place of an error with the file's name."""
     try:
         yield
     except CaptureError as e:

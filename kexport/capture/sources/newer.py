@@ -1,4 +1,4 @@
-"""A file that another version of Keras 3 wrote, with the config that the version which is here would have written."""
+"""Adapts the config of a file from another version of Keras 3 to the installed one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kexport.errors import CaptureError, KexportWarning
 
 @dataclass
 class Translation:
-    """A config for another version: what was left out of it, and what it asks for that this version lacks."""
+    """A config for another version: the settings left out, and those that this version lacks."""
 
     version: Version
     left_out: dict[str, None] = field(default_factory=dict[str, None])
@@ -24,7 +24,7 @@ class Translation:
     changed: bool = False
 
     def of(self, value: Any, where: str = "") -> Any:
-        """The value as this version would have written it."""
+        """Convert a value to what this version would have written."""
         if isinstance(value, list):
             return [self.of(v, where) for v in value]
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The calls within a saved functional model: each must be on results that are there, or Keras 2 waits for ever."""
+"""Checks the calls in a saved functional model: each must be on existing results, or Keras 2 waits forever."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _kind(entry: dict[str, Any]) -> str:
 
 
 def _resolve(calls: dict[str, list[list[Call]]], kinds: dict[str, str]) -> set[str]:
-    """The layers with calls that can never be made. The calls of a layer are made in their order.
+    """Return the layers with calls that can never be made. The calls of a layer are made in order.
 
     A model that was called when it was made counts its calls from 1. Whether it was is known to Keras alone, so that
     its first call is taken for either.

@@ -1,4 +1,4 @@
-"""What `predict()` of a model does beside `call()`: artifacts compute the call, and so they are held against it."""
+"""Tells what a model's `predict()` does besides `call()`: artifacts compute the call and are compared with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from kexport.capture.sources.biases import remarks_on_biases
 
 METHODS = ("predict", "predict_step", "predict_on_batch", "make_predict_function")
-"""What classes override to do more than their call: to preprocess text, to decode boxes, to divide by 255."""
+"""The methods that classes override to do more than their call: preprocess text, decode boxes, divide by 255."""
 OWN = ("keras", "tf_keras")
 """The packages whose own methods only call the model."""
 
@@ -23,7 +23,7 @@ def own_predict(model: Any) -> tuple[str, str] | None:
 
 
 def remarks_of(model: Any) -> list[str]:
-    """What is to be said of an artifact of a model: what of the model is not in it."""
+    """Return the remark on what part of a model its artifacts do not contain."""
     found: list[str] = []
     own = own_predict(model)
     if own is not None:

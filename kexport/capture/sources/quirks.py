@@ -1,4 +1,4 @@
-"""Where Keras' `predict` is not what the layers mean; needs no TensorFlow."""
+"""Knows where Keras' `predict` differs from what the layers mean; needs no TensorFlow."""
 
 from __future__ import annotations
 

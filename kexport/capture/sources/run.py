@@ -1,4 +1,4 @@
-"""Running a model on arrays in the order of the contract: the truth that captures are compared with."""
+"""Runs a model on arrays in the order of the contract; captures are compared with the results."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run_predict(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
 
 
 def _run_call(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
-    """Run by a call of the model, in a graph as `predict` does."""
+    """Call the model in a graph, as `predict` does."""
     call = run_graph(lambda tensors: model(pack(tensors), training=False))
 
     def run(arrays: Sequence[Array]) -> list[Array]:
@@ -66,7 +66,7 @@ def _run_call(model: Any, pack: Callable[[Sequence[Any]], Any]) -> Run:
 
 @contextmanager
 def _unwarned() -> Iterator[None]:
-    """Without TensorFlow's advice not to trace `predict` so often: several models are, and batches of several sizes."""
+    """Silence TensorFlow's warning about repeated tracing of `predict`, which several models and batch sizes need."""
     import tensorflow as tf
 
     def keep(record: LogRecord) -> bool:
@@ -115,7 +115,7 @@ def run_drawing(source: Source) -> Callable[[Sequence[Array]], tuple[list[Array]
 
 
 def run_eagerly(source: Source, arrays: Sequence[Array]) -> Any:
-    """What a model answers to a call of its own, layer by layer."""
+    """Return the outputs of every layer during a call of the model."""
     with kept_states(source.model):
         return source.call([_as_tensor(a) for a in arrays])
 

@@ -1,4 +1,4 @@
-"""What a SavedModel would do when it is loaded, told from its messages: it may compute, and read its own files.
+"""Checks from a SavedModel's messages what loading it would do: it may compute, and read its own files.
 
 `tf.saved_model.load` runs functions of the file to make and fill tables, so that all is looked at before.
 """
@@ -19,7 +19,7 @@ from kexport.ir.types import MAX_RANK
 from kexport.paths import inside
 
 MAX_CONSTANT = 1 << 28
-"""Elements that a constant may claim without a byte for each: one value can stand for all."""
+"""The most elements of a constant that stores fewer bytes: one value can stand for all."""
 LINKS_HINT = (
     "copy the folder with what its links lead to (cp -rL), or, if you trust the file, give --trust (trust=True)"
 )

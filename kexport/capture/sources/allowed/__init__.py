@@ -1,1 +1,1 @@
-"""What the config of a model file may name, as data: everything that is on no list here is refused."""
+"""The names that a model file's config may use, as data: anything that is on no list here is refused."""

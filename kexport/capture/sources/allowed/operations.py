@@ -1,4 +1,4 @@
-"""What the operations of a SavedModel may be: a list of those that compute, and nothing else."""
+"""The operations that a SavedModel may contain: those that compute, and nothing else."""
 
 from __future__ import annotations
 
