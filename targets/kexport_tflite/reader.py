@@ -18,8 +18,10 @@ from kexport_tflite.claims import check_claims
 from kexport_tflite.emission import CONTRACT, SIGNATURE
 from kexport_tflite.writer import IDENTIFIER, TYPES, schema
 
-_DAMAGED = (struct.error, IndexError, ValueError, TypeError, OverflowError, MemoryError, RecursionError)
-"""What the schema's classes raise on bytes that make no sense."""
+_DAMAGED = (
+    struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError,
+)  # fmt: skip
+"""What the schema's classes raise on bytes that make no sense, and what comes of a table that is not there."""
 
 
 def read_contract(path: Path) -> Contract:

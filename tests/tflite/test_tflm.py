@@ -109,6 +109,18 @@ def test_it_volunteers_for_integers_that_fit(tmp_path: Path, monkeypatch: pytest
     assert not Tflm().volunteers(whole)
 
 
+def test_no_damage_reaches_who_asks_whether_it_volunteers(tmp_path: Path) -> None:
+    whole, rng = dense(tmp_path / "whole.tflite").read_bytes(), np.random.default_rng(0)
+    path, answers = tmp_path / "damaged.tflite", set()
+    for _ in range(800):
+        content = bytearray(whole[: rng.integers(len(whole)) if rng.random() < 0.1 else None])
+        for place in rng.integers(max(1, len(content)), size=rng.choice([1, 2, 8])):
+            content[place : place + 1] = bytes([rng.choice([0, 1, 127, 128, 255])])
+        path.write_bytes(content)
+        answers.add(Tflm().volunteers(path))
+    assert answers == {False, True}
+
+
 def test_who_asks_for_it_gets_it(tmp_path: Path) -> None:
     floats = export(NETS[0](), tmp_path / "floats.tflite")
     whole = dense(tmp_path / "int8.tflite")
