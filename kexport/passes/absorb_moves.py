@@ -1,4 +1,4 @@
-"""Lets ops do by themselves what a move before them does: broadcasting, transposing, picking, reducing nothing."""
+"""Absorbs moves into the ops after them: broadcasts, transposes, gathers at even steps, reductions of size 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kexport.rewrite.rule import Replacement
 
 @rule(Binary, ops.Select)
 def broadcast_operand(node: Node, rewriter: Rewriter) -> Replacement:
-    """An operand need not be broadcast first; one number everywhere is a scalar."""
+    """Drop the broadcast of an operand; one number everywhere becomes a scalar."""
     for i, value in enumerate(node.inputs):
         narrow = _narrow(value, rewriter)
         operands = (*node.inputs[:i], narrow, *node.inputs[i + 1 :])
@@ -52,7 +52,7 @@ def broadcast_of_constant(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.MatMul)
 def transposed_operand(node: Node, rewriter: Rewriter) -> Replacement:
-    """A product transposes the last two axes of its operands by itself."""
+    """Make the transpose of a product's last two axes an attribute of the product."""
     op: Any = node.op
     a, b = node.inputs
     if inner := _swapped(a):
@@ -72,7 +72,7 @@ def _swapped(value: Value) -> Value | None:
 
 @rule(Reduce)
 def reduce_nothing(node: Node, rewriter: Rewriter) -> Replacement:
-    """A reduction of axes of size 1 moves no number."""
+    """Replace the reduction of axes of size 1 by a reshape."""
     (x,) = node.inputs
     if any(x.type.shape[a] != 1 for a in axes_of(node)):
         return None
@@ -115,7 +115,7 @@ def gather_of_steps(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Gather)
 def gather_of_the_only_place(node: Node, rewriter: Rewriter) -> Replacement:
-    """An axis of size 1 read again and again is broadcast."""
+    """Replace the repeated gather of an axis of size 1 by a broadcast."""
     op: Any = node.op
     x, indices = node.inputs
     if indices.type.rank != 1 or op.batch_dims or x.type.shape[op.axis % x.type.rank] != 1:

@@ -1,6 +1,6 @@
-"""Identities of numbers: neutral elements, double negation, constants gathered and moved to the right.
+"""Applies identities of numbers: neutral elements, double negation; collects constants and moves them right.
 
-A rule keeps every result within a rounding or two of what it was. Only the sign of a zero may change.
+Every rule keeps results within a rounding or two. Only the sign of a zero may change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
 
 _MOST_EXPONENT = 14
-"""A power of two and its reciprocal up to here are normal numbers of every float type."""
+"""Powers of two up to this exponent, and their reciprocals, are normal in every float type."""
 
 
 @rule(*having(lambda t: t.algebra.commutative or bool(t.algebra.mirrored)))

@@ -1,4 +1,4 @@
-"""Channels first, for targets that define convolutions and their like that way: the ops in a pair of transposes."""
+"""Wraps convolutions and similar ops in a pair of transposes, for targets that define them channels first."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def to_last(rank: int) -> Perm:
 
 @dataclass(frozen=True)
 class ChannelsFirst(Op, abstract=True):
-    """An op whose first operand and result are channels first; its other operands are as ever.
+    """An op whose first operand and result are channels first; its other operands are unchanged.
 
-    It is no op of the vocabulary, so not in its table of names: only targets meet it, after `legalize`.
+    It is not in the vocabulary, so not in its table of names: only targets meet it, after `legalize`.
     """
 
     traits = Traits(Work.ROUNDS_INSIDE)
@@ -82,7 +82,7 @@ def _wrap(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.BatchNorm)
 def sink_through_batch_norm(node: Node, rewriter: Rewriter) -> Replacement:
-    """Where the channels come first anyway, it is done there."""
+    """Normalize before the transpose if the channels come first there."""
     above = transpose_above(node.inputs[0])
     rank = node.output.type.rank
     if above is None or above.op != ops.Transpose(to_last(rank)):

@@ -1,4 +1,4 @@
-"""Identities of conditions and of element types: select, not, cast."""
+"""Applies identities of conditions and element types: select, not, cast."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kexport.rewrite.match import made_by, uniform
 from kexport.rewrite.rule import Replacement
 
 _MANTISSA = {DType.BF16: 8, DType.F16: 11, DType.F32: 24, DType.F64: 53}
-"""Bits of a whole number that a float type holds exactly."""
+"""The bits of an integer that a float type holds exactly."""
 _HIGHEST = {DType.F16: 15, DType.BF16: 127, DType.F32: 127, DType.F64: 1023}
 """Greatest binary exponents."""
 _OPPOSITE: dict[type[Op], Op] = {ops.Equal: ops.NotEqual(), ops.NotEqual: ops.Equal()}
 
 
 def holds_all(wide: DType, narrow: DType) -> bool:
-    """Whether every value of `narrow` is a value of `wide`."""
+    """Return whether every value of `narrow` is a value of `wide`."""
     if wide is narrow or narrow is DType.BOOL:
         return wide is not DType.STRING
     if narrow.is_int and (wide.is_int or wide.is_float):
@@ -43,7 +43,7 @@ def cast_to_the_same(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Cast)
 def cast_of_cast(node: Node, rewriter: Rewriter) -> Replacement:
-    """A cast through a type that holds every value is one cast."""
+    """Merge a cast through a type that holds every value into one cast."""
     inner = made_by(node.inputs[0], ops.Cast)
     if inner is None or not holds_all(node.inputs[0].type.dtype, inner.inputs[0].type.dtype):
         return None
@@ -71,7 +71,7 @@ def opposite(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Select)
 def select_known(node: Node, rewriter: Rewriter) -> Replacement:
-    """A choice whose condition is known, or that makes no difference."""
+    """Replace a select whose condition is known, or whose branches are equal."""
     condition, a, b = node.inputs
     known = uniform(condition)
     if known is None and a is not b:
@@ -88,7 +88,7 @@ def select_not(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 def _shaped(rewriter: Rewriter, value: Value) -> Value:
-    """A value in the shape of the result that it is to replace."""
+    """Bring a value to the shape of the result that it replaces."""
     wanted = rewriter.node.output.type
     return value if value.type == wanted else rewriter.add(ops.BroadcastTo(wanted.shape), value)
 

@@ -1,4 +1,4 @@
-"""Merges equal computations: the same op on the same operands is done once. The first one's layer path stays."""
+"""Merges equal computations: the same op on the same operands runs once, under the layer path of the first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kexport.ir.op import Array, identity
 from kexport.rewrite import Log
 
 _SMALL = 1 << 12
-"""Constants of up to so many bytes are told apart by all of them, larger ones by some first."""
+"""Constants up to this size are compared by all their bytes; larger ones first by a sample."""
 _SAMPLE = 64
 
 
@@ -52,7 +52,7 @@ def _merge_constants(graph: Graph) -> bool:
 
 
 def _content(value: Value) -> Hashable:
-    """What equal constants have in common, and others hardly ever: some of their elements."""
+    """Return a sample of a constant's elements, which rarely agrees between different constants."""
     data = value.data
     assert data is not None
     if data.dtype == object:
@@ -71,7 +71,7 @@ def _is_same(a: Value, b: Value) -> bool:
 
 
 def _place(data: Array) -> Hashable:
-    """The memory that an array holds."""
+    """Identify the memory that an array views."""
     return data.dtype.str, data.shape, data.__array_interface__["data"], data.strides
 
 

@@ -27,7 +27,7 @@ class DeadCode:
 
 @rule(ops.Split)
 def slice_of_split(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
-    """A split of which one piece is used is a slice."""
+    """Replace a split with one used piece by a slice."""
     used = [i for i, v in enumerate(node.outputs) if rewriter.graph.is_used(v)]
     if len(used) != 1 or len(node.outputs) == 1:
         return None

@@ -1,4 +1,4 @@
-"""Puts scales and shifts of channels into the weights of the convolution or dense layer beside them.
+"""Folds scales and shifts of channels into the weights of the neighbouring convolution or dense layer.
 
 y * s + t of y = conv(x, w) + b is conv(x, w*s) + (b*s + t). Before a convolution, conv(x*s + t, w) + b is
 conv(x, w*s) + (b + sum of w*t), if no padding stands between: the convolution pads with 0, not with t.
@@ -30,7 +30,7 @@ from kexport.rewrite.rule import Replacement
 
 
 class Affine(NamedTuple):
-    """x * scale + shift in float64, both as they broadcast to x; `far` if x may be far from 0 for its spread."""
+    """x * scale + shift in float64, in shapes that broadcast to x; `far` if x may be far from 0 for its spread."""
 
     scale: Array
     shift: Array | None = None
@@ -38,7 +38,7 @@ class Affine(NamedTuple):
 
 
 def affine_of(node: Node | None) -> Affine | None:
-    """What a node with constant parameters does to its first operand."""
+    """Return the scale and shift that a node with constant parameters applies to its first operand."""
     if node is None or not isinstance(node.op, (ops.BatchNorm, ops.Mul, ops.Div)):
         return None
     x = node.inputs[0]
@@ -60,14 +60,14 @@ def affine_of(node: Node | None) -> Affine | None:
 
 @rule(ops.BatchNorm, ops.Mul, ops.Div)
 def into_weights_above(node: Node, rewriter: Rewriter) -> Replacement:
-    """Scale and shift after a linear op."""
+    """Fold a scale and shift after a linear op into it."""
     affine = affine_of(node)
     return None if affine is None else absorb(node, rewriter, affine.scale, affine.shift)
 
 
 @rule(*LINEAR)
 def into_weights_below(node: Node, rewriter: Rewriter) -> Replacement:
-    """Scale and shift before a linear op."""
+    """Fold a scale and shift before a linear op into it."""
     above = node.inputs[0].producer
     affine = affine_of(above)
     if affine is None or above is None or not constant_weights(node):

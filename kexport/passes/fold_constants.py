@@ -1,4 +1,4 @@
-"""Computes what depends on constants alone."""
+"""Evaluates ops whose operands are all constant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kexport.rewrite.fold import MAX_GROWTH, fold_constants
 
 @rule()
 def fold(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | Skip | None:
-    """An op on constants is a constant, unless that would hold a large constant twice."""
+    """Fold an op on constants, unless that would store a large constant twice."""
     if not all(v.is_constant for v in node.inputs):
         return None
     types = [v.type for v in node.outputs]

@@ -1,4 +1,4 @@
-"""Computes integer arithmetic on sizes, also where they depend on the input: it becomes one `dims` op."""
+"""Folds integer arithmetic on sizes, symbolic ones included, into one `dims` op."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kexport.rewrite.fold import fold_sizes
 
 @rule()
 def fold(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
-    """An op on sizes is sizes."""
+    """Replace an op on sizes by the resulting sizes."""
     if _is_sizes(node.output if len(node.outputs) == 1 else None):
         return None
     types = [v.type for v in node.outputs]
@@ -32,7 +32,7 @@ def _sizes(rewriter: Rewriter, sizes: Array, type: TensorType) -> Value:
 
 
 def _is_sizes(value: Value | None) -> bool:
-    """Whether a value is a `dims` op reshaped, which is as simple as sizes of another rank than 1 get."""
+    """Return whether a value is a reshaped `dims` op, the simplest form of sizes of a rank other than 1."""
     node = value.producer if value else None
     return node is not None and isinstance(node.op, ops.Reshape) and isinstance(_op(node.inputs[0]), ops.Dims)
 

@@ -1,4 +1,4 @@
-"""Lets convolutions and dense layers apply the activation that follows them; for targets that want it."""
+"""Fuses activations into the preceding convolutions and dense layers, for targets that want it."""
 
 from __future__ import annotations
 

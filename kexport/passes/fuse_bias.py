@@ -1,4 +1,4 @@
-"""Constants added to a linear op become its bias, and products with a constant matrix become dense layers."""
+"""Turns constants added to a linear op into its bias, and products with a constant matrix into dense layers."""
 
 from __future__ import annotations
 

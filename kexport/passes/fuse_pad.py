@@ -1,4 +1,4 @@
-"""Pads become padding of the convolution or pool that follows, and padding takes its plainest form.
+"""Merges pads into the padding of the following convolution or pool, and brings padding to its plainest form.
 
 A zero pad before a max pool may be merged only where no element is negative: the pool's own padding never wins,
 a zero does. An average pool doesn't count its padding, so it takes in no pad.
@@ -26,7 +26,7 @@ from kexport.rewrite.rule import Replacement
 
 @rule(ops.Conv, ops.DepthwiseConv)
 def pad_into_conv(node: Node, rewriter: Rewriter) -> Replacement:
-    """Zeros around the image."""
+    """Merge zeros around the image into the padding of a convolution."""
     pad = made_by(node.inputs[0], ops.Pad)
     if pad is None:
         return None
@@ -35,7 +35,7 @@ def pad_into_conv(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.MaxPool)
 def pad_into_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
-    """The least value around the image; or zeros, if nothing in it is negative."""
+    """Merge a pad by the least value, or by zeros if no element is negative."""
     pad = made_by(node.inputs[0], ops.Pad)
     if pad is None:
         return None
@@ -53,7 +53,7 @@ def pad_into_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.MaxPool, ops.AvgPool)
 def plain_padding(node: Node, rewriter: Rewriter) -> Replacement:
-    """Explicit padding by nothing is `valid`; by as much as `same` would give, for a fixed size, it is `same`."""
+    """Write explicit padding by nothing as `valid`, and that of `same` at a fixed size as `same`."""
     op: Any = node.op
     if isinstance(op.padding, str):
         return None
@@ -79,13 +79,13 @@ def _merge(node: Node, rewriter: Rewriter, pad: Node) -> Replacement:
 
 
 def _mode(pad: Node) -> float | None:
-    """The constant that a pad fills in, None for other modes."""
+    """Return the constant of a pad; None for other modes."""
     op: Any = pad.op
     return op.value if op.mode == "constant" else None
 
 
 def _least(dtype: DType) -> float:
-    """The least finite number."""
+    """Return the least finite number of an element type."""
     import ml_dtypes
 
     limits = cast(Any, ml_dtypes).finfo if dtype.is_float else np.iinfo

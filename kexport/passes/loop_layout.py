@@ -1,7 +1,7 @@
-"""Scans whose steps want channels first: states, sequences and results are held that way, and transposed outside.
+"""Keeps states, sequences and results of scans channels first if their steps want that, and transposes outside.
 
-A body that transposes a state back and forth in every step gets it transposed once, before the first step. For targets
-that keep channels first; the transposes that this leaves on both sides of an op in the body cancel by sinking.
+A state that a body transposes back and forth in every step is transposed once, before the first step. This is for
+targets that compute channels first; the transposes left on both sides of an op in the body cancel by sinking.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def hold_channels_first(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 def _turned(value: Value) -> bool:
-    """Whether an input of a body is brought to channels first."""
+    """Return whether the body transposes an input to channels first."""
     wanted = ops.Transpose(to_first(value.type.rank))
     return value.type.rank > 2 and any(u.op == wanted for u in value.users)
 
 
 def _turned_back(value: Value) -> bool:
-    """Whether a result of a body was channels first."""
+    """Return whether a result of a body was channels first before a transpose."""
     made = value.producer
     return value.type.rank > 2 and made is not None and made.op == ops.Transpose(to_last(value.type.rank))
 
@@ -73,7 +73,7 @@ def _axis(op: Any, index: int, count: int) -> int | None:
 
 
 def _moved(rewriter: Rewriter, x: Value, axis: int | None, order: Callable[[int], Perm]) -> Value:
-    """x with each step transposed."""
+    """Transpose each step of x."""
     if axis is None:
         return rewriter.add(ops.Transpose(order(x.type.rank)), x)
     others = [a for a in range(x.type.rank) if a != axis]

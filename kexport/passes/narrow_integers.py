@@ -1,4 +1,4 @@
-"""Keeps quantized weights in the integers that a model stores them in, and their scales one for each block."""
+"""Keeps quantized weights as the stored integers, with one scale per block."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kexport.rewrite.rule import Replacement
 
 @rule(ops.Transpose, ops.Reshape)
 def move_before_cast(node: Node, rewriter: Rewriter) -> Replacement:
-    """Integers that are cast and then moved are moved beforehand."""
+    """Move constant integers before they are cast."""
     (x,) = node.inputs
     source = narrow_constant(x)
     if source is None or source.data is None or not node.output.type.is_static:
@@ -33,7 +33,7 @@ def move_before_cast(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Transpose, ops.Reshape)
 def move_before_dequantize(node: Node, rewriter: Rewriter) -> Replacement:
-    """Constant integers that stand for numbers are moved beforehand, and their scales with them."""
+    """Move constant quantized integers before they are dequantized, together with their scales."""
     (x,) = node.inputs
     source, grid = dequantized(x), grid_of(x.producer)
     if source is None or source.data is None or grid is None or not node.output.type.is_static:
@@ -49,7 +49,7 @@ def move_before_dequantize(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Cast)
 def cast_before_gather(node: Node, rewriter: Rewriter) -> Replacement:
-    """Of what is gathered in blocks the few numbers that there are are cast."""
+    """Cast the table before gathering from it."""
     gather = made_by(node.inputs[0], ops.Gather)
     if gather is None or not isinstance(gather.op, ops.Gather) or gather.op.batch_dims:
         return None
@@ -61,7 +61,7 @@ def cast_before_gather(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(Binary)
 def by_block(node: Node, rewriter: Rewriter) -> Replacement:
-    """Scales that stand for a block of rows each meet the rows as an axis of blocks."""
+    """Multiply rows by block scales along a separate axis of blocks, instead of repeating the scales."""
     whole = node.output.type.shape
     for i, value in enumerate(node.inputs):
         gather, other = made_by(value, ops.Gather), node.inputs[1 - i]
@@ -79,7 +79,7 @@ def by_block(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 def _blocks(gather: Node) -> int | None:
-    """The axis along which a gather from a constant repeats everything equally often."""
+    """Return the axis along which a gather from a constant repeats every element equally often."""
     op: Any = gather.op
     data, indices = (v.data for v in gather.inputs)
     if data is None or indices is None or op.batch_dims:
@@ -94,7 +94,7 @@ _NIBBLES = {DType.I8: (DType.I4, -8, 7), DType.U8: (DType.U4, 0, 15)}
 
 @rule(ops.Cast)
 def four_bits(node: Node, rewriter: Rewriter) -> Replacement:
-    """Integers that fit into 4 bits are stored so, for formats that can."""
+    """Store integers that fit into 4 bits as such, for formats that can."""
     (source,) = node.inputs
     if source.data is None or not is_narrow(source) or source.type.dtype not in _NIBBLES:
         return None

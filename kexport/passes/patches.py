@@ -1,4 +1,4 @@
-"""Convolutions that only cut an image into patches, as `keras.ops.image.extract_patches` does, become moves."""
+"""Turns convolutions that only cut an image into patches, as in `keras.ops.image.extract_patches`, into moves."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _picks_each(kernel: Any) -> bool:
 
 
 def _cropped(rewriter: Rewriter, x: Value, sizes: tuple[Dim, ...]) -> Value:
-    """Without the rows and columns that fill no patch."""
+    """Crop rows and columns that do not fill a patch."""
     shape = x.type.shape
     end = (shape[0], *sizes, shape[-1])
     return x if end == shape else rewriter.add(ops.Slice((0,) * len(end), end, (1,) * len(end)), x)

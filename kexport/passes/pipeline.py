@@ -42,13 +42,13 @@ PASSES: dict[str, Pass] = {
 
 _FOR_SOME = {fuse_activation.PASS.name}
 OPTIMIZE: tuple[str, ...] = tuple(name for name in PASSES if name not in _FOR_SOME)
-"""What makes any graph smaller and faster, for every target."""
+"""The passes that every target starts from, in order."""
 
 _MAX_ROUNDS = 8
 
 
 def run_passes(graph: Graph, names: Sequence[str], log: Log | None = None, verify: bool = False) -> bool:
-    """Run passes in order, again and again until none changes the graph; True if any did.
+    """Run passes in order, repeatedly, until none changes the graph; True if any did.
 
     Args:
         graph: edited in place.
@@ -58,7 +58,7 @@ def run_passes(graph: Graph, names: Sequence[str], log: Log | None = None, verif
 
     Raises:
         ConfigError: there is no such pass.
-        GraphError: the graph is malformed after a pass (with `verify`), or rules do not come to rest.
+        GraphError: the graph is malformed after a pass (with `verify`), or rules reach no fixed point.
     """
     unknown = [name for name in names if name not in PASSES]
     if unknown:

@@ -1,4 +1,4 @@
-"""Takes out of loops what need not be in them: unread results, idle state, and products that know no state."""
+"""Removes from loops what need not be in them: unread results, idle state, and products independent of state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kexport.rewrite import Rewriter, RulePass, rule
 
 @rule(ops.Scan)
 def unread_results(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
-    """What a scan stacks or carries and nobody reads is not computed."""
+    """Drop results and states of a scan that nothing reads."""
     op: Any = node.op
     state, slices, others = op.parts(op.body.inputs)
     read = [rewriter.graph.is_used(v) for v in node.outputs]
@@ -35,7 +35,7 @@ def unread_results(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
 
 @rule(ops.While)
 def idle_state(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
-    """State of a while that neither its condition nor a reader needs is not kept."""
+    """Drop state of a while that neither its condition nor a reader needs."""
     op: Any = node.op
     read = [rewriter.graph.is_used(v) or op.cond.is_used(i) for v, i in zip(node.outputs, op.cond.inputs, strict=True)]
     kept = _live_state(op.body, op.body.inputs, read)
@@ -50,7 +50,7 @@ def idle_state(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
 
 @rule(ops.Scan)
 def hoisted_product(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
-    """A dense layer on a slice is one on the whole sequence, outside the loop."""
+    """Move a dense layer on a slice out of the loop, to the whole sequence."""
     op: Any = node.op
     _, slices, _ = op.parts(op.body.inputs)
     for inner in op.body.nodes:
@@ -83,7 +83,7 @@ def _with_sequence(node: Node, rewriter: Rewriter, inner: Node, sequence: Value)
 
 
 def _live_state(body: Graph, state: Sequence[Value], read: Sequence[bool]) -> list[int]:
-    """The numbers of the states that are read, or that what is read depends on."""
+    """Return the numbers of the states that are read, directly or through other states."""
     reaches = [_sources(body, o.value) for o in body.outputs]
     live = {k for k, r in enumerate(read) if r}
     while True:
@@ -108,7 +108,7 @@ def _sources(body: Graph, value: Value) -> set[Value]:
 
 
 def _restricted(body: Graph, kept: Sequence[int]) -> Graph:
-    """A copy of a body with only these results, and nothing that serves others."""
+    """Copy a body with only these results and what they need."""
     copy = body.copy()
     copy.keep_outputs([body.outputs[k].name for k in kept])
     for node in copy.reversed_nodes:

@@ -1,4 +1,4 @@
-"""Names activations and softmaxes that a model spells out in arithmetic."""
+"""Recognizes activations and softmaxes that a model spells out in arithmetic."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def leaky_relu(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Mul, ops.Div)
 def product(node: Node, rewriter: Rewriter) -> Replacement:
-    """A gate times what it gates: silu, hard_silu, mish, gelu; and hard_sigmoid."""
+    """Recognize a gate times its input: silu, hard_silu, mish, gelu; and hard_sigmoid."""
     whole = factors(node.output)
     if not 1 <= len(whole.values) <= 4 or any(v.type != node.output.type for v in whole.values):
         return None
@@ -143,7 +143,7 @@ def _gelu_gate(whole: Factors, gate: Value, maker: Any) -> Found:
 
 
 def _cubic(product: Factors, x: Value) -> bool:
-    """Whether values are x + 0.044715*x**3, or x times 1 + 0.044715*x**2."""
+    """Return whether values are x + 0.044715*x**3, or x times 1 + 0.044715*x**2."""
     rest = product.without(x)
     if rest is None:
         node = product.values[0].producer if len(product.values) == 1 else None
@@ -212,7 +212,7 @@ def softplus(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 def _unshifted(x: Value, axis: int) -> Value:
-    """x without the maximum that was subtracted from it."""
+    """Return x if the value is x minus its maximum."""
     node = made_by(x, ops.Sub)
     top = made_by(node.inputs[1], ops.ReduceMax) if node else None
     same = node and top and top.inputs[0] is node.inputs[0] and _along(top, axis)

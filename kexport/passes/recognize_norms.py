@@ -1,4 +1,4 @@
-"""Names layer and RMS normalizations that a model spells out as means, squares and roots."""
+"""Recognizes layer and RMS normalizations that a model spells out as means, squares and roots."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Inverse(NamedTuple):
 
 
 def inverse_deviation(value: Value, root: type[ops.Rsqrt | ops.Sqrt] = ops.Rsqrt) -> Inverse | None:
-    """What `value` divides by, if it is an inverse root (or a root) of a mean of squares over the last axes."""
+    """Return the inverse root (or root) of a mean of squares over the last axes that `value` is, if it is one."""
     node = made_by(value, root)
     moved = plus(node.inputs[0]) if node else None
     total = made_by(moved.value, ops.ReduceMean) if moved and moved.sign == 1 else None
@@ -149,7 +149,7 @@ def _norm(rewriter: Rewriter, inverse: Inverse, gamma: Value | None, beta: Value
 
 
 def _parameter(value: Value | None, default: float, x: Value, shape: tuple[int, ...]) -> Array | None:
-    """A constant as a parameter along the last axes, of `shape`."""
+    """Bring a constant to the shape of a parameter along the last axes."""
     if value is None:
         return np.full(shape, default, x.type.dtype.numpy)
     if value.data is None or value.type.rank > x.type.rank:

@@ -1,7 +1,7 @@
 """Moves transposes towards the outputs, through the ops that don't care, until they meet and cancel.
 
-An op on T(x) becomes T(op' on x), op' being the op with its axes renamed. A transpose only ever moves down or
-disappears, so the rules come to rest. Targets that keep channels first wrap their convolutions in a pair of
+An op on T(x) becomes T(op' on x), where op' is the op with its axes renamed. A transpose only moves down or
+disappears, so the rules reach a fixed point. Targets that compute channels first wrap their convolutions in a pair of
 transposes, add rules for their own ops to `SINK`, and end with none between the convolutions.
 """
 
@@ -33,23 +33,23 @@ def transpose_above(value: Value) -> Node | None:
 
 
 def inverse(perm: Perm) -> Perm:
-    """The permutation that undoes `perm`."""
+    """Return the inverse permutation."""
     return tuple(sorted(range(len(perm)), key=perm.__getitem__))
 
 
 def unpermute(values: Sequence[T], perm: Perm) -> tuple[T, ...]:
-    """Per-axis values for T(x), as those for x."""
+    """Reorder per-axis values for T(x) into those for x."""
     return tuple(values[i] for i in inverse(perm))
 
 
 def keeps_order(shape: Sequence[Dim], perm: Perm) -> bool:
-    """Whether a transpose of this shape moves nothing but axes of size 1, and so is a reshape."""
+    """Return whether a transpose of this shape moves only axes of size 1, so that it is a reshape."""
     moved = [p for p in perm if shape[p] != 1]
     return moved == sorted(moved)
 
 
 def only_transposed(node: Node) -> bool:
-    """Whether nothing but transposes reads the results."""
+    """Return whether only transposes read the results."""
     users = [u for v in node.outputs for u in v.users]
     assert node.graph is not None
     return bool(users) and not any(node.graph.is_output(v) for v in node.outputs) and all(
@@ -117,7 +117,7 @@ def sink_through_layout(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Tile, ops.BroadcastTo, ops.Softmax, ops.LogSoftmax, Cumulative)
 def sink_if_it_cancels(node: Node, rewriter: Rewriter) -> Replacement:
-    """Ops that make more of a transpose's operand, or that are fastest on the last axis."""
+    """Leave ops that multiply the operand's elements, or that are fastest on the last axis."""
     above = transpose_above(node.inputs[0])
     if above is None:
         return None
@@ -205,7 +205,7 @@ def _sink_through_many(node: Node, rewriter: Rewriter, op: Op) -> Replacement:
 
 
 def _is_free(value: Value, perm: Perm) -> bool:
-    """Whether `value` can be brought to the order of axes before `perm` without moving data."""
+    """Return whether `value` can be brought to the order of axes before `perm` without moving data."""
     above = transpose_above(value)
     if above is not None and _perm(above) == perm:
         return True
@@ -348,7 +348,7 @@ SINK = (
 """The rules that move transposes."""
 
 SETTLE = (merge_transposes, transpose_of_ones, only_the_last_shape_counts, to_the_same_shape)
-"""What is done about those that are left. Apart, because a reshape does not sink."""
+"""The rules for the remaining transposes. They are separate because a reshape does not sink."""
 
 
 class SinkTransposes:

@@ -1,4 +1,4 @@
-"""How ops expand into simpler ones: the rules of targets that lack an op."""
+"""Expands ops into simpler ones, for targets that lack them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ RULES: tuple[Rule, ...] = (
     *resize.RULES,
 )
 DECOMPOSE: dict[type[Op], Rule] = {op: rule for rule in RULES for op in rule.ops}
-"""The rule that expands each op; what it expands to may have a rule too."""
+"""The rule that expands each op; the results may be expanded in turn."""
 
 
 def decompose(*kinds: type[Op]) -> RulePass:
-    """Make a pass that expands these ops and no others, for a target that lacks them.
+    """Make a pass that expands exactly these ops, for a target that lacks them.
 
     Raises:
         GraphError: an op has no decomposition.
@@ -52,7 +52,7 @@ def decompose(*kinds: type[Op]) -> RulePass:
 
 
 def rules_for(*kinds: type[Op]) -> tuple[Rule, ...]:
-    """The rules that expand these ops. A rule that serves several ops looks at these alone.
+    """Return the rules that expand these ops. A rule for several ops is limited to these.
 
     Raises:
         GraphError: an op has no decomposition.

@@ -1,4 +1,4 @@
-"""Scans as simpler loops: a while over dense tensors, or, where the length is small and fixed, no loop at all."""
+"""Expands scans into a while over dense tensors, or, if the length is small and fixed, into unrolled steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COUNTER = TensorType(DType.I32, ())
 
 
 def unroll_scans(longest: int) -> Rule:
-    """A rule that writes out scans of up to `longest` steps."""
+    """Make a rule that unrolls scans of up to `longest` steps."""
 
     def unroll_scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | Skip | None:
         op: Any = node.op
@@ -40,7 +40,7 @@ def unroll_scans(longest: int) -> Rule:
 
 @rule(ops.Scan)
 def scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
-    """A while that gathers the slice of each step and scatters its results into tensors made before."""
+    """Expand to a while that gathers the slice of each step and scatters its results into preallocated tensors."""
     op: Any = node.op
     state, sequences, others = op.parts(node.inputs)
     length = op.length(*(v.type for v in node.inputs))
@@ -55,22 +55,22 @@ def scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
 
 
 class Carried(NamedTuple):
-    """What a loop that stands for a scan carries, besides its counters."""
+    """The state of a loop that stands for a scan, besides its counters."""
 
     state: list[Value]
     stacks: list[Value]
-    """What rows of results are written into, a stack for each."""
+    """The tensors that rows of results are written into, one per stacked result."""
     sequences: list[Value]
     others: list[Value]
 
     @property
     def read(self) -> list[Value]:
-        """Everything that a step only reads."""
+        """The values that a step only reads."""
         return [*self.sequences, *self.others]
 
 
 def carried(op: ops.Scan, values: Sequence[Value]) -> Carried:
-    """Tell apart the values that a loop for a scan carries behind its counters."""
+    """Split the values that a loop for a scan carries after its counters."""
     written = len(op.body.outputs)
     read = written + op.sequences
     return Carried(
@@ -79,12 +79,12 @@ def carried(op: ops.Scan, values: Sequence[Value]) -> Carried:
 
 
 def inputs_of(body: Body, operands: Sequence[Value]) -> list[Value]:
-    """Give a body of a loop an input for everything that the loop carries."""
+    """Declare an input of a loop's body for every carried value."""
     return [body.input(f"in_{k}", v.type) for k, v in enumerate(operands)]
 
 
 def finished(body: Body, values: Sequence[Value]) -> Graph:
-    """Finish a body of a loop that carries these values on."""
+    """Finish a loop's body with these carried values."""
     return body.finish({f"out_{k}": v for k, v in enumerate(values)})
 
 

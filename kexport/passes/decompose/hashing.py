@@ -24,7 +24,7 @@ _LONG = (DType.I64, DType.U64, DType.U32)
 
 @rule(ops.HashNumber)
 def hash_number(node: Node, rewriter: Rewriter) -> Value:
-    """Text of up to 16 and of up to 32 bytes is hashed in two ways."""
+    """FarmHash64 hashes text of up to 16 and of up to 32 bytes in different ways."""
     return _hashed(node, rewriter, node.inputs[0])
 
 
@@ -140,7 +140,7 @@ def _mask(text: Decimal, weights: list[int]) -> Term:
 
 
 def _by_length(text: Decimal, most: int, longer: Wide, shorter: Wide) -> Wide:
-    """Where the text has more than so many bytes the one, else the other."""
+    """Select by whether the text is longer than a number of bytes."""
     return Wide((text.length > most).select(longer.term, shorter.term))
 
 

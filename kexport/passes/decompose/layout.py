@@ -1,4 +1,4 @@
-"""Moves of elements from simpler moves."""
+"""Expands moves of elements into simpler moves."""
 
 from __future__ import annotations
 

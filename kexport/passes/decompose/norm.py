@@ -11,7 +11,7 @@ from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.term import Term
 
 FAR_MEAN = 64.0
-"""A mean so many deviations from zero is subtracted before scaling: (x*s - mean*s) would cancel its digits."""
+"""A mean at least this many deviations from zero is subtracted before scaling: (x*s - mean*s) would cancel digits."""
 
 
 @rule(ops.BatchNorm)

@@ -1,4 +1,4 @@
-"""Quantization as arithmetic, for formats that have no operation of their own."""
+"""Expands quantization into arithmetic, for formats without such operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resizing by products with weights, or by gathering; where sizes are open, weights and places are computed of them."""
+"""Expands resizing into products with weights, or gathers; open sizes compute weights and indices at run time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _places(rewriter: Rewriter, size: Dim, out: Dim) -> Value:
 def _weights(rewriter: Rewriter, size: Dim, out: Dim, op: ops.Resize, dtype: DType) -> Value:
     """What `resample.resize_weights` gives. The whole part of a position is computed in integers, so it is exact.
 
-    The bounds, which none exceeds, tell a target that is to compute in float16 that what follows fits.
+    The bounds are never exceeded; they tell a target that computes in float16 that the results fit.
     """
     if not isinstance(size, SymDim) and not isinstance(out, SymDim):
         return rewriter.constant(resize_weights(size, out, op.method, op.antialias).astype(dtype.numpy))

@@ -22,7 +22,7 @@ _NONE = ((0, 0),)
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool)
 def line_as_image(node: Node, rewriter: Rewriter) -> Replacement:
-    """A line is an image of one row."""
+    """Make a line an image of one row."""
     if node.inputs[0].type.rank != 3:
         return None
     x, *rest = node.inputs
@@ -39,7 +39,7 @@ def _with_row(rewriter: Rewriter, x: Value) -> Value:
 
 
 def reshaped(rewriter: Rewriter, x: Value, shape: tuple[Any, ...]) -> Value:
-    """x in another shape; a constant stays one."""
+    """Reshape x; a constant stays one."""
     if x.data is not None:
         return rewriter.constant(x.data.reshape(shape), x.name)
     return rewriter.add(ops.Reshape(shape), x)
@@ -47,7 +47,7 @@ def reshaped(rewriter: Rewriter, x: Value, shape: tuple[Any, ...]) -> Value:
 
 @rule(ops.Conv)
 def groups(node: Node, rewriter: Rewriter) -> Replacement:
-    """A group for each channel is a depthwise convolution; others are convolved apart."""
+    """Make a convolution with a group per channel depthwise, and convolve other groups separately."""
     op: Any = node.op
     x, kernel, *bias = node.inputs
     *window, inner, filters = kernel.type.shape
@@ -64,7 +64,7 @@ def groups(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.ConvTranspose)
 def transposed_groups(node: Node, rewriter: Rewriter) -> Replacement:
-    """Groups are convolved apart."""
+    """Convolve groups separately."""
     op: Any = node.op
     if op.groups == 1:
         return None
@@ -83,7 +83,7 @@ def _parts(rewriter: Rewriter, x: Value, axis: int, count: int) -> Sequence[Valu
 
 @rule(ops.DepthwiseConv)
 def depthwise_volume(node: Node, rewriter: Rewriter) -> Replacement:
-    """Over three axes each channel is convolved apart."""
+    """Convolve each channel separately over three axes."""
     op: Any = node.op
     if len(op.strides) != 3:
         return None
@@ -96,14 +96,14 @@ def depthwise_volume(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.DepthwiseConv)
 def strides_that_differ(node: Node, rewriter: Rewriter) -> Replacement:
-    """TensorFlow's depthwise convolution has one stride for both axes: take every so manieth result."""
+    """Keep every stride-th output: TensorFlow's depthwise convolution has one stride for both axes."""
     op: Any = node.op
     return None if len(set(op.strides)) == 1 else _sparse(node, rewriter)
 
 
 @rule(ops.Conv, ops.DepthwiseConv)
 def strides_and_dilation(node: Node, rewriter: Rewriter) -> Replacement:
-    """There are no kernels for both: every so manieth result of the convolution without strides."""
+    """Keep every stride-th output of the convolution without strides, as no kernel has strides and dilation."""
     op: Any = node.op
     both = max(op.strides) > 1 and max(op.dilation) > 1
     return _sparse(node, rewriter) if both else None
@@ -120,7 +120,7 @@ def _sparse(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Conv, ops.ConvTranspose)
 def dilated_kernel(node: Node, rewriter: Rewriter) -> Replacement:
-    """Where there are no dilated kernels: zeros between the elements of the kernel."""
+    """Put zeros between the elements of the kernel, where there are no dilated kernels."""
     op: Any = node.op
     kernel = node.inputs[1]
     if max(op.dilation) == 1 or (isinstance(op, ops.Conv) and len(op.strides) < 3) or kernel.data is None:
@@ -134,7 +134,7 @@ def dilated_kernel(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.Conv, ops.DepthwiseConv)
 def open_padding(node: Node, rewriter: Rewriter) -> Replacement:
-    """Padding that depends on the input size, or of three axes, as a pad of its own."""
+    """Make padding that depends on the input size, or of three axes, a separate pad."""
     op: Any = node.op
     if isinstance(op.padding, str):
         return None
@@ -150,7 +150,7 @@ def open_padding(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.MaxPool)
 def padded_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
-    """Padding of its own, with values that never win."""
+    """Make padding a separate pad, with values that never win."""
     op: Any = node.op
     if isinstance(op.padding, str):
         return None
@@ -162,7 +162,7 @@ def padded_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
 
 @rule(ops.AvgPool)
 def padded_avg_pool(node: Node, rewriter: Rewriter) -> Replacement:
-    """The mean over padded windows, divided by the part of each window that is not padding."""
+    """Divide the mean over padded windows by the fraction of each window that is not padding."""
     op: Any = node.op
     if isinstance(op.padding, str):
         return None
