@@ -160,6 +160,16 @@ def normed(variance: Array) -> Graph:
     return graph
 
 
+def test_a_norm_that_was_trained_on_pixels_ends_the_guess() -> None:
+    graph, data = image(), RNG.uniform(0, 255, (40, 6, 6, 3)).astype(np.float32)
+    conv = graph.outputs[0].value
+    graph.keep_outputs(())
+    rest = [graph.constant(np.full(4, a, np.float32)) for a in (1, 0, 0, 2e4)]
+    graph.output("y", graph.add(ops.BatchNorm(1e-3), conv, *rest, origin="bn").output)
+    assert "not scaled" in findings(graph, data)
+    assert findings(graph, data, captured=graph, batch={"x": data}) == {}
+
+
 @pytest.mark.parametrize(("factor", "words"), [(255, "times as wide as"), (1 / 255, "times narrower than")])
 def test_data_unlike_that_of_training(factor: float, words: str) -> None:
     graph, data = normed(np.ones(4)), normal(60, 4)

@@ -36,5 +36,8 @@ def audit(
     found += eight_bits.outlying_weights(graph)
     if captured is not None:
         found += norms.uneven_norms(captured)
-        found += norms.unlike_training(captured, batch) if batch is not None else ()
+    first = norms.first_norm(captured, batch) if captured is not None and batch is not None else None
+    if first is not None:  # it knows what the training data was like, where the values of inputs are a guess
+        found = [f for f in found if f.kind != data.NOT_SCALED]
+        found += norms.unlike_training(*first)
     return tuple(found)

@@ -11,6 +11,8 @@ from kexport.quantize.statistics.value import ValueStatistics
 
 FEW = 32
 """Samples below which ranges are guesses."""
+NOT_SCALED = "not scaled"
+"""The kind of a finding that is a guess."""
 _DEAD_PART = 0.1
 """Part of the channels of a layer that are always 0 before it is said."""
 _SCALED = 2.0
@@ -64,7 +66,7 @@ def _brightness(value: Value, found: ValueStatistics) -> Iterator[Finding]:
         what = f"input {value.name!r} has calibration data in {_range(found)}, as pixels are, and the model does not "
         what += "scale it: if it was trained on pixels in 0 to 1, all ranges are 255 times too wide"
         hint = "give the data as the model was trained on it: x / 255 if it was; for images pixels='0..1'"
-        yield Finding("not scaled", (value.name,), what, hint)
+        yield Finding(NOT_SCALED, (value.name,), what, hint)
 
 
 def _distance(

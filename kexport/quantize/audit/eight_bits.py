@@ -55,13 +55,13 @@ def starved_channels(observed: Observed) -> Iterator[Finding]:
         alive = widths > 0
         starved = int((widths[alive] < _QUANTA * step).sum())
         if starved >= max(_STARVED_PART * alive.sum(), 2):
-            spread = float(widths.max() / np.median(widths[alive]))
+            spread = step * _STEPS / float(np.median(widths[alive]))
             bad[place(value)] = max(bad.get(place(value), (0, 0, 0.0)), (starved, int(alive.sum()), spread))
     if bad:
         layers = sorted(bad, key=lambda name: -bad[name][0] / bad[name][1])
         starved, all_, spread = bad[layers[0]]
-        what = f"{starved} of {all_} channels of {layers[0]!r} have less than two bits of eight: the widest is "
-        what += f"{spread:.0f} times as wide as the median"
+        what = f"{starved} of {all_} channels of {layers[0]!r} have less than two bits of eight: the whole "
+        what += f"range is {spread:.0f} times as wide as that of the median channel"
         what += f"; so it is for {listed(layers[1:])}" if layers[1:] else ""
         hint = f"{_BETTER}; or train with weight decay, or without a batch norm whose scales differ so much"
         yield Finding("starved channels", tuple(layers), what, hint)

@@ -23,11 +23,8 @@ class _FirstNorm(Exception):
     """Ends an evaluation at the first batch norm."""
 
 
-def unlike_training(graph: Graph, batch: Mapping[str, Array]) -> Iterator[Finding]:
-    """Data on which the first batch norm of a captured graph gets something else than in training.
-
-    Its moving statistics are what it got then: a forgotten division by 255 shows as a factor of 255.
-    """
+def first_norm(graph: Graph, batch: Mapping[str, Array]) -> tuple[Node, Array] | None:
+    """The first batch norm of a captured graph and what it gets on a batch; None if there is none."""
     found: list[tuple[Node, Array]] = []
 
     def observe(node: Node, results: Sequence[Array]) -> None:
@@ -41,14 +38,17 @@ def unlike_training(graph: Graph, batch: Mapping[str, Array]) -> Iterator[Findin
     try:
         evaluate(graph, batch, observe=observe)
     except _FirstNorm:
-        pass
+        return found[0]
     except GraphError:
-        return
-    for node, array in found:
-        yield from _compared(node, array)
+        return None
+    return None
 
 
-def _compared(node: Node, array: Array) -> Iterator[Finding]:
+def unlike_training(node: Node, array: Array) -> Iterator[Finding]:
+    """Data on which a batch norm gets something else than in training.
+
+    Its moving statistics are what it got then: a forgotten division by 255 shows as a factor of 255.
+    """
     trained = _trained(node)
     if trained is None:
         return
