@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from kexport.errors import ConfigError, NotApplicable, Unsupported, UnsupportedError
 from kexport.ir.contract import Contract
@@ -232,6 +232,21 @@ class Runtime(ABC):
         raise NotApplicable(f"{self.name} does not run in a page")
 
 
+class Held(NamedTuple):
+    """What a format holds where a recipe asks for a scheme of quantization; see `kexport.quantize.recipes.scheme`."""
+
+    scheme: str
+    """The scheme that it gets."""
+    because: str = ""
+    """Why that is another one than was asked for, a clause about the format."""
+    ops: tuple[str, ...] = ()
+    """The only ops that get it; none where all do. Others get `rest`."""
+    rest: str = "float32"
+
+
+UNHELD = Held("float32", "the format has nothing like it")
+
+
 @dataclass(frozen=True)
 class Options:
     """Base of a target's options: a frozen dataclass whose fields carry `metadata={"help": ...}`."""
@@ -252,6 +267,9 @@ class Target(ABC):
     emitters: ClassVar[EmitterTable]
     rules: ClassVar[tuple[Rule, ...]] = ()
     """What `legalize` runs, for some options or other: an op without an emitter that a rule names is had in parts."""
+
+    schemes: ClassVar[Mapping[str, Held]] = {}
+    """What the format holds of each scheme of quantization; schemes that are left out stay in float32."""
 
     @abstractmethod
     def missing(self) -> list[str]:
@@ -276,6 +294,14 @@ class Target(ABC):
         them.
         """
         return {}
+
+    def holds(self, scheme: str, op: str, options: Any) -> Held:
+        """What an op gets in this format where a recipe asks for a scheme; `because` is empty if it gets just that."""
+        if scheme == UNHELD.scheme:
+            return Held(scheme)
+        found = self.schemes.get(scheme, UNHELD)
+        got = found.rest if found.ops and op not in found.ops else found.scheme
+        return Held(got, found.because if got != scheme else "")
 
     def remarks(self, graph: Graph, options: Any) -> Sequence[str]:
         """What a user should know of the artifact of a legalized graph beside its verdict, a sentence each."""

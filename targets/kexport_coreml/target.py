@@ -14,7 +14,7 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport.names import suggest
 from kexport.rewrite import Log
-from kexport.target import Runtime, Span, Target, all_nodes
+from kexport.target import UNHELD, Held, Runtime, Span, Target, all_nodes
 from kexport_coreml.classifier import add_classifier, make_classifier
 from kexport_coreml.description import FLOAT32_KEY, IMAGES_KEY, PRECISION_KEY, add_metadata, build_model
 from kexport_coreml.emission import Emission, emit
@@ -27,6 +27,7 @@ from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_contract
 from kexport_coreml.refs import Ref
 from kexport_coreml.runtime import CoremlCpu, CoremlGpu, CoremlNeuralEngine, CoremlRuntime, MilEvaluator
+from kexport_coreml.schemes import SCHEMES
 from kexport_coreml.spans import plan_sizes, read_sizes
 from kexport_coreml.writer import add_program, main_block, write_package
 
@@ -62,6 +63,12 @@ class CoremlTarget(Target):
 
     def spans(self, contract: Contract, options: Mapping[str, Any]) -> Mapping[str, Span]:
         return read_sizes(options["sizes"], options["limit"]).spans(contract.symbols)
+
+    def holds(self, scheme: str, op: str, options: CoremlOptions) -> Held:
+        if scheme == UNHELD.scheme:
+            return Held(scheme)
+        found = SCHEMES[options.ios].get(scheme, UNHELD)
+        return Held(found.scheme, found.because if found.scheme != scheme else "")
 
     def remarks(self, graph: Graph, options: CoremlOptions) -> Sequence[str]:
         layers = _layers(_kept(graph, options))

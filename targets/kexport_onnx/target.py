@@ -19,6 +19,7 @@ from kexport_onnx.lint import validate
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.reader import read_contract, read_facts
 from kexport_onnx.runtime import OnnxRuntimeCpu, OnnxRuntimeCuda
+from kexport_onnx.schemes import SCHEMES
 from kexport_onnx.web import PACKAGES, OnnxRuntimeWeb
 from kexport_onnx.writer import write_model
 
@@ -33,6 +34,7 @@ class OnnxTarget(Target):
     options = OnnxOptions
     emitters = EMIT
     rules = RULES
+    schemes = SCHEMES
 
     def missing(self) -> list[str]:
         return [] if find_spec("onnx") else ["onnx"]

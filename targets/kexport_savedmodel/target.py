@@ -16,6 +16,7 @@ from kexport_savedmodel.lint import validate
 from kexport_savedmodel.options import SavedModelOptions
 from kexport_savedmodel.reader import read_contract
 from kexport_savedmodel.runtime import TensorFlowCpu
+from kexport_savedmodel.schemes import SCHEMES
 from kexport_savedmodel.writer import write_model
 
 
@@ -29,6 +30,7 @@ class SavedModelTarget(Target):
     options = SavedModelOptions
     emitters = EMIT
     rules = RULES
+    schemes = SCHEMES
 
     def missing(self) -> list[str]:
         return []

@@ -24,6 +24,7 @@ from kexport_tfjs.runtime import (
     NodeCpu,
     NodeWasm,
 )
+from kexport_tfjs.schemes import SCHEMES
 from kexport_tfjs.writer import write_model
 
 
@@ -37,6 +38,7 @@ class TfjsTarget(Target):
     options = TfjsOptions
     emitters = EMIT
     rules = RULES
+    schemes = SCHEMES
 
     def missing(self) -> list[str]:
         return []

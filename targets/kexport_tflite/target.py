@@ -22,6 +22,7 @@ from kexport_tflite.micro.runtime import Tflm
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract
 from kexport_tflite.runtime import LitertCompiled, LitertReference, LitertXnnpack
+from kexport_tflite.schemes import SCHEMES
 from kexport_tflite.web import PACKAGES, LitertWeb
 from kexport_tflite.writer import write_model
 
@@ -39,6 +40,7 @@ class TfliteTarget(Target):
     options = TfliteOptions
     emitters = EMIT
     rules = RULES
+    schemes = SCHEMES
 
     def missing(self) -> list[str]:
         return [package for module, package in _PACKAGES.items() if find_spec(module) is None]
