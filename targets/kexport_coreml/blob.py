@@ -20,7 +20,7 @@ from kexport_coreml.dtypes import BLOB_CODES
 
 ALIGN = 64
 CHUNK = 1 << 19
-"""Elements that are converted at a time."""
+"""Elements converted at a time."""
 SENTINEL = 0xDEADBEEF
 HEADER = struct.Struct("<II7Q")
 ENTRY = struct.Struct("<IIQQQ4Q")
@@ -41,7 +41,7 @@ class Weight:
 
 
 def entry_offsets(weights: Sequence[Weight]) -> list[int]:
-    """Where the entry of each weight begins; that is the `offset` of a blob value. The data follow 64 bytes later."""
+    """Return the offset of each weight's entry, the `offset` of a blob value. The data follow 64 bytes later."""
     offsets: list[int] = []
     end = HEADER.size
     for weight in weights:
@@ -51,7 +51,7 @@ def entry_offsets(weights: Sequence[Weight]) -> list[int]:
 
 
 def write_blob(path: Path, weights: Sequence[Weight]) -> None:
-    """Write the weight file; no second copy of a weight is ever in memory."""
+    """Write the weight file without a second copy of a weight in memory."""
     with path.open("wb") as file:
         file.write(HEADER.pack(len(weights), VERSION, *(0,) * 7))
         for weight, offset in zip(weights, entry_offsets(weights), strict=True):

@@ -1,4 +1,4 @@
-"""What happens between the contract and the arrays of Core ML: names, element types, single numbers, images."""
+"""Converts between the contract and Core ML's arrays: names, element types, scalars, images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kexport_coreml.reader import public_names
 
 
 class Border:
-    """Brings inputs of the contract to what a model declares, and its outputs back."""
+    """Converts inputs of the contract to what a model declares, and its outputs back."""
 
     def __init__(self, model: Any, contract: Contract):
         self._contract = contract
@@ -27,7 +27,7 @@ class Border:
         self._images = json.loads(model.description.metadata.userDefined.get(IMAGES_KEY, "{}"))
 
     def enter(self, inputs: Mapping[str, Array], pictures: bool = False) -> dict[str, Any]:
-        """Inputs by the model's names; images as pictures if asked, else as pixels that may be fractions.
+        """Convert inputs, by the model's names; images become pictures on request, else pixels that may be fractions.
 
         Raises:
             VerifyError: an input is missing, or integers do not fit into int32.
@@ -68,7 +68,7 @@ def _stand_ins(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pixels(array: Array, image: Mapping[str, Any]) -> Array:
-    """The bytes that scale and bias turn into these inputs, channels first."""
+    """Return the bytes from which scale and bias compute these inputs, channels first."""
     pixels = (array - np.asarray(image["bias"])) / np.asarray(image["scale"])
     return np.moveaxis(pixels, -1, 1).astype(np.float32)
 

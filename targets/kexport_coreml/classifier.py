@@ -1,4 +1,4 @@
-"""Classifiers: the scores of one output also come out as a label, and as a dictionary from labels to scores."""
+"""Classifiers: one output's scores are also given as the best label, and as a dictionary from labels to scores."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kexport_coreml.refs import Ref
 from kexport_coreml.writer import set_immediate, set_type
 
 LABELS = "coreml.labels"
-"""The option that asks for a classifier, as errors name it."""
+"""The name of the classifier option in errors."""
 LABEL, SCORES = "classLabel", "classLabel_probs"
-"""The names that Core ML's own converter gives these outputs."""
+"""The names of these outputs in Apple's converter."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def read_labels(text: str) -> tuple[str, ...]:
 
 
 def make_classifier(labels: str, scores: str, outputs: Sequence[tuple[str, Ref]]) -> Classifier | None:
-    """The classifier that the options ask for; `outputs` are public names and tensors.
+    """Make the classifier that the options ask for; `outputs` are public names and tensors.
 
     Raises:
-        ConfigError: no such output, or it has not one score for each label.
+        ConfigError: no such output, or it does not have one score per label.
     """
     if not labels:
         return None
@@ -74,7 +74,7 @@ def make_classifier(labels: str, scores: str, outputs: Sequence[tuple[str, Ref]]
 
 
 def _require_scores(name: str, ref: Ref, count: int) -> None:
-    """Raise ConfigError unless a tensor is one float32 row of so many scores."""
+    """Raise ConfigError unless a tensor is a float32 row with one score per label."""
     if ref.shape in ((count,), (1, count)) and ref.dtype is DType.F32:
         return
     shape = f"[{','.join(map(str, ref.shape))}]"
@@ -93,7 +93,7 @@ def _require_scores(name: str, ref: Ref, count: int) -> None:
 
 
 def add_classifier(block: Any, description: Any, classifier: Classifier) -> None:
-    """Append the operation, and declare its two results."""
+    """Append the classify operation and declare its two results."""
     operation = block.operations.add(type="classify")
     set_immediate(operation.attributes["name"], "classify", DType.STRING)
     operation.inputs["probabilities"].arguments.add(name=classifier.scores.name)

@@ -26,7 +26,7 @@ FLOAT32_KEY = "kexport.float32"
 PRECISION_KEY = "kexport.precision"
 VERSION_KEY = "kexport.version"
 MOST_SHAPES = 128
-"""Core ML takes up to so many enumerated shapes of an input."""
+"""The most enumerated shapes of an input in Core ML."""
 
 
 def build_model(emission: Emission, sizes: Mapping[str, Span], ios: int, images: Mapping[str, Image]) -> Any:
@@ -84,7 +84,7 @@ def _image(message: Any, ref: Ref, sizes: Mapping[str, Span], color: int) -> Non
 
 
 def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Span]) -> Sequence[tuple[int, ...]]:
-    """The least and greatest sizes, or all of them if there are only a few."""
+    """Declare the range of sizes, or each of a few sizes."""
     if not any(sizes[n].few for n in names):
         low = tuple(sizes[n].low for n in names)
         high = tuple(sizes[n].high for n in names)

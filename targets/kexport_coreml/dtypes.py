@@ -1,4 +1,4 @@
-"""Element types of Core ML: what stands for each of ours, and their names and codes in the file."""
+"""Core ML's element types: the replacement of each of ours, and names and codes in the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAMES = MappingProxyType({
     DType.I8: "int8", DType.I16: "int16", DType.I32: "int32", DType.I64: "int64", DType.U8: "uint8",
     DType.U16: "uint16", DType.U32: "uint32", DType.I4: "int4", DType.U4: "uint4",
 })  # fmt: skip
-"""The words that the `dtype` parameters of operations take."""
+"""The values of `dtype` parameters."""
 
 CODES = MappingProxyType({
     DType.BOOL: 1, DType.STRING: 2, DType.F16: 10, DType.F32: 11, DType.F64: 12, DType.I8: 21, DType.I16: 22,
@@ -32,7 +32,7 @@ ARRAY_DTYPES = MappingProxyType({code: dtype for dtype, code in ARRAY_CODES.item
 _INTEGERS = (DType.I4, DType.I8, DType.I16, DType.I64, DType.U4, DType.U8, DType.U16)
 _STORED = {DType.F64: DType.F32, DType.BF16: DType.F32, **dict.fromkeys(_INTEGERS, DType.I32)}
 NARROW = MappingProxyType({DType.I4: 4, DType.I8: 8, DType.I16: 16, DType.U4: 4, DType.U8: 8, DType.U16: 16})
-"""Integers that int32 holds, and their bits: arithmetic on them is reduced to that many."""
+"""Integers held in int32, and their widths: arithmetic on them wraps around at that width."""
 
 
 def computed(dtype: DType) -> DType:

@@ -24,9 +24,9 @@ class Emission:
     inputs: list[Ref]
     outputs: list[Ref]
     names: dict[str, dict[str, str]] = field(default_factory=dict[str, "dict[str, str]"])
-    """Public names that Core ML doesn't allow, by the names that stand for them; inputs and outputs apart."""
+    """Public names that Core ML doesn't allow, by their replacements, separately for inputs and outputs."""
     tensors: dict[Value, str] = field(default_factory=dict["Value", str])
-    """What the values of the graph are called."""
+    """The names of the graph's values."""
 
 
 def emit(
@@ -67,7 +67,7 @@ def _enter(e: Context, value: Value, name: str) -> Ref:
 
 
 def _leave(e: Context, graph: Graph, names: list[str]) -> tuple[list[Ref], dict[str, str]]:
-    """Give results their public names; what is no operation's own result goes through an identity. What was renamed."""
+    """Give results their public names, by an identity where needed; return what was renamed."""
     free = {ref.name for step in e.program.steps if isinstance(step, Call) for ref in step.outputs}
     rename: dict[str, str] = {}
     found: list[Ref] = []

@@ -1,4 +1,4 @@
-"""Which nodes stay in float32 when a graph is computed in float16.
+"""Chooses the nodes that stay in float32 when a graph is computed in float16.
 
 Most values of a network fit: float16 reaches 65504 and has 11 bits. Some don't, by construction: the -1e9 that masks
 attention scores becomes minus infinity (and a row that is masked throughout NaN), an epsilon of 1e-12 becomes zero, a
@@ -27,20 +27,20 @@ from kexport_emit.recurrent import TimeFirst
 
 GREATEST = float(np.finfo(np.float16).max)
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal) / 2
-"""What is not above this is rounded to zero."""
+"""Magnitudes up to this are rounded to zero."""
 HEADROOM = 2.0
-"""How much larger than on the reference's data values may become on a device."""
+"""The factor by which values on a device may exceed those on the reference's data."""
 EXACT = 2048
-"""Up to here every whole number is a float16."""
+"""The largest integer up to which every integer is a float16."""
 
 _FLOATS = (DType.F32, DType.F64, DType.BF16)
 _NARROW = (DType.BOOL, DType.I4, DType.I8, DType.I16, DType.U4, DType.U8)
-"""Types whose every value is below the greatest float16."""
+"""Types all of whose values are below the largest float16."""
 _DEPTH = 16
 
 
 def keep_float32(graph: Graph, ios: int = HALF_SINCE, layers: Collection[str] = ()) -> list[Node]:
-    """The nodes of a legalized graph that must be computed in float32, in order; those in bodies too.
+    """Return the nodes of a legalized graph, bodies included, that must be computed in float32, in order.
 
     Args:
         graph: after `legalize`.
@@ -58,7 +58,7 @@ def keep_float32(graph: Graph, ios: int = HALF_SINCE, layers: Collection[str] = 
 
 
 def overflowing_layers(graph: Graph, peaks: Mapping[Value, float], kept: Collection[Node]) -> list[str]:
-    """The layers, beside the nodes that are `kept` already, that make or take values beyond float16, in order.
+    """Return further layers that produce or read values beyond float16, besides the nodes in `kept`, in order.
 
     Args:
         graph: after `legalize`.
@@ -71,7 +71,7 @@ def overflowing_layers(graph: Graph, peaks: Mapping[Value, float], kept: Collect
 
 
 def _keep_scale(value: Value, kept: set[Node]) -> None:
-    """Keep the product of factors that a sum of integers is scaled with: it can be as large as the sum is."""
+    """Keep in float32 the product of factors that scale a sum of integers: it can be as large as the sum."""
     node = value.producer
     if node is not None and node not in kept and _makes_scales(node.op):
         kept.add(node)
@@ -80,7 +80,7 @@ def _keep_scale(value: Value, kept: set[Node]) -> None:
 
 
 class _Plan:
-    """Follows what is out of range from where it arises.
+    """Follows values that are out of range from their origin.
 
     Values are `large`, or hold what goes with the next scaling (`passing`): an epsilon, a sum of integers.
     """
@@ -93,7 +93,7 @@ class _Plan:
         self.inside: set[Node] = set()
 
     def visit(self, node: Node) -> bool:
-        """Whether a node stays in float32; its results are marked."""
+        """Return whether a node stays in float32, and mark its results."""
         if node.bodies:
             return self._visit_bodies(node)
         if not any(v.type.dtype in _FLOATS for v in (*node.inputs, *node.outputs)):
@@ -116,7 +116,7 @@ class _Plan:
         return large or passing or scaled or seed or sum_of_integers or made or _loses_epsilon(op)
 
     def _visit_bodies(self, node: Node) -> bool:
-        """Whether a loop or branch does: as a whole, if anything in it must. A loop hands marks to its next step."""
+        """Do so for a loop or branch: it stays if any node in it must. Marks of a loop carry to its next step."""
         bodies = node.bodies
         for value in (*node.inputs, *(o.value for body in bodies for o in body.outputs)):
             self._mark_constant(value)
@@ -154,7 +154,7 @@ class _Plan:
                 self.passing.add(value)
 
     def _spreads(self, node: Node) -> bool:
-        """Whether results are large if some operands are."""
+        """Return whether results are large if some operands are."""
         if isinstance(node.op, ops.Div):
             return node.inputs[0] in self.large
         facts = node.op.facts()
@@ -167,12 +167,12 @@ def _scales_elements(op: Op) -> bool:
 
 
 def _makes_scales(op: Op) -> bool:
-    """Whether factors are computed with an op, or moved to where they are needed."""
+    """Return whether an op computes or moves factors."""
     return _scales_elements(op) or isinstance(op, ops.Reciprocal) or op.traits.work is Work.MOVES
 
 
 def _peak(data: Array) -> float:
-    """The greatest magnitude of the elements that are finite."""
+    """Return the largest magnitude of finite elements."""
     if not data.size:
         return 0.0
     peak = max(float(data.max()), -float(data.min()))
@@ -189,7 +189,7 @@ _SEEDS: dict[type[Op], Callable[[Any], bool]] = {
 
 
 def _is_large_seed(node: Node) -> bool:
-    """Whether a node makes numbers out of range by itself; squares do so if they are summed up."""
+    """Return whether a node itself produces numbers out of range; squares do if they are summed up."""
     op = inner(node)
     if type(op) in _SEEDS:
         return bool(_SEEDS[type(op)](op))

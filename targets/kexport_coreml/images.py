@@ -64,10 +64,10 @@ def _numbers(word: str, text: str, count: int) -> tuple[float, ...]:
 
 
 def batch_of_images(graph: Graph, images: Mapping[str, Image]) -> dict[str, Dim]:
-    """An image is a batch of one: the symbols that this fixes.
+    """Return the symbols that an image fixes, as it is a batch of one.
 
     Raises:
-        ConfigError: no such input, or none that an image of this layout fits.
+        ConfigError: no such input, or an image of this layout does not fit it.
     """
     inputs = {v.name: v for v in graph.inputs}
     fixed: dict[str, Dim] = {}
@@ -90,7 +90,7 @@ def batch_of_images(graph: Graph, images: Mapping[str, Image]) -> dict[str, Dim]
 
 
 def take_images(graph: Graph, images: Mapping[str, Image]) -> None:
-    """Let inputs take bytes of images, channels first, as float32."""
+    """Make inputs take the bytes of images, channels first, as float32."""
     for i, old in enumerate(graph.inputs):
         if old.name not in images:
             continue

@@ -1,4 +1,4 @@
-"""The linter: what Core ML's parser refuses and coremltools' loader overlooks.
+"""Finds what Core ML's parser refuses but coremltools' loader overlooks.
 
 It reads the saved package: the manifest, the description against the program, every operation against its signature,
 and every weight against the weight file.

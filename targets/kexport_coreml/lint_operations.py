@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_@]*")
 
 
 class Scope:
-    """What is defined so far: types, constants, and the elements of small ones."""
+    """The values defined so far: types, constants, and the elements of small ones."""
 
     def __init__(self, ios: int, weights: WeightFile):
         self.ios = ios
@@ -28,7 +28,7 @@ class Scope:
         self.elements: dict[str, Any] = {}
 
     def inner(self) -> Scope:
-        """What a block sees: all that stands before it; what it defines is not seen outside."""
+        """Return the scope of a block: it sees everything before it, and its own definitions stay inside."""
         scope = Scope(self.ios, self.weights)
         scope.types = dict(self.types)
         scope.constants = set(self.constants)
@@ -51,7 +51,7 @@ class Scope:
 
 
 def check_operation(scope: Scope, operation: Any) -> Iterator[str]:
-    """What is wrong with an operation; its results are defined."""
+    """Return what is wrong with an operation, and define its results."""
     kind = operation.type
     where = operation.outputs[0].name if operation.outputs else kind
     if kind == "const":

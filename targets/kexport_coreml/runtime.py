@@ -1,4 +1,4 @@
-"""What runs packages: Core ML itself on macOS, and elsewhere the evaluator of ML programs. Imported on use."""
+"""Runs packages: in Core ML on macOS, and in the evaluator of ML programs elsewhere. Imports both on use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from kexport_coreml.weight_files import check_weight_files
 
 LOADER_HINT = "this is a bug in kexport: please report it"
 SHOWN = 8
-"""How many operations a note names."""
+"""The most operations named in a note."""
 _UNWANTED = ("torch", "tensorflow", "sklearn", "transformers")
-"""What coremltools imports if it is there, in seconds, and what loading a package does not need."""
+"""Packages that coremltools imports if installed, which takes seconds, although loading needs none of them."""
 
 
 class CoremlSession(Session):
@@ -57,7 +57,7 @@ class CoremlRuntime(Runtime):
         """Load a package.
 
         Raises:
-            VerifyError: Core ML is not there, or refuses the package.
+            VerifyError: Core ML is not installed, or refuses the package.
         """
         if self.version() is None:
             raise VerifyError("Core ML runs on macOS only", hint="the runtime mil-evaluator simulates it elsewhere")
@@ -111,7 +111,7 @@ class EvaluatorSession(Session):
         return self._border.leave(self._run(inputs))
 
     def _run(self, inputs: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Any]:
-        """The program's own outputs; random numbers are others in every run."""
+        """Return the program's own outputs; random numbers differ in every run."""
         self._runs += 1
         results = self._program.run(self._border.enter(inputs), mode=self._mode, seed=self._runs, keep=keep)
         for overflow in self._program.overflows:
@@ -120,7 +120,7 @@ class EvaluatorSession(Session):
 
     @property
     def note(self) -> str:
-        """Where float16 could not hold a result."""
+        """A note on results that float16 could not hold."""
         names = [f"{op} ({peak:.3g})" for op, peak in list(self._overflows.items())[:SHOWN]]
         more = f" and {len(self._overflows) - SHOWN} more" if len(self._overflows) > SHOWN else ""
         return f"float16 overflowed in {', '.join(names)}{more}" if names else ""
@@ -146,7 +146,7 @@ class TappedSession(EvaluatorSession):
 class MilEvaluator(Runtime):
     """Every operation of the saved package, computed in numpy by Apple's published semantics.
 
-    It says what the file means. How Core ML itself rounds, and whether a device takes the file, it cannot say.
+    It shows what the file means, but not how Core ML itself rounds, nor whether a device accepts the file.
     """
 
     name = "mil-evaluator"

@@ -1,4 +1,4 @@
-"""The weight files that a program names: Core ML opens each of them."""
+"""Checks the weight files that a program names, each of which Core ML opens."""
 
 from __future__ import annotations
 

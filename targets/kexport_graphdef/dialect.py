@@ -1,4 +1,4 @@
-"""What engines that run GraphDefs differ in: element types, and kernels for them."""
+"""Describes how the engines that run GraphDefs differ: element types, and kernels for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Dialect:
     """The element types that tensors are stored in, and those that ops are computed in."""
 
     types: Mapping[DType, DType] = field(default_factory=dict[DType, DType])
-    """Element types that the engine lacks, and what stands for them."""
+    """Element types that the engine lacks, with their replacements."""
     kernels: Mapping[str, Mapping[DType, DType]] = field(default_factory=dict[str, Mapping[DType, DType]])
     """By op: the element types it has no kernel for, and the ones to compute in instead. `*` is any other op."""
 
@@ -44,7 +44,7 @@ class Dialect:
         return e.op("Sub", e.op("FloorMod", e.op("AddV2", x, half), size), half)
 
     def check_range(self, data: Any, dtype: DType, where: str) -> None:
-        """Require that integers fit into the type that stands for theirs.
+        """Require that integers fit into the replacement of their type.
 
         Raises:
             EmitError: one does not.

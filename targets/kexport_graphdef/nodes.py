@@ -1,4 +1,4 @@
-"""What a GraphDef is made of, before it becomes JSON or protobuf."""
+"""The parts of a GraphDef, before it becomes JSON or protobuf."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Call:
 
 
 Attribute = bool | int | float | str | DType | Shape | Call | list[int] | list[str] | list[DType]
-"""What an attribute of a node may be. A list of strings or element types is never empty."""
+"""The value of a node's attribute. A list of strings or element types is never empty."""
 
 
 @dataclass

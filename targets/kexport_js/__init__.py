@@ -1,1 +1,1 @@
-"""JavaScript engines in Node and in a browser: what the targets that can run there share."""
+"""Shared by targets that run in JavaScript: engines in Node and in a browser."""

@@ -23,7 +23,7 @@ from kexport_js.engine import Engine
 from kexport_js.server import Server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
-"""What the browser's program may be called."""
+"""The possible names of the browser's program."""
 BUNDLES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -36,7 +36,7 @@ FLAGS = (
     "--disable-renderer-backgrounding",
 )  # fmt: skip
 _START = 60.0
-"""Seconds in which the page must have asked for work."""
+"""Seconds within which the page must have asked for work."""
 
 
 def find_browser() -> str | None:

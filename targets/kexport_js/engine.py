@@ -24,13 +24,13 @@ HERE = Path(__file__).parent / "js"
 
 
 class Engine(ABC):
-    """Something that loads models and runs them; one request at a time."""
+    """An engine that loads models and runs them, one request at a time."""
 
     def ask(self, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The tensors of the answer.
 
         Raises:
-            VerifyError: the engine reports an error, or is gone.
+            VerifyError: the engine reports an error, or has ended.
         """
         answer, found = unpack(self.exchange(pack(header, tensors)))
         if "error" in answer:

@@ -40,7 +40,7 @@ def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     """The header and the tensors of an answer.
 
     Raises:
-        VerifyError: it is cut off or makes no sense.
+        VerifyError: it is cut off or malformed.
     """
     try:
         (length,) = struct.unpack_from("<I", message)

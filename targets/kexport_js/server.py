@@ -93,14 +93,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner.answers.put(body)
 
     def _path(self) -> str:
-        """What is asked for; empty if that makes no sense."""
+        """Return what is requested; empty if the request is malformed."""
         try:
             return unquote(urlparse(self.path).path)
         except ValueError:
             return ""
 
     def _is_foreign(self) -> bool:
-        """Whether a page from elsewhere sends this, which any page in any browser of this machine can."""
+        """Return whether a foreign page sent this, as any page in any browser of this machine can."""
         return self.headers.get("Origin", self.owner.url) != self.owner.url
 
     def _hand_over(self) -> None:
@@ -117,4 +117,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""What the model's description says about its inputs, outputs and states."""
+"""Reads the description of a model's inputs, outputs and states."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ READERS = {
 
 
 def as_tensor(item: Feature, given: Any) -> np.ndarray:
-    """What the program receives for a value the caller gives: images become [1, channels, height, width]."""
+    """Convert a value from the caller for the program: images become [1, channels, height, width]."""
     array = np.asarray(given)
     if item.kind == "image" and array.ndim in (2, 3):
         array = array[None] if array.ndim == 2 else np.moveaxis(array[..., :: -1 if item.color == "bgr" else 1], -1, 0)

@@ -1,4 +1,4 @@
-"""Executes blocks of operations: binds arguments, calls the operation, checks and rounds what comes out."""
+"""Executes blocks of operations: binds arguments, calls the operation, checks and rounds the results."""
 
 from __future__ import annotations
 

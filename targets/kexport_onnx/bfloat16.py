@@ -1,4 +1,4 @@
-"""Inputs and outputs of bfloat16 that a file has as float32, because numpy has no such arrays."""
+"""Handles bfloat16 inputs and outputs, which are float32 in the file because numpy has no such arrays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def restored(ports: Iterable[Port], names: frozenset[str]) -> tuple[Port, ...]:
 
 
 def named(kept: str | None) -> frozenset[str]:
-    """The names of what is bfloat16 by the contract that a file keeps as JSON; none if it says nothing of the kind."""
+    """Return the names that are bfloat16 in the contract that a file keeps as JSON."""
     try:
         contract: Any = json.loads(kept or "{}")
         ports = [*contract.get("inputs", ()), *contract.get("outputs", ())]

@@ -1,4 +1,4 @@
-"""Bodies of loops and branches: what they read of the graph around them, and the graphs that they become.
+"""Emits bodies of loops and branches: the outer values that they read, and the graphs that they become.
 
 ONNX bodies see the values around them. So weights, sizes and whatever a loop only reads stay outside, where they are
 stored or computed once; names are unique in the whole model.
@@ -57,7 +57,7 @@ class Scope(Context):
         return [self.ref(o.value) for o in body.outputs]
 
     def close(self, name: str, results: Sequence[tuple[Ref, TensorType]]) -> Subgraph:
-        """The body with these results. What is no result of a node inside goes through an Identity."""
+        """Finish the body with these results. One that no inner node produces goes through an Identity."""
         free = {output for call in self.calls for output in call.outputs}
         outputs: list[tuple[str, TensorType]] = []
         for ref, type in results:
@@ -82,7 +82,7 @@ def all_calls(calls: Iterable[Call]) -> Iterator[Call]:
 
 
 def live_calls(calls: Iterable[Call], wanted: Iterable[str]) -> list[Call]:
-    """Those nodes, in bodies too, that the tensors `wanted` need: emitters may read less than a graph offers."""
+    """Return the nodes, bodies included, that the tensors in `wanted` need: emitters may leave values unread."""
     needed = set(wanted)
     kept = list[Call]()
     for call in reversed(list(calls)):

@@ -51,7 +51,7 @@ def emit(
 
 
 def refuse_lacking(graph: Graph, options: OnnxOptions, emitters: EmitterTable) -> None:
-    """Raise one error for all nodes of a legalized graph that ONNX Runtime, or the release asked for, cannot run.
+    """Raise one error for all nodes of a legalized graph that ONNX Runtime, or the requested release, cannot run.
 
     Raises:
         UnsupportedError: names the layers.
@@ -98,7 +98,7 @@ def tensor_names(graph: Graph, contract: Contract, options: OnnxOptions, emitter
 def _emitted(
     graph: Graph, contract: Contract, options: OnnxOptions, emitters: EmitterTable
 ) -> tuple[Context, dict[str, str]]:
-    """The context after all emitters, and the results that were renamed to be outputs."""
+    """Run all emitters; return their context, and the results that were renamed to be outputs."""
     emitters.check(graph)
     _check_names(graph, contract)
     e = Context(graph, options.written_for(graph))
@@ -122,7 +122,7 @@ def _check_names(graph: Graph, contract: Contract) -> None:
 
 
 def _name_outputs(e: Context, graph: Graph, contract: Contract) -> dict[str, str]:
-    """Give results their public names; what is no node's own result goes through an Identity. What was renamed."""
+    """Give results their public names, by an Identity where needed; return what was renamed."""
     free = {name: call for call in e.calls for name in call.outputs}
     rename: dict[str, str] = {}
     for output, port in zip(graph.outputs, contract.outputs, strict=True):

@@ -1,4 +1,4 @@
-"""The files beside a model that hold bytes of its tensors, told from the model's bytes alone: needs no onnx.
+"""Finds the files that hold bytes of a model's tensors, from the model's bytes alone, without onnx.
 
 ONNX Runtime opens whatever a tensor names, wherever the tensor is: in a branch, in an attribute, in a function.
 """
@@ -28,7 +28,7 @@ _INNER: Mapping[str, Mapping[int, str]] = {
 _KEY, _VALUE = 1, 2
 _LOCATION = b"location"
 MAX_DEPTH = 100
-"""How deep protobuf itself reads messages in messages."""
+"""The depth to which protobuf reads nested messages."""
 
 
 def external_files(path: Path) -> list[Path]:

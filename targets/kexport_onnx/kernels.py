@@ -1,4 +1,4 @@
-"""Which element types ONNX Runtime's CPU kernels lack, in old releases too, and the type to compute in instead.
+"""Lists the element types that ONNX Runtime's CPU kernels lack, in old releases too, with the type to use instead.
 
 Types that no kernel and no wider type covers are left as they are: the file is valid, and the runtime says so. float16
 is left alone unless ONNX itself excludes it: ONNX Runtime inserts those casts, and GPUs need none.
@@ -12,7 +12,7 @@ _ANY_TYPE = frozenset({
     "Cast", "Concat", "Gather", "GatherElements", "GatherND", "Identity", "If", "LayerNormalization", "Loop", "Range",
     "Reshape", "Scan", "ScatterND", "Shape", "Sign", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 })  # fmt: skip
-"""Ops that take bfloat16 as it is."""
+"""Ops with bfloat16 kernels."""
 
 _SMALL = "i16:i32 i8:i32 u16:i32 u8:i32"
 _NARROW = f"{_SMALL} u32:i64"

@@ -1,4 +1,4 @@
-"""A file in memory, read where it is needed."""
+"""Maps a file into memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kexport.errors import EmitError
 
 @contextmanager
 def mapped(path: Path) -> Iterator[memoryview]:
-    """The bytes of a file.
+    """Return the bytes of a file.
 
     Raises:
         EmitError: it is empty, or cannot be read.

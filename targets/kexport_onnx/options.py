@@ -1,4 +1,4 @@
-"""What a user can choose about an ONNX artifact."""
+"""The options of an ONNX artifact."""
 
 from __future__ import annotations
 

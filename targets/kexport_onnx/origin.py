@@ -1,4 +1,4 @@
-"""What a model may bring besides itself: operators of the domains that we write, and bytes in files beside it.
+"""Checks what a model brings along: only operators of known domains, and bytes in files beside it.
 
 Told from the bytes alone, before an engine gets them: needs no onnx.
 """
@@ -15,7 +15,7 @@ from kexport_onnx.mapped import mapped
 from kexport_onnx.wire import fields
 
 DOMAINS = frozenset(("", "ai.onnx", ML))
-"""Where operators come from that are ONNX's own. Engines have others, and some of those run what a model names."""
+"""The domains of ONNX's own operators. Engines have further ones, and some of those run code that a model names."""
 _MODEL_OPSET, _FUNCTION, _FUNCTION_OPSET, _DOMAIN = 8, 25, 9, 1
 """Fields of a model, of a function in it, and of the import of a set of operators. Source: onnx/onnx.proto."""
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 _KERNEL = re.compile(r"(?:fused )?(.*?)(?:_nchwc)?_kernel_time", re.DOTALL)
-"""What it calls the execution of a node: it may have fused it, or have brought it to a layout of its own."""
+"""The event of a node's execution; the engine may have fused the node, or changed its layout."""
 _NUMBER = re.compile(r":\d+$")
-"""What makes the name of a node unique, behind the layer."""
+"""The suffix that makes the name of a node unique within its layer."""
 
 
 def node_names(path: Path) -> frozenset[str]:

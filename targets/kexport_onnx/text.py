@@ -1,4 +1,4 @@
-"""What ONNX operators cannot do with text, node by node."""
+"""Explains, node by node, what ONNX operators cannot do with text."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def reason_against(node: Node, newest: int) -> str | None:
 
 
 def _in_turn(texts: Sequence[str], replacement: str) -> bool:
-    """Whether one text replaced after the other gives what all at once do."""
+    """Return whether replacing texts one after the other equals replacing all at once."""
     return all(len(t) == 1 and t not in replacement for t in texts[1:])

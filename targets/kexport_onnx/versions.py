@@ -1,4 +1,4 @@
-"""Opsets, file versions, and which ONNX Runtime has what: measured with its wheels, release by release."""
+"""Opsets, file versions, and the ONNX Runtime release of each: measured with its wheels, release by release."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def needed_opset(calls: Iterable[Call]) -> int:
 
 
 CUBIC = Release(1, 22)
-"""The first release that resizes by cubics whatever is around: older ones move transposes through, and then refuse."""
+"""The first release that resizes by cubics in any graph: older ones move transposes through it, then refuse it."""
 
 
 def least_release(opset: int, calls: Iterable[Call]) -> Release:

@@ -1,7 +1,7 @@
-"""What a SavedModel of ours is made of: checked before anything else reads it, TensorFlow above all.
+"""Checks that a SavedModel has only the parts that we write, before anything else reads it, TensorFlow above all.
 
-Protobuf merges a part that comes twice and passes over what it does not know. A part that the writer does not write
-could so hide what TensorFlow would run: whatever is not in the tables is refused.
+Protobuf merges repeated parts and skips unknown ones. A part that our writer does not write could thus hide what
+TensorFlow would run, so everything that is not in the tables is refused.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def check_parts(data: memoryview, kind: str = "the model") -> None:
     """Require that a message has the parts that the writer writes, and each as often.
 
     Raises:
-        EmitError: a part is strange, missing or there too often, or a node is of another operation than those we emit.
+        EmitError: a part is unknown, missing or repeated, or a node's operation is not one that we emit.
     """
     known = PARTS[kind]
     times = Counter[int]()

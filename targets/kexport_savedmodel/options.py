@@ -1,4 +1,4 @@
-"""What a user can choose about a SavedModel: nothing."""
+"""The options of a SavedModel: none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TensorFlow's operations cannot do with text, node by node."""
+"""Explains, node by node, what TensorFlow's operations cannot do with text."""
 
 from __future__ import annotations
 

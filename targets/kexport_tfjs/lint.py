@@ -1,4 +1,4 @@
-"""Finds in a graph model what TensorFlow.js itself finds out late or never."""
+"""Finds faults in a graph model that TensorFlow.js itself finds late or never."""
 
 from __future__ import annotations
 

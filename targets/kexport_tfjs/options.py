@@ -1,4 +1,4 @@
-"""What a user can choose about a TensorFlow.js artifact."""
+"""The options of a TensorFlow.js artifact."""
 
 from __future__ import annotations
 

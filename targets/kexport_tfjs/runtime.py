@@ -154,7 +154,7 @@ class BrowserWebgpu(BrowserRuntime):
     switches = ("--enable-unsafe-webgpu", "--enable-unsafe-swiftshader", "--enable-features=Vulkan")
 
     def open(self, engine: BrowserEngine | VisitorEngine, path: Path) -> Session:
-        """Load a model that is not too large for a GPU that is not there.
+        """Load a model that is small enough for WebGPU without a GPU.
 
         Raises:
             NotApplicable: it is.

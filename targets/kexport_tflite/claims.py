@@ -1,6 +1,6 @@
-"""What a file claims to hold, against its size: in a flatbuffer one table can be listed a million times.
+"""Limits what a file claims to hold by its size: in a flatbuffer one table can be listed a million times.
 
-Whatever follows the lists of such a file would take for ever, or fill the memory.
+Following the lists of such a file would take forever, or fill the memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kexport.errors import EmitError
 ENTRY = 4
 """Bytes of an entry of a list."""
 SHARED = 4
-"""How often a writer may list one and the same thing, on the average."""
+"""The average number of times that a writer may list the same item."""
 SLACK = 1 << 16
 """Bytes that a small file may claim beyond that."""
 

@@ -1,4 +1,4 @@
-"""Which element types LiteRT's kernels compute with, and the type to compute in instead.
+"""Lists the element types of LiteRT's kernels, and the type to compute in instead.
 
 Measured with one-operator models on LiteRT 2.3. Kernels for 8 and 16 bits expect quantized tensors and end the process
 without: arithmetic on plain small integers goes through int32.

@@ -1,4 +1,4 @@
-"""What single operators cannot do, node by node: the reasons that an export gives before it writes a byte."""
+"""Explains, node by node, what operators cannot do: the reasons that an export gives before it writes a byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TFLite Metadata: what the tensors mean to an app. A flatbuffer of its own schema, and files in a zip at the end.
+"""Writes TFLite Metadata, which tells an app what tensors mean: a flatbuffer of its own schema, and files in a zip.
 
 The schema is `metadata_schema.fbs` of tflite-support (file identifier M001). The numbers below are its fields' slots.
 """

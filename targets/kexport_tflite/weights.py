@@ -1,4 +1,4 @@
-"""Constants that may be stored in less: as they are, or behind a cast that LiteRT undoes when it loads them."""
+"""Finds constants that can be stored in a narrower type, behind a cast that LiteRT undoes on loading."""
 
 from __future__ import annotations
 

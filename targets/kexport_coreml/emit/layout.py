@@ -17,7 +17,7 @@ _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
 
 @EMIT.emits(ops.Reshape)
 def reshape(e: Context, op: ops.Reshape, node: Node) -> Ref:
-    """Of a constant nothing but the header changes."""
+    """Reshape a constant by its header alone."""
     (value,) = node.inputs
     shape = node.output.type.shape
     if value.data is not None and node.output.type.is_static:

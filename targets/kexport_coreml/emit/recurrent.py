@@ -23,7 +23,7 @@ _KINDS: dict[type[Op], str] = {ops.SimpleRnn: "rnn", ops.Lstm: "lstm"}
 
 @EMIT(ops.SimpleRnn, ops.Lstm)
 def recurrent(e: Context, op: ops.SimpleRnn | ops.Lstm, node: Node) -> None:
-    """What a reversed layer of Core ML gives stands in the order in which it was made."""
+    """Reverse the outputs of a reversed layer: Core ML returns them in the order of computation."""
     y, *state = node.outputs
     whole = node.graph is not None and node.graph.is_used(y)
     shape = y.type.shape if whole else (1, *y.type.shape[1:])

@@ -1,4 +1,4 @@
-"""Scans as loops that take many steps in each round: a round costs TensorFlow.js as much as some ten small kernels."""
+"""Expands scans into loops of many steps per round, as a round costs TensorFlow.js about ten small kernels."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
 
 WRITTEN_OUT = 128
-"""Most steps that need no loop: the model then runs synchronously, which costs less for every node in it."""
+"""The most steps that are unrolled without a loop: the model then runs synchronously, at less cost per node."""
 WRITTEN_NODES = 2048
-"""Most nodes that a scan is written out to; a node is about 100 bytes of model.json."""
+"""The most nodes of an unrolled scan; a node takes about 100 bytes of model.json."""
 ROUND = 16
-"""Most steps of a round."""
+"""The most steps of a round."""
 ROUND_NODES = 512
-"""Most nodes of a round."""
+"""The most nodes of a round."""
 
 
 @rule(ops.Scan)

@@ -1,4 +1,4 @@
-"""Windows over one axis become windows over two: TF Lite has convolutions and pools for images."""
+"""Turns windows over one axis into windows over two, as TF Lite convolves and pools images only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Element types: every op computes in a type that its kernel takes."""
+"""Casts operands so that every op computes in a type that its kernel takes."""
 
 from __future__ import annotations
 
