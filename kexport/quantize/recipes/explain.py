@@ -6,17 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kexport import ops
-from kexport.ir.graph import Graph, Node
+from kexport.ir.graph import Graph
 from kexport.quantize.recipes.recipe import Recipe
 from kexport.quantize.recipes.scheme import SCHEMES
+from kexport.quantize.recipes.weights import weights_of
 from kexport.target import Target, all_nodes
 
 LISTED = 3
 """How many layers a sentence names."""
-_WEIGHTED = (ops.Dense, ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MatMul, ops.Gather, ops.Lstm, ops.Gru,
-             ops.SimpleRnn)  # fmt: skip
-"""Ops with weights that are worth storing in less."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def explain(graph: Graph, recipe: Recipe, target: Target, options: Any) -> list[
     """
     plans: list[LayerPlan] = []
     for node in all_nodes(graph):
-        if (count := _weights(node)) > 0:
+        if (count := weights_of(node)) > 0:
             asked = recipe.scheme_of(node).name
             held = target.holds(asked, node.op.name, options)
             plans.append(LayerPlan(target.name, node.origin, node.op.name, asked, held.scheme, held.because, count))
@@ -75,10 +72,3 @@ def _listed(layers: Sequence[str]) -> str:
     names = list(dict.fromkeys(layers))
     rest = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _weights(node: Node) -> int:
-    """How many numbers of a node are weights: constants of matrices, in the ops that have them."""
-    if not isinstance(node.op, _WEIGHTED):
-        return 0
-    return sum(v.data.size for v in node.inputs if v.data is not None and v.data.ndim > 1 and v.type.dtype.is_float)

@@ -1,0 +1,1 @@
+"""Finds which layers to leave with more bits, so that a quantized model keeps to a budget of loss and size."""
