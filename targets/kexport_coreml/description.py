@@ -84,7 +84,7 @@ def _image(message: Any, ref: Ref, sizes: Mapping[str, Span], color: int) -> Non
 
 
 def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Span]) -> Sequence[tuple[int, ...]]:
-    """Declare the range of sizes, or each of a few sizes."""
+    """Return the least and greatest shapes, or every combination of a few sizes."""
     if not any(sizes[n].few for n in names):
         low = tuple(sizes[n].low for n in names)
         high = tuple(sizes[n].high for n in names)
