@@ -54,11 +54,14 @@ def start_module(
     """
     paths = os.pathsep.join([*(p for p in sys.path if p), *map(str, import_from)])
     return subprocess.Popen(
-        leashed([sys.executable, "-m", module, *(arguments or [str(folder)])]), cwd=folder,
+        leashed([sys.executable, "-m", module, *(arguments or [str(folder)])]),
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": paths, **(env or {})},
-        stdin=subprocess.PIPE if talk else subprocess.DEVNULL, stdout=subprocess.PIPE if talk else log, stderr=log,
+        stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
+        stdout=subprocess.PIPE if talk else log,
+        stderr=log,
         start_new_session=True,
-    )  # fmt: skip
+    )
 
 
 def last_words(folder: Path) -> str:

@@ -94,9 +94,13 @@ def save_reference(reference: Reference, path: Path) -> None:
         for r in reference.recordings
     ]
     metadata = {
-        "format": FORMAT, "contract": reference.contract.to_json(), "compute": reference.compute,
-        "environment": reference.environment, "batches": batches, "random": reference.random,
-    }  # fmt: skip
+        "format": FORMAT,
+        "contract": reference.contract.to_json(),
+        "compute": reference.compute,
+        "environment": reference.environment,
+        "batches": batches,
+        "random": reference.random,
+    }
     save_tensors(path, tensors, metadata)
 
 

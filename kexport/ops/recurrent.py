@@ -36,9 +36,14 @@ class SimpleRnn(Op):
     zero_masked: bool = False
 
     def infer(
-        self, x: TensorType, h: TensorType, w: TensorType, r: TensorType, bias: TensorType,
+        self,
+        x: TensorType,
+        h: TensorType,
+        w: TensorType,
+        r: TensorType,
+        bias: TensorType,
         mask: TensorType | None = None,
-    ) -> tuple[TensorType, TensorType]:  # fmt: skip
+    ) -> tuple[TensorType, TensorType]:
         check_activation(self.activation, GATE_ACTIVATIONS)
         return _sequence(x, h), _infer(x, (h,), w, r, {"bias": bias}, 1, mask)
 
@@ -68,9 +73,15 @@ class Gru(Op):
     zero_masked: bool = False
 
     def infer(
-        self, x: TensorType, h: TensorType, w: TensorType, r: TensorType, bias: TensorType,
-        recurrent_bias: TensorType, mask: TensorType | None = None,
-    ) -> tuple[TensorType, TensorType]:  # fmt: skip
+        self,
+        x: TensorType,
+        h: TensorType,
+        w: TensorType,
+        r: TensorType,
+        bias: TensorType,
+        recurrent_bias: TensorType,
+        mask: TensorType | None = None,
+    ) -> tuple[TensorType, TensorType]:
         check_activation(self.activation, GATE_ACTIVATIONS)
         check_activation(self.recurrent_activation, GATE_ACTIVATIONS)
         biases = {"bias": bias, "recurrent_bias": recurrent_bias}
@@ -112,9 +123,15 @@ class Lstm(Op):
     zero_masked: bool = False
 
     def infer(
-        self, x: TensorType, h: TensorType, c: TensorType, w: TensorType, r: TensorType, bias: TensorType,
+        self,
+        x: TensorType,
+        h: TensorType,
+        c: TensorType,
+        w: TensorType,
+        r: TensorType,
+        bias: TensorType,
         mask: TensorType | None = None,
-    ) -> tuple[TensorType, TensorType, TensorType]:  # fmt: skip
+    ) -> tuple[TensorType, TensorType, TensorType]:
         check_activation(self.activation, GATE_ACTIVATIONS)
         check_activation(self.recurrent_activation, GATE_ACTIVATIONS)
         _infer(x, (h, c), w, r, {"bias": bias}, 4, mask)
@@ -139,9 +156,14 @@ _Results = tuple[Array, ...]
 
 
 def _infer(
-    x: TensorType, state: Sequence[TensorType], w: TensorType, r: TensorType, biases: dict[str, TensorType],
-    gates: int, mask: TensorType | None,
-) -> TensorType:  # fmt: skip
+    x: TensorType,
+    state: Sequence[TensorType],
+    w: TensorType,
+    r: TensorType,
+    biases: dict[str, TensorType],
+    gates: int,
+    mask: TensorType | None,
+) -> TensorType:
     """Check operands; the type of the state."""
     check.kind("floating-point", x)
     check.rank(x, 3, "x")

@@ -45,8 +45,14 @@ def _suite(verdict: Verdict, outputs: Sequence[str]) -> ElementTree.Element:
     numbers = {"time": f"{seconds:.3f}", "tests": str(len(cases))} | {k: str(kinds.count(v)) for k, v in counts.items()}
     suite = ElementTree.Element("testsuite", head | numbers)
     properties = ElementTree.SubElement(suite, "properties")
-    facts = {"target": verdict.target, "runtime": verdict.runtime, "version": verdict.version or "",
-             "device": verdict.device, "status": verdict.status.value, "reason": verdict.reason}  # fmt: skip
+    facts = {
+        "target": verdict.target,
+        "runtime": verdict.runtime,
+        "version": verdict.version or "",
+        "device": verdict.device,
+        "status": verdict.status.value,
+        "reason": verdict.reason,
+    }
     for key, value in facts.items():
         ElementTree.SubElement(properties, "property", {"name": key, "value": _text(value)})
     suite.extend(cases)

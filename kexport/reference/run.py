@@ -68,9 +68,17 @@ def run_reference(
         VerifyError: Keras fails, or does not finish in time.
     """
     request = Request(
-        check_device(device), batches, contract, dims, hints, tuple(seeds),
-        str(Path(samples).absolute()) if samples else None, layers, trust, each_name(custom, split=False) or (),
-    )  # fmt: skip
+        check_device(device),
+        batches,
+        contract,
+        dims,
+        hints,
+        tuple(seeds),
+        str(Path(samples).absolute()) if samples else None,
+        layers,
+        trust,
+        each_name(custom, split=False) or (),
+    )
     if isinstance(model, str | Path):
         return _run_file(Path(model), choose_backend(backend), request, timeout)
     current = sys.modules["keras"].backend.backend()

@@ -115,6 +115,12 @@ def _box(
     last = members[-1].outputs[0].type if members[-1].outputs else ""
     path = layers[0] if unit == "op" else key
     return Box(
-        "op", title, layers, path, str(last), sum(v.data.size for v in unique if v.data is not None),
-        sum(v.data.nbytes for v in unique if v.data is not None), sum(known) if len(known) == len(costs) else None,
-    )  # fmt: skip
+        "op",
+        title,
+        layers,
+        path,
+        str(last),
+        sum(v.data.size for v in unique if v.data is not None),
+        sum(v.data.nbytes for v in unique if v.data is not None),
+        sum(known) if len(known) == len(costs) else None,
+    )

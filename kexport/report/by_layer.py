@@ -42,10 +42,18 @@ def layers_of(facts: Facts) -> tuple[Layer, ...]:
     times = layer_times(facts)
     seconds = times.seconds if times else {}
     return tuple(
-        Layer(x.path or graph.name, tuple(x.ops), x.parameters, x.bytes, costs[x.path], x.output,
-              *worst.get(x.path or graph.name, (None, "")), seconds.get(x.path))
+        Layer(
+            x.path or graph.name,
+            tuple(x.ops),
+            x.parameters,
+            x.bytes,
+            costs[x.path],
+            x.output,
+            *worst.get(x.path or graph.name, (None, "")),
+            seconds.get(x.path),
+        )
         for x in summarize(graph)
-    )  # fmt: skip
+    )
 
 
 def costs_by_layer(graph: Graph, recorded: Mapping[str, int]) -> dict[str, int | None]:

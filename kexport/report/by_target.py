@@ -113,15 +113,24 @@ def _row(artifact: ArtifactEntry, facts: Facts) -> TargetRow:
     worst = report.worst.worst if report.worst else None
     latency, detail = _latency(artifact, facts.bench)
     return TargetRow(
-        artifact.target, artifact.path, status, MARKS[status], size_text(artifact.size), latency, detail,
-        _error(report.max_error, verdicts), _budget(worst), number_text(report.snr, "{:.1f} dB"),
-        number_text(report.argmax, "{:.2%}"), f"{report.runtime} {report.version}".strip() or "-",
+        artifact.target,
+        artifact.path,
+        status,
+        MARKS[status],
+        size_text(artifact.size),
+        latency,
+        detail,
+        _error(report.max_error, verdicts),
+        _budget(worst),
+        number_text(report.snr, "{:.1f} dB"),
+        number_text(report.argmax, "{:.2%}"),
+        f"{report.runtime} {report.version}".strip() or "-",
         damage or (OTHER_MODEL if artifact.kept else report.reason) or MEANINGS[status],
         tuple(_runtime(v) for v in verdicts),
         tuple((f.path, size_text(f.size), f.sha256) for f in artifact.files),
         tuple((name, str(value)) for name, value in sorted(artifact.options.items()) if value not in _EMPTY),
         tuple(needs(artifact.facts)),
-    )  # fmt: skip
+    )
 
 
 def _latency(artifact: ArtifactEntry, bench: BenchReport | None) -> tuple[str, tuple[str, ...]]:
@@ -162,7 +171,12 @@ def _check(check: OutputCheck) -> CheckRow:
     m = check.metrics
     error = f"{m.max_abs:.2g}" if math.isfinite(m.max_abs) else "infinite"
     return CheckRow(
-        check.output, check.batch, words[check.passed], error if m.same_shape else "-", f"{check.tolerance.atol:.2g}",
-        number_text(m.snr_db, "{:.1f} dB") if m.same_shape else "-", number_text(m.argmax_agreement, "{:.1%}"),
+        check.output,
+        check.batch,
+        words[check.passed],
+        error if m.same_shape else "-",
+        f"{check.tolerance.atol:.2g}",
+        number_text(m.snr_db, "{:.1f} dB") if m.same_shape else "-",
+        number_text(m.argmax_agreement, "{:.1%}"),
         check.reason,
-    )  # fmt: skip
+    )

@@ -70,8 +70,9 @@ def _ranked(count: int, edges: Sequence[tuple[int, int]], width: float) -> _Rows
         users = [b for a, b in edges if a == i]
         if i not in firsts and users:
             rank[i] = min(rank[b] for b in users) - 1
-    found = _Rows([[] for _ in range(max(rank, default=-1) + 1)], [[] for _ in rank], [[] for _ in rank],
-                  [width] * count, {})  # fmt: skip
+    found = _Rows(
+        [[] for _ in range(max(rank, default=-1) + 1)], [[] for _ in rank], [[] for _ in rank], [width] * count, {}
+    )
     for i in range(count):
         found.rows[rank[i]].append(i)
     for a, b in edges:

@@ -48,9 +48,14 @@ def render_page(models: Sequence[Facts]) -> str:
     import jinja2
 
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_shown,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_shown,
+    )
     env.filters |= {
         "size": size_text,
         "count": count_text,
@@ -62,9 +67,14 @@ def render_page(models: Sequence[Facts]) -> str:
     style, script = (_asset(name) for name in ("style.css", "script.js"))
     sections = [_section(f) for f in models]
     return env.get_template("page.html").render(
-        sections=sections, totals=statuses([row for s in sections for row in s.targets]), meanings=MEANINGS,
-        style=style, script=script, script_hash=_hash(script), version=kexport.__version__,
-    )  # fmt: skip
+        sections=sections,
+        totals=statuses([row for s in sections for row in s.targets]),
+        meanings=MEANINGS,
+        style=style,
+        script=script,
+        script_hash=_hash(script),
+        version=kexport.__version__,
+    )
 
 
 def _section(facts: Facts) -> Section:
@@ -73,10 +83,16 @@ def _section(facts: Facts) -> Section:
     plot = error_plot(locations)
     found = statuses(targets)
     return Section(
-        facts, targets, layers_of(facts), plot, "" if plot else _why_no_plot(facts), draw(facts), timings_of(facts),
+        facts,
+        targets,
+        layers_of(facts),
+        plot,
+        "" if plot else _why_no_plot(facts),
+        draw(facts),
+        timings_of(facts),
         layer_times(facts),
         found[0][0] if found else "",
-    )  # fmt: skip
+    )
 
 
 def _why_no_plot(facts: Facts) -> str:

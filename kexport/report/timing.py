@@ -90,11 +90,19 @@ def _row(row: BenchRow, low: float, high: float) -> TimedRow:
     t = row.timing
     left = _part(t.median, low, high)
     return TimedRow(
-        row.target, f"{row.runtime} {row.version}".strip(), str(row.threads), seconds_text(t.median),
-        seconds_text(t.p95), seconds_text(t.load), seconds_text(t.start),
-        size_text(t.peak_bytes) if t.peak_bytes else "-", size_text(row.size), str(t.runs),
-        _percent(left), _percent(_part(t.p95, low, high) - left),
-    )  # fmt: skip
+        row.target,
+        f"{row.runtime} {row.version}".strip(),
+        str(row.threads),
+        seconds_text(t.median),
+        seconds_text(t.p95),
+        seconds_text(t.load),
+        seconds_text(t.start),
+        size_text(t.peak_bytes) if t.peak_bytes else "-",
+        size_text(row.size),
+        str(t.runs),
+        _percent(left),
+        _percent(_part(t.p95, low, high) - left),
+    )
 
 
 def _part(seconds: float | None, low: float, high: float) -> float:

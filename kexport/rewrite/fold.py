@@ -41,8 +41,11 @@ def symbolic(value: Value) -> Array | None:
 def dims_of(value: Value) -> tuple[Dim, ...] | None:
     """Return the elements of a small 0-D or 1-D integer tensor as dims, or None."""
     known = symbolic(value)
-    return None if known is None or known.ndim > 1 else tuple(int(d) if not isinstance(d, SymDim) else d
-                                                              for d in known.reshape(-1))  # fmt: skip
+    return (
+        None
+        if known is None or known.ndim > 1
+        else tuple(int(d) if not isinstance(d, SymDim) else d for d in known.reshape(-1))
+    )
 
 
 def fold_constants(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -> list[Array] | None:

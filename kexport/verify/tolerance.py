@@ -150,10 +150,18 @@ def measure(
     k, o, e = (np.isfinite(a) & sure for a in (keras, oracle, eval32))
     settled = k & o & e
     return Noise(
-        output, batch, extreme, False, EPSILONS.get(dtype, EPSILONS["f32"]), magnitude(oracle[settled]),
-        _distance(eval32, oracle, settled), _distance(keras, oracle, settled),
-        **common, lost=int((k & ~e).sum()), gained=int((o & e & ~k).sum()),
-    )  # fmt: skip
+        output,
+        batch,
+        extreme,
+        False,
+        EPSILONS.get(dtype, EPSILONS["f32"]),
+        magnitude(oracle[settled]),
+        _distance(eval32, oracle, settled),
+        _distance(keras, oracle, settled),
+        **common,
+        lost=int((k & ~e).sum()),
+        gained=int((o & e & ~k).sum()),
+    )
 
 
 def capture_problem(noises: Sequence[Noise], override: float | None = None) -> str | None:
@@ -236,9 +244,14 @@ def _tolerance(
     for name, part in (("precision", budget), ("runtime", runtime)):
         reason += f" + {name} {part:.2g}" if part else ""
     return Tolerance(
-        *head, atol, **facts, precision_budget=budget, runtime_budget=runtime, judges=not evidence,
+        *head,
+        atol,
+        **facts,
+        precision_budget=budget,
+        runtime_budget=runtime,
+        judges=not evidence,
         reason=evidence or reason,
-    )  # fmt: skip
+    )
 
 
 def _evidence(noise: Noise) -> str:

@@ -50,10 +50,15 @@ class LocateReport:
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
         locations = [location.to_json() for location in self.locations]
-        return plain({
-            "name": self.name, "ok": not self.exit_code, "batches": self.batches, "capture": self.capture,
-            "locations": locations,
-        })  # fmt: skip
+        return plain(
+            {
+                "name": self.name,
+                "ok": not self.exit_code,
+                "batches": self.batches,
+                "capture": self.capture,
+                "locations": locations,
+            }
+        )
 
 
 @dataclass(frozen=True)

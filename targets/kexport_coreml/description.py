@@ -46,8 +46,11 @@ def build_model(emission: Emission, sizes: Mapping[str, Span], ios: int, images:
             array.shape.extend(ref.shape)
     few = [f for f in message.description.input if f.type.multiArrayType.HasField("enumeratedShapes")]
     if len(few) > 1 and ios < 18:
-        raise ConfigError("one input at most can have a few sizes only, before iOS 18", where="coreml.sizes",
-                          hint="give the others a range, such as -O coreml.sizes=length=1..512")  # fmt: skip
+        raise ConfigError(
+            "one input at most can have a few sizes only, before iOS 18",
+            where="coreml.sizes",
+            hint="give the others a range, such as -O coreml.sizes=length=1..512",
+        )
     return message
 
 
@@ -91,9 +94,11 @@ def _choices(ref: Ref, names: Sequence[str], sizes: Mapping[str, Span]) -> Seque
         return [low, high] if names else [()]
     wide = [n for n in names if not sizes[n].few and sizes[n].low != sizes[n].high]
     if wide:
-        raise ConfigError(f"input {ref.name!r} has a few sizes of one axis and a range of another",
-                          where="coreml.sizes",
-                          hint=f"give {', '.join(wide)} a few sizes too, such as {wide[0]}=1|8, or one")  # fmt: skip
+        raise ConfigError(
+            f"input {ref.name!r} has a few sizes of one axis and a range of another",
+            where="coreml.sizes",
+            hint=f"give {', '.join(wide)} a few sizes too, such as {wide[0]}=1|8, or one",
+        )
     found = list(product(*(sizes[n].few or (sizes[n].low,) for n in names)))
     if len(found) > MOST_SHAPES:
         what = f"input {ref.name!r} would have {len(found)} shapes, Core ML takes {MOST_SHAPES}"

@@ -57,9 +57,11 @@ class CoremlOptions(Options):
     def shown(self) -> dict[str, str]:
         """What Xcode shows of the model, by the name of the field."""
         return {
-            "shortDescription": self.about, "author": self.author, "license": self.license,
+            "shortDescription": self.about,
+            "author": self.author,
+            "license": self.license,
             "versionString": self.version,
-        }  # fmt: skip
+        }
 
     @property
     def wide(self) -> tuple[str, ...]:

@@ -89,11 +89,16 @@ class CoremlTarget(Target):
         classifier = make_classifier(options.labels, options.scores, _named(contract, emission))
         if classifier:
             add_classifier(main_block(model), model.description, classifier)
-        add_metadata(model.description, contract, emission.names, {
-            PRECISION_KEY: options.precision,
-            FLOAT32_KEY: _layers(kept),
-            IMAGES_KEY: {name: image.to_json() for name, image in images.items()},
-        })  # fmt: skip
+        add_metadata(
+            model.description,
+            contract,
+            emission.names,
+            {
+                PRECISION_KEY: options.precision,
+                FLOAT32_KEY: _layers(kept),
+                IMAGES_KEY: {name: image.to_json() for name, image in images.items()},
+            },
+        )
         for name, text in options.shown.items():
             setattr(model.description.metadata, name, text)
         write_package(path, model, weights)

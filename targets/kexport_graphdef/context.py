@@ -130,8 +130,12 @@ class Context:
         if given and wide and wide is not given:
             operands = tuple(self.cast(o, wide) if o.dtype is given else o for o in operands)
         stated = type_attributes(kind, [o.dtype for o in operands])
-        node = NodeDef(kind, self.unique(self._origin or kind), [o.name for o in operands],
-                       stated | {k: v for k, v in attributes.items() if v is not None})  # fmt: skip
+        node = NodeDef(
+            kind,
+            self.unique(self._origin or kind),
+            [o.name for o in operands],
+            stated | {k: v for k, v in attributes.items() if v is not None},
+        )
         self.nodes.append(node)
         results: list[Ref] = []
         for i, d in enumerate(dtypes):
@@ -177,8 +181,13 @@ class Context:
 
     # --- constants
 
-    def weight(self, value: Value, perm: Sequence[int] | None = None, shape: Sequence[int] | None = None,
-               dtype: DType | None = None) -> Ref:  # fmt: skip
+    def weight(
+        self,
+        value: Value,
+        perm: Sequence[int] | None = None,
+        shape: Sequence[int] | None = None,
+        dtype: DType | None = None,
+    ) -> Ref:
         """A constant of the graph, transposed, reshaped and cast. The bytes are read when they are written."""
         assert value.data is not None
         data = value.data if perm is None else value.data.transpose(perm)

@@ -30,10 +30,11 @@ def validate(path: Path) -> None:
         functions = topology["library"].get("function", [])
         graphs = [topology["node"], *(f["nodeDef"] for f in functions)]
         problems = [
-            *_node_problems(topology["node"], (), functions), *_signature_problems(document),
+            *_node_problems(topology["node"], (), functions),
+            *_signature_problems(document),
             *(problem for f in functions for problem in _function_problems(f, functions)),
             *_weight_problems(path, document, graphs),
-        ]  # fmt: skip
+        ]
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise EmitError(f"model.json is damaged: {type(e).__name__}: {e}", where=str(path)) from e
     if problems:

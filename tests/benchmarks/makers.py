@@ -97,9 +97,13 @@ def _coremltools(model: Any, folder: Path) -> Path:
     shape = [1, *model.input_shape[1:]]
     function = tf.function(lambda image: model(image, training=False), input_signature=[tf.TensorSpec(shape)])
     converted = coremltools.convert(
-        [function.get_concrete_function()], source="tensorflow", convert_to="mlprogram", skip_model_load=True,
-        minimum_deployment_target=coremltools.target.iOS16, compute_precision=coremltools.precision.FLOAT32,
-    )  # fmt: skip
+        [function.get_concrete_function()],
+        source="tensorflow",
+        convert_to="mlprogram",
+        skip_model_load=True,
+        minimum_deployment_target=coremltools.target.iOS16,
+        compute_precision=coremltools.precision.FLOAT32,
+    )
     path = folder / "model.mlpackage"
     converted.save(str(path))
     return path

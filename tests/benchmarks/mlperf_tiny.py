@@ -107,9 +107,18 @@ def theirs(task: Task, data: Data, expected: Rows) -> Row:
     snr = _snr(expected, got) if task.is_of_model else None
     other += "" if task.is_of_model else "; its weights are of another training"
     return Row(
-        "committee", "int8", "tflite", "given", snr, _accuracy(got, data.labels), size, seconds, arena,
-        share, other,
-    )  # fmt: skip
+        "committee",
+        "int8",
+        "tflite",
+        "given",
+        snr,
+        _accuracy(got, data.labels),
+        size,
+        seconds,
+        arena,
+        share,
+        other,
+    )
 
 
 def _artifact(report: Any, form: str, name: str, data: Data, expected: Rows) -> Row:

@@ -40,13 +40,17 @@ def types_of(symbols: Symbols) -> list[str]:
         ([IMAGE, IDS], ["f32[batch,height,width,3]", "i32[batch,length]"]),
         ([("x", "float32", (None, None, None))], ["f32[batch,x_1,x_2]"]),
         ([("a-b/c", "float32", (None, None, None))], ["f32[batch,a_b_c_1,a_b_c_2]"]),
-        ([("a-b", "float32", (None, None, 3)), ("a_b", "float32", (None, None, 3))],
-         ["f32[batch,a_b_length,3]", "f32[batch,a_b_length_,3]"]),
+        (
+            [("a-b", "float32", (None, None, 3)), ("a_b", "float32", (None, None, 3))],
+            ["f32[batch,a_b_length,3]", "f32[batch,a_b_length_,3]"],
+        ),
         ([("3d", "float32", (None, None, None))], ["f32[batch,_3d_1,_3d_2]"]),
-        ([("max", "int8", (None, None)), ("class", "string", (None, None))],
-         ["i8[batch,max__length]", "string[batch,class__length]"]),
+        (
+            [("max", "int8", (None, None)), ("class", "string", (None, None))],
+            ["i8[batch,max__length]", "string[batch,class__length]"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_names(inputs: Any, expected: list[str]) -> None:
     assert types(*inputs) == expected
 

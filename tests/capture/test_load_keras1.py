@@ -63,7 +63,7 @@ def image_model(order: str) -> list[dict[str, Any]]:
         layer("Dropout", "drop", p=0.5),
         layer("Flatten", "flat"),
         layer("Dense", "out", output_dim=3, activation="softmax", bias=True, input_dim=None),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("order", ["th", "tf"])
@@ -87,8 +87,14 @@ def test_kernels_are_slid_as_their_backend_did(
     dense = some(12, 3)
     shift = some(3)
     stored = kernel if order == "th" else kernel.transpose(2, 3, 1, 0)
-    weights = {"conv": named("conv", W=stored, b=bias), "norm": named("norm", **norm), "pool": [], "drop": [],
-               "flat": [], "out": named("out", W=dense, b=shift)}  # fmt: skip
+    weights = {
+        "conv": named("conv", W=stored, b=bias),
+        "norm": named("norm", **norm),
+        "pool": [],
+        "drop": [],
+        "flat": [],
+        "out": named("out", W=dense, b=shift),
+    }
     weights = {n: [(w + end, a) for w, a in arrays] for n, arrays in weights.items()}
     path = write(tmp_path / "old.h5", image_model(order), weights, backend)
     y = np.maximum(slide(x, kernel, bias, how), 0)
@@ -133,7 +139,7 @@ def test_a_bidirectional_layer_over_words(tf_keras: Any, tmp_path: Path) -> None
         layer("Embedding", "words", batch_input_shape=[None, 4], input_dtype="int32", **embed),
         layer("Bidirectional", "both", layer=inner, merge_mode="concat"),
         layer("TimeDistributed", "each", layer=wrapped),
-    ]  # fmt: skip
+    ]
     dense = some(6, 2)
     shift = some(2)
     both = [*named("forward_inner", **forward), *named("backward_inner", **backward)]
@@ -179,8 +185,17 @@ def test_convolutions_of_sequences(tf_keras: Any, tmp_path: Path, form: str, bac
 def test_a_deconvolution_reaches_its_output_shape(tf_keras: Any, tmp_path: Path, order: str, size: int) -> None:
     kernel, bias, x = some(2, 3, 3, 3), some(2), some(1, 3, 3, 3)  # [out, in, rows, columns]
     shape = [None, 2, size, size] if order == "th" else [None, size, size, 2]
-    options = {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "output_shape": shape, "subsample": [2, 2], "bias": True,
-               "border_mode": "valid", "activation": "linear", "dim_ordering": order}  # fmt: skip
+    options = {
+        "nb_filter": 2,
+        "nb_row": 3,
+        "nb_col": 3,
+        "output_shape": shape,
+        "subsample": [2, 2],
+        "bias": True,
+        "border_mode": "valid",
+        "activation": "linear",
+        "dim_ordering": order,
+    }
     model = [layer("Deconvolution2D", "up", batch_input_shape=[None, 3, 3, 3], **options)]
     stored = kernel if order == "th" else kernel.transpose(2, 3, 1, 0)
     path = write(tmp_path / "old.h5", model, {"up": named("up", W=stored, b=bias)})

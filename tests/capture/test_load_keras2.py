@@ -203,8 +203,11 @@ def test_kernels_are_slid_as_their_backend_did(tf_keras: Any, tmp_path: Path, ba
     """Theano flips the kernels of convolutions; Keras flipped those of depthwise ones for it."""
     layers = tf_keras.layers
     options = {"data_format": "channels_last", "name": "conv"}
-    kinds = (layers.Conv2D(2, (2, 3), **options), layers.Conv2DTranspose(2, (2, 3), **options),
-             layers.SeparableConv2D(2, (2, 3), **options))  # fmt: skip
+    kinds = (
+        layers.Conv2D(2, (2, 3), **options),
+        layers.Conv2DTranspose(2, (2, 3), **options),
+        layers.SeparableConv2D(2, (2, 3), **options),
+    )
     x = np.random.default_rng(0).standard_normal((2, 5, 6, 2)).astype(np.float32)
     for kind, layer in enumerate(kinds):
         model = tf_keras.Sequential([tf_keras.Input((5, 6, 2)), layer])

@@ -42,10 +42,12 @@ def test_a_choice_that_is_known_leaves_no_branch(keras: Any) -> None:
 
     def function(t: Any) -> Any:
         return tf.raw_ops.If(
-            cond=tf.constant(2), input=[t], Tout=[tf.float32],
+            cond=tf.constant(2),
+            input=[t],
+            Tout=[tf.float32],
             then_branch=tf.function(lambda x: [x * 2.0]).get_concrete_function(tf.TensorSpec([None, 4])),
             else_branch=tf.function(lambda x: [x]).get_concrete_function(tf.TensorSpec([None, 4])),
-        )[0]  # fmt: skip
+        )[0]
 
     captured = agree(model_of(keras, lambda t: tf.ensure_shape(function(t), t.shape), 4), BATCHES[0])
     assert dict(op_counts(captured)) == {"mul": 1}
@@ -251,7 +253,7 @@ def test_what_is_wrong_inside_a_body_is_reported_with_its_path(keras: Any) -> No
         shapes = (tf.TensorShape([]), tf.TensorShape([None, 4, 4]))
         loop = tf.while_loop(
             lambda i, v: i < 3, lambda i, v: (i + 1, tf.concat([v, v], 0)), (tf.constant(0), t), shapes
-        )  # fmt: skip
+        )
         return tf.ensure_shape(loop[1], [None, 4, 4])[:1]
 
     x = keras.Input((4, 4))

@@ -63,9 +63,13 @@ def test_functions_of_tensorflow(keras: Any) -> None:
     def draw(a: Any) -> Any:
         shape = tf.shape(a)
         return [
-            a + tf.random.normal(shape), tf.random.uniform(shape, 3, 4), tf.random.truncated_normal([2, 3]),
-            tf.random.uniform(shape, 0, 7, tf.int32), tf.random.categorical(a, 3), tf.nn.dropout(a, 0.5),
-        ]  # fmt: skip
+            a + tf.random.normal(shape),
+            tf.random.uniform(shape, 3, 4),
+            tf.random.truncated_normal([2, 3]),
+            tf.random.uniform(shape, 0, 7, tf.int32),
+            tf.random.categorical(a, 3),
+            tf.nn.dropout(a, 0.5),
+        ]
 
     captured = explained(keras.Model(x, layer_of(keras, draw)(x)), normal(3, 4))
     assert len(draws_of(captured.graph)) == 6

@@ -71,11 +71,16 @@ def test_masks_are_exact(keras: Any, cell: str, unroll: bool) -> None:
     options = [(s, z, b) for s in (False, True) for z in (False, True) for b in (False, True)]
     outputs = [
         CELLS[cell](
-            keras.layers, 4, return_sequences=s, zero_output_for_mask=z, go_backwards=b, return_state=True,
+            keras.layers,
+            4,
+            return_sequences=s,
+            zero_output_for_mask=z,
+            go_backwards=b,
+            return_state=True,
             unroll=unroll,
         )(x, mask=mask, initial_state=states)
         for s, z, b in options
-    ]  # fmt: skip
+    ]
     model = randomize(keras.Model([x, mask, *states], outputs))
     state = [normal(3, 4, seed=i + 1) for i in range(len(states))]
     captured = agree(model, [normal(3, 5, 3), HOLES.astype(bool), *state])

@@ -23,13 +23,17 @@ def test_versions_are_read(text: str, found: Any) -> None:
 @pytest.mark.parametrize(
     ("package", "text", "state"),
     [
-        ("keras", "3.3.3", "tested"), ("keras", "3.10.0", "tested"), ("keras", "3.2.1", "too old"),
-        ("keras", "2.15.0", "too old"), ("keras", "3.99.0", "newer than tested"),
+        ("keras", "3.3.3", "tested"),
+        ("keras", "3.10.0", "tested"),
+        ("keras", "3.2.1", "too old"),
+        ("keras", "2.15.0", "too old"),
+        ("keras", "3.99.0", "newer than tested"),
         ("keras", "4.0.0", "newer than tested"),
-        ("tensorflow", "2.16.2", "tested"), ("tensorflow", "2.9.0", "too old"),
+        ("tensorflow", "2.16.2", "tested"),
+        ("tensorflow", "2.9.0", "too old"),
         ("tensorflow", "2.99", "newer than tested"),
     ],
-)  # fmt: skip
+)
 def test_a_version_is_tested_newer_or_too_old(package: str, text: str, state: str) -> None:
     assert standing(package, text) == state
 

@@ -53,9 +53,16 @@ def test_options_become_arguments(run: Run, located: list[Any]) -> None:
     args = ["--model", "m.keras", "--dim", "batch=2", "--trust", "--custom", "c", "--name", "net", "--timeout", "9"]
     assert run("verify", "dist", "--locate", *args).exit_code == 1
     expected = {
-        "name": "net", "reference": None, "browser": False, "model": "m.keras", "dims": {"batch": 2},
-        "custom": ("c",), "trust": True, "tolerance": None, "timeout": 9,
-    }  # fmt: skip
+        "name": "net",
+        "reference": None,
+        "browser": False,
+        "model": "m.keras",
+        "dims": {"batch": 2},
+        "custom": ("c",),
+        "trust": True,
+        "tolerance": None,
+        "timeout": 9,
+    }
     assert located == [(("dist",), expected)]
 
 
@@ -145,9 +152,17 @@ def test_what_capture_gets_wrong_is_said(run: Run, monkeypatch: pytest.MonkeyPat
 
 def reduced(**changes: Any) -> ReduceReport:
     values: dict[str, Any] = {
-        "model": "net", "target": "onnx", "runtime": "engine", "layer": "bend", "reproduced": True,
-        "ops": ("gelu @ bend",), "reason": "error 0.5", "located": "error 0.4", "options": {}, "path": "reduced",
-    }  # fmt: skip
+        "model": "net",
+        "target": "onnx",
+        "runtime": "engine",
+        "layer": "bend",
+        "reproduced": True,
+        "ops": ("gelu @ bend",),
+        "reason": "error 0.5",
+        "located": "error 0.4",
+        "options": {},
+        "path": "reduced",
+    }
     return ReduceReport(**values | changes)
 
 

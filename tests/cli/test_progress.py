@@ -47,8 +47,14 @@ def test_a_clock(seconds: float, text: str) -> None:
 
 def test_time_is_counted_by_stage(watch: Watch, clock: Clock) -> None:
     for stage, seconds in (
-        ("capture", 2), ("optimize", 1), ("legalize", 0.5), ("emit", 0.5), ("reference", 70), ("emit", 1), ("verify", 4)
-    ):  # fmt: skip
+        ("capture", 2),
+        ("optimize", 1),
+        ("legalize", 0.5),
+        ("emit", 0.5),
+        ("reference", 70),
+        ("emit", 1),
+        ("verify", 4),
+    ):
         watch(stage, "m", None)
         clock.now += seconds
     watch.stop()

@@ -35,8 +35,13 @@ def test_it_says_what_it_wrote(run: Run, made: list[Any]) -> None:
 
 def test_in_json(run: Run, made: list[Any]) -> None:
     assert json.loads(run("vocabulary", "m.keras", "--json").stdout) == {
-        "vocabularies": [{
-            "layer": "text", "class": "TextVectorization", "size": 2, "settings": {"ngrams": 2},
-            "path": "out/net.text.vocabulary.txt",
-        }]
-    }  # fmt: skip
+        "vocabularies": [
+            {
+                "layer": "text",
+                "class": "TextVectorization",
+                "size": 2,
+                "settings": {"ngrams": 2},
+                "path": "out/net.text.vocabulary.txt",
+            }
+        ]
+    }

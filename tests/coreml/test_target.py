@@ -45,8 +45,10 @@ def test_same_bytes(tmp_path: Path) -> None:
     first, second = (export(nets.decoder(), tmp_path / str(i) / "net.mlpackage") for i in range(2))
     files = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
     assert [str(f) for f in files] == [
-        "Data/com.apple.CoreML/model.mlmodel", "Data/com.apple.CoreML/weights/weight.bin", "Manifest.json",
-    ]  # fmt: skip
+        "Data/com.apple.CoreML/model.mlmodel",
+        "Data/com.apple.CoreML/weights/weight.bin",
+        "Manifest.json",
+    ]
     for file in files:
         assert (first / file).read_bytes() == (second / file).read_bytes()
 

@@ -43,8 +43,10 @@ def child() -> None:
 @pytest.mark.parametrize("work", [spin, sleep, swallow, wait, child])
 def test_the_block_ends(work: Callable[[], None]) -> None:
     start = time.monotonic()
-    with pytest.raises(CaptureError, match=r"reading it takes longer than 0\.3 s") as caught, \
-         deadline(0.3, "reading it", where="m.keras"):  # fmt: skip
+    with (
+        pytest.raises(CaptureError, match=r"reading it takes longer than 0\.3 s") as caught,
+        deadline(0.3, "reading it", where="m.keras"),
+    ):
         work()
     assert time.monotonic() - start < 3
     assert (caught.value.where, caught.value.hint) == ("m.keras", "allow more with --timeout, if it is worth that")

@@ -77,8 +77,10 @@ def code_of(name: str, schema: dict[str, Any]) -> str:
     text = f"{HEAD.format(name=f'{name}{SUFFIX}')}{ast.unparse(tree)}\n\nvalidate = {first}\n"
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "-q", "-", "--stdin-filename", "x.py"],
-        input=text.encode(), capture_output=True, check=True,
-    )  # fmt: skip
+        input=text.encode(),
+        capture_output=True,
+        check=True,
+    )
     return done.stdout.decode()
 
 

@@ -183,7 +183,7 @@ def holders(node: Any) -> Iterator[tuple[Any, Any]]:
         ("bench", {"schema": 2}, r"data\.schema must be same as const definition: 1"),
         ("layers", {"models": {"{x}": 1}}, r"data\.models\.\{x\} must be object"),
     ],
-)  # fmt: skip
+)
 def test_messages_say_where(name: str, change: dict[str, Any], message: str) -> None:
     with pytest.raises(Malformed, match=message):
         validator(name)(EXAMPLES[name] | change)

@@ -37,8 +37,11 @@ def test_round_trip(reference: Reference, saved: Path) -> None:
     assert tolerances(loaded) == tolerances(reference)
     for a, b in zip(loaded.recordings, reference.recordings, strict=True):
         assert (a.batch.name, a.batch.kind, a.batch.sizes, a.batch.seed) == (
-            b.batch.name, b.batch.kind, b.batch.sizes, b.batch.seed,
-        )  # fmt: skip
+            b.batch.name,
+            b.batch.kind,
+            b.batch.sizes,
+            b.batch.seed,
+        )
         for x, y in ((a.batch.inputs, b.batch.inputs), (a.outputs, b.outputs), (a.oracle, b.oracle)):
             assert list(x or {}) == list(y or {})
             assert all(np.array_equal(x[k], y[k]) and x[k].dtype == y[k].dtype for k in x or {})  # type: ignore[index]

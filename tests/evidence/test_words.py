@@ -90,9 +90,11 @@ def test_a_reference_of_text_is_recorded_and_exact() -> None:
 
 def test_text_is_stored_as_it_is(tmp_path: Path) -> None:
     arrays = {
-        "x": np.array([["", "a\nb"], ["日本", '"']], object), "none": np.empty((0, 3), object),
-        "one": np.array("x", object), "n": np.arange(3),
-    }  # fmt: skip
+        "x": np.array([["", "a\nb"], ["日本", '"']], object),
+        "none": np.empty((0, 3), object),
+        "one": np.array("x", object),
+        "n": np.arange(3),
+    }
     save_tensors(tmp_path / "t", arrays, {"k": 1})
     found, metadata = load_tensors(tmp_path / "t")
     assert metadata == {"k": 1}

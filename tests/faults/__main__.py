@@ -32,8 +32,10 @@ def main() -> int:
             print(f"{title}: {score.line()}", flush=True)
     total = Score(tuple(found))
     for case in total.wrong:
-        print(f"{case.outcome.value}: {case.target} {case.model} {case.fault!r} at {case.place}, "
-              f"{case.change:.3g} units: {case.reason}")  # fmt: skip
+        print(
+            f"{case.outcome.value}: {case.target} {case.model} {case.fault!r} at {case.place}, "
+            f"{case.change:.3g} units: {case.reason}"
+        )
     print(f"all: {total.line()}")
     return int(bool(total.wrong))
 

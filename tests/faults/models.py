@@ -113,8 +113,16 @@ def whole() -> Any:
     table = ops.convert_to_tensor(np.array([3, 141, 59, 265, 35, 897, 93, 238, 462, 643], "int32"))
     looked = ops.take(table, codes) * 37 + label
     marked = ops.any(ops.greater(x, 1.2), axis=-1)
-    outputs = {"label": label, "order": order, "counts": counts, "buckets": buckets, "looked": looked, "marked": marked,
-               "best": best, "lit": ops.sum(ops.one_hot(codes, 10), axis=1)}  # fmt: skip
+    outputs = {
+        "label": label,
+        "order": order,
+        "counts": counts,
+        "buckets": buckets,
+        "looked": looked,
+        "marked": marked,
+        "best": best,
+        "lit": ops.sum(ops.one_hot(codes, 10), axis=1),
+    }
     return keras.Model([x, codes], outputs, name="whole")
 
 

@@ -120,8 +120,12 @@ def _axes_before(graph: Graph, node: Node) -> None:
     square = graph.add(ops.Square(), centred, origin="fault", before=after).output
     variance = graph.add(ops.ReduceMean(axes=(axis - 1,), keepdims=True), square, origin="fault", before=after).output
     epsilon = graph.constant(_f32(op.epsilon))
-    root = graph.add(ops.Sqrt(), graph.add(ops.Add(), variance, epsilon, origin="fault", before=after).output,
-                     origin="fault", before=after).output  # fmt: skip
+    root = graph.add(
+        ops.Sqrt(),
+        graph.add(ops.Add(), variance, epsilon, origin="fault", before=after).output,
+        origin="fault",
+        before=after,
+    ).output
     value = graph.add(ops.Div(), centred, root, origin="fault", before=after).output
     for kind, operand in ((ops.Mul(), node.inputs[1]), (ops.Add(), node.inputs[2])):
         value = graph.add(kind, value, operand, origin="fault", before=after).output

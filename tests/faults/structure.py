@@ -265,8 +265,9 @@ def _mask_input_ignored(graph: Graph, node: Node) -> None:
     if not masks:
         raise Inapplicable
     for use in list(masks[0].uses):
-        full = graph.add(ops.Full(shape=masks[0].type.shape, value=1.0, dtype=DType.BOOL), origin="fault",
-                         before=node).output  # fmt: skip
+        full = graph.add(
+            ops.Full(shape=masks[0].type.shape, value=1.0, dtype=DType.BOOL), origin="fault", before=node
+        ).output
         graph.set_operand(use.node, use.index, full)
 
 

@@ -100,12 +100,24 @@ def _lambda(package: Any) -> Any:
 def _keras1(path: Path) -> Path:
     import numpy as np
 
-    first = layer("Convolution1D", "c", nb_filter=2, filter_length=3, batch_input_shape=[None, 6, 4], activation="relu",
-                  border_mode="same", subsample_length=1, bias=True)  # fmt: skip
+    first = layer(
+        "Convolution1D",
+        "c",
+        nb_filter=2,
+        filter_length=3,
+        batch_input_shape=[None, 6, 4],
+        activation="relu",
+        border_mode="same",
+        subsample_length=1,
+        bias=True,
+    )
     ones = np.ones((3, 1, 4, 2), np.float32), np.ones(2, np.float32)
     flat = layer("Flatten", "f"), layer("Dense", "d", output_dim=1, activation="linear", bias=True)
-    weights = {"c": [("c_W:0", ones[0]), ("c_b:0", ones[1])], "f": [],
-               "d": [("d_W:0", np.ones((12, 1), np.float32)), ("d_b:0", np.ones(1, np.float32))]}  # fmt: skip
+    weights = {
+        "c": [("c_W:0", ones[0]), ("c_b:0", ones[1])],
+        "f": [],
+        "d": [("d_W:0", np.ones((12, 1), np.float32)), ("d_b:0", np.ones(1, np.float32))],
+    }
     return write(path, [first, *flat], weights)
 
 

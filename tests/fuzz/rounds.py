@@ -31,8 +31,11 @@ class Round:
         ended = [line for line in lines if line.startswith("end ")]
         failures = [line for line in ended if "FAILED" in line or "TOUCHED" in line]
         if code != 0:
-            failures.append(f"ended with {code} at {''.join(begun[-1:])}: {lines[-3:]}"[:1000] if lines else
-                            f"ended with {code} at ")  # fmt: skip
+            failures.append(
+                f"ended with {code} at {''.join(begun[-1:])}: {lines[-3:]}"[:1000]
+                if lines
+                else f"ended with {code} at "
+            )
         return Round(len(ended), Counter(map(_outcome, ended)), failures)
 
 

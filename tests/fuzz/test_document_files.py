@@ -24,9 +24,14 @@ def test_damaged_documents_end_commands_as_they_should(root: Path, tmp_path: Pat
 
 def test_a_failure_is_noticed_with_what_makes_it_again() -> None:
     lines = [
-        "begin 3/0 kx", "end 3/0 kx: exit 0,1 in 0.1 s", "begin 3/1 kx", "end 3/1 kx: FAILED verify: exit 70 in 0.2 s",
-        "begin 3/2 kx", "end 3/2 kx: exit 1 TOUCHED ['open'] in 0.2 s", "begin 3/3 kx",
-    ]  # fmt: skip
+        "begin 3/0 kx",
+        "end 3/0 kx: exit 0,1 in 0.1 s",
+        "begin 3/1 kx",
+        "end 3/1 kx: FAILED verify: exit 70 in 0.2 s",
+        "begin 3/2 kx",
+        "end 3/2 kx: exit 1 TOUCHED ['open'] in 0.2 s",
+        "begin 3/3 kx",
+    ]
     found = Round.of(lines, -9)
     assert found.mutants == 3
     assert found.outcomes == {"exit 0,1": 1, "FAILED": 1, "TOUCHED": 1}

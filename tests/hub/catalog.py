@@ -42,14 +42,22 @@ TWO_GEMMAS: dict[str, Any] = {
     f"{side}_{name}": value
     for side in ("encoder", "decoder")
     for name, value in {
-        "hidden_dim": 32, "intermediate_dim": 48, "num_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-        "head_dim": 8, "layer_types": SLIDING,
+        "hidden_dim": 32,
+        "intermediate_dim": 48,
+        "num_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "layer_types": SLIDING,
     }.items()
-}  # fmt: skip
+}
 TWO_GEMMAS |= {
-    "vocabulary_size": WORDS, "sliding_window": 4, "cross_attention_hidden_size": 32, "attn_logit_softcapping": 50.0,
+    "vocabulary_size": WORDS,
+    "sliding_window": 4,
+    "cross_attention_hidden_size": 32,
+    "attn_logit_softcapping": 50.0,
     "query_pre_attn_scalar": 8.0,
-}  # fmt: skip
+}
 SAM = {
     "image_encoder": Part(
         "ViTDetBackbone",

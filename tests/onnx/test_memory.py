@@ -42,9 +42,12 @@ print(held, peak_bytes() - before)
 def test_peak_memory_stays_near_the_weights(form: str, place: str, tmp_path: Path, root: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _WRITE, str(tmp_path / "m.onnx"), str(SIZE), form, place],
-        check=True, cwd=root, capture_output=True, text=True,
+        check=True,
+        cwd=root,
+        capture_output=True,
+        text=True,
         env={"PYTHONPATH": f"{root}:{root / 'targets'}", "PATH": ""},
-    )  # fmt: skip
+    )
     held, peak = map(int, done.stdout.split())
     written = sum(f.stat().st_size for f in tmp_path.iterdir())
     assert written >= SIZE

@@ -73,9 +73,13 @@ def test_the_target_loads_neither_onnx_nor_its_runtime(root: Path) -> None:
         "import sys, kexport_onnx; print([m for m in ('onnx', 'onnxruntime', 'google.protobuf') if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=root,
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=root,
         env={"PYTHONPATH": f"{root}:{root / 'targets'}", "PATH": ""},
-    )  # fmt: skip
+    )
     assert done.stdout.strip() == "[]"
 
 

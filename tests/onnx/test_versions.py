@@ -76,7 +76,7 @@ F32 = TensorType(DType.F32, (N, 8))
         (quantized(), 21, "1.23"),
     ],
     ids=lambda v: v.name if isinstance(v, Graph) else str(v),
-)  # fmt: skip
+)
 def test_the_lowest_opset_that_the_graph_needs(graph: Graph, opset: int, release: str, tmp_path: Path) -> None:
     path = export(graph, tmp_path / "m.onnx")
     model = onnx.load(path)
@@ -161,8 +161,22 @@ def test_other_releases_are_refused(options, what: str, hint: str) -> None:  # t
 
 def test_every_opset_has_a_release() -> None:
     assert [str(first_release(o)) for o in (18, 19, 20, 21, 22, 23, 24, 25, 26)] == [
-        "1.14", "1.15", "1.17", "1.18", "1.21", "1.23", "1.24", "1.24", "1.25",
-    ]  # fmt: skip
+        "1.14",
+        "1.15",
+        "1.17",
+        "1.18",
+        "1.21",
+        "1.23",
+        "1.24",
+        "1.24",
+        "1.25",
+    ]
     assert [newest_opset(parse_release(r)) for r in ("1.14", "1.16", "1.17.3", "1.20", "1.22", "1.99", "2.0")] == [
-        18, 19, 20, 21, 22, MAX_OPSET, MAX_OPSET,
-    ]  # fmt: skip
+        18,
+        19,
+        20,
+        21,
+        22,
+        MAX_OPSET,
+        MAX_OPSET,
+    ]

@@ -30,9 +30,15 @@ def _layer(kind: str, states: int, op: Any, **options: Any) -> Any:
         if len(weights) == 4:  # GRU: both biases are one array, or there is no second
             weights[2:] = [np.stack(weights[2:])] if op.reset_after else [weights[2]]
         layer = getattr(keras().layers, kind)(
-            UNITS, activation=op.activation, return_sequences=True, return_state=True, go_backwards=op.reverse,
-            zero_output_for_mask=op.zero_masked, dtype=str(x.dtype), **options,
-        )  # fmt: skip
+            UNITS,
+            activation=op.activation,
+            return_sequences=True,
+            return_state=True,
+            go_backwards=op.reverse,
+            zero_output_for_mask=op.zero_masked,
+            dtype=str(x.dtype),
+            **options,
+        )
         layer.build(x.shape)
         layer.set_weights(weights)
         y, *last = layer(x, initial_state=list(state), mask=mask)

@@ -46,8 +46,13 @@ def _split(length: int | None, unit: str = "word") -> Any:
     def expected(x: Any) -> Any:
         flat = [t.replace("\xa0", "~").split() if unit == "word" else list(t) for t in x.reshape(-1)]
         size = max(map(len, flat)) if length is None else length
-        rows = [(*(p.replace("~", "\xa0") if unit == "word" and len(p) > 1 else p for p in row[:size]),
-                 *[""] * (size - len(row))) for row in flat]  # fmt: skip
+        rows = [
+            (
+                *(p.replace("~", "\xa0") if unit == "word" and len(p) > 1 else p for p in row[:size]),
+                *[""] * (size - len(row)),
+            )
+            for row in flat
+        ]
         return np.array(rows, object).reshape(*x.shape, size)
 
     return expected

@@ -53,8 +53,13 @@ def test_results_keep_what_they_are_said_to_keep(case: Case) -> None:
     for operands in (arrays, bare):
         found = op.evaluate(*operands)
         source = numbers(data(case, operands))
-        result = numbers(found[:1] if isinstance(found, tuple) and isinstance(op, ops.TopK) else [found]
-                         if not isinstance(found, tuple) else found)  # fmt: skip
+        result = numbers(
+            found[:1]
+            if isinstance(found, tuple) and isinstance(op, ops.TopK)
+            else [found]
+            if not isinstance(found, tuple)
+            else found
+        )
         bounds = [b for b in (*facts.range, facts.fill) if b is not None and np.isfinite(b)]
         if source.size and (source >= 0).all() and all(b >= 0 for b in bounds):
             assert (result >= 0).all()

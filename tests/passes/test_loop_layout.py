@@ -28,8 +28,9 @@ def loop(spatial: Sequence[int], axis: int, reverse: bool = False, gate: bool = 
     rank = len(spatial)
     step = Graph("step")
     image = TensorType(DType.F32, (BATCH, *spatial, 2))
-    h, c, count, x = (step.input(n, t) for n, t in
-                      (("h", image), ("c", image), ("n", TensorType(DType.F32, (BATCH,))), ("x", image)))  # fmt: skip
+    h, c, count, x = (
+        step.input(n, t) for n, t in (("h", image), ("c", image), ("n", TensorType(DType.F32, (BATCH,))), ("x", image))
+    )
 
     def conv(value: Value) -> Value:
         kernel = step.constant(rng.standard_normal((3,) * rank + (2, 2)).astype(np.float32) / 4)

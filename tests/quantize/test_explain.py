@@ -79,8 +79,9 @@ def test_a_plan_names_layers_and_weights() -> None:
     rules = (*PRESETS["int8"].rules, LayerRule("head", "*", "float32"))
     found = plans(Recipe("mine", rules), "onnx")
     assert [(p.layer, p.op, p.held, p.weights) for p in found][-2:] == [
-        ("encoder/block_2/norm", "dense", "int8", 16), ("head", "dense", "float32", 16),
-    ]  # fmt: skip
+        ("encoder/block_2/norm", "dense", "int8", 16),
+        ("head", "dense", "float32", 16),
+    ]
     assert substitutes(found) == []
     assert stored_bytes(found) == 3 * 16 + 16 * 4
 

@@ -39,9 +39,15 @@ class Board:
     def cpuinfo(self) -> str:
         """What /proc/cpuinfo says; without it the engines read that of this machine, and crash."""
         fields = {
-            "processor": "0", "BogoMIPS": "108.00", "Features": self.features, "CPU implementer": "0x41",
-            "CPU architecture": "8", "CPU variant": "0x0", "CPU part": self.part, "CPU revision": "3",
-        }  # fmt: skip
+            "processor": "0",
+            "BogoMIPS": "108.00",
+            "Features": self.features,
+            "CPU implementer": "0x41",
+            "CPU architecture": "8",
+            "CPU variant": "0x0",
+            "CPU part": self.part,
+            "CPU revision": "3",
+        }
         return "".join(f"{name}\t: {value}\n" for name, value in fields.items()) + "\n"
 
 
@@ -78,9 +84,13 @@ def _fetch_debs(folder: Path) -> None:
     (lists / "archives" / "partial").mkdir(parents=True, exist_ok=True)
     (lists / "status").touch()
     settings = {
-        "Dir::State::lists": lists / "lists", "Dir::State::status": lists / "status", "Dir::Cache": lists,
-        "APT::Architecture": "arm64", "APT::Architectures": "arm64", "APT::Sandbox::User": "root",
-    }  # fmt: skip
+        "Dir::State::lists": lists / "lists",
+        "Dir::State::status": lists / "status",
+        "Dir::Cache": lists,
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "APT::Sandbox::User": "root",
+    }
     options = [f"-o{name}={value}" for name, value in settings.items()]
     _run("apt-get", *options, "update", "-qq")
     _run("apt-get", *options, "download", "-qq", *DEBS, cwd=folder / "debs")

@@ -178,9 +178,21 @@ def test_addresses(url: str, parts: tuple[str, str | None, int | None]) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["pi@host", "http://host", "ssh://", "ssh://-oProxyCommand=evil", "ssh://-l@host", "ssh://pi:word@host", "ssh://host:0",
-     "ssh://host:99999", "ssh://host/path", "ssh://ho st", "ssh://host;reboot", "ssh://$(reboot)"],
-)  # fmt: skip
+    [
+        "pi@host",
+        "http://host",
+        "ssh://",
+        "ssh://-oProxyCommand=evil",
+        "ssh://-l@host",
+        "ssh://pi:word@host",
+        "ssh://host:0",
+        "ssh://host:99999",
+        "ssh://host/path",
+        "ssh://ho st",
+        "ssh://host;reboot",
+        "ssh://$(reboot)",
+    ],
+)
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(ConfigError, match="is no address of a machine"):
         Remote.parse(url)

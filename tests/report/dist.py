@@ -61,8 +61,20 @@ def verdict(target: str, status: Status, reason: str = "1 checks passed", error:
         "digit", "random-0", passed, reason, metrics, Tolerance("digit", "random-0", 1e-6, 1e-6, 1e-7, 1.0)
     )
     seconds = {"load": 0.1, "first": 0.01, "best": 0.001}
-    return Verdict(f"net.{target}", target, f"{target}-engine", "1.2", "Linux", "cpu", status, reason, (check,), (),
-                   seconds, 5_000_000)  # fmt: skip
+    return Verdict(
+        f"net.{target}",
+        target,
+        f"{target}-engine",
+        "1.2",
+        "Linux",
+        "cpu",
+        status,
+        reason,
+        (check,),
+        (),
+        seconds,
+        5_000_000,
+    )
 
 
 def artifact(folder: Path, name: str, verdict: Verdict) -> ArtifactEntry:
@@ -101,8 +113,10 @@ def add_model(
 def recorded(contract: Contract) -> Reference:
     """One batch of zeros on a GPU with a name."""
     bound = contract.bind({"batch": 2, "length": 2})
-    arrays = [{p.name: np.zeros(p.type.shape, p.type.dtype.numpy) for p in ports}  # type: ignore[arg-type]
-              for ports in (bound.inputs, bound.outputs)]  # fmt: skip
+    arrays = [
+        {p.name: np.zeros(p.type.shape, p.type.dtype.numpy) for p in ports}  # type: ignore[arg-type]
+        for ports in (bound.inputs, bound.outputs)
+    ]
     recording = Recording(Batch("random-0", "random", {"batch": 2}, arrays[0], 0), arrays[1], arrays[1], arrays[1])
     environment = Environment("jax", "gpu", "Abacus 9000", "555", {"jax": "0.10"}, {"tf32": "off"})
     return Reference(contract, (recording,), environment)

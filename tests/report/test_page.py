@@ -114,8 +114,11 @@ def test_layers_have_their_time_where_an_engine_tells(tmp_path: Path) -> None:
     assert "merge add 0 0 B 0 - - f32[batch,8,8,4]" in text
     boxes = re.findall(r'<g class="box op ([^"]*)".*?class="v v-time"[^>]*>([^<]*)<', report(dist), re.DOTALL)
     assert [(classes.split()[-1], time) for classes, time in boxes] == [
-        ("t5", "1.5 ms"), ("tx", "does not show"), ("tx", "does not show"), ("t4", "200 µs"),
-    ]  # fmt: skip
+        ("t5", "1.5 ms"),
+        ("tx", "does not show"),
+        ("tx", "does not show"),
+        ("t4", "200 µs"),
+    ]
 
 
 def test_where_it_was_found_out(tmp_path: Path) -> None:

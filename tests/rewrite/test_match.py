@@ -50,10 +50,15 @@ def test_full_is_uniform_and_constant():
 @pytest.mark.parametrize(
     ("shape", "rank", "size", "found"),
     [
-        ((), 3, 4, 4), ((4,), 3, 4, 4), ((1, 1, 4), 3, 4, 4), ((1,), 2, 4, 4), ((4, 1), 3, 4, None),
-        ((1, 1, 4), 2, 4, None), ((3,), 2, 4, None),
+        ((), 3, 4, 4),
+        ((4,), 3, 4, 4),
+        ((1, 1, 4), 3, 4, 4),
+        ((1,), 2, 4, 4),
+        ((4, 1), 3, 4, None),
+        ((1, 1, 4), 2, 4, None),
+        ((3,), 2, 4, None),
     ],
-)  # fmt: skip
+)
 def test_vector(shape: tuple[int, ...], rank: int, size: int, found: int | None):
     result = vector(GRAPH.constant(np.ones(shape, np.float32)), rank, size)
     assert (None if result is None else result.shape) == (None if found is None else (found,))

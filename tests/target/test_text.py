@@ -39,8 +39,10 @@ def test_the_tables_of_emitters_say_so(target: str) -> None:
 def test_each_layer_is_named_once_and_those_in_bodies_too(target: str) -> None:
     assert [item[:2] for item in _refused(target, tokenizer())] == [("vectorize", "change_case")]
     assert [item[:2] for item in _refused(target, branches())] == [
-        ("translate", "if"), ("upper", "change_case"), ("words", "lookup"),
-    ]  # fmt: skip
+        ("translate", "if"),
+        ("upper", "change_case"),
+        ("words", "lookup"),
+    ]
 
 
 @pytest.mark.parametrize("target", WITHOUT)

@@ -56,9 +56,14 @@ def _tensor(name: str, kind: str, shape: tuple[int, ...], buffer: int, scale: fl
         scale=np.array([scale], np.float32), zeroPoint=np.array([zero_point], np.int64)
     )
     return s.TensorT(
-        name=name, type=getattr(s.TensorType, kind), shape=_ints(*(abs(d) for d in shape)), buffer=buffer,
-        shapeSignature=_ints(*shape) if -1 in shape else None, quantization=quantized, hasRank=True,
-    )  # fmt: skip
+        name=name,
+        type=getattr(s.TensorType, kind),
+        shape=_ints(*(abs(d) for d in shape)),
+        buffer=buffer,
+        shapeSignature=_ints(*shape) if -1 in shape else None,
+        quantization=quantized,
+        hasRank=True,
+    )
 
 
 def _operator(code: int, inputs: tuple[int, ...], output: int, kind: int, options: Any) -> Any:

@@ -49,8 +49,10 @@ def test_verified_in_every_engine(model: Any, tmp_path: Path) -> None:
     (artifact,) = report.artifacts
     verdicts = {v.runtime: v for v in artifact.verdicts if not v.runtime.startswith("litert-web")}
     assert {name: v.status for name, v in verdicts.items()} == {
-        "litert-xnnpack": Status.VERIFIED, "litert-reference": Status.VERIFIED, "litert-compiled": Status.VERIFIED,
-    }  # fmt: skip
+        "litert-xnnpack": Status.VERIFIED,
+        "litert-reference": Status.VERIFIED,
+        "litert-compiled": Status.VERIFIED,
+    }
     sizes = {s for v in verdicts.values() for b in v.batches for s in b["sizes"].values()}
     assert sizes >= {1, 3}, "and one that is drawn from the artifact's hash"
     assert partitions(Path(artifact.path)) == (1, Counter())

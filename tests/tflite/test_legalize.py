@@ -100,11 +100,16 @@ def test_the_kernel_of_sub_pixels_holds_the_same_taps() -> None:
     assert phases[1, 1, 0].tolist() == [0, 1, 3, 4]
 
 
-@pytest.mark.parametrize("op", [
-    ops.ConvTranspose((2, 2, 2), "same", None, (1, 1, 1)), ops.ConvTranspose((2, 1, 3), "valid", None, (1, 1, 1)),
-    ops.ConvTranspose((2, 2, 2), "same", (1, 0, 1), (1, 1, 1)), ops.ConvTranspose((1, 1, 1), "valid", None, (2, 1, 2)),
-    ops.ConvTranspose((2, 2, 2), ((0, 1), (1, 0), (1, 1)), None, (1, 1, 1), 1, "relu"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "op",
+    [
+        ops.ConvTranspose((2, 2, 2), "same", None, (1, 1, 1)),
+        ops.ConvTranspose((2, 1, 3), "valid", None, (1, 1, 1)),
+        ops.ConvTranspose((2, 2, 2), "same", (1, 0, 1), (1, 1, 1)),
+        ops.ConvTranspose((1, 1, 1), "valid", None, (2, 1, 2)),
+        ops.ConvTranspose((2, 2, 2), ((0, 1), (1, 0), (1, 1)), None, (1, 1, 1), 1, "relu"),
+    ],
+)
 def test_transposed_convolutions_over_three_axes(op: ops.ConvTranspose) -> None:
     after = assert_same_meaning(_single(op, (BATCH, 3, 4, 2, 2), (2, 3, 2, 3, 2), (3,)), _input(2, 3, 4, 2, 2))
     forms = [n.op for n in after.nodes if isinstance(n.op, ops.ConvTranspose)]
@@ -139,9 +144,13 @@ def test_what_is_not_negative_is_padded_with_zeros() -> None:
     assert pad.value == 0
 
 
-@pytest.mark.parametrize(("kind", "shape", "kernel"), [
-    (ops.Conv, (BATCH, 5, 6, 4, 4), (2, 2, 2, 2, 6)), (ops.Conv, (BATCH, 9, 4), (3, 2, 6)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "shape", "kernel"),
+    [
+        (ops.Conv, (BATCH, 5, 6, 4, 4), (2, 2, 2, 2, 6)),
+        (ops.Conv, (BATCH, 9, 4), (3, 2, 6)),
+    ],
+)
 def test_groups(kind: Any, shape: Any, kernel: Any) -> None:
     axes = len(kernel) - 2
     op = kind((1,) * axes, "same", (1,) * axes, 2, "relu")

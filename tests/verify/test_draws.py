@@ -75,6 +75,6 @@ def test_good_numbers_pass() -> None:
         (None, lambda rng: rng.random(SIZE) ** 1.3, "uniform: 1600 numbers"),
         (None, lambda rng: np.random.default_rng(1).random(SIZE), "uniform: it draws the same numbers again and again"),
     ],
-)  # fmt: skip
+)
 def test_other_numbers_do_not(normal: Any, uniform: Any, why: str) -> None:
     assert judged(normal, uniform).startswith(why)

@@ -30,8 +30,14 @@ def test_the_report_says_what_was_shown(model: Any, tmp_path: Path) -> None:
     assert artifact.snr > 80
     assert artifact.argmax == 1
     assert list(dict.fromkeys(stages)) == [
-        "capture", "optimize", "legalize", "emit", "reference", "verify", "publish",
-    ]  # fmt: skip
+        "capture",
+        "optimize",
+        "legalize",
+        "emit",
+        "reference",
+        "verify",
+        "publish",
+    ]
     assert json.loads(json.dumps(report.to_json(), allow_nan=False))["ok"] is True
 
 
@@ -57,9 +63,13 @@ def test_names_order_and_dims_are_the_models_own(exported: Path) -> None:
 
 def test_nothing_but_the_results_is_left(exported: Path) -> None:
     assert sorted(p.name for p in exported.iterdir()) == [
-        "kexport.json", "kexport.runs.json", "small.graph.safetensors", "small.kx", "small.onnx",
+        "kexport.json",
+        "kexport.runs.json",
+        "small.graph.safetensors",
+        "small.kx",
+        "small.onnx",
         "small.reference.safetensors",
-    ]  # fmt: skip
+    ]
 
 
 def test_without_verification_an_artifact_is_valid_at_best(model: Any, tmp_path: Path) -> None:

@@ -246,8 +246,10 @@ def test_artifacts_that_no_manifest_lists_fail(dist: Path) -> None:
     report = verify(dist)
     assert report.exit_code == 1
     assert [(a.target, a.status) for a in report.artifacts] == [
-        ("onnx", "verified"), ("onnx", "failed"), ("tfjs", "failed"),
-    ]  # fmt: skip
+        ("onnx", "verified"),
+        ("onnx", "failed"),
+        ("tfjs", "failed"),
+    ]
     assert report.artifacts[1].reason == "not in the manifest: old.onnx; remove it, or export it again"
     assert verify(dist / "small.onnx").ok
     json.dumps(report.to_json(), allow_nan=False)
@@ -271,8 +273,9 @@ def test_what_was_kept_of_another_model_is_not_compared(model: Any, dist: Path) 
     kexport.export(other, to=["tflite"], out=dist, keep=True)
     report = verify(dist)
     assert {a.target: a.status for a in report.artifacts if a.target != "tfjs"} == {
-        "onnx": "emitted", "tflite": "verified",
-    }  # fmt: skip
+        "onnx": "emitted",
+        "tflite": "verified",
+    }
     assert "of another model" in next(a.reason for a in report.artifacts if a.target == "onnx")
     from kexport.replay.pack import bundle
 

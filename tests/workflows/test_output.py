@@ -46,8 +46,10 @@ def test_a_folder_without_write_permission(tmp_path: Path, root: Path) -> None:
     folder.mkdir()
     folder.chmod(0o555)
     tmp_path.chmod(0o755)
-    code = "import sys; from pathlib import Path; from kexport.workflows.staging import staging\n" \
-           "with staging(Path(sys.argv[1])): pass"  # fmt: skip
+    code = (
+        "import sys; from pathlib import Path; from kexport.workflows.staging import staging\n"
+        "with staging(Path(sys.argv[1])): pass"
+    )
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     copy = tmp_path / "code"
     shutil.copytree(root / "kexport", copy / "kexport")
@@ -83,8 +85,10 @@ def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
 
 
 def test_a_killed_build_leaves_no_half_file(root: Path, tmp_path: Path) -> None:
-    slow = _EXPORT.replace("kexport.export(", "import kexport_onnx.writer as w\n"
-        "w.raw_chunks = lambda data: __import__('time').sleep(600)\nkexport.export(")  # fmt: skip
+    slow = _EXPORT.replace(
+        "kexport.export(",
+        "import kexport_onnx.writer as w\nw.raw_chunks = lambda data: __import__('time').sleep(600)\nkexport.export(",
+    )
     process = subprocess.Popen([sys.executable, "-c", slow, str(tmp_path)], cwd=root)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(f"{PREFIX}*/onnx/small.onnx")) and time.monotonic() < deadline:

@@ -98,8 +98,11 @@ def test_finishing_may_be_killed_too(old: Path, tmp_path: Path) -> None:
 def test_what_the_old_manifest_listed_and_the_new_one_does_not_goes(old: Path) -> None:
     publish_words(old, "new", ["tfjs"])
     assert sorted(contents(old)) == [
-        "kexport.json", "m.reference.safetensors", "m.tfjs/model.json", "m.tfjs/shard.bin",
-    ]  # fmt: skip
+        "kexport.json",
+        "m.reference.safetensors",
+        "m.tfjs/model.json",
+        "m.tfjs/shard.bin",
+    ]
     assert not (old / "quarantine").exists()
 
 
@@ -113,8 +116,10 @@ def test_what_is_kept_is_said_to_be_of_another_model(old: Path) -> None:
     publish_words(old, "new", ["tfjs"], keep=True)
     artifacts = read_manifest(old)["m"].artifacts
     assert {t: (a.kept, a.fingerprint) for t, a in artifacts.items()} == {
-        "onnx": (True, "old"), "tflite": (True, "old"), "tfjs": (False, ""),
-    }  # fmt: skip
+        "onnx": (True, "old"),
+        "tflite": (True, "old"),
+        "tfjs": (False, ""),
+    }
     assert problems(old) == []
     publish_words(old, "newer", ["tfjs"], keep=True)
     assert read_manifest(old)["m"].artifacts["onnx"].fingerprint == "old"
@@ -138,8 +143,10 @@ def test_files_of_the_user_stay(old: Path) -> None:
     (old / "quarantine" / "notes.txt").write_text("mine")
     publish_words(old, "new", ["onnx"])
     assert sorted(p for p, word in contents(old).items() if word == "mine") == [
-        "README.md", "m.tfjs/labels.txt", "quarantine/notes.txt",
-    ]  # fmt: skip
+        "README.md",
+        "m.tfjs/labels.txt",
+        "quarantine/notes.txt",
+    ]
     assert not (old / "m.tfjs" / "model.json").exists()
 
 
@@ -217,12 +224,16 @@ def test_files_and_folders_take_each_others_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "plan",
     [
-        "{", "[]", "{}", '{"places": [1], "digests": [], "removals": []}', "[" * 100_000,
+        "{",
+        "[]",
+        "{}",
+        '{"places": [1], "digests": [], "removals": []}',
+        "[" * 100_000,
         '{"places": ["../../x"], "digests": ["0"], "removals": []}',
         '{"places": [], "digests": [], "removals": ["../old2"]}',
         '{"places": [], "digests": [], "removals": ["/etc/hostname"]}',
     ],
-)  # fmt: skip
+)
 def test_a_plan_of_a_stranger_does_no_harm(old: Path, plan: str) -> None:
     (old.parent / "old2").write_text("mine")
     (old / PUBLISHING).mkdir()

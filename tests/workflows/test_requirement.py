@@ -33,17 +33,26 @@ def report(**statuses: str) -> ExportReport:
         ("verified", {"onnx": "simulated"}, ["onnx is simulated, not verified"]),
         ("simulated", {"onnx": "verified", "coreml": "simulated", "tfjs": "valid"}, ["tfjs is valid, not simulated"]),
         ("valid", {"onnx": "valid", "tfjs": "emitted"}, ["tfjs is emitted, not valid"]),
-        ("valid", {"onnx": "failed", "tfjs": "refused"}, [
-            "onnx is failed, not valid", "tfjs is refused, not valid: no such op"]),
+        (
+            "valid",
+            {"onnx": "failed", "tfjs": "refused"},
+            ["onnx is failed, not valid", "tfjs is refused, not valid: no such op"],
+        ),
         ("verified:onnx", {"onnx": "verified", "tfjs": "valid"}, []),
         (["verified:onnx", "valid"], {"onnx": "valid", "tfjs": "valid"}, ["onnx is valid, not verified"]),
-        ("simulated: coreml, tfjs", {"onnx": "valid", "coreml": "valid", "tfjs": "verified"}, [
-            "coreml is valid, not simulated"]),
-        ("verified:onyx", {"onnx": "verified"}, [
-            "onyx is not here, not to speak of verified; did you mean 'onnx'? artifacts are for: onnx"]),
+        (
+            "simulated: coreml, tfjs",
+            {"onnx": "valid", "coreml": "valid", "tfjs": "verified"},
+            ["coreml is valid, not simulated"],
+        ),
+        (
+            "verified:onyx",
+            {"onnx": "verified"},
+            ["onyx is not here, not to speak of verified; did you mean 'onnx'? artifacts are for: onnx"],
+        ),
         ((), {"onnx": "emitted"}, []),
     ],
-)  # fmt: skip
+)
 def test_what_falls_short_is_named_and_why(required: Any, statuses: dict[str, str], expected: list[str]) -> None:
     found = with_requirements(report(**statuses), read_requirements(required))
     assert list(found.shortfalls) == [f"required: {line}" for line in expected]

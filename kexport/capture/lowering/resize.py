@@ -136,9 +136,17 @@ def resizing(ctx: Context, layer: Any, inputs: Any, **_: Any) -> Value:
 
 @table.frame("image.resize")
 def resize_call(
-    ctx: Context, images: Any, size: Any, interpolation: Any, antialias: Any, crop_to_aspect_ratio: Any,
-    pad_to_aspect_ratio: Any, fill_mode: Any, fill_value: Any, data_format: Any,
-) -> Value:  # fmt: skip
+    ctx: Context,
+    images: Any,
+    size: Any,
+    interpolation: Any,
+    antialias: Any,
+    crop_to_aspect_ratio: Any,
+    pad_to_aspect_ratio: Any,
+    fill_mode: Any,
+    fill_value: Any,
+    data_format: Any,
+) -> Value:
     """The same as a function."""
     how = (crop_to_aspect_ratio, pad_to_aspect_ratio, fill_value)
     first = is_channels_first(data_format)
@@ -159,7 +167,7 @@ def _images(ctx: Context, images: Any, channels_first: bool, crop: Any, pad: Any
 
 def _in_ratio(
     ctx: Context, x: Value, size: tuple[int, int], method: str, antialias: bool, crop: bool, pad: bool, fill: float
-) -> Value:  # fmt: skip
+) -> Value:
     """Images cut or padded to the ratio of `size`, and resized."""
     height, width = x.type.shape[1:3]
     fitting = (width * size[0] // size[1], height * size[1] // size[0])

@@ -68,9 +68,14 @@ def passed(tensor: Any) -> Any:
 
 
 def _choose(
-    scope: Scope, ctx: Context, op: Any, choice: Value, graphs: Sequence[Any], operands: Sequence[Found],
+    scope: Scope,
+    ctx: Context,
+    op: Any,
+    choice: Value,
+    graphs: Sequence[Any],
+    operands: Sequence[Found],
     wanted: Sequence[int],
-) -> tuple[Value, ...]:  # fmt: skip
+) -> tuple[Value, ...]:
     """The wanted results. A choice among several, a number, is a choice between the first and the rest."""
     flag = choice
     if choice.type.dtype is not DType.BOOL:

@@ -86,10 +86,13 @@ class _Prober:
         if self.process is None or self.owner != os.getpid() or self.process.poll() is not None:
             paths = os.pathsep.join(p for p in sys.path if p)
             self.process = subprocess.Popen(
-                leashed([sys.executable, "-m", "kexport.capture.sources.hdf5_probe"]), start_new_session=True,
+                leashed([sys.executable, "-m", "kexport.capture.sources.hdf5_probe"]),
+                start_new_session=True,
                 env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
             self.owner = os.getpid()
         return self.process
 

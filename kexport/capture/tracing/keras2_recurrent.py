@@ -24,9 +24,14 @@ def stand_for_keras2_layer(original: Any, recorder: Recorder) -> Any:
 
 
 def _outputs(
-    recorder: Recorder, layer: Any, inputs: Any, mask: Any = None, training: Any = None, initial_state: Any = None,
+    recorder: Recorder,
+    layer: Any,
+    inputs: Any,
+    mask: Any = None,
+    training: Any = None,
+    initial_state: Any = None,
     constants: Any = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """What the layer returns, or None where it is to be traced."""
     mask = mask[0] if isinstance(mask, (list, tuple)) else mask
     reading = Reading(layer.go_backwards, mask is not None, layer.zero_output_for_mask, layer.return_sequences)

@@ -101,15 +101,32 @@ def stand_for_steps(original: Any, recorder: Recorder) -> Any:
     """`backend.rnn`: a stand-in for the loop over any step function."""
 
     def rnn(
-        step_function: Callable[..., Any], inputs: Any, initial_states: Any, go_backwards: bool = False,
-        mask: Any = None, constants: Any = None, unroll: bool = False, input_length: Any = None,
-        time_major: bool = False, zero_output_for_mask: bool = False, return_all_outputs: bool = True,
-    ) -> Any:  # fmt: skip
+        step_function: Callable[..., Any],
+        inputs: Any,
+        initial_states: Any,
+        go_backwards: bool = False,
+        mask: Any = None,
+        constants: Any = None,
+        unroll: bool = False,
+        input_length: Any = None,
+        time_major: bool = False,
+        zero_output_for_mask: bool = False,
+        return_all_outputs: bool = True,
+    ) -> Any:
         if not recorder.is_recording() or tf.is_tensor(input_length):
             return original(
-                step_function, inputs, initial_states, go_backwards, mask, constants, unroll, input_length,
-                time_major, zero_output_for_mask, return_all_outputs,
-            )  # fmt: skip
+                step_function,
+                inputs,
+                initial_states,
+                go_backwards,
+                mask,
+                constants,
+                unroll,
+                input_length,
+                time_major,
+                zero_output_for_mask,
+                return_all_outputs,
+            )
         reading = Reading(
             go_backwards, mask is not None, zero_output_for_mask, return_all_outputs, 0 if time_major else 1
         )

@@ -45,9 +45,13 @@ def stand_for_conv(original: Any, recorder: Recorder) -> Any:
 
     @functools.wraps(original)
     def conv(
-        inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None,
+        inputs: Any,
+        kernel: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: Any = None,
         dilation_rate: Any = 1,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         shape = None
         if may_stand(recorder, inputs) and _is_kernel_of(kernel, inputs) and is_last(data_format):
             groups, rest = divmod(inputs.shape[-1] or 0, kernel.shape[-2])
@@ -55,8 +59,15 @@ def stand_for_conv(original: Any, recorder: Recorder) -> Any:
                 shape = window_shape(inputs.shape, kernel.shape[:-2], strides, padding, dilation_rate)
         if shape is None:
             return original(inputs, kernel, strides, padding, data_format, dilation_rate)
-        lower = partial(conv_call, inputs=inputs, kernel=kernel, strides=strides, padding=padding,
-                        data_format=data_format, dilation_rate=dilation_rate)  # fmt: skip
+        lower = partial(
+            conv_call,
+            inputs=inputs,
+            kernel=kernel,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+        )
         return place(recorder, lower, [*shape, kernel.shape[-1]], inputs.dtype)
 
     return conv
@@ -67,17 +78,28 @@ def stand_for_depthwise(original: Any, recorder: Recorder) -> Any:
 
     @functools.wraps(original)
     def depthwise_conv(
-        inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None,
+        inputs: Any,
+        kernel: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: Any = None,
         dilation_rate: Any = 1,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         shape = None
         stands = may_stand(recorder, inputs) and _is_kernel_of(kernel, inputs) and is_last(data_format)
         if stands and inputs.shape[-1] == kernel.shape[-2] and _is_even(len(kernel.shape), strides, dilation_rate):
             shape = window_shape(inputs.shape, kernel.shape[:-2], strides, padding, dilation_rate)
         if shape is None:
             return original(inputs, kernel, strides, padding, data_format, dilation_rate)
-        lower = partial(depthwise_call, inputs=inputs, kernel=kernel, strides=strides, padding=padding,
-                        data_format=data_format, dilation_rate=dilation_rate)  # fmt: skip
+        lower = partial(
+            depthwise_call,
+            inputs=inputs,
+            kernel=kernel,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+        )
         return place(recorder, lower, [*shape, kernel.shape[-2] * kernel.shape[-1]], inputs.dtype)
 
     return depthwise_conv

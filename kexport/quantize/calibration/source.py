@@ -61,8 +61,9 @@ def _open_path(
             hint = "give the folder with the images; 100 or more are good"
             raise ConfigError("one image is no calibration data", where=str(path), hint=hint)
         if path.suffix not in files.SUFFIXES:
-            raise ConfigError(f"{path.suffix or 'such'} files are no calibration data", where=str(path),
-                              hint=f"give {suffixes}")  # fmt: skip
+            raise ConfigError(
+                f"{path.suffix or 'such'} files are no calibration data", where=str(path), hint=f"give {suffixes}"
+            )
         return files.FileSource([path], ports, limit)
     arrays = sorted(p for p in path.iterdir() if p.suffix in files.SUFFIXES)
     pictures = images.image_files(path)

@@ -70,9 +70,12 @@ def save_statistics(statistics: Statistics, path: Path) -> None:
         ),
     }
     about = {
-        "format": FORMAT, "graph": statistics.graph, "data": statistics.data, "samples": statistics.samples,
+        "format": FORMAT,
+        "graph": statistics.graph,
+        "data": statistics.data,
+        "samples": statistics.samples,
         "names": list(statistics.values),
-    }  # fmt: skip
+    }
     save_tensors(path, tensors, about)
 
 

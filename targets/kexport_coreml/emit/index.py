@@ -20,8 +20,15 @@ def gather(e: Context, op: ops.Gather, node: Node) -> Ref:
     x, indices = e.refs(node)
     batch = op.batch_dims if e.ios >= 16 else None
     shape = node.output.type.shape
-    return e.op("gather", shape=shape, x=x, indices=indices, axis=op.axis % x.rank, batch_dims=batch,
-                validate_indices=_checks(e))  # fmt: skip
+    return e.op(
+        "gather",
+        shape=shape,
+        x=x,
+        indices=indices,
+        axis=op.axis % x.rank,
+        batch_dims=batch,
+        validate_indices=_checks(e),
+    )
 
 
 @EMIT.emits(ops.GatherNd)
@@ -38,6 +45,7 @@ def scatter_nd(e: Context, op: ops.ScatterNd, node: Node) -> Ref:
     if data.dtype is DType.BOOL:
         data = e.cast(data, DType.I32)
         updates = e.cast(updates, DType.I32)
-    made = e.op("scatter_nd", data=data, indices=indices, updates=updates, mode=op.reduction,
-                validate_indices=_checks(e))  # fmt: skip
+    made = e.op(
+        "scatter_nd", data=data, indices=indices, updates=updates, mode=op.reduction, validate_indices=_checks(e)
+    )
     return e.cast(made, DType.BOOL) if node.output.type.dtype is DType.BOOL else made

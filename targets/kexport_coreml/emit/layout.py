@@ -102,9 +102,16 @@ def _by_index(
     ]
     last = [0 if t and isinstance(n, SymDim) else n for t, n in zip(to_end, end, strict=True)]
     return e.op(
-        "slice_by_index", shape=shape, x=x, begin=e.dims(first), end=e.dims(last), stride=list(strides),
-        begin_mask=whole, end_mask=to_end, squeeze_mask=[False] * x.rank,
-    )  # fmt: skip
+        "slice_by_index",
+        shape=shape,
+        x=x,
+        begin=e.dims(first),
+        end=e.dims(last),
+        stride=list(strides),
+        begin_mask=whole,
+        end_mask=to_end,
+        squeeze_mask=[False] * x.rank,
+    )
 
 
 @EMIT.emits(ops.Reverse)

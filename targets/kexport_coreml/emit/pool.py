@@ -46,6 +46,13 @@ def _pairs(op: Pool, shape: Sequence[Dim]) -> Any:
 
 def _pool(e: Context, kind: str, op: Pool, x: Ref, pads: list[int], shape: Sequence[Dim]) -> Ref:
     return e.op(
-        kind, shape=shape, x=x, kernel_sizes=list(op.window), strides=list(op.strides), pad_type="custom", pad=pads,
-        ceil_mode=False, exclude_padding_from_average=True if kind == "avg_pool" else None,
-    )  # fmt: skip
+        kind,
+        shape=shape,
+        x=x,
+        kernel_sizes=list(op.window),
+        strides=list(op.strides),
+        pad_type="custom",
+        pad=pads,
+        ceil_mode=False,
+        exclude_padding_from_average=True if kind == "avg_pool" else None,
+    )

@@ -28,8 +28,14 @@ def resize(e: Context, op: ops.Resize, node: Node) -> Ref:
         return e.op("upsample_nearest_neighbor", shape=shape, x=x, **_scales(factors))
     plain = op.method == "bilinear" and not op.antialias
     if plain and not any(isinstance(d, SymDim) for d in new):
-        return e.op("resize_bilinear", shape=shape, x=x, target_size_height=new[0], target_size_width=new[1],
-                    sampling_mode="UNALIGN_CORNERS")  # fmt: skip
+        return e.op(
+            "resize_bilinear",
+            shape=shape,
+            x=x,
+            target_size_height=new[0],
+            target_size_width=new[1],
+            sampling_mode="UNALIGN_CORNERS",
+        )
     if op.method == "bilinear" and grows and e.ios >= 16 and any(isinstance(d, SymDim) for d in old):
         more: Any = _scales(factors)
         return e.op("upsample_bilinear", shape=shape, x=x, align_corners=False, half_pixel_centers=True, **more)

@@ -23,9 +23,16 @@ def branch(e: Context, op: ops.If, node: Node) -> tuple[Ref, ...]:
     calls: dict[str, Any] = {"then_branch": _function(e, then, sizes), "else_branch": _function(e, orelse, sizes)}
     types = [e.dialect.stored(v.type.dtype) for v in node.outputs]
     return e.op_all(
-        "StatelessIf", condition, *operands, dtypes=types, Tcond=condition.dtype, Tin=[o.dtype for o in operands],
-        Tout=types, _lower_using_switch_merge=True, **calls,
-    )  # fmt: skip
+        "StatelessIf",
+        condition,
+        *operands,
+        dtypes=types,
+        Tcond=condition.dtype,
+        Tin=[o.dtype for o in operands],
+        Tout=types,
+        _lower_using_switch_merge=True,
+        **calls,
+    )
 
 
 @COMMON.emits(ops.While)

@@ -77,10 +77,17 @@ def slice_(e: Context, op: ops.Slice, node: Node) -> Ref:
     begin = [0 if b == 0 else b for b in op.begin]
     end: list[Dim] = [0 if w else d for w, d in zip(whole, op.end, strict=True)]
     return e.op(
-        "StridedSlice", e.ref(node.inputs[0]), e.dims(begin), e.dims(end), e.ints(op.strides),
-        begin_mask=_mask(b == 0 for b in begin), end_mask=_mask(whole), ellipsis_mask=0, new_axis_mask=0,
+        "StridedSlice",
+        e.ref(node.inputs[0]),
+        e.dims(begin),
+        e.dims(end),
+        e.ints(op.strides),
+        begin_mask=_mask(b == 0 for b in begin),
+        end_mask=_mask(whole),
+        ellipsis_mask=0,
+        new_axis_mask=0,
         shrink_axis_mask=0,
-    )  # fmt: skip
+    )
 
 
 def _mask(bits: Any) -> int:
@@ -131,9 +138,17 @@ def _border(e: Context, x: Ref, axis: int, sizes: Sequence[Dim], count: Dim, fir
     begin[axis], end[axis] = (0, 1) if first else (-1, 0)
     others = _mask(i != axis for i in range(rank))
     line = e.op(
-        "StridedSlice", x, e.ints(begin), e.ints(end), e.ints([1] * rank), begin_mask=others,
-        end_mask=others if first else others | 1 << axis, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0,
-    )  # fmt: skip
+        "StridedSlice",
+        x,
+        e.ints(begin),
+        e.ints(end),
+        e.ints([1] * rank),
+        begin_mask=others,
+        end_mask=others if first else others | 1 << axis,
+        ellipsis_mask=0,
+        new_axis_mask=0,
+        shrink_axis_mask=0,
+    )
     return e.op("Tile", line, e.dims([count if i == axis else 1 for i in range(rank)]))
 
 

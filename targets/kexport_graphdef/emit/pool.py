@@ -21,6 +21,10 @@ def pool(e: Context, op: Pool, node: Node) -> Ref:
     kind, layout = _KINDS[type(op), len(op.window)]
     assert isinstance(op.padding, str)
     return e.op(
-        kind, *e.refs(node), ksize=[1, *op.window, 1], strides=[1, *op.strides, 1], padding=op.padding.upper(),
+        kind,
+        *e.refs(node),
+        ksize=[1, *op.window, 1],
+        strides=[1, *op.strides, 1],
+        padding=op.padding.upper(),
         data_format=layout,
-    )  # fmt: skip
+    )

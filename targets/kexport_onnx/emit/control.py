@@ -62,11 +62,17 @@ def scan(e: Context, op: ops.Scan, node: Node) -> tuple[Ref, ...]:
     results = scope.emit(op.body, [*inputs, *others], EMIT)
     stacked = len(results) - op.carried
     return e.op_all(
-        "Scan", *state, *sequences, dtypes=dtypes(node.outputs), num_scan_inputs=op.sequences,
+        "Scan",
+        *state,
+        *sequences,
+        dtypes=dtypes(node.outputs),
+        num_scan_inputs=op.sequences,
         body=scope.close("body", list(zip(results, result_types(op.body), strict=True))),
-        scan_input_axes=_each(op.axis, op.sequences), scan_output_axes=_each(op.axis, stacked),
-        scan_input_directions=_each(op.reverse, op.sequences), scan_output_directions=_each(op.reverse, stacked),
-    )  # fmt: skip
+        scan_input_axes=_each(op.axis, op.sequences),
+        scan_output_axes=_each(op.axis, stacked),
+        scan_input_directions=_each(op.reverse, op.sequences),
+        scan_output_directions=_each(op.reverse, stacked),
+    )
 
 
 def _each(value: int, count: int) -> list[int] | None:

@@ -126,13 +126,20 @@ def header(path: Path, outline: Outline, arena: Arena) -> str:
     """The text of NAME.h."""
     name = namespace(path.stem)
     return _HEADER.format(
-        file=path.name, guard=f"KEXPORT_{name.upper()}_H_", namespace=name, size=path.stat().st_size,
-        version=arena.version, arena=arena.size, rank=_RANK,
-        input_count=len(outline.inputs), inputs=_ports(outline.inputs),
-        output_count=len(outline.outputs), outputs=_ports(outline.outputs),
+        file=path.name,
+        guard=f"KEXPORT_{name.upper()}_H_",
+        namespace=name,
+        size=path.stat().st_size,
+        version=arena.version,
+        arena=arena.size,
+        rank=_RANK,
+        input_count=len(outline.inputs),
+        inputs=_ports(outline.inputs),
+        output_count=len(outline.outputs),
+        outputs=_ports(outline.outputs),
         operator_count=max(1, len(outline.operators)),
         adds="\n".join(f"  if (resolver.{ADDS[o]}() != kTfLiteOk) return kTfLiteError;" for o in outline.operators),
-    )  # fmt: skip
+    )
 
 
 def _ports(ends: Sequence[End]) -> str:

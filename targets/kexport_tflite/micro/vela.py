@@ -104,9 +104,14 @@ def compile_for(path: Path, accelerator: str) -> VelaReport:
         paths = os.pathsep.join(p for p in sys.path if p)
         try:
             done = subprocess.run(
-                command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, stdin=subprocess.DEVNULL, check=False,
-                capture_output=True, timeout=TIMEOUT,
-            )  # fmt: skip
+                command,
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": paths},
+                stdin=subprocess.DEVNULL,
+                check=False,
+                capture_output=True,
+                timeout=TIMEOUT,
+            )
         except subprocess.TimeoutExpired:
             return VelaReport(*head, problem=f"it does not end in {TIMEOUT:g} s")
         try:
@@ -122,10 +127,15 @@ def _read(path: Path, folder: Path, accelerator: str, found: str) -> VelaReport:
     with next(folder.glob("*_summary_*.csv")).open(encoding="utf-8", newline="") as file:
         row = next(csv.DictReader(file))
     return VelaReport(
-        accelerator, found, len(operator_calls(path)), tuple(sorted(n for n in compiled if n != _NPU)),
-        cycles=int(_number(row, "cycles_total")), sram=round(_number(row, "sram_memory_used") * _KIB),
-        flash=round(_number(row, "off_chip_flash_memory_used") * _KIB), seconds=_number(row, "inference_time"),
-    )  # fmt: skip
+        accelerator,
+        found,
+        len(operator_calls(path)),
+        tuple(sorted(n for n in compiled if n != _NPU)),
+        cycles=int(_number(row, "cycles_total")),
+        sram=round(_number(row, "sram_memory_used") * _KIB),
+        flash=round(_number(row, "off_chip_flash_memory_used") * _KIB),
+        seconds=_number(row, "inference_time"),
+    )
 
 
 def _number(row: Mapping[str, str], column: str) -> float:

@@ -19,9 +19,13 @@ def plain(feed: Feed, rank: int, causal: bool = False) -> tuple[Entry, ...]:
     """Conv1D to Conv3D."""
     uneven = tuple(range(1, rank + 1)) if rank > 1 else 3
     vary = {
-        "kernel_size": (1, 2, uneven), "strides": (2, 3), "padding": ("same", *["causal"] * causal),
-        "dilation_rate": (2,), "groups": (2, 4), **COMMON,
-    }  # fmt: skip
+        "kernel_size": (1, 2, uneven),
+        "strides": (2, 3),
+        "padding": ("same", *["causal"] * causal),
+        "dilation_rate": (2,),
+        "groups": (2, 4),
+        **COMMON,
+    }
     also = (
         {"strides": 2, "padding": "same"}, {"dilation_rate": 2, "padding": "same"}, {"groups": 2, "padding": "same"},
         {"strides": uneven, "padding": "same"}, {"groups": 4, "strides": 2, "activation": "relu"},
@@ -34,22 +38,31 @@ def plain(feed: Feed, rank: int, causal: bool = False) -> tuple[Entry, ...]:
 def depthwise(feed: Feed) -> tuple[Entry, ...]:
     """DepthwiseConv1D and DepthwiseConv2D."""
     vary = {
-        "kernel_size": (1, 2), "strides": (2,), "padding": ("same",), "depth_multiplier": (2, 3),
-        "dilation_rate": (2,), **COMMON,
-    }  # fmt: skip
+        "kernel_size": (1, 2),
+        "strides": (2,),
+        "padding": ("same",),
+        "depth_multiplier": (2, 3),
+        "dilation_rate": (2,),
+        **COMMON,
+    }
     also = (
-        {"strides": 2, "padding": "same"}, {"dilation_rate": 2, "padding": "same", "depth_multiplier": 2},
+        {"strides": 2, "padding": "same"},
+        {"dilation_rate": 2, "padding": "same", "depth_multiplier": 2},
         {**FIRST, "padding": "same", "depth_multiplier": 2},
-    )  # fmt: skip
+    )
     return (Entry((feed,), {"kernel_size": 3}, vary, also),)
 
 
 def separable(feed: Feed) -> tuple[Entry, ...]:
     """SeparableConv1D and SeparableConv2D."""
     vary = {
-        "kernel_size": (2,), "strides": (2,), "padding": ("same",), "depth_multiplier": (2,),
-        "dilation_rate": (2,), **COMMON,
-    }  # fmt: skip
+        "kernel_size": (2,),
+        "strides": (2,),
+        "padding": ("same",),
+        "depth_multiplier": (2,),
+        "dilation_rate": (2,),
+        **COMMON,
+    }
     also = ({"strides": 2, "padding": "same"}, {"dilation_rate": 2, "padding": "same", "depth_multiplier": 2})
     return (Entry((feed,), {"filters": 6, "kernel_size": 3}, vary, also),)
 
@@ -57,8 +70,12 @@ def separable(feed: Feed) -> tuple[Entry, ...]:
 def transposed(feed: Feed) -> tuple[Entry, ...]:
     """Conv1DTranspose to Conv3DTranspose."""
     vary = {
-        "kernel_size": (1, 2, 4), "strides": (2, 3), "padding": ("same",), "dilation_rate": (2,), **COMMON,
-    }  # fmt: skip
+        "kernel_size": (1, 2, 4),
+        "strides": (2, 3),
+        "padding": ("same",),
+        "dilation_rate": (2,),
+        **COMMON,
+    }
     also = (
         {"strides": 2, "padding": "same"}, {"strides": 3, "padding": "same", "kernel_size": 2},
         {"strides": 2, "output_padding": 1}, {"strides": 2, "output_padding": 0, "padding": "same"},

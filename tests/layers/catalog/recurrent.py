@@ -31,19 +31,31 @@ def simple(states: int, **more: tuple[Any, ...]) -> tuple[Entry, ...]:
     """SimpleRNN, GRU, LSTM."""
     return (
         Entry((ROWS,), {"units": 3}, {**ENDS, "unroll": (), "activation": ("relu", "gelu"), **more}, ALSO),
-        Entry((ROWS, MASK), {"units": 3}, {"return_sequences": (True,), "go_backwards": (True,)},
-              ({**BOTH, "go_backwards": True},), call=masked, note="masked"),
+        Entry(
+            (ROWS, MASK),
+            {"units": 3},
+            {"return_sequences": (True,), "go_backwards": (True,)},
+            ({**BOTH, "go_backwards": True},),
+            call=masked,
+            note="masked",
+        ),
         Entry((ROWS, *[STATE] * states), {"units": 3}, {}, (BOTH,), call=started, note="started"),
-    )  # fmt: skip
+    )
 
 
 def convolutional(feed: Feed) -> tuple[Entry, ...]:
     """ConvLSTM1D to ConvLSTM3D."""
     vary = {
-        **ENDS, "strides": (2,), "padding": ("same",), "dilation_rate": (2,), "activation": ("relu",),
-        "recurrent_activation": ("hard_sigmoid",), "data_format": ("channels_first",), "kernel_size": (1,),
+        **ENDS,
+        "strides": (2,),
+        "padding": ("same",),
+        "dilation_rate": (2,),
+        "activation": ("relu",),
+        "recurrent_activation": ("hard_sigmoid",),
+        "data_format": ("channels_first",),
+        "kernel_size": (1,),
         "unit_forget_bias": (False,),
-    }  # fmt: skip
+    }
     return (Entry((feed,), {"filters": 2, "kernel_size": 2}, vary, (BOTH,)),)
 
 

@@ -197,9 +197,12 @@ ATTRIBUTES = (
 
 TYPE_SPECS = ("TensorSpec", "RaggedTensorSpec", "SparseTensorSpec")
 TYPE_SPEC_HOMES = (
-    "tensorflow.python.framework.tensor", "tensorflow.python.framework.tensor_spec",
-    "tensorflow.python.framework.sparse_tensor", "tensorflow.python.ops.ragged.ragged_tensor", "tf",
-)  # fmt: skip
+    "tensorflow.python.framework.tensor",
+    "tensorflow.python.framework.tensor_spec",
+    "tensorflow.python.framework.sparse_tensor",
+    "tensorflow.python.ops.ragged.ragged_tensor",
+    "tf",
+)
 """Types of inputs, and the modules that they are saved under."""
 
 _ALLOWED = frozenset(f"{module}.{name}".lstrip(".") for module, names in FUNCTIONS.items() for name in names.split())
