@@ -123,7 +123,8 @@ def _index_bounds(value: Value) -> tuple[int, int] | None:
     `select(x < 0, x + n, x)` is how negative indices are handled.
     """
     found: dict[int, int] = {}
-    work, seen = [(value, 0)], set[Value]()
+    work = [(value, 0)]
+    seen = set[Value]()
     while work:
         current, offset = work.pop()
         if current in seen:
@@ -144,7 +145,8 @@ def _index_bounds(value: Value) -> tuple[int, int] | None:
 
 def _indexed_size(use: Use) -> int | None:
     """Return how many indices are valid, if this use is an index into a known number of elements."""
-    op, operands = use.node.op, use.node.inputs
+    op = use.node.op
+    operands = use.node.inputs
     attributes = op.attributes()
     if op.name == "gather" and use.index == 1:
         return _static(operands[0].type.shape[attributes["axis"]])
@@ -160,7 +162,9 @@ def _indexed_size(use: Use) -> int | None:
 
 def _step(use: Use) -> int | None:
     """Return the offset that this use adds to the values in its results; None if they do not appear there."""
-    name, facts, operands = use.node.op.name, use.node.op.facts(), use.node.inputs
+    name = use.node.op.name
+    facts = use.node.op.facts()
+    operands = use.node.inputs
     if facts.keeps is Keeps.VALUES and (facts.data is None or use.index in facts.data):
         return 0
     if name == "add":
@@ -249,7 +253,8 @@ def _is_rescaling(use: Use) -> bool:
 def _measured(value: Value) -> Range | None:
     """Return the statistics by which the model normalizes an input: (x - mean) / deviation, or a batch norm."""
     for use in value.uses:
-        node, where = use.node, [_constant(v) for v in use.node.inputs]
+        node = use.node
+        where = [_constant(v) for v in use.node.inputs]
         if node.op.name == "batch_norm" and use.index == 0 and where[3] is not None and where[4] is not None:
             return _statistics(where[3], np.sqrt(where[4]), value)
         if node.op.name != "sub" or use.index != 0 or where[1] is None:

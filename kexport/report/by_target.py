@@ -157,7 +157,8 @@ def _budget(check: OutputCheck | None) -> str:
 
 
 def _runtime(verdict: Verdict) -> RuntimeRow:
-    status, seconds = verdict.status.value, verdict.seconds
+    status = verdict.status.value
+    seconds = verdict.seconds
     title = f"{verdict.runtime} {verdict.version or ''}".strip() or "before it was run"
     where = " ".join(part for part in (verdict.host, verdict.device) if part)
     times = ", ".join(f"{name} {seconds_text(float(s))}" for name, s in seconds.items()) if seconds else "-"

@@ -63,7 +63,8 @@ class Rounding:
             flush: put 0 in the place of subnormal numbers.
         """
         self.rng = np.random.default_rng([seed, 0x5EED])
-        self.sums, self.flush = sums, flush
+        self.sums = sums
+        self.flush = flush
 
     def __call__(self, node: Node, results: Sequence[Array]) -> list[Array]:
         """As an observer, which does not see operands."""
@@ -150,7 +151,8 @@ def _by_floor(made: _Made) -> Array | None:
 
 def _by_last_place(made: _Made) -> Array:
     """By the last place of the result, or of the terms that it is the sum of; whole numbers stay."""
-    array, operands = made.array, made.operands
+    array = made.array
+    operands = made.operands
     wide = spread(made.node, operands, array) if operands and made.dtype not in HALVES else None
     size = np.abs(array) if wide is None else np.maximum(np.abs(array), wide)
     moved = (array + made.noise * made.epsilon * size).astype(array.dtype)
@@ -249,7 +251,8 @@ def _coarseness(node: Node, array: Array, operands: Sequence[Array]) -> float:
     """
     if node.op.name != "resize":
         return 0.0
-    method, sizes = node.op.attributes()["method"], array.shape[1:-1]
+    method = node.op.attributes()["method"]
+    sizes = array.shape[1:-1]
     source = operands[0].shape[1:-1] if operands else node.inputs[0].type.shape[1:-1]
     known = [n if isinstance(n, int) else out for n, out in zip(source, sizes, strict=True)]
     if method == "bicubic" and any(512 * n % out != 0 for n, out in zip(known, sizes, strict=True)):

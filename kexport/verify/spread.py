@@ -58,7 +58,8 @@ def _mat_mul(node: Node, operands: Sequence[Array], result: Array) -> Array:
 def _conv(node: Node, operands: Sequence[Array], result: Array) -> Array:
     """Of the root mean square of each sample, and the length of the kernel of each output channel."""
     x, kernel = operands[:2]
-    depthwise, transposed = node.op.name == "depthwise_conv", node.op.name == "conv_transpose"
+    depthwise = node.op.name == "depthwise_conv"
+    transposed = node.op.name == "conv_transpose"
     channels = (
         (kernel.ndim - 1, kernel.ndim - 2) if depthwise else (kernel.ndim - 2 if transposed else kernel.ndim - 1,)
     )
@@ -87,7 +88,8 @@ def _shifted(node: Node, operands: Sequence[Array], result: Array) -> Array | No
 
 
 def _reduced(node: Node, operands: Sequence[Array], result: Array) -> Array:
-    x, attributes = operands[0], node.op.attributes()
+    x = operands[0]
+    attributes = node.op.attributes()
     terms = max(x.size // max(result.size, 1), 1)
     squares = np.sum(np.square(x), axis=attributes["axes"], keepdims=attributes["keepdims"])
     return np.sqrt(squares) * (_growth(terms) / (terms if node.op.name == "reduce_mean" else 1))

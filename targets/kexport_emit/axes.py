@@ -33,7 +33,8 @@ def behind_batches(axis: int, batch: int, rank: int, indices_rank: int) -> Gathe
         rank: that of the operand.
         indices_rank: that of the indices, batch axes included.
     """
-    between, count = axis - batch, indices_rank - batch
+    between = axis - batch
+    count = indices_rank - batch
     if not between:
         return None
     before = (*range(batch), axis, *range(batch, axis), *range(axis + 1, rank))

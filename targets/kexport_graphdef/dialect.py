@@ -38,7 +38,8 @@ class Dialect:
         bits = {DType.I8: 8, DType.U8: 8, DType.I16: 16, DType.U16: 16}.get(dtype)
         if bits is None or x.dtype is dtype or node.op.facts().growth is Growth.NONE:
             return x
-        size, half = e.const(1 << bits, x.dtype), e.const(1 << (bits - 1), x.dtype)
+        size = e.const(1 << bits, x.dtype)
+        half = e.const(1 << (bits - 1), x.dtype)
         if dtype in (DType.U8, DType.U16):
             return e.op("FloorMod", x, size)
         return e.op("Sub", e.op("FloorMod", e.op("AddV2", x, half), size), half)
@@ -53,7 +54,8 @@ class Dialect:
             return
         if data.dtype.itemsize < dtype.numpy.itemsize:
             return
-        low, high = int(data.min()), int(data.max())
+        low = int(data.min())
+        high = int(data.max())
         bound = 1 << (8 * dtype.numpy.itemsize - 1)
         if low < -bound or high >= bound:
             raise EmitError(f"a constant holds integers from {low} to {high}, too large for {dtype}", where=where)

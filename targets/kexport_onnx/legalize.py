@@ -57,7 +57,8 @@ def legalize(graph: Graph, options: OnnxOptions, log: Log | None = None) -> None
     Raises:
         UnsupportedError: element types that ONNX operators don't take, text that the chosen opset lacks.
     """
-    newest, chosen = options.newest(graph), options.written_for(graph)
+    newest = options.newest(graph)
+    chosen = options.written_for(graph)
     refuse_strangers(graph, newest)
     expand = (*_EXPAND, *decompose(*(op for op, since in SINCE.items() if chosen < since)).rules)
     RulePass("onnx_decompose", expand).run(graph, log)

@@ -38,6 +38,7 @@ def weights_of(value: Value) -> Array | None:
 def packed(array: Array) -> Array:
     """Integers of 4 bits, two in a byte, the first in the low half."""
     flat = np.ascontiguousarray(array).reshape(-1).astype(np.int8).view(np.uint8) & 0xF
-    low, high = flat[0::2], np.zeros((flat.size + 1) // 2, np.uint8)
+    low = flat[0::2]
+    high = np.zeros((flat.size + 1) // 2, np.uint8)
     high[: flat.size // 2] = flat[1::2]
     return low | high << 4

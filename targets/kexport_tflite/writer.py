@@ -88,7 +88,8 @@ def _write_piece(file: BinaryIO, piece: _Piece) -> None:
 def _place(model: Model, head: bytearray, inline: bool) -> Iterator[_Piece]:
     """Give each content its place behind the metadata, and patch the metadata to say so."""
     root = schema().Model.GetRootAs(head, 0)
-    end, align = len(head), _ALIGNMENT[inline]
+    end = len(head)
+    align = _ALIGNMENT[inline]
     for index, content in enumerate(model.buffers):
         if content is None:
             continue
@@ -119,7 +120,8 @@ def _pack(model: Model, inline: bool) -> bytearray:
 
     s = schema()
     packed = s.ModelT()
-    packed.version, packed.description = SCHEMA_VERSION, model.description
+    packed.version = SCHEMA_VERSION
+    packed.description = model.description
     codes: dict[tuple[str, int], int] = {}
     packed.subgraphs = [_subgraph(g, codes) for g in model.subgraphs]
     packed.operatorCodes = [_operator_code(op, version) for op, version in codes]
@@ -171,7 +173,8 @@ def _tensor(tensor: Tensor) -> Any:
 
 
 def _quantization(grid: Grid) -> Any:
-    scale, zero = grid.scales.astype(np.float32), grid.zeros.astype(np.int64)
+    scale = grid.scales.astype(np.float32)
+    zero = grid.zeros.astype(np.int64)
     return _fill(schema().QuantizationParametersT(), scale=scale, zeroPoint=zero, quantizedDimension=grid.axis or 0)
 
 
@@ -179,7 +182,8 @@ def _operator(operator: Operator, codes: dict[tuple[str, int], int]) -> Any:
     s = schema()
     packed = s.OperatorT()
     packed.opcodeIndex = codes.setdefault((operator.op, operator.version), len(codes))
-    packed.inputs, packed.outputs = _ints(operator.inputs), _ints(operator.outputs)
+    packed.inputs = _ints(operator.inputs)
+    packed.outputs = _ints(operator.outputs)
     table = OPERATORS[operator.op].options
     if table is None:
         return packed

@@ -122,7 +122,8 @@ def theirs(task: Task, data: Data, expected: Rows) -> Row:
 
 
 def _artifact(report: Any, form: str, name: str, data: Data, expected: Rows) -> Row:
-    path, target = Path(report.path), find_target(report.target)
+    path = Path(report.path)
+    target = find_target(report.target)
     head = "kexport", form, target.name, report.status
     if report.status in ("refused", "failed"):
         return Row(*head, note=report.reason)
@@ -134,7 +135,8 @@ def _artifact(report: Any, form: str, name: str, data: Data, expected: Rows) -> 
     if got is None:
         return Row(*head, size=report.size, arena=arena, share=share, note=problem)
     seconds = None if runtime.simulated else seconds
-    snr, accuracy = _snr(expected, got), _accuracy(got, data.labels)
+    snr = _snr(expected, got)
+    accuracy = _accuracy(got, data.labels)
     note = _in_tflm(path, name, data.test, expected) if target.name == "tflite" and form != "float" else ""
     return Row(*head, snr, accuracy, report.size, seconds, arena, share, note)
 
@@ -179,7 +181,8 @@ def _litert(path: Path, x: Rows, resolver: str = "AUTO") -> tuple[Rows, float]:
     kernels = OpResolverType[resolver]
     interpreter = Interpreter(model_path=str(path), num_threads=1, experimental_op_resolver_type=kernels)
     interpreter.allocate_tensors()
-    given, made = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    given = interpreter.get_input_details()[0]
+    made = interpreter.get_output_details()[0]
     rows = []
     for row in _quantized(x, *given["quantization"]):
         interpreter.set_tensor(given["index"], row[None])

@@ -74,7 +74,8 @@ def _wakewords(folder: Path) -> Data:
 def _drawn(folder: Path) -> Data:
     """Numbers like the cepstra of speech, as there is no recording: a first coefficient far below 0, small others."""
     rng = np.random.default_rng(0)
-    mean, spread = np.zeros(10, np.float32), 8 / np.sqrt(np.arange(1, 11, dtype=np.float32))
+    mean = np.zeros(10, np.float32)
+    spread = 8 / np.sqrt(np.arange(1, 11, dtype=np.float32))
     mean[0], spread[0] = -45, 20
     calm = rng.normal(size=(2 * CALIBRATION, 49, 10)) + rng.normal(size=(2 * CALIBRATION, 1, 10))
     x = (mean + spread * calm).astype(np.float32)[..., None]

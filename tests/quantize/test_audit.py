@@ -33,7 +33,8 @@ class Rows:
     digest = ""
 
     def __init__(self, array: Array):
-        self.array, self.samples = array, len(array)
+        self.array = array
+        self.samples = len(array)
 
     def batches(self, rows: int) -> Iterator[tuple[Mapping[str, Array], int]]:
         yield {"x": self.array}, len(self.array)
@@ -91,7 +92,8 @@ def test_inputs_that_say_nothing() -> None:
 
 
 def test_pixels_that_are_scaled_twice_or_not_at_all() -> None:
-    small, large = RNG.uniform(0, 1, (40, 6, 6, 3)), RNG.uniform(0, 255, (40, 6, 6, 3))
+    small = RNG.uniform(0, 1, (40, 6, 6, 3))
+    large = RNG.uniform(0, 255, (40, 6, 6, 3))
     assert "scaled twice" in findings(image(1 / 255), small)["scaled twice"].what
     assert "x / 255" in findings(image(), large)["not scaled"].hint
 
@@ -161,7 +163,8 @@ def normed(variance: Array) -> Graph:
 
 
 def test_a_norm_that_was_trained_on_pixels_ends_the_guess() -> None:
-    graph, data = image(), RNG.uniform(0, 255, (40, 6, 6, 3)).astype(np.float32)
+    graph = image()
+    data = RNG.uniform(0, 255, (40, 6, 6, 3)).astype(np.float32)
     conv = graph.outputs[0].value
     graph.keep_outputs(())
     rest = [graph.constant(np.full(4, a, np.float32)) for a in (1, 0, 0, 2e4)]
@@ -172,7 +175,8 @@ def test_a_norm_that_was_trained_on_pixels_ends_the_guess() -> None:
 
 @pytest.mark.parametrize(("factor", "words"), [(255, "times as wide as"), (1 / 255, "times narrower than")])
 def test_data_unlike_that_of_training(factor: float, words: str) -> None:
-    graph, data = normed(np.ones(4)), normal(60, 4)
+    graph = normed(np.ones(4))
+    data = normal(60, 4)
     assert findings(graph, data, captured=graph, batch={"x": data}) == {}
     found = findings(graph, data * factor, captured=graph, batch={"x": data * np.float32(factor)})
     assert words in found["unlike training"].what

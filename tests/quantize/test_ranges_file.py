@@ -47,7 +47,8 @@ def assert_same(a: ValueStatistics, b: ValueStatistics) -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    path, given = tmp_path / "m.ranges.safetensors", statistics()
+    path = tmp_path / "m.ranges.safetensors"
+    given = statistics()
     save_statistics(given, path)
     found = load_statistics(path)
     assert (found.graph, found.data, found.samples) == (given.graph, given.data, given.samples)
@@ -60,7 +61,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_the_same_work_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, runs = tmp_path / "toy.ranges.safetensors", list[int]()
+    path = tmp_path / "toy.ranges.safetensors"
+    runs = list[int]()
 
     def counted(*args: Any, **how: Any) -> Statistics:
         runs.append(1)

@@ -93,7 +93,8 @@ def test_what_is_written_reads_as_the_same(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_of_what_is_decided() -> None:
-    a, b = PRESETS["int8"], Recipe("other", PRESETS["int8"].rules)
+    a = PRESETS["int8"]
+    b = Recipe("other", PRESETS["int8"].rules)
     assert a.digest == b.digest
     assert a.digest != Recipe("int8", a.rules, ranges="mse").digest
     assert len({p.digest for p in PRESETS.values()}) == len(PRESETS)

@@ -60,7 +60,8 @@ def test_what_it_lacks_is_said(make: object, tmp_path: Path) -> None:
 def test_integers_as_litert_computes_them(declared: int, batch: int, tmp_path: Path) -> None:
     path = dense(tmp_path / "model.tflite", batch=declared)
     x = np.random.default_rng(batch).integers(-128, 128, (batch, 8)).astype(np.int8)
-    ours, theirs = Tflm().load(path).run({"x": x}), TARGET.runtimes()[1].load(path).run({"x": x})
+    ours = Tflm().load(path).run({"x": x})
+    theirs = TARGET.runtimes()[1].load(path).run({"x": x})
     assert ours["y"].dtype == np.int8
     assert ours["y"].shape == (batch, 4)
     assert np.abs(ours["y"].astype(int) - theirs["y"].astype(int)).max() <= 1
@@ -110,8 +111,10 @@ def test_it_volunteers_for_integers_that_fit(tmp_path: Path, monkeypatch: pytest
 
 
 def test_no_damage_reaches_who_asks_whether_it_volunteers(tmp_path: Path) -> None:
-    whole, rng = dense(tmp_path / "whole.tflite").read_bytes(), np.random.default_rng(0)
-    path, answers = tmp_path / "damaged.tflite", set()
+    whole = dense(tmp_path / "whole.tflite").read_bytes()
+    rng = np.random.default_rng(0)
+    path = tmp_path / "damaged.tflite"
+    answers = set()
     for _ in range(800):
         content = bytearray(whole[: rng.integers(len(whole)) if rng.random() < 0.1 else None])
         for place in rng.integers(max(1, len(content)), size=rng.choice([1, 2, 8])):

@@ -38,7 +38,8 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", _cases())
 def test_op(case: Case, tmp_path: Path) -> None:
-    graph, inputs = case.graph(static=True), case.inputs()
+    graph = case.graph(static=True)
+    inputs = case.inputs()
     path = export(graph, tmp_path / "model.tflite")
     found, why = _run(path, inputs)
     if found is None:

@@ -91,7 +91,8 @@ def dead_channels(observed: Observed) -> Iterator[Finding]:
     dead: dict[str, tuple[int, int]] = {}
     for value, found in observed.values():
         if found.channels is not None and len(found.channels.low) > 1:
-            count, all_ = len(found.channels.dead), len(found.channels.low)
+            count = len(found.channels.dead)
+            all_ = len(found.channels.low)
             if count >= max(_DEAD_PART * all_, 1):
                 dead[place(value)] = max(dead.get(place(value), (0, 1)), (count, all_))
     if dead:

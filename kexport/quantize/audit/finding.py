@@ -36,7 +36,8 @@ class Observed:
 
     def values(self) -> list[tuple[Value, ValueStatistics]]:
         """All values of which numbers were seen, inputs first."""
-        names, found = value_names(self.graph), self.statistics.values
+        names = value_names(self.graph)
+        found = self.statistics.values
         pairs = [(v, found[n]) for v, n in names.items() if n in found]
         return [(v, s) for v, s in pairs if s.count]
 

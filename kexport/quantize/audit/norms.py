@@ -54,7 +54,8 @@ def unlike_training(node: Node, array: Array) -> Iterator[Finding]:
         return
     rows = array.reshape(-1, array.shape[-1]).astype(np.float64)
     alive = trained[1] > 0
-    now, then = rows.std(axis=0)[alive], np.sqrt(trained[1][alive])
+    now = rows.std(axis=0)[alive]
+    then = np.sqrt(trained[1][alive])
     factor = float(np.median(now / then)) if alive.any() else 1.0
     if not 1 / _FACTOR <= factor <= _FACTOR:
         times = f"{factor:.3g} times as wide" if factor > 1 else f"{1 / max(factor, 1e-9):.3g} times narrower"

@@ -90,7 +90,8 @@ class Recipe:
         Raises:
             ConfigError: a layer, an op, an input or an output that is not there.
         """
-        layers, ops = layer_names(graph), {n.op.name for n in all_nodes(graph)}
+        layers = layer_names(graph)
+        ops = {n.op.name for n in all_nodes(graph)}
         for rule in self.rules:
             where = _where(self.name, rule)
             if rule.op != EVERY and not any(fnmatchcase(op, rule.op) for op in (*ops, *OPS)):

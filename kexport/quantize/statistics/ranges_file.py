@@ -105,7 +105,8 @@ def _numbers(value: ValueStatistics) -> list[float]:
 
 
 def _counts(value: ValueStatistics) -> list[int]:
-    histogram, channels = value.histogram, value.channels
+    histogram = value.histogram
+    channels = value.channels
     place = (histogram.exponent, histogram.first, histogram.zeros) if histogram else (0, 0, 0)
     width = (len(channels.low), channels.rows) if channels else (0, 0)
     return [value.count, value.nonfinite, int(value.fixed), *place, *width]
@@ -119,7 +120,8 @@ def _values(tensors: Mapping[str, Array], count: int) -> Iterable[ValueStatistic
     histograms = iter(_tensor(tensors, "histograms", np.int64, (int(seen.sum()), BINS)))
     _require(bool((counts[:, 6] <= 1 << 32).all()), "a value has too many channels")
     channels = _tensor(tensors, "channels", np.float64, (3, int(counts[:, 6].sum())))
-    at, found = 0, []
+    at = 0
+    found = []
     for row, whole in zip(numbers.tolist(), counts.tolist(), strict=True):
         end = at + whole[6]
         found.append(_value(row, whole, next(histograms) if whole[0] else None, channels[:, at:end]))

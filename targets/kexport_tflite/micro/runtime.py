@@ -36,7 +36,9 @@ class TflmSession(Session):
     """A model in TFLite Micro; for inputs of other sizes it is loaded anew, with these sizes in the file."""
 
     def __init__(self, path: Path, outline: Outline, tensors: Sequence[str] | None = None):
-        self._path, self._outline, self._tensors = path, outline, tensors
+        self._path = path
+        self._outline = outline
+        self._tensors = tensors
         self._shapes: list[tuple[int, ...]] | None = None
         self._interpreter: Any = None
         self._content = b""
@@ -62,7 +64,8 @@ class TflmSession(Session):
         return {e.name: np.array(self._interpreter.get_output(i)) for i, e in enumerate(ends)}
 
     def _inner(self) -> dict[str, Array]:
-        graph, wanted = schema().Model.GetRootAs(self._content, 0).Subgraphs(0), set(self._tensors or ())
+        graph = schema().Model.GetRootAs(self._content, 0).Subgraphs(0)
+        wanted = set(self._tensors or ())
         tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
         found = {tensor_name(t): (i, t) for i, t in enumerate(tensors) if tensor_name(t) in wanted}
         return {name: _real(self._interpreter.GetTensor(i, 0)["tensor_data"], t) for name, (i, t) in found.items()}
@@ -191,7 +194,8 @@ def _declining(what: str) -> Iterator[None]:
 
 def _enough(content: bytes) -> int:
     """Bytes of an arena that is large enough for a file."""
-    model, total = schema().Model.GetRootAs(content, 0), 0
+    model = schema().Model.GetRootAs(content, 0)
+    total = 0
     for i in range(model.SubgraphsLength()):
         graph = model.Subgraphs(i)
         tensors = [graph.Tensors(k) for k in range(graph.TensorsLength())]

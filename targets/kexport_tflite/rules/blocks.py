@@ -72,9 +72,11 @@ def _inner(op: ops.Scan, operands: Sequence[Value], origin: str) -> Graph:
     step, stop, first, steps, *rest = inputs_of(body, operands)
     state, parts, sequences, others = carried(op, rest)
     here = Term(body, step)
-    at, place = here, here - Term(body, first)
+    at = here
+    place = here - Term(body, first)
     if op.reverse:
-        at, place = Term(body, steps) - 1 - here, (STEPS - 1) - place
+        at = Term(body, steps) - 1 - here
+        place = (STEPS - 1) - place
     results = inline(body, op.body, [*state, *(body.add(ops.Gather(0), s, at.value) for s in sequences), *others])
     written = [_write(body, p, r, place) for p, r in zip(parts, results[op.carried :], strict=True)]
     after = [(here + 1).value, stop, first, steps, *results[: op.carried], *written, *sequences, *others]
@@ -90,5 +92,6 @@ def _joined(rewriter: Rewriter, stack: Value, length: Dim, op: Any) -> Value:
     blocks, _, *row = stack.type.shape
     whole = rewriter.add(ops.Reshape((blocks * STEPS, *row)), stack)
     begin = blocks * STEPS - length if op.reverse else 0
-    starts, ends = (begin, *[0] * len(row)), (begin + length, *row)
+    starts = (begin, *[0] * len(row))
+    ends = (begin + length, *row)
     return moved(rewriter, rewriter.add(ops.Slice(starts, ends, (1,) * len(ends)), whole), 0, op.axis)
