@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -18,13 +18,13 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(Binary, ops.Select)
-def broadcast_operand(node: Node, rewriter: Rewriter) -> Replacement:
+def broadcast_operand(op: Binary | ops.Select, node: Node, rewriter: Rewriter) -> Replacement:
     """Drop the broadcast of an operand; one number everywhere becomes a scalar."""
     for i, value in enumerate(node.inputs):
         narrow = _narrow(value, rewriter)
         operands = (*node.inputs[:i], narrow, *node.inputs[i + 1 :])
-        if narrow is not value and fits(node, node.op, *operands):
-            return rewriter.add(node.op, *operands)
+        if narrow is not value and fits(node, op, *operands):
+            return rewriter.add(op, *operands)
     return None
 
 
@@ -42,7 +42,7 @@ def _narrow(value: Value, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.BroadcastTo)
-def broadcast_of_constant(node: Node, rewriter: Rewriter) -> Replacement:
+def broadcast_of_constant(op: ops.BroadcastTo, node: Node, rewriter: Rewriter) -> Replacement:
     """A constant scalar in every place is `full`."""
     (x,) = node.inputs
     if x.data is None or x.data.size != 1 or x.data.dtype.kind not in "fiub":
@@ -51,9 +51,8 @@ def broadcast_of_constant(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.MatMul)
-def transposed_operand(node: Node, rewriter: Rewriter) -> Replacement:
+def transposed_operand(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """Make the transpose of a product's last two axes an attribute of the product."""
-    op: Any = node.op
     a, b = node.inputs
     if inner := _swapped(a):
         return rewriter.add(replace(op, transpose_a=not op.transpose_a), inner, b)
@@ -71,7 +70,7 @@ def _swapped(value: Value) -> Value | None:
 
 
 @rule(Reduce)
-def reduce_nothing(node: Node, rewriter: Rewriter) -> Replacement:
+def reduce_nothing(op: Reduce, node: Node, rewriter: Rewriter) -> Replacement:
     """Replace the reduction of axes of size 1 by a reshape."""
     (x,) = node.inputs
     if any(x.type.shape[a] != 1 for a in axes_of(node)):
@@ -80,21 +79,24 @@ def reduce_nothing(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.ReduceSum, ops.ReduceMean, ops.ReduceMax, ops.ReduceMin, ops.ReduceProd, ops.ReduceAny, ops.ReduceAll)
-def reduce_of_reduce(node: Node, rewriter: Rewriter) -> Replacement:
+def reduce_of_reduce(
+    op: ops.ReduceSum | ops.ReduceMean | ops.ReduceMax | ops.ReduceMin | ops.ReduceProd | ops.ReduceAny | ops.ReduceAll,
+    node: Node,
+    rewriter: Rewriter,
+) -> Replacement:
     """A sum of sums is one sum, where all sums have as many terms."""
-    inner = made_by(node.inputs[0], type(node.op))
+    inner = made_by(node.inputs[0], type(op))
     if inner is None or not is_single(node.inputs[0]):
         return None
     gone = set(axes_of(inner))
     left = [i for i in range(inner.inputs[0].type.rank) if inner.op.attributes()["keepdims"] or i not in gone]
-    merged = replace(cast(Reduce, node.op), axes=tuple(sorted(gone | {left[a] for a in axes_of(node)})))
+    merged = replace(cast(Reduce, op), axes=tuple(sorted(gone | {left[a] for a in axes_of(node)})))
     return rewriter.add(merged, *inner.inputs) if fits(node, merged, *inner.inputs) else None
 
 
 @rule(ops.Gather)
-def gather_of_steps(node: Node, rewriter: Rewriter) -> Replacement:
+def gather_of_steps(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """Constant indices at even steps are a slice; all of them backwards are a reverse."""
-    op: Any = node.op
     x, indices = node.inputs
     if indices.data is None or indices.data.ndim > 1 or not indices.data.size or op.batch_dims:
         return None
@@ -114,9 +116,8 @@ def gather_of_steps(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Gather)
-def gather_of_the_only_place(node: Node, rewriter: Rewriter) -> Replacement:
+def gather_of_the_only_place(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """Replace the repeated gather of an axis of size 1 by a broadcast."""
-    op: Any = node.op
     x, indices = node.inputs
     if indices.type.rank != 1 or op.batch_dims or x.type.shape[op.axis % x.type.rank] != 1:
         return None

@@ -27,76 +27,76 @@ _MOST_EXPONENT = 14
 
 
 @rule(*having(lambda t: t.algebra.commutative or bool(t.algebra.mirrored)))
-def constant_right(node: Node, rewriter: Rewriter) -> Replacement:
+def constant_right(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """c + x is x + c; c < x is x > c."""
     a, b = node.inputs
     if not is_constant(a) or is_constant(b):
         return None
-    mirrored = node.op.traits.algebra.mirrored
-    return rewriter.add(OPS[mirrored]() if mirrored else node.op, b, a)
+    mirrored = op.traits.algebra.mirrored
+    return rewriter.add(OPS[mirrored]() if mirrored else op, b, a)
 
 
 @rule(*having(lambda t: t.algebra.neutral is not None))
-def neutral(node: Node, rewriter: Rewriter) -> Replacement:
+def neutral(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """x + 0, x * 1, x ** 1, x and true, … are x."""
     x, c = node.inputs
-    return x if uniform(c) == node.op.traits.algebra.neutral and x.type == node.output.type else None
+    return x if uniform(c) == op.traits.algebra.neutral and x.type == node.output.type else None
 
 
 @rule(*having(lambda t: t.algebra.absorbing is not None))
-def absorbing(node: Node, rewriter: Rewriter) -> Replacement:
+def absorbing(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """x and false is false; x or true is true."""
     value, type = uniform(node.inputs[1]), node.output.type
-    if value is None or value != node.op.traits.algebra.absorbing:
+    if value is None or value != op.traits.algebra.absorbing:
         return None
     return rewriter.add(ops.Full(type.shape, bool(value) if type.dtype is DType.BOOL else 0, type.dtype))
 
 
 @rule(*(op for op in having(lambda t: t.algebra.idempotent) if issubclass(op, Binary)))
-def both_the_same(node: Node, rewriter: Rewriter) -> Replacement:
+def both_the_same(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """max(x, x) is x."""
     a, b = node.inputs
     return a if a is b else None
 
 
 @rule(*having(lambda t: t.algebra.involution))
-def undone(node: Node, rewriter: Rewriter) -> Replacement:
+def undone(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """-(-x) is x."""
-    inner = made_by(node.inputs[0], type(node.op))
+    inner = made_by(node.inputs[0], type(op))
     return inner.inputs[0] if inner else None
 
 
 @rule(*(op for op in having(lambda t: t.algebra.idempotent) if issubclass(op, Unary)))
-def repeated(node: Node, rewriter: Rewriter) -> Replacement:
+def repeated(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """floor(floor(x)) is floor(x)."""
-    return node.inputs[0] if made_by(node.inputs[0], type(node.op)) else None
+    return node.inputs[0] if made_by(node.inputs[0], type(op)) else None
 
 
 @rule(ops.Relu, ops.Abs)
-def of_nonnegative(node: Node, rewriter: Rewriter) -> Replacement:
+def of_nonnegative(op: ops.Relu | ops.Abs, node: Node, rewriter: Rewriter) -> Replacement:
     """relu and |.| of what is never negative are that."""
     return node.inputs[0] if nonnegative(node.inputs[0]) else None
 
 
 @rule(ops.Relu6)
-def relu6_of_relu(node: Node, rewriter: Rewriter) -> Replacement:
+def relu6_of_relu(op: ops.Relu6, node: Node, rewriter: Rewriter) -> Replacement:
     """relu6(relu(x)) is relu6(x)."""
     inner = made_by(node.inputs[0], ops.Relu)
-    return rewriter.add(node.op, inner.inputs[0]) if inner else None
+    return rewriter.add(op, inner.inputs[0]) if inner else None
 
 
 @rule(*having(lambda t: t.algebra.even))
-def even(node: Node, rewriter: Rewriter) -> Replacement:
+def even(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """The square of -x or |x| is that of x."""
     inner = made_by(node.inputs[0], ops.Neg, ops.Abs)
-    return rewriter.add(node.op, inner.inputs[0]) if inner and inner.op != node.op else None
+    return rewriter.add(op, inner.inputs[0]) if inner and inner.op != op else None
 
 
 # --- signs
 
 
 @rule(ops.Add)
-def add_negative(node: Node, rewriter: Rewriter) -> Replacement:
+def add_negative(op: ops.Add, node: Node, rewriter: Rewriter) -> Replacement:
     """a + -b is a - b."""
     a, b = node.inputs
     if minus := made_by(b, ops.Neg):
@@ -107,7 +107,7 @@ def add_negative(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Sub)
-def subtract_negative(node: Node, rewriter: Rewriter) -> Replacement:
+def subtract_negative(op: ops.Sub, node: Node, rewriter: Rewriter) -> Replacement:
     """a - -b is a + b."""
     a, b = node.inputs
     minus = made_by(b, ops.Neg)
@@ -115,7 +115,7 @@ def subtract_negative(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Sub)
-def subtract_constant(node: Node, rewriter: Rewriter) -> Replacement:
+def subtract_constant(op: ops.Sub, node: Node, rewriter: Rewriter) -> Replacement:
     """x - c is x + -c, for floats."""
     x, c = node.inputs
     if c.data is None or x.is_constant or not c.type.dtype.is_float:
@@ -124,14 +124,14 @@ def subtract_constant(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Neg)
-def negative_difference(node: Node, rewriter: Rewriter) -> Replacement:
+def negative_difference(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
     """-(a - b) is b - a."""
     inner = made_by(node.inputs[0], ops.Sub)
     return rewriter.add(inner.op, *inner.inputs[::-1]) if inner and rewriter.only_use(node.inputs[0]) else None
 
 
 @rule(ops.Mul, ops.Div)
-def times_minus_one(node: Node, rewriter: Rewriter) -> Replacement:
+def times_minus_one(op: ops.Mul | ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """x * -1 is -x; -x * c is x * -c."""
     x, c = node.inputs
     if uniform(c) == -1 and x.type == node.output.type:
@@ -139,11 +139,11 @@ def times_minus_one(node: Node, rewriter: Rewriter) -> Replacement:
     minus = made_by(x, ops.Neg)
     if minus is None or c.data is None or not c.type.dtype.is_float:
         return None
-    return rewriter.add(node.op, minus.inputs[0], rewriter.constant(np.negative(c.data)))
+    return rewriter.add(op, minus.inputs[0], rewriter.constant(np.negative(c.data)))
 
 
 @rule(ops.Sub)
-def zero_minus(node: Node, rewriter: Rewriter) -> Replacement:
+def zero_minus(op: ops.Sub, node: Node, rewriter: Rewriter) -> Replacement:
     """0 - x is -x."""
     zero, x = node.inputs
     return rewriter.add(ops.Neg(), x) if uniform(zero) == 0 and x.type == node.output.type else None
@@ -155,7 +155,7 @@ _POWERS: dict[float, Op] = {2: ops.Square(), 0.5: ops.Sqrt(), -1: ops.Reciprocal
 
 
 @rule(ops.Pow)
-def power(node: Node, rewriter: Rewriter) -> Replacement:
+def power(op: ops.Pow, node: Node, rewriter: Rewriter) -> Replacement:
     """x ** 2 is square(x); likewise 3 and -1, and where x >= 0 also 1/2 and -1/2 (for -inf they differ)."""
     x, exponent = Term(rewriter, node.inputs[0]), uniform(node.inputs[1])
     if exponent is None or not x.type.dtype.is_float or x.type != node.output.type:
@@ -168,42 +168,42 @@ def power(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Mul)
-def square(node: Node, rewriter: Rewriter) -> Replacement:
+def square(op: ops.Mul, node: Node, rewriter: Rewriter) -> Replacement:
     """x * x is square(x)."""
     a, b = node.inputs
     return rewriter.add(ops.Square(), a) if a is b and a.type.dtype.is_float else None
 
 
 @rule(ops.Sqrt)
-def root_of_square(node: Node, rewriter: Rewriter) -> Replacement:
+def root_of_square(op: ops.Sqrt, node: Node, rewriter: Rewriter) -> Replacement:
     """sqrt(square(x)) is |x|."""
     inner = made_by(node.inputs[0], ops.Square)
     return rewriter.add(ops.Abs(), inner.inputs[0]) if inner else None
 
 
 @rule(ops.Square)
-def square_of_root(node: Node, rewriter: Rewriter) -> Replacement:
+def square_of_root(op: ops.Square, node: Node, rewriter: Rewriter) -> Replacement:
     """square(sqrt(x)) is x, if x >= 0."""
     inner = made_by(node.inputs[0], ops.Sqrt)
     return inner.inputs[0] if inner and nonnegative(inner.inputs[0]) else None
 
 
 @rule(ops.Div)
-def one_over(node: Node, rewriter: Rewriter) -> Replacement:
+def one_over(op: ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """1 / x is reciprocal(x)."""
     one, x = node.inputs
     return rewriter.add(ops.Reciprocal(), x) if uniform(one) == 1 and x.type == node.output.type else None
 
 
 @rule(ops.Reciprocal)
-def one_over_root(node: Node, rewriter: Rewriter) -> Replacement:
+def one_over_root(op: ops.Reciprocal, node: Node, rewriter: Rewriter) -> Replacement:
     """1 / sqrt(x) is rsqrt(x)."""
     inner = made_by(node.inputs[0], ops.Sqrt)
     return rewriter.add(ops.Rsqrt(), inner.inputs[0]) if inner else None
 
 
 @rule(ops.Mul)
-def times_reciprocal(node: Node, rewriter: Rewriter) -> Replacement:
+def times_reciprocal(op: ops.Mul, node: Node, rewriter: Rewriter) -> Replacement:
     """a * (1/b) is a / b."""
     for a, b in (node.inputs, node.inputs[::-1]):
         if (inner := made_by(b, ops.Reciprocal)) and is_single(b):
@@ -212,7 +212,7 @@ def times_reciprocal(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Div)
-def divide_by_power_of_two(node: Node, rewriter: Rewriter) -> Replacement:
+def divide_by_power_of_two(op: ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """x / c is x * (1/c) where 1/c is exact: where c is a power of two. Elsewhere it would round twice."""
     x, c = node.inputs
     if c.data is None or x.is_constant or c.data.size == 0:
@@ -228,20 +228,20 @@ def divide_by_power_of_two(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Add)
-def add_constants(node: Node, rewriter: Rewriter) -> Replacement:
+def add_constants(op: ops.Add, node: Node, rewriter: Rewriter) -> Replacement:
     """(x + a) + b is x + (a + b), unless a and b nearly cancel: then the order may be meant to round."""
-    return _merge(node, rewriter, made_by(node.inputs[0], ops.Add), node.op, _sum)
+    return _merge(node, rewriter, made_by(node.inputs[0], ops.Add), op, _sum)
 
 
 @rule(ops.Mul, ops.Div)
-def multiply_constants(node: Node, rewriter: Rewriter) -> Replacement:
+def multiply_constants(op: ops.Mul | ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """(x * a) * b is x * (a * b), unless that overflows or vanishes; likewise with one or two quotients."""
     inner = made_by(node.inputs[0], ops.Mul, ops.Div)
     if inner is None:
         return None
     quotients = [isinstance(n.op, ops.Div) for n in (inner, node)]
-    op = ops.Div() if all(quotients) else ops.Mul()
-    return _merge(node, rewriter, inner, op, partial(_product, *(q and not all(quotients) for q in quotients)))
+    merged = ops.Div() if all(quotients) else ops.Mul()
+    return _merge(node, rewriter, inner, merged, partial(_product, *(q and not all(quotients) for q in quotients)))
 
 
 def _merge(node: Node, rewriter: Rewriter, inner: Node | None, op: Op, combine: Any) -> Replacement:

@@ -71,23 +71,23 @@ def channels_first(*kinds: type[Op]) -> Rule:
     return Rule("channels_first", kinds, _wrap)
 
 
-def _wrap(node: Node, rewriter: Rewriter) -> Replacement:
+def _wrap(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     x, *rest = node.inputs
     rank = x.type.rank
     if rank < 3:
-        return rewriter.add(ChannelsFirst(node.op), x, *rest)
-    result = rewriter.add(ChannelsFirst(node.op), rewriter.add(ops.Transpose(to_first(rank)), x), *rest)
+        return rewriter.add(ChannelsFirst(op), x, *rest)
+    result = rewriter.add(ChannelsFirst(op), rewriter.add(ops.Transpose(to_first(rank)), x), *rest)
     return rewriter.add(ops.Transpose(to_last(rank)), result)
 
 
 @rule(ops.BatchNorm)
-def sink_through_batch_norm(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_batch_norm(op: ops.BatchNorm, node: Node, rewriter: Rewriter) -> Replacement:
     """Normalize before the transpose if the channels come first there."""
     above = transpose_above(node.inputs[0])
     rank = node.output.type.rank
     if above is None or above.op != ops.Transpose(to_last(rank)):
         return None
-    result = rewriter.add(ChannelsFirst(node.op), above.inputs[0], *node.inputs[1:])
+    result = rewriter.add(ChannelsFirst(op), above.inputs[0], *node.inputs[1:])
     return rewriter.add(above.op, result)
 
 

@@ -36,41 +36,41 @@ def holds_all(wide: DType, narrow: DType) -> bool:
 
 
 @rule(ops.Cast)
-def cast_to_the_same(node: Node, rewriter: Rewriter) -> Replacement:
+def cast_to_the_same(op: ops.Cast, node: Node, rewriter: Rewriter) -> Replacement:
     """A cast to the type that x has is x."""
     return node.inputs[0] if node.inputs[0].type == node.output.type else None
 
 
 @rule(ops.Cast)
-def cast_of_cast(node: Node, rewriter: Rewriter) -> Replacement:
+def cast_of_cast(op: ops.Cast, node: Node, rewriter: Rewriter) -> Replacement:
     """Merge a cast through a type that holds every value into one cast."""
     inner = made_by(node.inputs[0], ops.Cast)
     if inner is None or not holds_all(node.inputs[0].type.dtype, inner.inputs[0].type.dtype):
         return None
-    return rewriter.add(node.op, inner.inputs[0])
+    return rewriter.add(op, inner.inputs[0])
 
 
 @rule(ops.Cast)
-def cast_of_full(node: Node, rewriter: Rewriter) -> Replacement:
+def cast_of_full(op: ops.Cast, node: Node, rewriter: Rewriter) -> Replacement:
     """One number everywhere is cast by itself."""
     inner = made_by(node.inputs[0], ops.Full)
     type = node.output.type
     if inner is None:
         return None
-    op: Any = inner.op
-    value: Any = node.op.evaluate(np.asarray(op.value, op.dtype.numpy))
+    full: Any = inner.op
+    value: Any = op.evaluate(np.asarray(full.value, full.dtype.numpy))
     return rewriter.add(ops.Full(type.shape, value.item(), type.dtype))
 
 
 @rule(ops.LogicalNot)
-def opposite(node: Node, rewriter: Rewriter) -> Replacement:
+def opposite(op: ops.LogicalNot, node: Node, rewriter: Rewriter) -> Replacement:
     """not a == b is a != b. (Not so for a < b: both are false for NaN.)"""
     inner = made_by(node.inputs[0], *_OPPOSITE)
     return rewriter.add(_OPPOSITE[type(inner.op)], *inner.inputs) if inner else None
 
 
 @rule(ops.Select)
-def select_known(node: Node, rewriter: Rewriter) -> Replacement:
+def select_known(op: ops.Select, node: Node, rewriter: Rewriter) -> Replacement:
     """Replace a select whose condition is known, or whose branches are equal."""
     condition, a, b = node.inputs
     known = uniform(condition)
@@ -80,7 +80,7 @@ def select_known(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Select)
-def select_not(node: Node, rewriter: Rewriter) -> Replacement:
+def select_not(op: ops.Select, node: Node, rewriter: Rewriter) -> Replacement:
     """select(not c, a, b) is select(c, b, a)."""
     condition, a, b = node.inputs
     inner = made_by(condition, ops.LogicalNot)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.dim import Dim
 from kexport.ir.graph import Graph, Node, Value
@@ -26,12 +24,11 @@ class DeadCode:
 
 
 @rule(ops.Split)
-def slice_of_split(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def slice_of_split(op: ops.Split, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """Replace a split with one used piece by a slice."""
     used = [i for i, v in enumerate(node.outputs) if rewriter.graph.is_used(v)]
     if len(used) != 1 or len(node.outputs) == 1:
         return None
-    op: Any = node.op
     x = node.inputs[0]
     axis = op.axis % node.inputs[0].type.rank
     low: Dim = sum(op.sizes[: used[0]])

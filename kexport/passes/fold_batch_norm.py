@@ -12,7 +12,7 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport.ir.op import Array
+from kexport.ir.op import Array, Op
 from kexport.passes.decompose.norm import FAR_MEAN
 from kexport.rewrite import Rewriter, RulePass, Skip, rule
 from kexport.rewrite.linear import (
@@ -59,14 +59,14 @@ def affine_of(node: Node | None) -> Affine | None:
 
 
 @rule(ops.BatchNorm, ops.Mul, ops.Div)
-def into_weights_above(node: Node, rewriter: Rewriter) -> Replacement:
+def into_weights_above(op: ops.BatchNorm | ops.Mul | ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """Fold a scale and shift after a linear op into it."""
     affine = affine_of(node)
     return None if affine is None else absorb(node, rewriter, affine.scale, affine.shift)
 
 
 @rule(*LINEAR)
-def into_weights_below(node: Node, rewriter: Rewriter) -> Replacement:
+def into_weights_below(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """Fold a scale and shift before a linear op into it."""
     above = node.inputs[0].producer
     affine = affine_of(above)

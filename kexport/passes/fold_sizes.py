@@ -7,19 +7,19 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node, Value
-from kexport.ir.op import Array
+from kexport.ir.op import Array, Op
 from kexport.ir.types import TensorType
 from kexport.rewrite import Rewriter, RulePass, rule
 from kexport.rewrite.fold import fold_sizes
 
 
 @rule()
-def fold(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def fold(op: Op, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """Replace an op on sizes by the resulting sizes."""
     if _is_sizes(node.output if len(node.outputs) == 1 else None):
         return None
     types = [v.type for v in node.outputs]
-    results = fold_sizes(node.op, node.inputs, types)
+    results = fold_sizes(op, node.inputs, types)
     return None if results is None else tuple(_sizes(rewriter, r, t) for r, t in zip(results, types, strict=True))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kexport import ops
@@ -16,7 +14,7 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Add)
-def add_to_bias(node: Node, rewriter: Rewriter) -> Replacement:
+def add_to_bias(op: ops.Add, node: Node, rewriter: Rewriter) -> Replacement:
     """conv(x) + c, c for each channel; the channels may be reshaped or transposed first."""
     y, constant = node.inputs
     if constant.data is None or y.type != node.output.type or not y.type.dtype.is_float:
@@ -25,9 +23,8 @@ def add_to_bias(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.MatMul)
-def dense(node: Node, rewriter: Rewriter) -> Replacement:
+def dense(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """x @ w with a constant matrix w; all axes of x but the last are rows."""
-    op: Any = node.op
     x, w = node.inputs
     if narrow_constant(w) is not None and w.type.rank == 2 and not (op.transpose_a or op.transpose_b):
         return rewriter.add(ops.Dense(), x, w)

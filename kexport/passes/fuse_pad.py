@@ -25,7 +25,7 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Conv, ops.DepthwiseConv)
-def pad_into_conv(node: Node, rewriter: Rewriter) -> Replacement:
+def pad_into_conv(op: ops.Conv | ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Merge zeros around the image into the padding of a convolution."""
     pad = made_by(node.inputs[0], ops.Pad)
     if pad is None:
@@ -34,12 +34,11 @@ def pad_into_conv(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.MaxPool)
-def pad_into_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
+def pad_into_max_pool(op: ops.MaxPool, node: Node, rewriter: Rewriter) -> Replacement:
     """Merge a pad by the least value, or by zeros if no element is negative."""
     pad = made_by(node.inputs[0], ops.Pad)
     if pad is None:
         return None
-    op: Any = node.op
     value = _mode(pad)
     never_wins = value is not None and value <= _least(node.output.type.dtype)
     if not never_wins and not (value == 0 and nonnegative(pad.inputs[0])):
@@ -52,9 +51,10 @@ def pad_into_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.MaxPool, ops.AvgPool)
-def plain_padding(node: Node, rewriter: Rewriter) -> Replacement:
+def plain_padding(
+    op: ops.Conv | ops.DepthwiseConv | ops.MaxPool | ops.AvgPool, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Write explicit padding by nothing as `valid`, and that of `same` at a fixed size as `same`."""
-    op: Any = node.op
     if isinstance(op.padding, str):
         return None
     if not any(isinstance(p, SymDim) or p for pair in op.padding for p in pair):

@@ -20,24 +20,28 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Reshape, ops.BroadcastTo, ops.Tile, ops.Pad, ops.Resize)
-def to_the_same_shape(node: Node, rewriter: Rewriter) -> Replacement:
+def to_the_same_shape(
+    op: ops.Reshape | ops.BroadcastTo | ops.Tile | ops.Pad | ops.Resize, node: Node, rewriter: Rewriter
+) -> Replacement:
     """A reshape to the shape that x has is x; likewise a pad by nothing, a tile by 1."""
     (x,) = node.inputs
     return x if x.type == node.output.type else None
 
 
 @rule(ops.Slice)
-def slice_of_everything(node: Node, rewriter: Rewriter) -> Replacement:
+def slice_of_everything(op: ops.Slice, node: Node, rewriter: Rewriter) -> Replacement:
     """A slice from the first to the last element is x."""
-    op: Any = node.op
     (x,) = node.inputs
     return x if x.type == node.output.type and not any(isinstance(b, SymDim) or b for b in op.begin) else None
 
 
 @rule(ops.Transpose, ops.Reverse, ops.Concat, ops.Split, Pool, ops.DepthToSpace, ops.SpaceToDepth)
-def nothing_to_do(node: Node, rewriter: Rewriter) -> Replacement:
+def nothing_to_do(
+    op: ops.Transpose | ops.Reverse | ops.Concat | ops.Split | Pool | ops.DepthToSpace | ops.SpaceToDepth,
+    node: Node,
+    rewriter: Rewriter,
+) -> Replacement:
     """A transpose of no axes, a reverse of axes of size 1, a concat of one, a pool of single elements is x."""
-    op: Any = node.op
     x, *rest = node.inputs
     match op:
         case ops.Transpose(perm=perm):
@@ -56,26 +60,23 @@ def nothing_to_do(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Concat)
-def concat_of_empty(node: Node, rewriter: Rewriter) -> Replacement:
+def concat_of_empty(op: ops.Concat, node: Node, rewriter: Rewriter) -> Replacement:
     """Operands without elements are left out."""
-    op: Any = node.op
     kept = [v for v in node.inputs if v.type.shape[op.axis] != 0]
     return rewriter.add(op, *kept) if 0 < len(kept) < len(node.inputs) else None
 
 
 @rule(ops.Transpose)
-def transpose_of_ones(node: Node, rewriter: Rewriter) -> Replacement:
+def transpose_of_ones(op: ops.Transpose, node: Node, rewriter: Rewriter) -> Replacement:
     """A transpose that moves only axes of size 1 is a reshape."""
-    op: Any = node.op
     (x,) = node.inputs
     moved = [p for p in op.perm if x.type.shape[p] != 1]
     return rewriter.add(ops.Reshape(node.output.type.shape), x) if moved == sorted(moved) else None
 
 
 @rule(ops.Tile)
-def tile_of_ones(node: Node, rewriter: Rewriter) -> Replacement:
+def tile_of_ones(op: ops.Tile, node: Node, rewriter: Rewriter) -> Replacement:
     """A tile along axes of size 1 is a broadcast, which many ops do by themselves."""
-    op: Any = node.op
     (x,) = node.inputs
     if any(rep != 1 and size != 1 for rep, size in zip(op.reps, x.type.shape, strict=True)):
         return None
@@ -86,14 +87,14 @@ def tile_of_ones(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Reshape, ops.BroadcastTo)
-def only_the_last_shape_counts(node: Node, rewriter: Rewriter) -> Replacement:
+def only_the_last_shape_counts(op: ops.Reshape | ops.BroadcastTo, node: Node, rewriter: Rewriter) -> Replacement:
     """reshape(reshape(x)) is one reshape; likewise broadcast_to."""
-    inner = made_by(node.inputs[0], type(node.op))
-    return rewriter.add(node.op, inner.inputs[0]) if inner else None
+    inner = made_by(node.inputs[0], type(op))
+    return rewriter.add(op, inner.inputs[0]) if inner else None
 
 
 @rule(ops.BroadcastTo)
-def broadcast_of_new_axes(node: Node, rewriter: Rewriter) -> Replacement:
+def broadcast_of_new_axes(op: ops.BroadcastTo, node: Node, rewriter: Rewriter) -> Replacement:
     """A broadcast puts axes of size 1 in front by itself."""
     inner = made_by(node.inputs[0], ops.Reshape)
     if inner is None:
@@ -101,13 +102,12 @@ def broadcast_of_new_axes(node: Node, rewriter: Rewriter) -> Replacement:
     old, new = inner.inputs[0].type.shape, inner.output.type.shape
     if new != (1,) * (len(new) - len(old)) + old:
         return None
-    return rewriter.add(node.op, inner.inputs[0])
+    return rewriter.add(op, inner.inputs[0])
 
 
 @rule(ops.Transpose)
-def transpose_of_transpose(node: Node, rewriter: Rewriter) -> Replacement:
+def transpose_of_transpose(outer: ops.Transpose, node: Node, rewriter: Rewriter) -> Replacement:
     """Two transposes are one."""
-    outer: Any = node.op
     inner = made_by(node.inputs[0], ops.Transpose)
     if inner is None:
         return None
@@ -116,7 +116,7 @@ def transpose_of_transpose(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Reverse)
-def reverse_of_reverse(node: Node, rewriter: Rewriter) -> Replacement:
+def reverse_of_reverse(op: ops.Reverse, node: Node, rewriter: Rewriter) -> Replacement:
     """Axes reversed twice are as they were."""
     inner = made_by(node.inputs[0], ops.Reverse)
     if inner is None:
@@ -126,7 +126,7 @@ def reverse_of_reverse(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Tile)
-def tile_of_tile(node: Node, rewriter: Rewriter) -> Replacement:
+def tile_of_tile(op: ops.Tile, node: Node, rewriter: Rewriter) -> Replacement:
     """Repetitions multiply."""
     inner = made_by(node.inputs[0], ops.Tile)
     if inner is None:
@@ -136,9 +136,8 @@ def tile_of_tile(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Pad)
-def pad_of_pad(node: Node, rewriter: Rewriter) -> Replacement:
+def pad_of_pad(outer: ops.Pad, node: Node, rewriter: Rewriter) -> Replacement:
     """Two pads by the same constant are one."""
-    outer: Any = node.op
     inner = made_by(node.inputs[0], ops.Pad)
     if inner is None or replace(outer, pads=()) != replace(inner.op, pads=()) or outer.mode != "constant":
         return None
@@ -150,9 +149,8 @@ def pad_of_pad(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Slice)
-def slice_of_slice(node: Node, rewriter: Rewriter) -> Replacement:
+def slice_of_slice(outer: ops.Slice, node: Node, rewriter: Rewriter) -> Replacement:
     """A slice of a slice is one slice."""
-    outer: Any = node.op
     inner = made_by(node.inputs[0], ops.Slice)
     if inner is None:
         return None
@@ -172,7 +170,7 @@ def slice_of_slice(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Concat)
-def concat_of_split(node: Node, rewriter: Rewriter) -> Replacement:
+def concat_of_split(op: ops.Concat, node: Node, rewriter: Rewriter) -> Replacement:
     """All pieces of a split, in order, are what was split."""
     split = made_by(node.inputs[0], ops.Split)
     if split is None or split.outputs != node.inputs:
@@ -181,9 +179,8 @@ def concat_of_split(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Split)
-def split_of_concat(node: Node, rewriter: Rewriter) -> Replacement:
+def split_of_concat(op: ops.Split, node: Node, rewriter: Rewriter) -> Replacement:
     """Pieces that were just joined."""
-    op: Any = node.op
     concat = made_by(node.inputs[0], ops.Concat)
     if concat is None or axes_of(node) != axes_of(concat):
         return None
@@ -192,17 +189,21 @@ def split_of_concat(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.DepthToSpace, ops.SpaceToDepth)
-def depth_to_space_and_back(node: Node, rewriter: Rewriter) -> Replacement:
+def depth_to_space_and_back(op: ops.DepthToSpace | ops.SpaceToDepth, node: Node, rewriter: Rewriter) -> Replacement:
     """Blocks that go into channels and come out again."""
-    opposite = ops.SpaceToDepth if isinstance(node.op, ops.DepthToSpace) else ops.DepthToSpace
+    opposite = ops.SpaceToDepth if isinstance(op, ops.DepthToSpace) else ops.DepthToSpace
     inner = made_by(node.inputs[0], opposite)
-    if inner is None or inner.op.attributes() != node.op.attributes():
+    if inner is None or inner.op.attributes() != op.attributes():
         return None
     return inner.inputs[0] if inner.inputs[0].type == node.output.type else None
 
 
 @rule(ops.Reshape, ops.BroadcastTo, ops.Transpose, ops.Slice, ops.Tile, ops.Reverse)
-def move_of_full(node: Node, rewriter: Rewriter) -> Replacement:
+def move_of_full(
+    op: ops.Reshape | ops.BroadcastTo | ops.Transpose | ops.Slice | ops.Tile | ops.Reverse,
+    node: Node,
+    rewriter: Rewriter,
+) -> Replacement:
     """One number everywhere stays so."""
     inner, type = made_by(node.inputs[0], ops.Full), node.output.type
     if inner is None:
@@ -214,7 +215,7 @@ def move_of_full(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Reshape)
-def reshape_of_reduction(node: Node, rewriter: Rewriter) -> Replacement:
+def reshape_of_reduction(op: ops.Reshape, node: Node, rewriter: Rewriter) -> Replacement:
     """A reshape that drops reduced axes, or brings them back, is the reduction's own business."""
     (x,) = node.inputs
     inner = x.producer
@@ -228,7 +229,7 @@ def reshape_of_reduction(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Reshape)
-def reshapes_around(node: Node, rewriter: Rewriter) -> Replacement:
+def reshapes_around(op: ops.Reshape, node: Node, rewriter: Rewriter) -> Replacement:
     """Axes folded into one before elementwise ops and dense layers, and unfolded after, need not be folded."""
     chain: list[Node] = []
     value = node.inputs[0]

@@ -19,9 +19,8 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Scan)
-def hold_channels_first(node: Node, rewriter: Rewriter) -> Replacement:
+def hold_channels_first(op: ops.Scan, node: Node, rewriter: Rewriter) -> Replacement:
     """States of the type of one that is transposed, slices that are, stacked results that were just before."""
-    op: Any = node.op
     old, slices, _ = op.parts(op.body.inputs)
     results = [o.value for o in op.body.outputs]
     types = {v.type for v in old if _turned(v)}

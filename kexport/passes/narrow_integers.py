@@ -18,7 +18,7 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Transpose, ops.Reshape)
-def move_before_cast(node: Node, rewriter: Rewriter) -> Replacement:
+def move_before_cast(op: ops.Transpose | ops.Reshape, node: Node, rewriter: Rewriter) -> Replacement:
     """Move constant integers before they are cast."""
     (x,) = node.inputs
     source = narrow_constant(x)
@@ -26,13 +26,12 @@ def move_before_cast(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     if len(source.users) > 1:
         return Skip("a large constant would be held twice")
-    op: Any = node.op
     moved = rewriter.constant(op.evaluate(source.data), source.name)
     return rewriter.add(ops.Cast(x.type.dtype), moved)
 
 
 @rule(ops.Transpose, ops.Reshape)
-def move_before_dequantize(node: Node, rewriter: Rewriter) -> Replacement:
+def move_before_dequantize(op: ops.Transpose | ops.Reshape, node: Node, rewriter: Rewriter) -> Replacement:
     """Move constant quantized integers before they are dequantized, together with their scales."""
     (x,) = node.inputs
     source, grid = dequantized(x), grid_of(x.producer)
@@ -40,7 +39,6 @@ def move_before_dequantize(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     if len(source.users) > 1 or len(x.users) > 1:
         return Skip("a large constant would be held twice")
-    op: Any = node.op
     moved = grid.moved(source.data.shape, op.evaluate)
     if moved is None:
         return Skip("its scales would lie along several axes")
@@ -48,7 +46,7 @@ def move_before_dequantize(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Cast)
-def cast_before_gather(node: Node, rewriter: Rewriter) -> Replacement:
+def cast_before_gather(op: ops.Cast, node: Node, rewriter: Rewriter) -> Replacement:
     """Cast the table before gathering from it."""
     gather = made_by(node.inputs[0], ops.Gather)
     if gather is None or not isinstance(gather.op, ops.Gather) or gather.op.batch_dims:
@@ -60,7 +58,7 @@ def cast_before_gather(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(Binary)
-def by_block(node: Node, rewriter: Rewriter) -> Replacement:
+def by_block(op: Binary, node: Node, rewriter: Rewriter) -> Replacement:
     """Multiply rows by block scales along a separate axis of blocks, instead of repeating the scales."""
     whole = node.output.type.shape
     for i, value in enumerate(node.inputs):
@@ -73,7 +71,7 @@ def by_block(node: Node, rewriter: Rewriter) -> Replacement:
         blocks = (*whole[:axis], groups[axis], length // groups[axis], *whole[axis + 1 :])
         scales = rewriter.add(ops.Reshape((*groups[: axis + 1], 1, *groups[axis + 1 :])), gather.inputs[0])
         rows = rewriter.add(ops.Reshape(blocks), other)
-        y: Value = rewriter.add(node.op, *((scales, rows) if i == 0 else (rows, scales)))
+        y: Value = rewriter.add(op, *((scales, rows) if i == 0 else (rows, scales)))
         return rewriter.add(ops.Reshape(whole), y)
     return None
 
@@ -93,7 +91,7 @@ _NIBBLES = {DType.I8: (DType.I4, -8, 7), DType.U8: (DType.U4, 0, 15)}
 
 
 @rule(ops.Cast)
-def four_bits(node: Node, rewriter: Rewriter) -> Replacement:
+def four_bits(op: ops.Cast, node: Node, rewriter: Rewriter) -> Replacement:
     """Store integers that fit into 4 bits as such, for formats that can."""
     (source,) = node.inputs
     if source.data is None or not is_narrow(source) or source.type.dtype not in _NIBBLES:
@@ -101,7 +99,7 @@ def four_bits(node: Node, rewriter: Rewriter) -> Replacement:
     dtype, low, high = _NIBBLES[source.type.dtype]
     if int(np.min(source.data)) < low or int(np.max(source.data)) > high:
         return None
-    return rewriter.add(node.op, rewriter.constant(source.data.astype(dtype.numpy), source.name))
+    return rewriter.add(op, rewriter.constant(source.data.astype(dtype.numpy), source.name))
 
 
 PASS = RulePass("narrow_integers", (move_before_cast, move_before_dequantize, cast_before_gather, by_block))

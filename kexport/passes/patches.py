@@ -15,11 +15,10 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Conv)
-def patches(node: Node, rewriter: Rewriter) -> Replacement:
+def patches(op: ops.Conv, node: Node, rewriter: Rewriter) -> Replacement:
     """Patches side by side, each element of one by a filter of its own: no products, and no kernel that grows with the
     square of a patch.
     """
-    op: Any = node.op
     x, kernel, *bias = node.inputs
     if kernel.data is None or bias or op.activation or op.groups != 1 or not _picks_each(kernel.data):
         return None

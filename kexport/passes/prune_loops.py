@@ -11,9 +11,8 @@ from kexport.rewrite import Rewriter, RulePass, rule
 
 
 @rule(ops.Scan)
-def unread_results(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def unread_results(op: ops.Scan, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """Drop results and states of a scan that nothing reads."""
-    op: Any = node.op
     state, slices, others = op.parts(op.body.inputs)
     read = [rewriter.graph.is_used(v) for v in node.outputs]
     kept = _live_state(op.body, state, read)
@@ -34,9 +33,8 @@ def unread_results(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
 
 
 @rule(ops.While)
-def idle_state(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def idle_state(op: ops.While, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """Drop state of a while that neither its condition nor a reader needs."""
-    op: Any = node.op
     read = [rewriter.graph.is_used(v) or op.cond.is_used(i) for v, i in zip(node.outputs, op.cond.inputs, strict=True)]
     kept = _live_state(op.body, op.body.inputs, read)
     if len(kept) == len(read):
@@ -49,9 +47,8 @@ def idle_state(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
 
 
 @rule(ops.Scan)
-def hoisted_product(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def hoisted_product(op: ops.Scan, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """Move a dense layer on a slice out of the loop, to the whole sequence."""
-    op: Any = node.op
     _, slices, _ = op.parts(op.body.inputs)
     for inner in op.body.nodes:
         if not isinstance(inner.op, ops.Dense) or inner.inputs[0] not in slices:

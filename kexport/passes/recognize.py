@@ -34,38 +34,38 @@ def _clip(low: float, high: float) -> Op:
 
 
 @rule(ops.Maximum, ops.Minimum)
-def clip(node: Node, rewriter: Rewriter) -> Replacement:
+def clip(op: ops.Maximum | ops.Minimum, node: Node, rewriter: Rewriter) -> Replacement:
     """max(x, c) and min(x, c)."""
     x, c = node.inputs if uniform(node.inputs[0]) is None else node.inputs[::-1]
     bound = uniform(c)
     if bound is None or math.isinf(bound) or x.type != node.output.type or not x.type.dtype.is_float:
         return None
-    limits = (bound, math.inf) if isinstance(node.op, ops.Maximum) else (-math.inf, bound)
+    limits = (bound, math.inf) if isinstance(op, ops.Maximum) else (-math.inf, bound)
     return rewriter.add(_clip(*limits), x)
 
 
 @rule(ops.Clip)
-def clip_by_name(node: Node, rewriter: Rewriter) -> Replacement:
+def clip_by_name(op: ops.Clip, node: Node, rewriter: Rewriter) -> Replacement:
     """clip(x, 0, 6) is relu6(x); a clip without bounds is x."""
-    low, high = _limits(node.op)
+    low, high = _limits(op)
     if low == -math.inf and high == math.inf:
         return node.inputs[0]
-    op = _clip(low, high)
-    return None if op == node.op else rewriter.add(op, node.inputs[0])
+    named = _clip(low, high)
+    return None if named == op else rewriter.add(named, node.inputs[0])
 
 
 @rule(ops.Clip, ops.Relu, ops.Relu6)
-def clip_of_clip(node: Node, rewriter: Rewriter) -> Replacement:
+def clip_of_clip(op: ops.Clip | ops.Relu | ops.Relu6, node: Node, rewriter: Rewriter) -> Replacement:
     """min(relu(x), 6) is relu6(x)."""
     inner = made_by(node.inputs[0], ops.Clip, ops.Relu, ops.Relu6)
     if inner is None or not rewriter.only_use(node.inputs[0]):
         return None
-    low, high = _limits(node.op)
+    low, high = _limits(op)
     return rewriter.add(_clip(*(min(max(b, low), high) for b in _limits(inner.op))), inner.inputs[0])
 
 
 @rule(ops.Maximum)
-def leaky_relu(node: Node, rewriter: Rewriter) -> Replacement:
+def leaky_relu(op: ops.Maximum, node: Node, rewriter: Rewriter) -> Replacement:
     """max(x, a*x) with 0 < a < 1."""
     for x, scaled in (node.inputs, node.inputs[::-1]):
         part = factors(scaled)
@@ -78,7 +78,7 @@ def leaky_relu(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Mul, ops.Div)
-def product(node: Node, rewriter: Rewriter) -> Replacement:
+def product(op: ops.Mul | ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """Recognize a gate times its input: silu, hard_silu, mish, gelu; and hard_sigmoid."""
     whole = factors(node.output)
     if not 1 <= len(whole.values) <= 4 or any(v.type != node.output.type for v in whole.values):
@@ -168,10 +168,10 @@ _GATES: dict[type[Op], Any] = {
 
 
 @rule(ops.Clip)
-def hard_sigmoid(node: Node, rewriter: Rewriter) -> Replacement:
+def hard_sigmoid(op: ops.Clip, node: Node, rewriter: Rewriter) -> Replacement:
     """clip(x/6 + 0.5, 0, 1)."""
     moved = plus(node.inputs[0])
-    if node.op != ops.Clip(0.0, 1.0) or moved is None or moved.sign != 1 or moved.number != 0.5:
+    if op != ops.Clip(0.0, 1.0) or moved is None or moved.sign != 1 or moved.number != 0.5:
         return None
     part = factors(moved.value)
     fits = len(part.values) == 1 and is_close(part.number, 1 / 6, node.output.type.dtype)
@@ -182,7 +182,7 @@ def hard_sigmoid(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Reciprocal)
-def sigmoid(node: Node, rewriter: Rewriter) -> Replacement:
+def sigmoid(op: ops.Reciprocal, node: Node, rewriter: Rewriter) -> Replacement:
     """1 / (1 + e**-x)."""
     moved = plus(node.inputs[0])
     exp = made_by(moved.value, ops.Exp) if moved and moved.number == 1 and moved.sign == 1 else None
@@ -191,7 +191,7 @@ def sigmoid(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Div)
-def softsign(node: Node, rewriter: Rewriter) -> Replacement:
+def softsign(op: ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """x / (1 + |x|)."""
     moved = plus(node.inputs[1])
     size = made_by(moved.value, ops.Abs) if moved and moved.number == 1 and moved.sign == 1 else None
@@ -199,10 +199,10 @@ def softsign(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Log, ops.Log1p)
-def softplus(node: Node, rewriter: Rewriter) -> Replacement:
+def softplus(op: ops.Log | ops.Log1p, node: Node, rewriter: Rewriter) -> Replacement:
     """log(1 + e**x), which overflows as it stands."""
     inner = node.inputs[0]
-    if isinstance(node.op, ops.Log):
+    if isinstance(op, ops.Log):
         moved = plus(inner)
         if moved is None or moved.number != 1 or moved.sign != 1:
             return None
@@ -224,7 +224,7 @@ def _along(reduction: Node, axis: int) -> bool:
 
 
 @rule(ops.Div)
-def softmax(node: Node, rewriter: Rewriter) -> Replacement:
+def softmax(op: ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """e**x / sum of e**x."""
     exp = made_by(node.inputs[0], ops.Exp)
     total = made_by(node.inputs[1], ops.ReduceSum)
@@ -235,14 +235,14 @@ def softmax(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Log)
-def log_softmax(node: Node, rewriter: Rewriter) -> Replacement:
+def log_softmax(op: ops.Log, node: Node, rewriter: Rewriter) -> Replacement:
     """log(softmax(x)), which loses small probabilities as it stands."""
     inner = made_by(node.inputs[0], ops.Softmax)
     return rewriter.add(ops.LogSoftmax(axes_of(inner)[0]), inner.inputs[0]) if inner else None
 
 
 @rule(ops.Sub)
-def log_softmax_of_sum(node: Node, rewriter: Rewriter) -> Replacement:
+def log_softmax_of_sum(op: ops.Sub, node: Node, rewriter: Rewriter) -> Replacement:
     """x - log(sum of e**x)."""
     x = node.inputs[0]
     log = made_by(node.inputs[1], ops.Log)
@@ -255,7 +255,7 @@ def log_softmax_of_sum(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Mul, ops.Div)
-def mean(node: Node, rewriter: Rewriter) -> Replacement:
+def mean(op: ops.Mul | ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """A sum divided by the number of its terms."""
     total = made_by(node.inputs[0], ops.ReduceSum)
     number = uniform(node.inputs[1])
@@ -263,7 +263,7 @@ def mean(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     x: Any = total.inputs[0].type
     count = math.prod(d if isinstance(d, int) else 0 for d in (x.shape[a] for a in axes_of(total)))
-    share = number if isinstance(node.op, ops.Mul) else 1 / number
+    share = number if isinstance(op, ops.Mul) else 1 / number
     if not count or not x.dtype.is_float or not is_close(share, 1 / count, x.dtype):
         return None
     return rewriter.add(ops.ReduceMean(axes_of(total), total.op.attributes()["keepdims"]), total.inputs[0])

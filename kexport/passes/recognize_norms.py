@@ -54,7 +54,7 @@ def _is_mean(mean: Value, x: Value, axes: Axes) -> bool:
 
 
 @rule(ops.Mul)
-def normalized(node: Node, rewriter: Rewriter) -> Replacement:
+def normalized(op: ops.Mul, node: Node, rewriter: Rewriter) -> Replacement:
     """(x - mean) * rsqrt(…), or x * rsqrt(…), perhaps times a constant."""
     whole = factors(node.output)
     for value in whole.values:
@@ -69,7 +69,7 @@ def normalized(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Div)
-def normalized_by_root(node: Node, rewriter: Rewriter) -> Replacement:
+def normalized_by_root(op: ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
     """(x - mean) / sqrt(…), or x / sqrt(…)."""
     inverse = inverse_deviation(node.inputs[1], ops.Sqrt)
     if inverse is None or not _is_centered(node.inputs[0], inverse):
@@ -78,7 +78,7 @@ def normalized_by_root(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Add, ops.Sub)
-def normalized_in_parts(node: Node, rewriter: Rewriter) -> Replacement:
+def normalized_in_parts(op: ops.Add | ops.Sub, node: Node, rewriter: Rewriter) -> Replacement:
     """x * s + (beta - mean * s) with s = rsqrt(…) * gamma, as `batch_normalization` of TensorFlow has it."""
     for parts in _readings(node):
         scale = _scale_of(parts)
@@ -161,7 +161,7 @@ def _parameter(value: Value | None, default: float, x: Value, shape: tuple[int, 
 
 
 @rule(ops.Mul, ops.Add)
-def into_parameters(node: Node, rewriter: Rewriter) -> Replacement:
+def into_parameters(op: ops.Mul | ops.Add, node: Node, rewriter: Rewriter) -> Replacement:
     """A normalization times or plus a constant along its axes."""
     y, constant = node.inputs
     norm = made_by(y, ops.LayerNorm, ops.RmsNorm)
@@ -174,10 +174,10 @@ def into_parameters(node: Node, rewriter: Rewriter) -> Replacement:
     shape: Any = norm.inputs[1].type.shape
     data = _parameter(constant, 0.0, y, shape)
     plain = isinstance(norm.op, ops.RmsNorm)
-    if data is None or (plain and isinstance(node.op, ops.Add)):
+    if data is None or (plain and isinstance(op, ops.Add)):
         return None
     wide = [np.asarray(v.data, np.float64) for v in norm.inputs[1:]]
-    if isinstance(node.op, ops.Mul):
+    if isinstance(op, ops.Mul):
         wide = [w * data for w in wide]
     else:
         wide = [wide[0], wide[1] + data]

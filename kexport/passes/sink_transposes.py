@@ -75,7 +75,7 @@ def _sunk(rewriter: Rewriter, op: Op, above: Node, *rest: Value, perm: Perm | No
 
 
 @rule(ops.Transpose)
-def merge_transposes(node: Node, rewriter: Rewriter) -> Replacement:
+def merge_transposes(op: ops.Transpose, node: Node, rewriter: Rewriter) -> Replacement:
     """T(T(x)) is one transpose, or none."""
     perm, source, above = _perm(node), node.inputs[0], transpose_above(node.inputs[0])
     if above is not None:
@@ -89,17 +89,16 @@ def merge_transposes(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(Unary, ops.Cast)
-def sink_through_unary(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_unary(op: Unary | ops.Cast, node: Node, rewriter: Rewriter) -> Replacement:
     """Elementwise."""
     above = transpose_above(node.inputs[0])
-    return None if above is None else _sunk(rewriter, node.op, above)
+    return None if above is None else _sunk(rewriter, op, above)
 
 
 @rule(ops.Quantize, ops.Dequantize)
-def sink_through_grid(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
     """Elementwise; scales may lie along an axis."""
-    above, op = transpose_above(node.inputs[0]), node.op
-    assert isinstance(op, ops.Quantize | ops.Dequantize)
+    above = transpose_above(node.inputs[0])
     if above is None:
         return None
     if op.block is not None:
@@ -109,30 +108,33 @@ def sink_through_grid(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Pad, ops.Slice, ops.Reverse, ops.Split)
-def sink_through_layout(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_layout(
+    op: ops.Pad | ops.Slice | ops.Reverse | ops.Split, node: Node, rewriter: Rewriter
+) -> Replacement:
     """One attribute value for each axis, or the names of axes."""
     above = transpose_above(node.inputs[0])
-    return None if above is None else _sunk(rewriter, _rename_axes(node.op, _perm(above)), above)
+    return None if above is None else _sunk(rewriter, _rename_axes(op, _perm(above)), above)
 
 
 @rule(ops.Tile, ops.BroadcastTo, ops.Softmax, ops.LogSoftmax, Cumulative)
-def sink_if_it_cancels(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_if_it_cancels(
+    op: ops.Tile | ops.BroadcastTo | ops.Softmax | ops.LogSoftmax | Cumulative, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Leave ops that multiply the operand's elements, or that are fastest on the last axis."""
     above = transpose_above(node.inputs[0])
     if above is None:
         return None
     if node.output.type.rank != len(_perm(above)) or not only_transposed(node):
         return Skip("the transpose would not cancel after it")
-    return _sunk(rewriter, _rename_axes(node.op, _perm(above)), above)
+    return _sunk(rewriter, _rename_axes(op, _perm(above)), above)
 
 
 @rule(Reduce, ArgReduce)
-def sink_through_reduction(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_reduction(op: Reduce | ArgReduce, node: Node, rewriter: Rewriter) -> Replacement:
     """Axes go; the transpose that is left orders the others."""
     above = transpose_above(node.inputs[0])
     if above is None:
         return None
-    op: Any = node.op
     perm = _perm(above)
     renamed = _rename_axes(op, perm)
     if op.keepdims:
@@ -143,14 +145,13 @@ def sink_through_reduction(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Gather)
-def sink_through_gather(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_gather(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """One axis is replaced by that of the indices, or goes."""
     above, indices = transpose_above(node.inputs[0]), node.inputs[1]
-    assert isinstance(node.op, ops.Gather)
-    if above is None or node.op.batch_dims or indices.type.rank > 1:
+    if above is None or op.batch_dims or indices.type.rank > 1:
         return None
     perm = _perm(above)
-    axis = perm[node.op.axis]
+    axis = perm[op.axis]
     kept = [p for p in perm if p != axis]
     order = perm if indices.type.rank else tuple(sorted(kept).index(p) for p in kept)
     return _sunk(rewriter, ops.Gather(axis), above, indices, perm=order)
@@ -177,17 +178,16 @@ def _rename_axes(op: Any, perm: Perm) -> Any:
 
 
 @rule(Binary, ops.Select, ops.Prelu)
-def sink_through_elementwise(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_elementwise(op: Binary | ops.Select | ops.Prelu, node: Node, rewriter: Rewriter) -> Replacement:
     """The other operands are transposed the other way; that must cost nothing, or pay."""
-    return _sink_through_many(node, rewriter, node.op)
+    return _sink_through_many(node, rewriter, op)
 
 
 @rule(ops.Concat)
-def sink_through_concat(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_concat(op: ops.Concat, node: Node, rewriter: Rewriter) -> Replacement:
     """Like an elementwise op, along another axis."""
     above = next(filter(None, map(transpose_above, node.inputs)), None)
-    assert isinstance(node.op, ops.Concat)
-    return None if above is None else _sink_through_many(node, rewriter, ops.Concat(_perm(above)[node.op.axis]))
+    return None if above is None else _sink_through_many(node, rewriter, ops.Concat(_perm(above)[op.axis]))
 
 
 def _sink_through_many(node: Node, rewriter: Rewriter, op: Op) -> Replacement:
@@ -238,7 +238,7 @@ def _padded(value: Value, perm: Perm) -> tuple[Dim, ...]:
 
 
 @rule(ops.Dense, ops.MatMul)
-def sink_through_flatten(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_flatten(op: ops.Dense | ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """reshape(T(x)) @ w: the rows of a constant w are put in the order of x instead.
 
     The new w is a reshape of a transposed view, so that no copy of it exists before it is written.
@@ -246,7 +246,7 @@ def sink_through_flatten(node: Node, rewriter: Rewriter) -> Replacement:
     flat, w = node.inputs[0].producer, node.inputs[1]
     if flat is None or not isinstance(flat.op, ops.Reshape) or w.data is None or w.data.ndim != 2:
         return None
-    if node.op in (ops.MatMul(True, False), ops.MatMul(False, True), ops.MatMul(True, True)):
+    if op in (ops.MatMul(True, False), ops.MatMul(False, True), ops.MatMul(True, True)):
         return None
     above = transpose_above(flat.inputs[0])
     if above is None:
@@ -260,11 +260,11 @@ def sink_through_flatten(node: Node, rewriter: Rewriter) -> Replacement:
     order = [a - kept for a in inverse(perm)[kept:]]
     rows = rewriter.constant(w.data.reshape(*sizes, -1).transpose(*order, len(order)), w.name)
     x = rewriter.add(ops.Reshape((*shape[:kept], product(sizes))), above.inputs[0])
-    return rewriter.add(node.op, x, rewriter.add(ops.Reshape(w.data.shape), rows), *node.inputs[2:])
+    return rewriter.add(op, x, rewriter.add(ops.Reshape(w.data.shape), rows), *node.inputs[2:])
 
 
 @rule(ops.Reshape)
-def sink_through_reshape(node: Node, rewriter: Rewriter) -> Replacement:
+def sink_through_reshape(op: ops.Reshape, node: Node, rewriter: Rewriter) -> Replacement:
     """Axes that a reshape joins or splits move together, where only transposes follow."""
     above = transpose_above(node.inputs[0])
     if above is None or not only_transposed(node):
@@ -278,7 +278,7 @@ def sink_through_reshape(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Transpose)
-def meet_through_reshape(node: Node, rewriter: Rewriter) -> Replacement:
+def meet_through_reshape(op: ops.Transpose, node: Node, rewriter: Rewriter) -> Replacement:
     """T(reshape(T(x))) is reshape(T(x)), if the reshape's axes stay together."""
     middle = node.inputs[0].producer
     if middle is None or not isinstance(middle.op, ops.Reshape) or not rewriter.only_use(node.inputs[0]):

@@ -100,7 +100,7 @@ def _apply_first(graph: Graph, node: Node, rules: Sequence[Rule], log: Log) -> l
         return None
     for rule in rules:
         rewriter = Rewriter(graph, node)
-        result = rule.function(node, rewriter)
+        result = rule.apply(node, rewriter)
         if result is None or isinstance(result, Skip):
             if rewriter.made:
                 erase_dead(graph, rewriter.made)

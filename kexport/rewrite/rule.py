@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Op
@@ -18,22 +18,27 @@ class Skip:
 
 
 Replacement = Value | tuple[Value, ...] | Skip | None
-RuleFunction = Callable[[Node, "Rewriter"], Replacement]
+RuleFunction = Callable[[Any, Node, "Rewriter"], Replacement]
+OpT = TypeVar("OpT", bound=Op)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule and the ops it looks at; the function uses `match node.op`."""
+    """A named rule and the ops it looks at; the function gets the op of the node, of one of these classes, first."""
 
     name: str
     ops: tuple[type[Op], ...]
     function: RuleFunction
 
+    def apply(self, node: Node, rewriter: Rewriter) -> Replacement:
+        """Return what the rule makes of a node whose op it looks at."""
+        return self.function(node.op, node, rewriter)
 
-def rule(*ops: type[Op]) -> Callable[[RuleFunction], Rule]:
+
+def rule(*ops: type[OpT]) -> Callable[[Callable[[OpT, Node, Rewriter], Replacement]], Rule]:
     """Decorator: make a Rule of a function that looks at nodes of these ops (of any op if none is named)."""
 
-    def make(function: RuleFunction) -> Rule:
+    def make(function: Callable[[OpT, Node, Rewriter], Replacement]) -> Rule:
         return Rule(function.__name__, ops, function)
 
     return make

@@ -19,7 +19,7 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Neg)
-def double_negation(node: Node, rewriter: Rewriter) -> Replacement:
+def double_negation(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
     inner = node.inputs[0].producer
     return inner.inputs[0] if inner and isinstance(inner.op, ops.Neg) else None
 
@@ -48,8 +48,8 @@ def test_a_rule_sees_the_ops_it_names_and_their_subclasses():
     seen: list[str] = []
 
     @rule(Unary, ops.Mul)
-    def look(node: Node, rewriter: Rewriter) -> Replacement:
-        seen.append(node.op.name)
+    def look(op: Unary | ops.Mul, node: Node, rewriter: Rewriter) -> Replacement:
+        seen.append(op.name)
         return None
 
     graph = parse_graph('graph "g" (%x: f32[2]) { %a = neg(%x) %b = add(%a, %x) %c = mul(%a, %b) return "c": %c }')
@@ -61,8 +61,8 @@ def test_a_rule_without_ops_sees_every_node():
     seen: list[str] = []
 
     @rule()
-    def look(node: Node, rewriter: Rewriter) -> Replacement:
-        seen.append(node.op.name)
+    def look(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
+        seen.append(op.name)
         return None
 
     apply_rules(chain("neg tanh exp"), [look])
@@ -71,7 +71,7 @@ def test_a_rule_without_ops_sees_every_node():
 
 def test_new_nodes_stand_before_the_old_one_and_carry_its_layer():
     @rule(ops.Selu)
-    def expand(node: Node, rewriter: Rewriter) -> Replacement:
+    def expand(op: ops.Selu, node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ops.Exp(), rewriter.add(ops.Tanh(), node.inputs[0]), origin="elsewhere")
 
     graph = parse_graph('graph "g" (%x: f32[2]) { %y = selu(%x) @"a/b" %z = neg(%y) return "z": %z }')
@@ -82,12 +82,12 @@ def test_new_nodes_stand_before_the_old_one_and_carry_its_layer():
 
 def test_what_a_rule_built_for_nothing_is_removed():
     @rule(ops.Neg)
-    def undecided(node: Node, rewriter: Rewriter) -> Replacement:
+    def undecided(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
         rewriter.add(ops.Exp(), rewriter.add(ops.Tanh(), node.inputs[0]))
         return Skip("changed my mind")
 
     @rule(ops.Neg)
-    def wasteful(node: Node, rewriter: Rewriter) -> Replacement:
+    def wasteful(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
         rewriter.add(ops.Tanh(), node.inputs[0])
         return rewriter.add(ops.Exp(), node.inputs[0])
 
@@ -102,11 +102,11 @@ def test_what_a_rule_built_for_nothing_is_removed():
 
 def test_the_first_rule_that_matches_wins():
     @rule(ops.Neg)
-    def to_exp(node: Node, rewriter: Rewriter) -> Replacement:
+    def to_exp(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ops.Exp(), node.inputs[0])
 
     @rule(ops.Neg)
-    def to_tanh(node: Node, rewriter: Rewriter) -> Replacement:
+    def to_tanh(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ops.Tanh(), node.inputs[0])
 
     graph = chain("neg")
@@ -116,14 +116,14 @@ def test_the_first_rule_that_matches_wins():
 
 def test_the_last_reader_is_looked_at_again_when_the_others_are_gone():
     @rule(ops.Exp)
-    def absorb(node: Node, rewriter: Rewriter) -> Replacement:
+    def absorb(op: ops.Exp, node: Node, rewriter: Rewriter) -> Replacement:
         inner = node.inputs[0].producer
         if inner is None or not isinstance(inner.op, ops.Tanh) or not rewriter.only_use(node.inputs[0]):
             return None
         return rewriter.add(ops.Erf(), inner.inputs[0])
 
     @rule(ops.Sub)
-    def nothing(node: Node, rewriter: Rewriter) -> Replacement:
+    def nothing(op: ops.Sub, node: Node, rewriter: Rewriter) -> Replacement:
         return node.inputs[0] if node.inputs[1] is not node.inputs[0] else None
 
     graph = parse_graph(
@@ -143,7 +143,7 @@ def test_only_use_counts_outputs_and_operands():
 
 def test_a_result_of_another_type_is_refused():
     @rule(ops.Neg)
-    def wrong(node: Node, rewriter: Rewriter) -> Replacement:
+    def wrong(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
         return rewriter.add(ops.Cast(DType.F16), node.inputs[0])
 
     with pytest.raises(
@@ -154,7 +154,7 @@ def test_a_result_of_another_type_is_refused():
 
 def test_another_number_of_results_is_refused():
     @rule(ops.Neg)
-    def wrong(node: Node, rewriter: Rewriter) -> Replacement:
+    def wrong(op: ops.Neg, node: Node, rewriter: Rewriter) -> Replacement:
         return node.inputs[0], node.inputs[0]
 
     with pytest.raises(GraphError, match="rule wrong: 2 values cannot replace the 1 of neg"):
@@ -164,7 +164,7 @@ def test_another_number_of_results_is_refused():
 def test_rules_that_never_rest_are_stopped():
     def swap(old: Op, new: Op):
         @rule(type(old))
-        def swap(node: Node, rewriter: Rewriter) -> Replacement:
+        def swap(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
             return rewriter.add(new, node.inputs[0])
 
         return swap

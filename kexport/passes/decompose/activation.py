@@ -16,10 +16,10 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 @rule(ops.Gelu)
-def gelu(node: Node, rewriter: Rewriter) -> Value:
+def gelu(op: ops.Gelu, node: Node, rewriter: Rewriter) -> Value:
     """x/2 * (1 + erf(x/sqrt(2))), or with tanh."""
     x = Term(rewriter, node.inputs[0])
-    if getattr(node.op, "approximate", False):
+    if getattr(op, "approximate", False):
         inner = ((x * x * 0.044715 + 1) * x * math.sqrt(2 / math.pi)).of(ops.Tanh())
     else:
         inner = (x * math.sqrt(0.5)).of(ops.Erf())
@@ -27,35 +27,35 @@ def gelu(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Silu)
-def silu(node: Node, rewriter: Rewriter) -> Value:
+def silu(op: ops.Silu, node: Node, rewriter: Rewriter) -> Value:
     """x * sigmoid(x)."""
     x = Term(rewriter, node.inputs[0])
     return (x * x.of(ops.Sigmoid())).value
 
 
 @rule(ops.HardSigmoid)
-def hard_sigmoid(node: Node, rewriter: Rewriter) -> Value:
+def hard_sigmoid(op: ops.HardSigmoid, node: Node, rewriter: Rewriter) -> Value:
     """relu6(x + 3) / 6."""
     x = Term(rewriter, node.inputs[0])
     return ((x + 3).of(ops.Relu6()) * (1 / 6)).value
 
 
 @rule(ops.HardSilu)
-def hard_silu(node: Node, rewriter: Rewriter) -> Value:
+def hard_silu(op: ops.HardSilu, node: Node, rewriter: Rewriter) -> Value:
     """x * hard_sigmoid(x)."""
     x = Term(rewriter, node.inputs[0])
     return (x * x.of(ops.HardSigmoid())).value
 
 
 @rule(ops.Mish)
-def mish(node: Node, rewriter: Rewriter) -> Value:
+def mish(op: ops.Mish, node: Node, rewriter: Rewriter) -> Value:
     """x * tanh(softplus(x))."""
     x = Term(rewriter, node.inputs[0])
     return (x * x.of(ops.Softplus()).of(ops.Tanh())).value
 
 
 @rule(ops.Softplus)
-def softplus(node: Node, rewriter: Rewriter) -> Value:
+def softplus(op: ops.Softplus, node: Node, rewriter: Rewriter) -> Value:
     """max(x, 0) + log(1 + e**-|x|), which never overflows."""
     x = Term(rewriter, node.inputs[0])
     tail = ((-abs(x)).of(ops.Exp()) + 1).of(ops.Log())
@@ -63,14 +63,14 @@ def softplus(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Softsign)
-def softsign(node: Node, rewriter: Rewriter) -> Value:
+def softsign(op: ops.Softsign, node: Node, rewriter: Rewriter) -> Value:
     """x / (1 + |x|)."""
     x = Term(rewriter, node.inputs[0])
     return (x / (abs(x) + 1)).value
 
 
 @rule(ops.Celu)
-def celu(node: Node, rewriter: Rewriter) -> Value:
+def celu(op: ops.Celu, node: Node, rewriter: Rewriter) -> Value:
     """alpha * elu(x / alpha)."""
     x = Term(rewriter, node.inputs[0])
     alpha = _alpha(node)
@@ -78,14 +78,14 @@ def celu(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Selu)
-def selu(node: Node, rewriter: Rewriter) -> Value:
+def selu(op: ops.Selu, node: Node, rewriter: Rewriter) -> Value:
     """elu with a scale."""
     x = Term(rewriter, node.inputs[0])
     return (x.of(ops.Elu(_SELU_ALPHA)) * _SELU_SCALE).value
 
 
 @rule(ops.Elu)
-def elu(node: Node, rewriter: Rewriter) -> Value:
+def elu(op: ops.Elu, node: Node, rewriter: Rewriter) -> Value:
     """x where x > 0, else alpha * elu with alpha 1; and that is e**min(x, 0) - 1."""
     x = Term(rewriter, node.inputs[0])
     alpha = _alpha(node)
@@ -94,7 +94,7 @@ def elu(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.LeakyRelu)
-def leaky_relu(node: Node, rewriter: Rewriter) -> Value:
+def leaky_relu(op: ops.LeakyRelu, node: Node, rewriter: Rewriter) -> Value:
     """max(x, alpha*x) where 0 <= alpha <= 1."""
     x = Term(rewriter, node.inputs[0])
     alpha = _alpha(node)
@@ -103,17 +103,17 @@ def leaky_relu(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Prelu)
-def prelu(node: Node, rewriter: Rewriter) -> Value:
+def prelu(op: ops.Prelu, node: Node, rewriter: Rewriter) -> Value:
     """x where x > 0, else alpha * x."""
     x, alpha = (Term(rewriter, v) for v in node.inputs)
     return (x > 0.0).select(x, x * alpha).value
 
 
 @rule(ops.Threshold)
-def threshold(node: Node, rewriter: Rewriter) -> Value | None:
+def threshold(op: ops.Threshold, node: Node, rewriter: Rewriter) -> Value | None:
     """x where x > threshold, else value."""
     x = Term(rewriter, node.inputs[0])
-    match node.op:
+    match op:
         case ops.Threshold(threshold=limit, value=value):
             return (x > limit).select(x, x.lift(value)).value
         case _:
@@ -121,22 +121,22 @@ def threshold(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.Relu)
-def relu(node: Node, rewriter: Rewriter) -> Value:
+def relu(op: ops.Relu, node: Node, rewriter: Rewriter) -> Value:
     """max(x, 0)."""
     return Term(rewriter, node.inputs[0]).max(0).value
 
 
 @rule(ops.Relu6)
-def relu6(node: Node, rewriter: Rewriter) -> Value:
+def relu6(op: ops.Relu6, node: Node, rewriter: Rewriter) -> Value:
     """Clip between 0 and 6."""
     return rewriter.add(ops.Clip(0.0, 6.0), node.inputs[0])
 
 
 @rule(ops.Clip)
-def clip(node: Node, rewriter: Rewriter) -> Value | None:
+def clip(op: ops.Clip, node: Node, rewriter: Rewriter) -> Value | None:
     """min(max(x, low), high)."""
     x = Term(rewriter, node.inputs[0])
-    match node.op:
+    match op:
         case ops.Clip(low=low, high=high):
             x = x if low is None else x.max(_bound(x, math.ceil, low))
             return (x if high is None else x.min(_bound(x, math.floor, high))).value

@@ -11,14 +11,14 @@ from kexport.rewrite.term import Term
 
 
 @rule(ops.SquaredDifference)
-def squared_difference(node: Node, rewriter: Rewriter) -> Value:
+def squared_difference(op: ops.SquaredDifference, node: Node, rewriter: Rewriter) -> Value:
     """The square of a - b."""
     a, b = (Term(rewriter, v) for v in node.inputs)
     return (a - b).of(ops.Square()).value
 
 
 @rule(ops.FloorDiv)
-def floor_div(node: Node, rewriter: Rewriter) -> Value | Skip:
+def floor_div(op: ops.FloorDiv, node: Node, rewriter: Rewriter) -> Value | Skip:
     """floor(a / b) for floats."""
     a, b = (Term(rewriter, v) for v in node.inputs)
     if not a.type.dtype.is_float:
@@ -27,14 +27,14 @@ def floor_div(node: Node, rewriter: Rewriter) -> Value | Skip:
 
 
 @rule(ops.Mod)
-def mod(node: Node, rewriter: Rewriter) -> Value:
+def mod(op: ops.Mod, node: Node, rewriter: Rewriter) -> Value:
     """a - floor(a / b) * b."""
     a, b = (Term(rewriter, v) for v in node.inputs)
     return (a - a.of(ops.FloorDiv(), b) * b).value
 
 
 @rule(ops.Atan2)
-def atan2(node: Node, rewriter: Rewriter) -> Value:
+def atan2(op: ops.Atan2, node: Node, rewriter: Rewriter) -> Value:
     """atan(y / x), moved by pi on the left half plane; 0 at the origin."""
     y, x = (Term(rewriter, v) for v in node.inputs)
     origin = y.of(ops.Equal(), 0.0).of(ops.LogicalAnd(), x.of(ops.Equal(), 0.0))
@@ -44,19 +44,19 @@ def atan2(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.LogicalXor)
-def logical_xor(node: Node, rewriter: Rewriter) -> Value:
+def logical_xor(op: ops.LogicalXor, node: Node, rewriter: Rewriter) -> Value:
     """Booleans that differ."""
     return rewriter.add(ops.NotEqual(), *node.inputs)
 
 
 @rule(ops.NotEqual)
-def not_equal(node: Node, rewriter: Rewriter) -> Value:
+def not_equal(op: ops.NotEqual, node: Node, rewriter: Rewriter) -> Value:
     """not a == b."""
     return rewriter.add(ops.LogicalNot(), rewriter.add(ops.Equal(), *node.inputs))
 
 
 @rule(ops.LessEqual)
-def less_equal(node: Node, rewriter: Rewriter) -> Value:
+def less_equal(op: ops.LessEqual, node: Node, rewriter: Rewriter) -> Value:
     """a < b or a == b."""
     less = rewriter.add(ops.Less(), *node.inputs)
     equal = rewriter.add(ops.Equal(), *node.inputs)
@@ -64,10 +64,10 @@ def less_equal(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Greater, ops.GreaterEqual)
-def greater(node: Node, rewriter: Rewriter) -> Value:
+def greater(op: ops.Greater | ops.GreaterEqual, node: Node, rewriter: Rewriter) -> Value:
     """The operands of less or less_equal swapped."""
     a, b = node.inputs
-    return rewriter.add(ops.Less() if isinstance(node.op, ops.Greater) else ops.LessEqual(), b, a)
+    return rewriter.add(ops.Less() if isinstance(op, ops.Greater) else ops.LessEqual(), b, a)
 
 
 RULES = (squared_difference, floor_div, mod, atan2, logical_xor, not_equal, less_equal, greater)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,8 @@ _COUNTER = TensorType(DType.I32, ())
 def unroll_scans(longest: int) -> Rule:
     """Make a rule that unrolls scans of up to `longest` steps."""
 
-    def unroll_scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | Skip | None:
-        op: Any = node.op
+    @rule(ops.Scan)
+    def unroll_scan(op: ops.Scan, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | Skip | None:
         length = op.length(*(v.type for v in node.inputs))
         if not isinstance(length, int) or not 0 < length <= longest:
             return Skip(f"{length} steps, {longest} would be written out")
@@ -35,13 +35,12 @@ def unroll_scans(longest: int) -> Rule:
         stacks = [stacked(rewriter, column, op.axis) for column in zip(*(rows[t] for t in range(length)), strict=True)]
         return (*state, *stacks)
 
-    return Rule("unroll_scan", (ops.Scan,), unroll_scan)
+    return unroll_scan
 
 
 @rule(ops.Scan)
-def scan(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
+def scan(op: ops.Scan, node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     """Expand to a while that gathers the slice of each step and scatters its results into preallocated tensors."""
-    op: Any = node.op
     state, sequences, others = op.parts(node.inputs)
     length = op.length(*(v.type for v in node.inputs))
     sequences = [moved(rewriter, s, op.axis, 0) for s in sequences]

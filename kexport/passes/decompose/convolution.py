@@ -11,10 +11,10 @@ from kexport.rewrite import Rewriter, rule
 
 
 @rule(ops.DepthwiseConv)
-def depthwise_conv(node: Node, rewriter: Rewriter) -> Value | None:
+def depthwise_conv(op: ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Value | None:
     """A convolution with one group for each channel."""
     x, kernel, *bias = node.inputs
-    match node.op:
+    match op:
         case ops.DepthwiseConv(strides=strides, padding=padding, dilation=dilation, activation=activation):
             *window, channels, multiplier = kernel.type.shape
             kernel = rewriter.add(ops.Reshape((*window, 1, channels * multiplier)), kernel)
@@ -28,9 +28,9 @@ RULES = (depthwise_conv,)
 
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.MaxPool)
-def explicit_padding(node: Node, rewriter: Rewriter) -> Value | None:
+def explicit_padding(op: ops.Conv | ops.DepthwiseConv | ops.MaxPool, node: Node, rewriter: Rewriter) -> Value | None:
     """Explicit padding as a pad of its own, for targets that know `same` and `valid` alone."""
-    match node.op:
+    match op:
         case ops.Conv(padding=padding) | ops.DepthwiseConv(padding=padding) if not isinstance(padding, str):
             value = 0.0
         case ops.MaxPool(padding=padding) if not isinstance(padding, str):
@@ -39,20 +39,22 @@ def explicit_padding(node: Node, rewriter: Rewriter) -> Value | None:
             return None
     x, *rest = node.inputs
     padded = rewriter.add(ops.Pad(((0, 0), *padding, (0, 0)), value=value), x)
-    return rewriter.add(dataclasses.replace(node.op, padding="valid"), padded, *rest)
+    return rewriter.add(dataclasses.replace(op, padding="valid"), padded, *rest)
 
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.Dense)
-def fused_activation(node: Node, rewriter: Rewriter) -> Value | None:
+def fused_activation(
+    op: ops.Conv | ops.DepthwiseConv | ops.ConvTranspose | ops.Dense, node: Node, rewriter: Rewriter
+) -> Value | None:
     """The activation as an op of its own, for targets that cannot fuse it."""
-    match node.op:
+    match op:
         case (
             ops.Conv(activation=str(name))
             | ops.DepthwiseConv(activation=str(name))
             | ops.ConvTranspose(activation=str(name))
             | ops.Dense(activation=str(name))
         ):
-            plain = dataclasses.replace(node.op, activation=None)
+            plain = dataclasses.replace(op, activation=None)
             return rewriter.add(ops.ACTIVATIONS[name], rewriter.add(plain, *node.inputs))
         case _:
             return None

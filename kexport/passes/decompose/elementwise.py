@@ -14,33 +14,33 @@ QUARTER = (1.5703125, 4.837512969970703125e-4, 7.54978995489188216e-8)
 
 
 @rule(ops.Square)
-def square(node: Node, rewriter: Rewriter) -> Value:
+def square(op: ops.Square, node: Node, rewriter: Rewriter) -> Value:
     """x * x."""
     x = Term(rewriter, node.inputs[0])
     return (x * x).value
 
 
 @rule(ops.Reciprocal)
-def reciprocal(node: Node, rewriter: Rewriter) -> Value:
+def reciprocal(op: ops.Reciprocal, node: Node, rewriter: Rewriter) -> Value:
     """1 / x."""
     return (1 / Term(rewriter, node.inputs[0])).value
 
 
 @rule(ops.Rsqrt)
-def rsqrt(node: Node, rewriter: Rewriter) -> Value:
+def rsqrt(op: ops.Rsqrt, node: Node, rewriter: Rewriter) -> Value:
     """1 / sqrt(x)."""
     return (1 / Term(rewriter, node.inputs[0]).of(ops.Sqrt())).value
 
 
 @rule(ops.Expm1)
-def expm1(node: Node, rewriter: Rewriter) -> Value:
+def expm1(op: ops.Expm1, node: Node, rewriter: Rewriter) -> Value:
     """tanh(x/2) * (e**x + 1), which keeps its digits near 0."""
     x = Term(rewriter, node.inputs[0])
     return ((x * 0.5).of(ops.Tanh()) * (x.of(ops.Exp()) + 1)).value
 
 
 @rule(ops.Log1p)
-def log1p(node: Node, rewriter: Rewriter) -> Value:
+def log1p(op: ops.Log1p, node: Node, rewriter: Rewriter) -> Value:
     """log(u) * m/(v - 1) with u = 1 + x, m = min(x, 1) and v = 1 + m; x itself where u is 1.
 
     The factor repairs the digits of x that 1 + x rounds away (Kahan); it is 1 for x of at least 1.
@@ -53,20 +53,20 @@ def log1p(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Sign)
-def sign(node: Node, rewriter: Rewriter) -> Value:
+def sign(op: ops.Sign, node: Node, rewriter: Rewriter) -> Value:
     """1 where x > 0, -1 where x < 0, else x, which is zero or NaN."""
     x = Term(rewriter, node.inputs[0])
     return (x > 0).select(x.lift(1), (x < 0).select(x.lift(-1), x)).value
 
 
 @rule(ops.Ceil)
-def ceil(node: Node, rewriter: Rewriter) -> Value:
+def ceil(op: ops.Ceil, node: Node, rewriter: Rewriter) -> Value:
     """-floor(-x)."""
     return (-(-Term(rewriter, node.inputs[0])).of(ops.Floor())).value
 
 
 @rule(ops.Round)
-def round_half_even(node: Node, rewriter: Rewriter) -> Value:
+def round_half_even(op: ops.Round, node: Node, rewriter: Rewriter) -> Value:
     """floor(x), plus 1 where the rest is above one half, or is one half and the floor is odd."""
     x = Term(rewriter, node.inputs[0])
     low = x.of(ops.Floor())
@@ -76,7 +76,7 @@ def round_half_even(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Tan)
-def tan(node: Node, rewriter: Rewriter) -> Value:
+def tan(op: ops.Tan, node: Node, rewriter: Rewriter) -> Value:
     """sin / cos of what is left of x by multiples of a quarter turn; -cos / sin if they are an odd number of them.
 
     Near a pole the sine of that rest has all its digits; the cosine of x has none.
@@ -93,34 +93,34 @@ def tan(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Atan)
-def atan(node: Node, rewriter: Rewriter) -> Value:
+def atan(op: ops.Atan, node: Node, rewriter: Rewriter) -> Value:
     """The angle of the point (1, x)."""
     return Term(rewriter, node.inputs[0]).of(ops.Atan2(), 1.0).value
 
 
 @rule(ops.Asin)
-def asin(node: Node, rewriter: Rewriter) -> Value:
+def asin(op: ops.Asin, node: Node, rewriter: Rewriter) -> Value:
     """The angle of the point (sqrt(1 - x*x), x)."""
     x = Term(rewriter, node.inputs[0])
     return x.of(ops.Atan2(), ((1 - x) * (x + 1)).of(ops.Sqrt())).value
 
 
 @rule(ops.Acos)
-def acos(node: Node, rewriter: Rewriter) -> Value:
+def acos(op: ops.Acos, node: Node, rewriter: Rewriter) -> Value:
     """The angle of the point (x, sqrt(1 - x*x))."""
     x = Term(rewriter, node.inputs[0])
     return ((1 - x) * (x + 1)).of(ops.Sqrt()).of(ops.Atan2(), x).value
 
 
 @rule(ops.Sinh)
-def sinh(node: Node, rewriter: Rewriter) -> Value:
+def sinh(op: ops.Sinh, node: Node, rewriter: Rewriter) -> Value:
     """tanh(x/2) * (cosh(x) + 1), which keeps its digits near 0, and stops at the greatest number where cosh does."""
     x = Term(rewriter, node.inputs[0])
     return ((x * 0.5).of(ops.Tanh()) * (_cosh(x) + 1)).value
 
 
 @rule(ops.Cosh)
-def cosh(node: Node, rewriter: Rewriter) -> Value:
+def cosh(op: ops.Cosh, node: Node, rewriter: Rewriter) -> Value:
     """e**x / 2 + e**-x / 2: halved before the sum, so that an engine which stops at the greatest number stops there."""
     return _cosh(Term(rewriter, node.inputs[0])).value
 
@@ -130,7 +130,7 @@ def _cosh(x: Term) -> Term:
 
 
 @rule(ops.Asinh)
-def asinh(node: Node, rewriter: Rewriter) -> Value:
+def asinh(op: ops.Asinh, node: Node, rewriter: Rewriter) -> Value:
     """sign(x) * log1p(a + a*a/(1 + sqrt(a*a + 1))) with a = |x|."""
     x = Term(rewriter, node.inputs[0])
     a = abs(x)
@@ -140,14 +140,14 @@ def asinh(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.Acosh)
-def acosh(node: Node, rewriter: Rewriter) -> Value:
+def acosh(op: ops.Acosh, node: Node, rewriter: Rewriter) -> Value:
     """log1p(t + sqrt(t) * sqrt(t + 2)) with t = x - 1."""
     t = Term(rewriter, node.inputs[0]) - 1
     return (t + t.of(ops.Sqrt()) * (t + 2).of(ops.Sqrt())).of(ops.Log1p()).value
 
 
 @rule(ops.Atanh)
-def atanh(node: Node, rewriter: Rewriter) -> Value:
+def atanh(op: ops.Atanh, node: Node, rewriter: Rewriter) -> Value:
     """(log1p(x) - log1p(-x)) / 2."""
     x = Term(rewriter, node.inputs[0])
     return ((x.of(ops.Log1p()) - (-x).of(ops.Log1p())) * 0.5).value
@@ -165,7 +165,7 @@ _ERF_Q = (
 
 
 @rule(ops.Erf)
-def erf(node: Node, rewriter: Rewriter) -> Value:
+def erf(op: ops.Erf, node: Node, rewriter: Rewriter) -> Value:
     """A rational function, right to 3e-7."""
     x = Term(rewriter, node.inputs[0]).max(-4.0).min(4.0)
     square = x * x
@@ -173,19 +173,19 @@ def erf(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.IsNan)
-def is_nan(node: Node, rewriter: Rewriter) -> Value:
+def is_nan(op: ops.IsNan, node: Node, rewriter: Rewriter) -> Value:
     """x != x."""
     return rewriter.add(ops.NotEqual(), node.inputs[0], node.inputs[0])
 
 
 @rule(ops.IsInf)
-def is_inf(node: Node, rewriter: Rewriter) -> Value:
+def is_inf(op: ops.IsInf, node: Node, rewriter: Rewriter) -> Value:
     """|x| == infinity."""
     return abs(Term(rewriter, node.inputs[0])).of(ops.Equal(), math.inf).value
 
 
 @rule(ops.IsFinite)
-def is_finite(node: Node, rewriter: Rewriter) -> Value:
+def is_finite(op: ops.IsFinite, node: Node, rewriter: Rewriter) -> Value:
     """|x| < infinity, which is false for NaN."""
     return (abs(Term(rewriter, node.inputs[0])) < math.inf).value
 

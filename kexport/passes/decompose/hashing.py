@@ -23,13 +23,13 @@ _LONG = (DType.I64, DType.U64, DType.U32)
 
 
 @rule(ops.HashNumber)
-def hash_number(node: Node, rewriter: Rewriter) -> Value:
+def hash_number(op: ops.HashNumber, node: Node, rewriter: Rewriter) -> Value:
     """FarmHash64 hashes text of up to 16 and of up to 32 bytes in different ways."""
     return _hashed(node, rewriter, node.inputs[0])
 
 
 @rule(ops.HashNumber)
-def hash_narrow_number(node: Node, rewriter: Rewriter) -> Value:
+def hash_narrow_number(op: ops.HashNumber, node: Node, rewriter: Rewriter) -> Value:
     """The same for targets whose widest integers have 32 bits."""
     x = node.inputs[0]
     return _hashed(node, rewriter, rewriter.add(ops.Cast(DType.I32), x) if x.type.dtype in _LONG else x)

@@ -13,9 +13,9 @@ from kexport.rewrite.term import Term
 
 
 @rule(ops.DepthToSpace)
-def depth_to_space(node: Node, rewriter: Rewriter) -> Value | None:
+def depth_to_space(op: ops.DepthToSpace, node: Node, rewriter: Rewriter) -> Value | None:
     """Blocks as axes of their own, moved beside rows and columns."""
-    match node.op:
+    match op:
         case ops.DepthToSpace(block=b):
             n, h, w, c = node.inputs[0].type.shape
             blocks = Term(rewriter, node.inputs[0]).of(ops.Reshape((n, h, w, b, b, c // (b * b))))
@@ -25,9 +25,9 @@ def depth_to_space(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.SpaceToDepth)
-def space_to_depth(node: Node, rewriter: Rewriter) -> Value | None:
+def space_to_depth(op: ops.SpaceToDepth, node: Node, rewriter: Rewriter) -> Value | None:
     """Blocks as axes of their own, moved behind rows and columns."""
-    match node.op:
+    match op:
         case ops.SpaceToDepth(block=b):
             n, h, w, c = node.inputs[0].type.shape
             blocks = Term(rewriter, node.inputs[0]).of(ops.Reshape((n, h // b, b, w // b, b, c)))
@@ -37,9 +37,9 @@ def space_to_depth(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.Reverse)
-def reverse(node: Node, rewriter: Rewriter) -> Value | None:
+def reverse(op: ops.Reverse, node: Node, rewriter: Rewriter) -> Value | None:
     """Gathers from the last to the first, axis by axis."""
-    match node.op:
+    match op:
         case ops.Reverse(axes=axes):
             x = Term(rewriter, node.inputs[0])
             for axis in axes:
@@ -57,9 +57,9 @@ def _descending(rewriter: Rewriter, size: Dim) -> Term:
 
 
 @rule(ops.OneHot)
-def one_hot(node: Node, rewriter: Rewriter) -> Value | None:
+def one_hot(op: ops.OneHot, node: Node, rewriter: Rewriter) -> Value | None:
     """Which of 0, 1, … the index equals."""
-    match node.op:
+    match op:
         case ops.OneHot(depth=depth, axis=axis, dtype=dtype):
             indices = Term(rewriter, node.inputs[0])
             shape = indices.type.shape
@@ -72,10 +72,10 @@ def one_hot(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.Split)
-def split(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def split(op: ops.Split, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """One slice for each piece."""
     x = node.inputs[0]
-    match node.op:
+    match op:
         case ops.Split(axis=axis, sizes=sizes):
             axis = axis % x.type.rank
             rank = x.type.rank

@@ -15,9 +15,9 @@ FAR_MEAN = 64.0
 
 
 @rule(ops.BatchNorm)
-def batch_norm(node: Node, rewriter: Rewriter) -> Value | None:
+def batch_norm(op: ops.BatchNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """x * scale + shift; (x - mean) * scale + beta where the parameters are no constants or mean is far from 0."""
-    match node.op:
+    match op:
         case ops.BatchNorm(epsilon=epsilon):
             pass
         case _:
@@ -37,10 +37,10 @@ def batch_norm(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.LayerNorm)
-def layer_norm(node: Node, rewriter: Rewriter) -> Value | None:
+def layer_norm(op: ops.LayerNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """(x - mean) * rsqrt(mean of squares + epsilon) * gamma + beta."""
     x, gamma, beta = (Term(rewriter, v) for v in node.inputs)
-    match node.op:
+    match op:
         case ops.LayerNorm(axes=axes, epsilon=epsilon):
             return (_standardize(x, axes, epsilon) * _along(gamma, x, axes) + _along(beta, x, axes)).value
         case _:
@@ -48,10 +48,10 @@ def layer_norm(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.RmsNorm)
-def rms_norm(node: Node, rewriter: Rewriter) -> Value | None:
+def rms_norm(op: ops.RmsNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """x * rsqrt(mean of squares + epsilon) * gamma."""
     x, gamma = (Term(rewriter, v) for v in node.inputs)
-    match node.op:
+    match op:
         case ops.RmsNorm(axes=axes, epsilon=epsilon):
             return (x * _inverse_root(x, axes, epsilon) * _along(gamma, x, axes)).value
         case _:
@@ -59,10 +59,10 @@ def rms_norm(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.GroupNorm)
-def group_norm(node: Node, rewriter: Rewriter) -> Value | None:
+def group_norm(op: ops.GroupNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """The groups as an axis of their own, standardized over pixels and the channels of a group."""
     x, gamma, beta = (Term(rewriter, v) for v in node.inputs)
-    match node.op:
+    match op:
         case ops.GroupNorm(groups=groups, epsilon=epsilon):
             batch, *spatial, channels = x.type.shape
             grouped = x.of(ops.Reshape((batch, product(spatial), groups, channels // groups)))

@@ -8,9 +8,9 @@ from kexport.rewrite import Rewriter, rule
 
 
 @rule(ops.Dense)
-def dense(node: Node, rewriter: Rewriter) -> Value | None:
+def dense(op: ops.Dense, node: Node, rewriter: Rewriter) -> Value | None:
     """A matrix product, the bias and the activation, each apart."""
-    match node.op:
+    match op:
         case ops.Dense(activation=activation):
             pass
         case _:
@@ -25,9 +25,9 @@ def dense(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.MatMul)
-def matmul_transposes(node: Node, rewriter: Rewriter) -> Value | None:
+def matmul_transposes(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Value | None:
     """Transposed operands made by transposes."""
-    match node.op:
+    match op:
         case ops.MatMul(transpose_a=a, transpose_b=b) if a or b:
             left, right = node.inputs
             left = swap_last_axes(rewriter, left) if a else left

@@ -19,19 +19,17 @@ Meaning: TypeAlias = Callable[[Term, Term, Term], Term]
 
 
 @rule(ops.Dequantize)
-def dequantize(node: Node, rewriter: Rewriter) -> Value:
+def dequantize(op: ops.Dequantize, node: Node, rewriter: Rewriter) -> Value:
     """(q - zero_point) * scale. Differences of integers of up to 16 bits are exact in float32."""
-    op, (q, scale, zero_point) = node.op, node.inputs
-    assert isinstance(op, ops.Dequantize)
+    (q, scale, zero_point) = node.inputs
     dtype = scale.type.dtype
     return _on_grid(rewriter, q, (scale, zero_point), op, dtype, lambda x, step, zero: (x - zero) * step)
 
 
 @rule(ops.Quantize)
-def quantize(node: Node, rewriter: Rewriter) -> Value:
+def quantize(op: ops.Quantize, node: Node, rewriter: Rewriter) -> Value:
     """round(x / scale) + zero_point, cut off at the ends of the integers."""
-    op, (x, scale, zero_point) = node.op, node.inputs
-    assert isinstance(op, ops.Quantize)
+    (x, scale, zero_point) = node.inputs
     low, high = bounds(op.dtype)
 
     def rounded(x: Term, step: Term, zero: Term) -> Term:

@@ -17,9 +17,8 @@ Cell = Callable[[Term, list[Term], list[Value]], list[Term]]
 
 
 @rule(ops.SimpleRnn)
-def simple_rnn(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def simple_rnn(op: ops.SimpleRnn, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """h = activation(x @ w + bias + h @ r)."""
-    op: Any = node.op
     x, h, w, r, bias, *mask = node.inputs
 
     def cell(x: Term, state: list[Term], weights: list[Value]) -> list[Term]:
@@ -29,9 +28,8 @@ def simple_rnn(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
 
 
 @rule(ops.Gru)
-def gru(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def gru(op: ops.Gru, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """h = z * h + (1 - z) * candidate."""
-    op: Any = node.op
     x, h, w, r, bias, recurrent_bias, *mask = node.inputs
     units = h.type.shape[-1]
     if op.reset_after:
@@ -57,9 +55,8 @@ def gru(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
 
 
 @rule(ops.Lstm)
-def lstm(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def lstm(op: ops.Lstm, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """c = f * c + i * g, h = o * activation(c)."""
-    op: Any = node.op
     x, h, c, w, r, bias, *mask = node.inputs
 
     def cell(x: Term, state: list[Term], weights: list[Value]) -> list[Term]:

@@ -14,7 +14,7 @@ from kexport.rewrite.term import Term
 
 
 @rule(ops.Softmax)
-def softmax(node: Node, rewriter: Rewriter) -> Value:
+def softmax(op: ops.Softmax, node: Node, rewriter: Rewriter) -> Value:
     """e**(x - max) divided by its sum."""
     axes = (_axis(node),)
     x = Term(rewriter, node.inputs[0])
@@ -23,7 +23,7 @@ def softmax(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.LogSoftmax)
-def log_softmax(node: Node, rewriter: Rewriter) -> Value:
+def log_softmax(op: ops.LogSoftmax, node: Node, rewriter: Rewriter) -> Value:
     """s - log(sum of e**s) with s = x - max."""
     axes = (_axis(node),)
     x = Term(rewriter, node.inputs[0])
@@ -32,9 +32,9 @@ def log_softmax(node: Node, rewriter: Rewriter) -> Value:
 
 
 @rule(ops.ReduceAny, ops.ReduceAll)
-def reduce_boolean(node: Node, rewriter: Rewriter) -> Value | None:
+def reduce_boolean(op: ops.ReduceAny | ops.ReduceAll, node: Node, rewriter: Rewriter) -> Value | None:
     """The greatest or least of 0 and 1."""
-    match node.op:
+    match op:
         case ops.ReduceAny(axes=axes, keepdims=keep):
             over: Op = ops.ReduceMax(axes, keep)
         case ops.ReduceAll(axes=axes, keepdims=keep):
@@ -45,12 +45,12 @@ def reduce_boolean(node: Node, rewriter: Rewriter) -> Value | None:
 
 
 @rule(ops.ArgMin)
-def arg_min(node: Node, rewriter: Rewriter) -> Value | Skip | None:
+def arg_min(op: ops.ArgMin, node: Node, rewriter: Rewriter) -> Value | Skip | None:
     """The greatest of -x."""
     x = Term(rewriter, node.inputs[0])
     if not x.type.dtype.is_float:
         return Skip("the least integer has no negative")
-    match node.op:
+    match op:
         case ops.ArgMin(axis=axis, dtype=dtype, keepdims=keep):
             return (-x).of(ops.ArgMax(axis, dtype, keep)).value
         case _:
@@ -58,14 +58,10 @@ def arg_min(node: Node, rewriter: Rewriter) -> Value | Skip | None:
 
 
 @rule(ops.CumSum, ops.CumProd)
-def cumulative(node: Node, rewriter: Rewriter) -> Value | None:
+def cumulative(op: ops.CumSum | ops.CumProd, node: Node, rewriter: Rewriter) -> Value | None:
     """Totals over 1, 2, 4, … elements: each step adds the total that lies so many places before."""
     x = Term(rewriter, node.inputs[0])
-    match node.op:
-        case ops.CumSum() | ops.CumProd() as op:
-            axis = op.axis % x.type.rank
-        case _:
-            return None
+    axis = op.axis % x.type.rank
     size = x.type.shape[axis]
     if isinstance(size, SymDim):
         return _step_by_step(node, rewriter, op)

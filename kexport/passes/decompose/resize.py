@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,9 +17,8 @@ from kexport.rewrite.term import Term
 
 
 @rule(ops.Resize)
-def resize(node: Node, rewriter: Rewriter) -> Value:
+def resize(op: ops.Resize, node: Node, rewriter: Rewriter) -> Value:
     """Rows first, then columns."""
-    op: Any = node.op
     (x,) = node.inputs
     for axis, out in enumerate(op.size, start=1):
         size = x.type.shape[axis]

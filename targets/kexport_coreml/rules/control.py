@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Graph, Node, Value
@@ -20,9 +19,8 @@ LONGEST = 16
 
 
 @rule(ops.While)
-def fixed_state(node: Node, rewriter: Rewriter) -> Replacement:
+def fixed_state(op: ops.While, node: Node, rewriter: Rewriter) -> Replacement:
     """State that begins as a constant and never changes is a constant of the bodies."""
-    op: Any = node.op
     same = [i is o.value for i, o in zip(op.body.inputs, op.body.outputs, strict=True)]
     fixed = [k for k, v in enumerate(node.inputs) if v.is_constant and same[k]]
     kept = [k for k in range(len(node.inputs)) if k not in fixed]
@@ -36,9 +34,8 @@ def fixed_state(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.If)
-def fixed_operands(node: Node, rewriter: Rewriter) -> Replacement:
+def fixed_operands(op: ops.If, node: Node, rewriter: Rewriter) -> Replacement:
     """Constant operands are constants of the branches."""
-    op: Any = node.op
     condition, *operands = node.inputs
     fixed = [k for k, v in enumerate(operands) if v.is_constant]
     if not fixed:
@@ -59,9 +56,8 @@ def _with_constants(body: Graph, node: Node, fixed: Sequence[int], first: int = 
 
 
 @rule(ops.Scan)
-def flags_as_numbers(node: Node, rewriter: Rewriter) -> Replacement:
+def flags_as_numbers(op: ops.Scan, node: Node, rewriter: Rewriter) -> Replacement:
     """Booleans are not gathered or scattered: sequences of them become numbers once, and not in each step."""
-    op: Any = node.op
     read = {k for k in range(op.carried, op.carried + op.sequences) if node.inputs[k].type.dtype is DType.BOOL}
     made = {k for k in range(op.carried, len(node.outputs)) if node.outputs[k].type.dtype is DType.BOOL}
     if not read | made:

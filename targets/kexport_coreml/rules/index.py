@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from kexport import ops
@@ -16,9 +14,8 @@ from kexport_emit.axes import behind_batches
 
 
 @rule(ops.Gather)
-def gather_in_batches(node: Node, rewriter: Rewriter) -> Replacement:
+def gather_in_batches(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """The batch axes and the gathered one become one, and the indices count along it."""
-    op: Any = node.op
     x, indices = node.inputs
     rank, batch = x.type.rank, op.batch_dims
     axis = op.axis % rank
@@ -45,9 +42,8 @@ def _starts(rewriter: Rewriter, count: Dim, size: Dim) -> Value:
 
 
 @rule(ops.TopK)
-def top_of_open_number(node: Node, rewriter: Rewriter) -> Replacement:
+def top_of_open_number(op: ops.TopK, node: Node, rewriter: Rewriter) -> Replacement:
     """How many is a number in the file, or all: of another open number, the first of all."""
-    op: Any = node.op
     (x,) = node.inputs
     size = x.type.shape[-1]
     if isinstance(op.k, int) or op.k == size:
@@ -58,9 +54,8 @@ def top_of_open_number(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.GatherNd)
-def gather_nd_in_batches(node: Node, rewriter: Rewriter) -> Replacement:
+def gather_nd_in_batches(op: ops.GatherNd, node: Node, rewriter: Rewriter) -> Replacement:
     """The positions in the batch become the first numbers of each index."""
-    op: Any = node.op
     x, indices = node.inputs
     if not op.batch_dims:
         return None

@@ -17,9 +17,8 @@ MAX_RANK = 5
 
 
 @rule(ops.Pad)
-def pad_by_pieces(node: Node, rewriter: Rewriter) -> Replacement:
+def pad_by_pieces(op: ops.Pad, node: Node, rewriter: Rewriter) -> Replacement:
     """Integers, mirrors that repeat the border, and other axes than the last two: pieces put side by side."""
-    op: Any = node.op
     (x,) = node.inputs
     grown = [i for i, pair in enumerate(op.pads) if pair != (0, 0)]
     if not grown:
@@ -58,26 +57,24 @@ def _rows(rewriter: Rewriter, x: Value, axis: int, begin: Dim, end: Dim) -> Valu
 
 
 @rule(ops.DepthToSpace, ops.SpaceToDepth)
-def blocks_of_integers(node: Node, rewriter: Rewriter) -> Replacement:
+def blocks_of_integers(op: ops.DepthToSpace | ops.SpaceToDepth, node: Node, rewriter: Rewriter) -> Replacement:
     """Core ML moves blocks of floats only."""
     if node.output.type.dtype.is_float:
         return None
-    return DECOMPOSE[type(node.op)].function(node, rewriter)
+    return DECOMPOSE[type(op)].apply(node, rewriter)
 
 
 @rule(ops.Split)
-def split_of_open_sizes(node: Node, rewriter: Rewriter) -> Replacement:
+def split_of_open_sizes(op: ops.Split, node: Node, rewriter: Rewriter) -> Replacement:
     """Slices."""
-    op: Any = node.op
     if all(isinstance(s, int) for s in op.sizes):
         return None
-    return DECOMPOSE[ops.Split].function(node, rewriter)
+    return DECOMPOSE[ops.Split].apply(node, rewriter)
 
 
 @rule(ops.Transpose)
-def transpose_fewer_axes(node: Node, rewriter: Rewriter) -> Replacement:
+def transpose_fewer_axes(op: ops.Transpose, node: Node, rewriter: Rewriter) -> Replacement:
     """Axes that stay together are one axis; Core ML has tensors of up to 5."""
-    op: Any = node.op
     (x,) = node.inputs
     if len(op.perm) <= MAX_RANK:
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from kexport import ops
 from kexport.ir.dim import Dim, product
@@ -47,7 +46,9 @@ def merged(shape: Shape, groups: Groups) -> tuple[Dim, ...]:
 
 
 @rule(Unary, Binary, ops.Select, ops.Cast, ops.BroadcastTo)
-def elements(node: Node, rewriter: Rewriter) -> Replacement:
+def elements(
+    own: Unary | Binary | ops.Select | ops.Cast | ops.BroadcastTo, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Along neighbouring axes the same operands are broadcast, or none."""
     shape = node.output.type.shape
     if len(shape) <= MAX_RANK:
@@ -57,14 +58,13 @@ def elements(node: Node, rewriter: Rewriter) -> Replacement:
     if len(groups) > MAX_RANK:
         return None
     operands = [_reshaped(rewriter, v, merged(r, groups)) for v, r in zip(node.inputs, rows, strict=True)]
-    op = ops.BroadcastTo(merged(shape, groups)) if isinstance(node.op, ops.BroadcastTo) else node.op
+    op = ops.BroadcastTo(merged(shape, groups)) if isinstance(own, ops.BroadcastTo) else own
     return _reshaped(rewriter, rewriter.add(op, *operands), shape)
 
 
 @rule(Reduce)
-def reduction(node: Node, rewriter: Rewriter) -> Replacement:
+def reduction(op: Reduce, node: Node, rewriter: Rewriter) -> Replacement:
     """Along neighbouring axes all is reduced, or nothing. Where that leaves too many, one of them is reduced first."""
-    op: Any = node.op
     (x,) = node.inputs
     shape = x.type.shape
     axes = {a for a in axes_of(node) if x.type.shape[a] != 1}
@@ -82,9 +82,10 @@ def reduction(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Softmax, Cumulative, ArgReduce, ops.Reverse)
-def along_an_axis(node: Node, rewriter: Rewriter) -> Replacement:
+def along_an_axis(
+    op: ops.Softmax | Cumulative | ArgReduce | ops.Reverse, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Axes before it are one, and those behind it."""
-    op: Any = node.op
     (x,) = node.inputs
     shape = x.type.shape
     axes = axes_of(node)
@@ -98,9 +99,8 @@ def along_an_axis(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Concat, ops.Split)
-def pieces(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
+def pieces(op: ops.Concat | ops.Split, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """Axes before the one that is joined or cut are one, and those behind it."""
-    op: Any = node.op
     (axis,), shape = axes_of(node), node.inputs[0].type.shape
     groups = _few(shape, [i if i == axis else -1 for i in range(len(shape))], (axis,))
     if groups is None:
@@ -111,9 +111,8 @@ def pieces(node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
 
 
 @rule(ops.Slice)
-def cut(node: Node, rewriter: Rewriter) -> Replacement:
+def cut(op: ops.Slice, node: Node, rewriter: Rewriter) -> Replacement:
     """Axes that are taken as a whole are one."""
-    op: Any = node.op
     (x,) = node.inputs
     shape = x.type.shape
     cuts = zip(shape, op.begin, op.end, op.strides, strict=True)
@@ -132,7 +131,7 @@ def cut(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.MatMul)
-def products(node: Node, rewriter: Rewriter) -> Replacement:
+def products(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """The axes of the batch are merged as those of elements are."""
     shape = node.output.type.shape[:-2]
     if len(shape) + 2 <= MAX_RANK:
@@ -142,17 +141,17 @@ def products(node: Node, rewriter: Rewriter) -> Replacement:
     if len(groups) + 2 > MAX_RANK:
         return None
     flat = [_reshaped(rewriter, v, (*merged(r, groups), *r[-2:])) for v, r in zip(node.inputs, rows, strict=True)]
-    return _reshaped(rewriter, rewriter.add(node.op, *flat), node.output.type.shape)
+    return _reshaped(rewriter, rewriter.add(op, *flat), node.output.type.shape)
 
 
 @rule(ops.Dense)
-def dense(node: Node, rewriter: Rewriter) -> Replacement:
+def dense(op: ops.Dense, node: Node, rewriter: Rewriter) -> Replacement:
     """Every row is multiplied alike."""
     x, *rest = node.inputs
     if x.type.rank <= MAX_RANK:
         return None
     flat = _reshaped(rewriter, x, (product(x.type.shape[:-1]), x.type.shape[-1]))
-    return _reshaped(rewriter, rewriter.add(node.op, flat, *rest), node.output.type.shape)
+    return _reshaped(rewriter, rewriter.add(op, flat, *rest), node.output.type.shape)
 
 
 def _few(shape: Shape, kinds: Sequence[Hashable], alone: Sequence[int] = ()) -> Groups | None:

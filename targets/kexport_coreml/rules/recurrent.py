@@ -27,10 +27,10 @@ HALF_SINCE = 17
 
 
 @rule(ops.Lstm, ops.SimpleRnn)
-def time_first(node: Node, rewriter: Rewriter) -> Replacement:
+def time_first(op: ops.Lstm | ops.SimpleRnn, node: Node, rewriter: Rewriter) -> Replacement:
     """Between transposes, where Core ML has the layer; else step by step."""
     if why_not(node):
-        return DECOMPOSE[type(node.op)].function(node, rewriter)
+        return DECOMPOSE[type(op)].apply(node, rewriter)
     return between_transposes(node, rewriter)
 
 

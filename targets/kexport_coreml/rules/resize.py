@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
@@ -17,8 +15,7 @@ def resize_of_open_size(ios: int) -> Rule:
     """A rule for what no operation of this system does: rows and columns are gathered, or weighed."""
 
     @rule(ops.Resize)
-    def resize_of_open_size(node: Node, rewriter: Rewriter) -> Replacement:
-        op: Any = node.op
+    def resize_of_open_size(op: ops.Resize, node: Node, rewriter: Rewriter) -> Replacement:
         x = node.inputs[0].type
         old = x.shape[1:3]
         new = op.size
@@ -32,6 +29,6 @@ def resize_of_open_size(ios: int) -> Rule:
             return None
         if op.method == "bilinear" and whole and ios >= 16:
             return None
-        return DECOMPOSE[ops.Resize].function(node, rewriter)
+        return DECOMPOSE[ops.Resize].apply(node, rewriter)
 
     return resize_of_open_size

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.passes.decompose import DECOMPOSE
@@ -12,12 +10,11 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Softmax, ops.LogSoftmax)
-def softmax_of_another_axis(node: Node, rewriter: Rewriter) -> Replacement:
+def softmax_of_another_axis(op: ops.Softmax | ops.LogSoftmax, node: Node, rewriter: Rewriter) -> Replacement:
     """TensorFlow's runs along the last axis."""
-    op: Any = node.op
     if op.axis % node.output.type.rank == node.output.type.rank - 1:
         return None
-    return DECOMPOSE[type(op)].function(node, rewriter)
+    return DECOMPOSE[type(op)].apply(node, rewriter)
 
 
 RULES = (softmax_of_another_axis,)

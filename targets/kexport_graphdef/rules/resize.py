@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
@@ -13,14 +11,13 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Resize)
-def resize_of_open_size(node: Node, rewriter: Rewriter) -> Replacement:
+def resize_of_open_size(op: ops.Resize, node: Node, rewriter: Rewriter) -> Replacement:
     """What the engines have no operation for."""
-    op: Any = node.op
     old = node.inputs[0].type.shape[1:3]
     native = op.method == "nearest" or (op.method == "bilinear" and not op.antialias)
     if native or old == op.size or not any(isinstance(d, SymDim) for d in (*old, *op.size)):
         return None
-    return DECOMPOSE[ops.Resize].function(node, rewriter)
+    return DECOMPOSE[ops.Resize].apply(node, rewriter)
 
 
 RULES = (resize_of_open_size,)

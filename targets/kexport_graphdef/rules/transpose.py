@@ -26,9 +26,8 @@ def _is_plain(op: Any, window: tuple[int, ...]) -> bool:
 
 
 @rule(ops.ConvTranspose)
-def crop(node: Node, rewriter: Rewriter) -> Replacement:
+def crop(op: ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """The full result, cut or widened; then the bias and the activation."""
-    op: Any = node.op
     x, kernel, *bias = node.inputs
     window: Any = kernel.type.shape[:-2]
     if _is_plain(op, window) or max(op.dilation) > 1:

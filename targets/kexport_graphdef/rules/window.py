@@ -21,7 +21,9 @@ _NONE = ((0, 0),)
 
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool)
-def line_as_image(node: Node, rewriter: Rewriter) -> Replacement:
+def line_as_image(
+    op: ops.Conv | ops.DepthwiseConv | ops.ConvTranspose | ops.MaxPool | ops.AvgPool, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Make a line an image of one row."""
     if node.inputs[0].type.rank != 3:
         return None
@@ -29,7 +31,7 @@ def line_as_image(node: Node, rewriter: Rewriter) -> Replacement:
     operands = [_with_row(rewriter, x)]
     if rest:
         operands += [reshaped(rewriter, rest[0], (1, *rest[0].type.shape)), *rest[1:]]
-    y = rewriter.add(with_row(node.op), *operands)
+    y = rewriter.add(with_row(op), *operands)
     return rewriter.add(ops.Reshape(node.output.type.shape), y)
 
 
@@ -46,9 +48,8 @@ def reshaped(rewriter: Rewriter, x: Value, shape: tuple[Any, ...]) -> Value:
 
 
 @rule(ops.Conv)
-def groups(node: Node, rewriter: Rewriter) -> Replacement:
+def groups(op: ops.Conv, node: Node, rewriter: Rewriter) -> Replacement:
     """Make a convolution with a group per channel depthwise, and convolve other groups separately."""
-    op: Any = node.op
     x, kernel, *bias = node.inputs
     *window, inner, filters = kernel.type.shape
     if op.groups == 1:
@@ -63,9 +64,8 @@ def groups(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.ConvTranspose)
-def transposed_groups(node: Node, rewriter: Rewriter) -> Replacement:
+def transposed_groups(op: ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """Convolve groups separately."""
-    op: Any = node.op
     if op.groups == 1:
         return None
     parts = [_parts(rewriter, v, -1, op.groups) for v in node.inputs]
@@ -82,9 +82,8 @@ def _parts(rewriter: Rewriter, x: Value, axis: int, count: int) -> Sequence[Valu
 
 
 @rule(ops.DepthwiseConv)
-def depthwise_volume(node: Node, rewriter: Rewriter) -> Replacement:
+def depthwise_volume(op: ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Convolve each channel separately over three axes."""
-    op: Any = node.op
     if len(op.strides) != 3:
         return None
     x, kernel, *bias = node.inputs
@@ -95,16 +94,14 @@ def depthwise_volume(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.DepthwiseConv)
-def strides_that_differ(node: Node, rewriter: Rewriter) -> Replacement:
+def strides_that_differ(op: ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Keep every stride-th output: TensorFlow's depthwise convolution has one stride for both axes."""
-    op: Any = node.op
     return None if len(set(op.strides)) == 1 else _sparse(node, rewriter)
 
 
 @rule(ops.Conv, ops.DepthwiseConv)
-def strides_and_dilation(node: Node, rewriter: Rewriter) -> Replacement:
+def strides_and_dilation(op: ops.Conv | ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Keep every stride-th output of the convolution without strides, as no kernel has strides and dilation."""
-    op: Any = node.op
     both = max(op.strides) > 1 and max(op.dilation) > 1
     return _sparse(node, rewriter) if both else None
 
@@ -119,9 +116,8 @@ def _sparse(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Conv, ops.ConvTranspose)
-def dilated_kernel(node: Node, rewriter: Rewriter) -> Replacement:
+def dilated_kernel(op: ops.Conv | ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """Put zeros between the elements of the kernel, where there are no dilated kernels."""
-    op: Any = node.op
     kernel = node.inputs[1]
     if max(op.dilation) == 1 or (isinstance(op, ops.Conv) and len(op.strides) < 3) or kernel.data is None:
         return None
@@ -133,9 +129,8 @@ def dilated_kernel(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Conv, ops.DepthwiseConv)
-def open_padding(node: Node, rewriter: Rewriter) -> Replacement:
+def open_padding(op: ops.Conv | ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Make padding that depends on the input size, or of three axes, a separate pad."""
-    op: Any = node.op
     if isinstance(op.padding, str):
         return None
     pads = [p for pair in op.padding for p in pair]
@@ -149,9 +144,8 @@ def open_padding(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.MaxPool)
-def padded_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
+def padded_max_pool(op: ops.MaxPool, node: Node, rewriter: Rewriter) -> Replacement:
     """Make padding a separate pad, with values that never win."""
-    op: Any = node.op
     if isinstance(op.padding, str):
         return None
     (x,) = node.inputs
@@ -161,9 +155,8 @@ def padded_max_pool(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.AvgPool)
-def padded_avg_pool(node: Node, rewriter: Rewriter) -> Replacement:
+def padded_avg_pool(op: ops.AvgPool, node: Node, rewriter: Rewriter) -> Replacement:
     """Divide the mean over padded windows by the fraction of each window that is not padding."""
-    op: Any = node.op
     if isinstance(op.padding, str):
         return None
     (x,) = node.inputs

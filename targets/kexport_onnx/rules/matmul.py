@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Node, Value
@@ -13,9 +12,8 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.MatMul)
-def merge_into_transpose(node: Node, rewriter: Rewriter) -> Replacement:
+def merge_into_transpose(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """A product that transposes what was transposed just before leaves both to one transpose."""
-    op: Any = node.op
     a, b = node.inputs
     if op.transpose_b and transpose_above(b):
         return rewriter.add(replace(op, transpose_b=False), a, rewriter.add(_swap_last(b), b))

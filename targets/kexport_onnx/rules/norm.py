@@ -12,13 +12,13 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.LayerNorm, ops.RmsNorm)
-def expand_norm(node: Node, rewriter: Rewriter) -> Replacement:
+def expand_norm(op: ops.LayerNorm | ops.RmsNorm, node: Node, rewriter: Rewriter) -> Replacement:
     """ONNX normalizes over the last axes only."""
     rank = node.output.type.rank
-    axes: Any = node.op.attributes()["axes"]
+    axes: Any = op.attributes()["axes"]
     if sorted(a % rank for a in axes) == list(range(rank - len(axes), rank)):
         return None
-    return DECOMPOSE[type(node.op)].function(node, rewriter)
+    return DECOMPOSE[type(op)].apply(node, rewriter)
 
 
 RULES = (expand_norm,)

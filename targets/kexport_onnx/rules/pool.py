@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Node
@@ -12,9 +11,8 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.MaxPool, ops.AvgPool)
-def pool_of_points(node: Node, rewriter: Rewriter) -> Replacement:
+def pool_of_points(op: ops.MaxPool | ops.AvgPool, node: Node, rewriter: Rewriter) -> Replacement:
     """Along an axis with windows of one element, a slice: ONNX Runtime finds negative padding in one of open size."""
-    op: Any = node.op
     (x,) = node.inputs
     points = [n == 1 < s for n, s in zip(op.window, op.strides, strict=True)]
     if not any(points) or not isinstance(op.padding, str):

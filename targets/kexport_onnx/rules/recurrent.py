@@ -34,11 +34,10 @@ def is_native(op: Any, dtype: DType) -> bool:
 
 
 @rule(ops.SimpleRnn, ops.Gru, ops.Lstm)
-def time_first(node: Node, rewriter: Rewriter) -> Replacement:
+def time_first(op: ops.SimpleRnn | ops.Gru | ops.Lstm, node: Node, rewriter: Rewriter) -> Replacement:
     """The native form; as a loop where there is none."""
-    op: Any = node.op
     if not is_native(op, node.inputs[0].type.dtype):
-        return DECOMPOSE[type(op)].function(node, rewriter)
+        return DECOMPOSE[type(op)].apply(node, rewriter)
     if len(node.inputs) > plain_operands(op):
         return _masked(node, rewriter)
     return between_transposes(node, rewriter)

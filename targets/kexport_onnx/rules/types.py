@@ -19,7 +19,7 @@ SINGLE: tuple[type[Op], ...] = (
 
 
 @rule(ops.Silu)
-def silu_of_doubles(node: Node, rewriter: Rewriter) -> Replacement:
+def silu_of_doubles(op: ops.Silu, node: Node, rewriter: Rewriter) -> Replacement:
     """x / (1 + e^-x): ONNX Runtime fuses x * sigmoid(x) in float64 too, and has no kernel for that."""
     x = Term(rewriter, node.inputs[0])
     if x.type.dtype is not DType.F64:
@@ -28,25 +28,23 @@ def silu_of_doubles(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(*SINGLE)
-def expand_double(node: Node, rewriter: Rewriter) -> Replacement:
+def expand_double(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """What has kernels for float32 only."""
-    return DECOMPOSE[type(node.op)].function(node, rewriter) if node.output.type.dtype is DType.F64 else None
+    return DECOMPOSE[type(op)].apply(node, rewriter) if node.output.type.dtype is DType.F64 else None
 
 
 _BYTES = (DType.I8, DType.U8, DType.I32)
 
 
 @rule(ops.Quantize, ops.Dequantize)
-def expand_grid(node: Node, rewriter: Rewriter) -> Replacement:
+def expand_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
     """Blocks of scales and integers of other widths came with opset 21; float64 has no kernel."""
-    op = node.op
-    assert isinstance(op, ops.Quantize | ops.Dequantize)
     integers, floats = node.inputs[0].type.dtype, node.output.type.dtype
     if isinstance(op, ops.Quantize):
         integers, floats = op.dtype, integers
     if op.block is None and integers in _BYTES and floats is DType.F32 and node.inputs[2].type.dtype is integers:
         return None
-    return DECOMPOSE[type(op)].function(node, rewriter)
+    return DECOMPOSE[type(op)].apply(node, rewriter)
 
 
 RULES = (silu_of_doubles, expand_double, expand_grid)

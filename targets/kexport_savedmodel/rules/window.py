@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from kexport import ops
 from kexport.ir.graph import Node
@@ -14,9 +13,8 @@ _NONE = ((0, 0),)
 
 
 @rule(ops.DepthwiseConv)
-def padded_depthwise(node: Node, rewriter: Rewriter) -> Replacement:
+def padded_depthwise(op: ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Padding of its own, for TensorFlow, which ends the process on padding that differs from side to side."""
-    op: Any = node.op
     if isinstance(op.padding, str):
         return None
     padded = rewriter.add(ops.Pad((*_NONE, *op.padding, *_NONE)), node.inputs[0])

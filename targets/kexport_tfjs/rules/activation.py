@@ -10,12 +10,12 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Prelu)
-def prelu_of_positions(node: Node, rewriter: Rewriter) -> Replacement:
+def prelu_of_positions(op: ops.Prelu, node: Node, rewriter: Rewriter) -> Replacement:
     """The wasm backend takes alpha for one number a channel, whatever its shape."""
     x, alpha = node.inputs
     if alpha.type.numel == alpha.type.shape[-1:][0] == x.type.shape[-1]:
         return None
-    return DECOMPOSE[ops.Prelu].function(node, rewriter)
+    return DECOMPOSE[ops.Prelu].apply(node, rewriter)
 
 
 RULES = (prelu_of_positions,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -27,16 +26,15 @@ ROUND_NODES = 512
 
 
 @rule(ops.Scan)
-def write_out(node: Node, rewriter: Rewriter) -> Replacement:
+def write_out(op: ops.Scan, node: Node, rewriter: Rewriter) -> Replacement:
     """A few steps need no loop."""
     most = min(WRITTEN_OUT, WRITTEN_NODES // _size(node))
-    return unroll_scans(most).function(node, rewriter)
+    return unroll_scans(most).apply(node, rewriter)
 
 
 @rule(ops.Scan)
-def loop_in_rounds(node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
+def loop_in_rounds(op: ops.Scan, node: Node, rewriter: Rewriter) -> tuple[Value, ...]:
     """A while over rounds of steps, and more over the steps that are left."""
-    op: Any = node.op
     state, sequences, others = op.parts(node.inputs)
     length = op.length(*(v.type for v in node.inputs))
     rows = [o.value.type for o in op.body.outputs][op.carried :]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kexport import ops
 from kexport.ir.dim import Dim, SymDim, product
 from kexport.ir.graph import Node, Value
@@ -14,9 +12,8 @@ from kexport_emit.axes import behind_batches
 
 
 @rule(ops.Gather)
-def gather_of_batches(node: Node, rewriter: Rewriter) -> Replacement:
+def gather_of_batches(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """All batches as one, with indices to match: the wasm backend's gather from batches is wrong."""
-    op: Any = node.op
     x, indices = node.inputs
     rank, batch = x.type.rank, op.batch_dims
     axis = op.axis % rank

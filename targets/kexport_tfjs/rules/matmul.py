@@ -10,11 +10,11 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.MatMul)
-def batches_that_repeat(node: Node, rewriter: Rewriter) -> Replacement:
+def batches_that_repeat(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """Backends repeat the smaller batch as a whole: right only where its axes are the last ones of the larger."""
     batch = node.output.type.shape[:-2]
     operands = [_repeated(rewriter, v, batch) for v in node.inputs]
-    return None if operands == list(node.inputs) else rewriter.add(node.op, *operands)
+    return None if operands == list(node.inputs) else rewriter.add(op, *operands)
 
 
 def _repeated(rewriter: Rewriter, x: Value, batch: tuple[Dim, ...]) -> Value:

@@ -12,11 +12,11 @@ MOST_NORM_AXES = 4
 
 
 @rule(ops.BatchNorm)
-def large_batch_norm(node: Node, rewriter: Rewriter) -> Replacement:
+def large_batch_norm(op: ops.BatchNorm, node: Node, rewriter: Rewriter) -> Replacement:
     """There is none for more than four axes."""
     if node.output.type.rank <= MOST_NORM_AXES:
         return None
-    return DECOMPOSE[ops.BatchNorm].function(node, rewriter)
+    return DECOMPOSE[ops.BatchNorm].apply(node, rewriter)
 
 
 RULES = (large_batch_norm,)

@@ -16,9 +16,8 @@ from kexport_graphdef.rules.transpose import after, cut
 
 
 @rule(ops.ConvTranspose)
-def volume_as_conv(node: Node, rewriter: Rewriter) -> Replacement:
+def volume_as_conv(op: ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """Over three axes: zeros between the elements, and the convolution with the kernel turned around."""
-    op: Any = node.op
     x, kernel, *bias = node.inputs
     if len(op.strides) != 3 or kernel.data is None or max(op.dilation) > 1 or op.groups > 1:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from kexport import ops
 from kexport.ir.dim import Dim, SymDim
@@ -14,9 +13,8 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Conv, ops.DepthwiseConv)
-def windows_with_gaps(node: Node, rewriter: Rewriter) -> Replacement:
+def windows_with_gaps(op: ops.Conv | ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Padding in numbers where windows are less than a stride: with `SAME` the wasm backend is wrong there."""
-    op: Any = node.op
     sizes = node.inputs[0].type.shape[1:-1]
     window = node.inputs[1].type.shape[:-2]
     if op.padding != "same" or all(map(_reaches, window, op.strides, op.dilation)):
@@ -38,9 +36,8 @@ def _reaches(window: Dim, stride: int, dilation: int) -> bool:
 
 
 @rule(ops.MaxPool)
-def pool_of_volume(node: Node, rewriter: Rewriter) -> Replacement:
+def pool_of_volume(op: ops.MaxPool, node: Node, rewriter: Rewriter) -> Replacement:
     """Rows and columns first, then depth: the wasm backend's pool over three axes is wrong."""
-    op: Any = node.op
     (x,) = node.inputs
     if len(op.window) != 3 or not isinstance(op.padding, str):
         return None

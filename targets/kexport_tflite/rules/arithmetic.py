@@ -21,7 +21,7 @@ _LARGE = 2.0**100
 
 
 @rule(ops.Rsqrt)
-def rsqrt_of_every_number(node: Node, rewriter: Rewriter) -> Replacement:
+def rsqrt_of_every_number(op: ops.Rsqrt, node: Node, rewriter: Rewriter) -> Replacement:
     """1 / (sqrt of what is small times sqrt of what is large): one of both factors is 1, or a power of two.
 
     XNNPACK's own gives NaN at 0, and its square roots are 1.5 times too large above 2**126 (measured on LiteRT 2.3).
@@ -44,23 +44,23 @@ def _is_above_zero(value: Value) -> bool:
 
 
 @rule(ops.Square, ops.SquaredDifference, ops.Abs, ops.Sign, ops.Relu, ops.Relu6)
-def integer_functions(node: Node, rewriter: Rewriter) -> Replacement:
+def integer_functions(
+    op: ops.Square | ops.SquaredDifference | ops.Abs | ops.Sign | ops.Relu | ops.Relu6, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Operators for floats that the graph also has for integers."""
     dtype = node.output.type.dtype
-    native = isinstance(node.op, ops.Sign | ops.SquaredDifference)
+    native = isinstance(op, ops.Sign | ops.SquaredDifference)
     if dtype is not DType.I64 and (dtype is not DType.I32 or native):
         return None
-    if isinstance(node.op, ops.Abs):
+    if isinstance(op, ops.Abs):
         x = Term(rewriter, node.inputs[0])
         return x.max(-x).value
-    return DECOMPOSE[type(node.op)].function(node, rewriter)
+    return DECOMPOSE[type(op)].apply(node, rewriter)
 
 
 @rule(ops.Elu)
-def elu_of_another_slope(node: Node, rewriter: Rewriter) -> Replacement:
+def elu_of_another_slope(op: ops.Elu, node: Node, rewriter: Rewriter) -> Replacement:
     """relu(x) + alpha * elu(min(x, 0)): the operator has alpha 1."""
-    op = node.op
-    assert isinstance(op, ops.Elu)
     if op.alpha == 1:
         return None
     x = Term(rewriter, node.inputs[0])
@@ -68,18 +68,18 @@ def elu_of_another_slope(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.FloorDiv)
-def divide_floats_by_zero_too(node: Node, rewriter: Rewriter) -> Replacement:
+def divide_floats_by_zero_too(op: ops.FloorDiv, node: Node, rewriter: Rewriter) -> Replacement:
     """floor(a / b) for floats: FLOOR_DIV ends the run where b is 0."""
-    return DECOMPOSE[ops.FloorDiv].function(node, rewriter) if node.output.type.dtype.is_float else None
+    return DECOMPOSE[ops.FloorDiv].apply(node, rewriter) if node.output.type.dtype.is_float else None
 
 
 @rule(ops.Atan2)
-def broadcast_angles(node: Node, rewriter: Rewriter) -> Replacement:
+def broadcast_angles(op: ops.Atan2, node: Node, rewriter: Rewriter) -> Replacement:
     """ATAN2 does not broadcast; it reads past the smaller operand without a word."""
     wanted = node.output.type
     if all(v.type == wanted for v in node.inputs):
         return None
-    return rewriter.add(node.op, *(_broadcast(rewriter, v, wanted.shape) for v in node.inputs))
+    return rewriter.add(op, *(_broadcast(rewriter, v, wanted.shape) for v in node.inputs))
 
 
 def _broadcast(rewriter: Rewriter, value: Value, shape: tuple[object, ...]) -> Value:
@@ -87,7 +87,7 @@ def _broadcast(rewriter: Rewriter, value: Value, shape: tuple[object, ...]) -> V
 
 
 @rule(ops.BitNot)
-def flip_bits(node: Node, rewriter: Rewriter) -> Replacement:
+def flip_bits(op: ops.BitNot, node: Node, rewriter: Rewriter) -> Replacement:
     """x xor -1."""
     if node.output.type.dtype is not DType.I32:
         return None
@@ -95,7 +95,7 @@ def flip_bits(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.BitAnd)
-def and_bits(node: Node, rewriter: Rewriter) -> Replacement:
+def and_bits(op: ops.BitAnd, node: Node, rewriter: Rewriter) -> Replacement:
     """The remainder for a mask of the lowest bits; else the sum of 2**i times bit i of both, over an axis of bits."""
     if node.output.type.dtype is not DType.I32:
         return None
@@ -118,7 +118,7 @@ def _bits(rewriter: Rewriter, x: Value) -> Term:
 
 
 @rule(ops.BitOr)
-def or_bits(node: Node, rewriter: Rewriter) -> Replacement:
+def or_bits(op: ops.BitOr, node: Node, rewriter: Rewriter) -> Replacement:
     """a xor b xor (a and b)."""
     if node.output.type.dtype is not DType.I32:
         return None
@@ -127,7 +127,7 @@ def or_bits(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.ShiftLeft)
-def shift_left(node: Node, rewriter: Rewriter) -> Replacement:
+def shift_left(op: ops.ShiftLeft, node: Node, rewriter: Rewriter) -> Replacement:
     """a times a power of two, taken from a table."""
     a, b = node.inputs
     if node.output.type.dtype is not DType.I32:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from kexport import ops
 from kexport.ir.dim import symbol, times
@@ -25,9 +24,8 @@ _UNROLL = unroll_scans(_UNROLLED)
 
 
 @rule(ops.Scan)
-def write_out(node: Node, rewriter: Rewriter) -> Replacement:
+def write_out(op: ops.Scan, node: Node, rewriter: Rewriter) -> Replacement:
     """A few steps with small weights need no loop."""
-    op: Any = node.op
     length = op.length(*(v.type for v in node.inputs))
     if not isinstance(length, int) or not 0 < length <= _UNROLLED:
         return Skip(f"{length} steps, {_UNROLLED} would be written out")
@@ -35,13 +33,12 @@ def write_out(node: Node, rewriter: Rewriter) -> Replacement:
     size = sum(1 for _ in op.body.nodes)
     if length > 1 and (length * weights > _UNROLLED_WEIGHTS or length * size > _UNROLLED_NODES):
         return Skip(f"{length} steps of {size} nodes and {weights} bytes of weights are faster as a loop")
-    return _UNROLL.function(node, rewriter)
+    return _UNROLL.apply(node, rewriter)
 
 
 @rule(ops.Scan)
-def loop_over_blocks(node: Node, rewriter: Rewriter) -> Replacement:
+def loop_over_blocks(op: ops.Scan, node: Node, rewriter: Rewriter) -> Replacement:
     """Results that are long, or may be."""
-    op: Any = node.op
     length = op.length(*(v.type for v in node.inputs))
     rows = [o.value.type.shape for o in op.body.outputs][op.carried :]
     width = sum(math.prod(d for d in row if isinstance(d, int)) for row in rows)
@@ -51,10 +48,8 @@ def loop_over_blocks(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.While)
-def read_before(node: Node, rewriter: Rewriter) -> Replacement:
+def read_before(op: ops.While, node: Node, rewriter: Rewriter) -> Replacement:
     """State that the body hands on as it is, is read off the operand: WHILE then shares its memory with the body."""
-    op = node.op
-    assert isinstance(op, ops.While)
     same = [o.value is v for o, v in zip(op.body.outputs, op.body.inputs, strict=True)]
     if not any(s and rewriter.graph.is_used(v) for s, v in zip(same, node.outputs, strict=True)):
         return None
@@ -62,10 +57,8 @@ def read_before(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.While)
-def size_for_loop(node: Node, rewriter: Rewriter) -> Replacement:
+def size_for_loop(op: ops.While, node: Node, rewriter: Rewriter) -> Replacement:
     """A symbolic size that no state has comes in as one more state of this size."""
-    op = node.op
-    assert isinstance(op, ops.While)
     missing = _missing(op.cond) | _missing(op.body)
     if not missing:
         return None
@@ -79,10 +72,8 @@ def size_for_loop(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.If)
-def size_for_branch(node: Node, rewriter: Rewriter) -> Replacement:
+def size_for_branch(op: ops.If, node: Node, rewriter: Rewriter) -> Replacement:
     """A symbolic size that no operand has comes in as one more operand of this size."""
-    op = node.op
-    assert isinstance(op, ops.If)
     missing = _missing(op.then) | _missing(op.orelse)
     if not missing:
         return None

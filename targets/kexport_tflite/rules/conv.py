@@ -20,11 +20,9 @@ Convolution = ops.Conv | ops.DepthwiseConv
 
 
 @rule(ops.Conv, ops.DepthwiseConv)
-def split_pad(node: Node, rewriter: Rewriter) -> Replacement:
+def split_pad(op: ops.Conv | ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Explicit padding is `valid`, `same`, or a PAD, which XNNPACK takes into the convolution again."""
-    op = node.op
     x = node.inputs[0]
-    assert isinstance(op, Convolution)
     if isinstance(op.padding, str):
         return None
     if all(p == 0 for pair in op.padding for p in pair):
@@ -40,20 +38,20 @@ def _pads(op: Convolution, x: Value, kernel: Value) -> Pairs:
 
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.Dense)
-def split_activation(node: Node, rewriter: Rewriter) -> Replacement:
+def split_activation(
+    op: ops.Conv | ops.DepthwiseConv | ops.ConvTranspose | ops.Dense, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Activations that no operator fuses are ops of their own."""
-    op: Any = node.op
-    if op.activation in FUSED:
+    if op.activation is None or op.activation in FUSED:
         return None
     result = rewriter.add(replace(op, activation=None), *node.inputs)
     return rewriter.add(ACTIVATIONS[op.activation], result)
 
 
 @rule(ops.Conv)
-def groups_to_depthwise(node: Node, rewriter: Rewriter) -> Replacement:
+def groups_to_depthwise(op: ops.Conv, node: Node, rewriter: Rewriter) -> Replacement:
     """One input channel in each group: a depthwise convolution, whose kernels are faster."""
-    op, (x, kernel, *bias) = node.op, node.inputs
-    assert isinstance(op, ops.Conv)
+    (x, kernel, *bias) = node.inputs
     if op.groups == 1 or op.groups != x.type.shape[-1] or kernel.data is None or x.type.rank != 4:
         return None
     *window, _, filters = kernel.data.shape
@@ -63,10 +61,9 @@ def groups_to_depthwise(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.DepthwiseConv)
-def depthwise_to_groups(node: Node, rewriter: Rewriter) -> Replacement:
+def depthwise_to_groups(op: ops.DepthwiseConv, node: Node, rewriter: Rewriter) -> Replacement:
     """Over three axes there is no depthwise operator."""
-    op, (x, kernel, *bias) = node.op, node.inputs
-    assert isinstance(op, ops.DepthwiseConv)
+    (x, kernel, *bias) = node.inputs
     if x.type.rank != 5 or kernel.data is None:
         return None
     *window, channels, multiplier = kernel.data.shape
@@ -76,10 +73,9 @@ def depthwise_to_groups(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Conv, ops.ConvTranspose)
-def split_groups(node: Node, rewriter: Rewriter) -> Replacement:
+def split_groups(op: ops.Conv | ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """Groups where the operator has none (three axes, transposed): a convolution for each, side by side."""
-    op, (x, kernel, *bias) = node.op, node.inputs
-    assert isinstance(op, ops.Conv | ops.ConvTranspose)
+    (x, kernel, *bias) = node.inputs
     grouped_2d = isinstance(op, ops.Conv) and x.type.rank == 4
     if op.groups == 1 or grouped_2d or kernel.data is None or any(b.data is None for b in bias):
         return None

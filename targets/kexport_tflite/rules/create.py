@@ -5,6 +5,7 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.passes import fold_constants
 from kexport.rewrite import Rewriter, rule
@@ -19,11 +20,11 @@ _MAX_STATE = 1 << 8
 
 
 @rule(ops.Iota, ops.Full)
-def make_constant(node: Node, rewriter: Rewriter) -> Replacement:
+def make_constant(op: ops.Iota | ops.Full, node: Node, rewriter: Rewriter) -> Replacement:
     """Of fixed size."""
     if not node.output.type.is_static or _is_filled(node):
         return None
-    return rewriter.constant(node.op.evaluate())
+    return rewriter.constant(op.evaluate())
 
 
 def _is_filled(node: Node) -> bool:
@@ -35,10 +36,8 @@ def _is_filled(node: Node) -> bool:
 
 
 @rule(ops.Iota)
-def count_from_zero(node: Node, rewriter: Rewriter) -> Replacement:
+def count_from_zero(op: ops.Iota, node: Node, rewriter: Rewriter) -> Replacement:
     """start + step * (0, 1, 2, …), counted in int32, so that rounding changes no length."""
-    op = node.op
-    assert isinstance(op, ops.Iota)
     if not isinstance(op.length, SymDim) or (op.dtype, op.start, op.step) == (DType.I32, 0, 1):
         return None
     counted = Term(rewriter, rewriter.add(ops.Iota(op.length, DType.I32))).cast(op.dtype)
@@ -47,11 +46,11 @@ def count_from_zero(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule()
-def fold(node: Node, rewriter: Rewriter) -> Replacement:
+def fold(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """What rules make of constants; but those in float16 are widened by the engine, not in the file."""
     if half_constant(node.outputs[0]) or _is_filled(node):
         return None
-    return fold_constants.fold.function(node, rewriter)
+    return fold_constants.fold.apply(node, rewriter)
 
 
 RULES = (make_constant, count_from_zero, fold)

@@ -17,10 +17,9 @@ from kexport_tflite.scatter import ScatterZeros, UpdateRow
 
 
 @rule(ops.GatherNd)
-def name_batch(node: Node, rewriter: Rewriter) -> Replacement:
+def name_batch(op: ops.GatherNd, node: Node, rewriter: Rewriter) -> Replacement:
     """Batch axes become leading columns of the indices."""
-    op, (x, indices) = node.op, node.inputs
-    assert isinstance(op, ops.GatherNd)
+    (x, indices) = node.inputs
     if not op.batch_dims:
         return None
     column = (*indices.type.shape[:-1], 1)
@@ -33,10 +32,9 @@ def name_batch(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.ScatterNd)
-def write_row(node: Node, rewriter: Rewriter) -> Replacement:
+def write_row(op: ops.ScatterNd, node: Node, rewriter: Rewriter) -> Replacement:
     """One row, written over what was there."""
-    op, (data, indices, updates) = node.op, node.inputs
-    assert isinstance(op, ops.ScatterNd)
+    (data, indices, updates) = node.inputs
     if op.reduction != "update" or indices.type.shape != (1, 1):
         return None
     at = Term(rewriter, indices).of(ops.Reshape(())).cast(DType.I32).value
@@ -44,10 +42,9 @@ def write_row(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.ScatterNd)
-def scatter(node: Node, rewriter: Rewriter) -> Replacement:
+def scatter(op: ops.ScatterNd, node: Node, rewriter: Rewriter) -> Replacement:
     """Into zeros; then added to the data, or taken where something was written."""
-    op, (data, indices, updates) = node.op, node.inputs
-    assert isinstance(op, ops.ScatterNd)
+    (data, indices, updates) = node.inputs
     into = ScatterZeros(data.type.shape)
     if op.reduction == "add":
         return rewriter.add(ops.Add(), data, rewriter.add(into, indices, updates))

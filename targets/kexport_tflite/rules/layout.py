@@ -22,29 +22,26 @@ _MAX_ONES = 1 << 12
 
 
 @rule(ops.Concat)
-def nest_concat(node: Node, rewriter: Rewriter) -> Replacement:
+def nest_concat(op: ops.Concat, node: Node, rewriter: Rewriter) -> Replacement:
     """Many operands: concatenations of five of them, concatenated."""
     values = node.inputs
     if len(values) <= MAX_CONCAT or node.output.type.dtype is not DType.F32:
         return None
     groups = [list(values[i : i + MAX_CONCAT]) for i in range(0, len(values), MAX_CONCAT)]
-    return rewriter.add(node.op, *(rewriter.add(node.op, *g) if len(g) > 1 else g[0] for g in groups))
+    return rewriter.add(op, *(rewriter.add(op, *g) if len(g) > 1 else g[0] for g in groups))
 
 
 @rule(ops.Split)
-def slice_pieces(node: Node, rewriter: Rewriter) -> Replacement:
+def slice_pieces(op: ops.Split, node: Node, rewriter: Rewriter) -> Replacement:
     """Pieces of several sizes, or more than XNNPACK splits at once, are slices."""
-    op = node.op
-    assert isinstance(op, ops.Split)
     many = len(op.sizes) > MAX_SPLIT and node.inputs[0].type.dtype is DType.F32
-    return DECOMPOSE[ops.Split].function(node, rewriter) if many or len(set(op.sizes)) > 1 else None
+    return DECOMPOSE[ops.Split].apply(node, rewriter) if many or len(set(op.sizes)) > 1 else None
 
 
 @rule(ops.Reverse)
-def reverse_one_axis(node: Node, rewriter: Rewriter) -> Replacement:
+def reverse_one_axis(op: ops.Reverse, node: Node, rewriter: Rewriter) -> Replacement:
     """REVERSE_V2 turns one axis round."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Reverse)
+    (x,) = node.inputs
     if len(op.axes) == 1:
         return None
     for axis in op.axes:
@@ -53,10 +50,9 @@ def reverse_one_axis(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Pad)
-def pad_edges(node: Node, rewriter: Rewriter) -> Replacement:
+def pad_edges(op: ops.Pad, node: Node, rewriter: Rewriter) -> Replacement:
     """The first and last elements, broadcast and concatenated."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Pad)
+    (x,) = node.inputs
     if op.mode != "edge":
         return None
     for axis, (low, high) in enumerate(op.pads):
@@ -80,7 +76,7 @@ def _edge(rewriter: Rewriter, x: Value, axis: int, at: Any, times: Any) -> list[
 
 
 @rule(ops.BroadcastTo)
-def broadcast_by_ones(node: Node, rewriter: Rewriter) -> Replacement:
+def broadcast_by_ones(op: ops.BroadcastTo, node: Node, rewriter: Rewriter) -> Replacement:
     """x times ones of the new sizes, which XNNPACK takes; BROADCAST_TO it refuses."""
     (x,), wanted = node.inputs, node.output.type
     if wanted.dtype is not DType.F32:

@@ -27,10 +27,9 @@ _MIN_PART = 256
 
 
 @rule(ops.MatMul)
-def half_constant_to_dense(node: Node, rewriter: Rewriter) -> Replacement:
+def half_constant_to_dense(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """A constant matrix on the right that is stored in float16."""
-    op, (x, w) = node.op, node.inputs
-    assert isinstance(op, ops.MatMul)
+    (x, w) = node.inputs
     half = half_constant(w)
     if half is None or half.data is None or op.transpose_a or w.type.rank > 2:
         return None
@@ -39,26 +38,25 @@ def half_constant_to_dense(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Dense)
-def computed_weights(node: Node, rewriter: Rewriter) -> Replacement:
+def computed_weights(op: ops.Dense, node: Node, rewriter: Rewriter) -> Replacement:
     """Weights that are computed: a product of two tensors."""
-    return None if weights_of(node.inputs[1]) is not None else DECOMPOSE[ops.Dense].function(node, rewriter)
+    return None if weights_of(node.inputs[1]) is not None else DECOMPOSE[ops.Dense].apply(node, rewriter)
 
 
 @rule(ops.Dense)
-def dense_of_vector(node: Node, rewriter: Rewriter) -> Replacement:
+def dense_of_vector(op: ops.Dense, node: Node, rewriter: Rewriter) -> Replacement:
     """A vector is a matrix of one row."""
     x, *rest = node.inputs
     if x.type.rank != 1:
         return None
     row: Value = rewriter.add(ops.Reshape((1, *x.type.shape)), x)
-    return rewriter.add(ops.Reshape(node.output.type.shape), rewriter.add(node.op, row, *rest))
+    return rewriter.add(ops.Reshape(node.output.type.shape), rewriter.add(op, row, *rest))
 
 
 @rule(ops.MatMul)
-def integer_products(node: Node, rewriter: Rewriter) -> Replacement:
+def integer_products(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """In float32 where every sum is exact there; else products of integers over an axis of their own, summed up."""
-    op, (a, b), dtype = node.op, node.inputs, node.output.type.dtype
-    assert isinstance(op, ops.MatMul)
+    (a, b), dtype = node.inputs, node.output.type.dtype
     if dtype not in _INTEGERS:
         return None
     inner = a.type.shape[-2 if op.transpose_a else -1]
@@ -124,9 +122,9 @@ def _largest(value: Value) -> float:
 
 
 @rule(ops.Dense)
-def integer_dense(node: Node, rewriter: Rewriter) -> Replacement:
+def integer_dense(op: ops.Dense, node: Node, rewriter: Rewriter) -> Replacement:
     """A product of integers is none for FULLY_CONNECTED."""
-    return DECOMPOSE[ops.Dense].function(node, rewriter) if node.output.type.dtype in _INTEGERS else None
+    return DECOMPOSE[ops.Dense].apply(node, rewriter) if node.output.type.dtype in _INTEGERS else None
 
 
 RULES = (integer_products, integer_dense, dense, half_constant_to_dense, computed_weights, dense_of_vector)

@@ -15,7 +15,9 @@ from kexport_tflite.weights import half_constant
 
 
 @rule(ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, Pool)
-def add_height(node: Node, rewriter: Rewriter) -> Replacement:
+def add_height(
+    own: ops.Conv | ops.DepthwiseConv | ops.ConvTranspose | Pool, node: Node, rewriter: Rewriter
+) -> Replacement:
     """A sequence is an image of height 1. Where batch and length are both dynamic, the batch is taken for the height.
 
     A RESHAPE can have one dynamic dim only, but a product with ones adds an axis in front, and a sum drops it.
@@ -23,7 +25,7 @@ def add_height(node: Node, rewriter: Rewriter) -> Replacement:
     x, *rest = node.inputs
     if x.type.rank != 3:
         return None
-    op = with_row(node.op)
+    op = with_row(own)
     if rest:
         rest[0] = _kernel_with_height(rewriter, rest[0])
     batch, length, channels = x.type.shape
@@ -46,7 +48,7 @@ def _kernel_with_height(rewriter: Rewriter, kernel: Value) -> Value:
 
 
 @rule(ops.Mul)
-def drop_added_axis(node: Node, rewriter: Rewriter) -> Replacement:
+def drop_added_axis(op: ops.Mul, node: Node, rewriter: Rewriter) -> Replacement:
     """An axis that a sum has just dropped, added again."""
     x, ones = node.inputs
     above = x.producer

@@ -20,10 +20,9 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(Pool)
-def pick_pixels(node: Node, rewriter: Rewriter) -> Replacement:
+def pick_pixels(op: Pool, node: Node, rewriter: Rewriter) -> Replacement:
     """Windows of one pixel: a depthwise convolution with ones, since XNNPACK refuses such pools."""
-    op, (x,), channels = node.op, node.inputs, node.output.type.shape[-1]
-    assert isinstance(op, Pool)
+    (x,), channels = node.inputs, node.output.type.shape[-1]
     if op.window != (1, 1) or not isinstance(op.padding, str) or x.type.dtype is not DType.F32:
         return None
     if not isinstance(channels, int):
@@ -33,10 +32,9 @@ def pick_pixels(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.MaxPool)
-def pad_max(node: Node, rewriter: Rewriter) -> Replacement:
+def pad_max(op: ops.MaxPool, node: Node, rewriter: Rewriter) -> Replacement:
     """Explicit padding with what never wins: zeros beside numbers that are not negative, else the least number."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.MaxPool)
+    (x,) = node.inputs
     if isinstance(op.padding, str) or x.type.rank != 4:
         return None
     inside = all(isinstance(p, int) and p < w for pair, w in zip(op.padding, op.window, strict=True) for p in pair)
@@ -45,10 +43,9 @@ def pad_max(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.AvgPool)
-def pad_mean(node: Node, rewriter: Rewriter) -> Replacement:
+def pad_mean(op: ops.AvgPool, node: Node, rewriter: Rewriter) -> Replacement:
     """The mean with zeros counted, divided by the share of the window that is not padding."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.AvgPool)
+    (x,) = node.inputs
     if isinstance(op.padding, str) or x.type.rank != 4:
         return None
     plain = replace(op, padding="valid")
@@ -62,12 +59,11 @@ def _pad(rewriter: Rewriter, x: Value, padding: Pairs, value: float) -> Value:
 
 
 @rule(Pool)
-def pool_twice(node: Node, rewriter: Rewriter) -> Replacement:
+def pool_twice(op: Pool, node: Node, rewriter: Rewriter) -> Replacement:
     """Over three axes: rows and columns with depth as part of the batch, then depth with the others as one axis."""
-    op, (x,) = node.op, node.inputs
+    (x,) = node.inputs
     if x.type.rank != 5:
         return None
-    assert isinstance(op, Pool)
     batch, depth, height, width, channels = x.type.shape
     of_depth, of_image = _parts(op.padding)
     planes = rewriter.add(ops.Reshape((batch * depth, height, width, channels)), x)
@@ -85,10 +81,9 @@ def _parts(padding: Any) -> tuple[Any, Any]:
 
 
 @rule(ops.MaxPool)
-def pool_integers(node: Node, rewriter: Rewriter) -> Replacement:
+def pool_integers(op: ops.MaxPool, node: Node, rewriter: Rewriter) -> Replacement:
     """The maximum of slices, one for each place in the window: MAX_POOL_2D knows no integers of 32 bits."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.MaxPool)
+    (x,) = node.inputs
     dtype = x.type.dtype
     if dtype not in (DType.I32, DType.I64):
         return None

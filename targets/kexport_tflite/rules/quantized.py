@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node, Value
+from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.passes.narrow_integers import move_before_dequantize
@@ -16,7 +17,7 @@ _MOVES = (ops.Reshape, ops.Transpose, ops.Slice, ops.Pad, ops.Tile, ops.Broadcas
 
 
 @rule(*_MOVES)
-def keep_grid(node: Node, rewriter: Rewriter) -> Replacement:
+def keep_grid(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """What is moved stays on its grid, which changes no number."""
     (x,) = node.inputs
     if held_in(x) is None or dequantized(x) is not None or not _moves(node):
@@ -24,11 +25,11 @@ def keep_grid(node: Node, rewriter: Rewriter) -> Replacement:
     users = node.output.users
     if users and all(isinstance(u.op, ops.Quantize) for u in users) and not rewriter.graph.is_output(node.output):
         return None
-    return _on_grid_of(x, rewriter.add(node.op, x), rewriter)
+    return _on_grid_of(x, rewriter.add(op, x), rewriter)
 
 
 @rule(*_MOVES)
-def quantize_before_moving(node: Node, rewriter: Rewriter) -> Replacement:
+def quantize_before_moving(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """What is quantized after it was moved is quantized before."""
     (x,) = node.inputs
     users = node.output.users
@@ -42,7 +43,7 @@ def quantize_before_moving(node: Node, rewriter: Rewriter) -> Replacement:
         return None
     _, scale, zero = after.inputs
     held = rewriter.add(ops.Quantize(after.op.dtype), x, scale, zero)
-    return rewriter.add(node.op, rewriter.add(ops.Dequantize(), held, scale, zero))
+    return rewriter.add(op, rewriter.add(ops.Dequantize(), held, scale, zero))
 
 
 def _moves(node: Node) -> bool:
@@ -64,17 +65,16 @@ _ON_GRIDS = (DType.I8, DType.U8, DType.I16, DType.I32)
 
 
 @rule(ops.Quantize, ops.Dequantize)
-def expand_grid(node: Node, rewriter: Rewriter) -> Replacement:
+def expand_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
     """Blocks of scales, other integers and data quantized by axis, which no kernel of TF Lite takes, are arithmetic."""
-    op, grid = node.op, grid_of(node)
-    assert isinstance(op, ops.Quantize | ops.Dequantize)
+    grid = grid_of(node)
     integers, floats = node.inputs[0].type.dtype, node.output.type.dtype
     if isinstance(op, ops.Quantize):
         integers, floats = op.dtype, integers
     constant = dequantized(node.output) is not None if isinstance(op, ops.Dequantize) else False
     if grid is not None and floats is DType.F32 and integers in _ON_GRIDS and (grid.is_whole or constant):
         return None
-    return DECOMPOSE[type(op)].function(node, rewriter)
+    return DECOMPOSE[type(op)].apply(node, rewriter)
 
 
 RULES = (expand_grid, move_before_dequantize, keep_grid, quantize_before_moving)

@@ -21,10 +21,9 @@ def _to_last(axis: int, rank: int) -> tuple[int, ...]:
 
 
 @rule(ops.Softmax)
-def softmax_last(node: Node, rewriter: Rewriter) -> Replacement:
+def softmax_last(op: ops.Softmax, node: Node, rewriter: Rewriter) -> Replacement:
     """Along another axis: between two transposes."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Softmax)
+    (x,) = node.inputs
     rank = x.type.rank
     axis = op.axis % rank
     if axis == rank - 1:
@@ -34,17 +33,15 @@ def softmax_last(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(Reduce)
-def reduce_nothing(node: Node, rewriter: Rewriter) -> Replacement:
+def reduce_nothing(op: Reduce, node: Node, rewriter: Rewriter) -> Replacement:
     """No axes."""
-    assert isinstance(node.op, Reduce)
-    return None if node.op.axes else node.inputs[0]
+    return None if op.axes else node.inputs[0]
 
 
 @rule(ArgReduce)
-def position_plainly(node: Node, rewriter: Rewriter) -> Replacement:
+def position_plainly(op: ArgReduce, node: Node, rewriter: Rewriter) -> Replacement:
     """The axis is dropped and brought back by a reshape; positions are int32 or int64."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ArgReduce)
+    (x,) = node.inputs
     if op.keepdims:
         return rewriter.add(ops.Reshape(node.output.type.shape), rewriter.add(replace(op, keepdims=False), x))
     if op.dtype not in (DType.I32, DType.I64):
@@ -53,10 +50,9 @@ def position_plainly(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ArgReduce)
-def position_by_top_k(node: Node, rewriter: Rewriter) -> Replacement:
+def position_by_top_k(op: ArgReduce, node: Node, rewriter: Rewriter) -> Replacement:
     """64-bit integers: ARG_MAX has no kernel for them, TOPK_V2 has. The least is the greatest of -1 - x."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ArgReduce)
+    (x,) = node.inputs
     if x.type.dtype is not DType.I64 or op.keepdims:
         return None
     term = Term(rewriter, x)

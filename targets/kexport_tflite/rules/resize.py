@@ -15,13 +15,12 @@ from kexport.rewrite.rule import Replacement
 
 
 @rule(ops.Resize)
-def resize_by_matrices(node: Node, rewriter: Rewriter) -> Replacement:
+def resize_by_matrices(op: ops.Resize, node: Node, rewriter: Rewriter) -> Replacement:
     """Bicubic, and anything antialiased that shrinks: rows first, then columns."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Resize)
+    (x,) = node.inputs
     if op.method == "nearest" or (op.method == "bilinear" and not shrinks(op, x)):
         return None
-    return DECOMPOSE[ops.Resize].function(node, rewriter)
+    return DECOMPOSE[ops.Resize].apply(node, rewriter)
 
 
 def shrinks(op: ops.Resize, x: Value) -> bool:
@@ -33,13 +32,12 @@ def shrinks(op: ops.Resize, x: Value) -> bool:
 
 
 @rule(ops.Resize)
-def repeat_pixels(node: Node, rewriter: Rewriter) -> Replacement:
+def repeat_pixels(op: ops.Resize, node: Node, rewriter: Rewriter) -> Replacement:
     """Whole times as many pixels inside a net: rows and columns times ones, which XNNPACK takes.
 
     It refuses the resize operator, which is faster alone, where nothing after it is in XNNPACK's hands.
     """
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Resize)
+    (x,) = node.inputs
     batch, height, width, channels = x.type.shape
     sizes = (height, width, channels, *op.size)
     if op.method != "nearest" or x.type.dtype is not DType.F32 or any(isinstance(d, SymDim) for d in sizes):
@@ -53,10 +51,9 @@ def repeat_pixels(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Resize)
-def gather_nearest(node: Node, rewriter: Rewriter) -> Replacement:
+def gather_nearest(op: ops.Resize, node: Node, rewriter: Rewriter) -> Replacement:
     """Where float32 rounds another way than the exact positions, rows and columns are gathered."""
-    op, (x,) = node.op, node.inputs
-    assert isinstance(op, ops.Resize)
+    (x,) = node.inputs
     sizes = (*x.type.shape[1:3], *op.size)
     if op.method != "nearest" or any(isinstance(d, SymDim) for d in sizes):
         return None

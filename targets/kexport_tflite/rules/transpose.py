@@ -30,10 +30,9 @@ class _Axis(NamedTuple):
 
 
 @rule(ops.ConvTranspose)
-def to_sub_pixels(node: Node, rewriter: Rewriter) -> Replacement:
+def to_sub_pixels(op: ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """A convolution and DEPTH_TO_SPACE."""
-    op, (x, kernel, *bias) = node.op, node.inputs
-    assert isinstance(op, ops.ConvTranspose)
+    (x, kernel, *bias) = node.inputs
     if x.type.rank != 4 or op.groups != 1 or kernel.data is None or any(b.data is None for b in bias):
         return None
     window: Any = kernel.type.shape[:2]
@@ -105,10 +104,9 @@ def _crop(rewriter: Rewriter, image: Value, wanted: Value, axes: list[_Axis]) ->
 
 
 @rule(ops.ConvTranspose)
-def spread_kernel(node: Node, rewriter: Rewriter) -> Replacement:
+def spread_kernel(op: ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """A dilated kernel over three axes with the zeros in it."""
-    op, (x, kernel, *bias) = node.op, node.inputs
-    assert isinstance(op, ops.ConvTranspose)
+    (x, kernel, *bias) = node.inputs
     if x.type.rank != 5 or kernel.data is None or set(op.dilation) == {1}:
         return None
     spans = [span(k, d) for k, d in zip(kernel.data.shape[:3], op.dilation, strict=True)]
@@ -119,10 +117,9 @@ def spread_kernel(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.ConvTranspose)
-def crop_full(node: Node, rewriter: Rewriter) -> Replacement:
+def crop_full(op: ops.ConvTranspose, node: Node, rewriter: Rewriter) -> Replacement:
     """Over three axes: the full result, cut to size; zeros are added before the bias and the activation."""
-    op, (x, kernel, *bias) = node.op, node.inputs
-    assert isinstance(op, ops.ConvTranspose)
+    (x, kernel, *bias) = node.inputs
     if x.type.rank != 5 or op.groups != 1 or set(op.dilation) != {1} or _is_native(op, kernel):
         return None
     window: Any = kernel.type.shape[:3]

@@ -26,17 +26,17 @@ def data_operands(node: Node) -> tuple[int, ...]:
 
 
 @rule()
-def widen_types(node: Node, rewriter: Rewriter) -> Replacement:
+def widen_types(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """Half and double precision compute in float32, small integers in int32, both cast back after the op."""
     which = data_operands(node)
     if not which:
         return None
     dtype = node.inputs[which[0]].type.dtype
-    wide = compute_type(node.op, dtype)
+    wide = compute_type(op, dtype)
     if wide is None or wide is dtype:
         return None
     operands = [cast_value(rewriter, v, wide) if i in which else v for i, v in enumerate(node.inputs)]
-    results = rewriter.add_all(_with_types(node.op), *operands)
+    results = rewriter.add_all(_with_types(op), *operands)
     return tuple(
         r if r.type == old.type else rewriter.add(ops.Cast(old.type.dtype), r)
         for r, old in zip(results, node.outputs, strict=True)
@@ -58,19 +58,19 @@ def cast_value(rewriter: Rewriter, value: Value, dtype: DType) -> Value:
 
 
 @rule(ops.Full, ops.Iota, ops.OneHot)
-def create_wide(node: Node, rewriter: Rewriter) -> Replacement:
+def create_wide(own: ops.Full | ops.Iota | ops.OneHot, node: Node, rewriter: Rewriter) -> Replacement:
     """Other floats than float32 and small integers are cast from what kernels can make."""
     dtype = node.output.type.dtype
     small = dtype in (DType.I8, DType.I16, DType.U8, DType.U16)
     wide = DType.F32 if dtype in _OTHER_FLOATS else DType.I32 if small else None
     if wide is None:
         return None
-    op = dataclasses.replace(node.op, dtype=wide)  # type: ignore[call-arg]  all three have a dtype
+    op = dataclasses.replace(own, dtype=wide)  # type: ignore[call-arg]  all three have a dtype
     return rewriter.add(ops.Cast(dtype), rewriter.add(op, *node.inputs))
 
 
 @rule(ops.Cast)
-def drop_rounding(node: Node, rewriter: Rewriter) -> Replacement:
+def drop_rounding(op: ops.Cast, node: Node, rewriter: Rewriter) -> Replacement:
     """float32 to another float and back: models of any precision are computed in float32 throughout."""
     (x,) = node.inputs
     if x.type == node.output.type:
@@ -83,15 +83,17 @@ def drop_rounding(node: Node, rewriter: Rewriter) -> Replacement:
 
 
 @rule(ops.Gather, ops.GatherNd, ops.ScatterNd, ops.OneHot)
-def index_types(node: Node, rewriter: Rewriter) -> Replacement:
+def index_types(
+    op: ops.Gather | ops.GatherNd | ops.ScatterNd | ops.OneHot, node: Node, rewriter: Rewriter
+) -> Replacement:
     """Indices are int32 or int64; they lie inside an axis, so that int32 holds them."""
-    which = 0 if isinstance(node.op, ops.OneHot) else 1
+    which = 0 if isinstance(op, ops.OneHot) else 1
     indices = node.inputs[which]
-    taken = (DType.I32,) if isinstance(node.op, ops.ScatterNd) else (DType.I32, DType.I64)
+    taken = (DType.I32,) if isinstance(op, ops.ScatterNd) else (DType.I32, DType.I64)
     if indices.type.dtype in taken:
         return None
     operands = [cast_value(rewriter, v, DType.I32) if i == which else v for i, v in enumerate(node.inputs)]
-    return rewriter.add(node.op, *operands)
+    return rewriter.add(op, *operands)
 
 
 RULES = (widen_types, create_wide, drop_rounding, index_types)
