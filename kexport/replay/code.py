@@ -12,11 +12,12 @@ import kexport
 from kexport.errors import ConfigError
 from kexport.target import GROUP
 
+INIT = "__init__.py"
 LEFT_OUT = ("capture", "reference")
 """Rooms of kexport that are needed only for Keras models."""
 STARTER = Path(__file__).parent.parent / "cli" / "starter.py"
 """The program that a bundle runs."""
-_OURS = re.compile(r"^\s*(?:from|import) (kexport_\w+)", re.MULTILINE)
+_OURS = re.compile(r"^\s*(?:from|import) (kexport_shared\.\w+|kexport_\w+)", re.MULTILINE)
 """Matches the import of a package that targets share, such as their JavaScript engine."""
 
 
@@ -30,7 +31,9 @@ def code_files(targets: Iterable[str]) -> list[tuple[str, Path | bytes]]:
         for file in sorted(root.rglob("*")):
             parts = file.relative_to(root).parts
             if file.is_file() and "__pycache__" not in parts and not (package == "kexport" and parts[0] in LEFT_OUT):
-                files["/".join((package, *parts))] = file
+                files["/".join((*package.split("."), *parts))] = file
+        if "." in package:
+            files["/".join((package.partition(".")[0], INIT))] = root.parent / INIT
     return sorted(files.items())
 
 

@@ -18,9 +18,9 @@ from kexport_coreml.dtypes import NAMES, computed
 from kexport_coreml.refs import Block, Call, Constant, Packed, Program, Ref, identifier
 from kexport_coreml.signatures import Signature, signature
 from kexport_coreml.sizes import MilArithmetic
-from kexport_emit.keys import content, place
-from kexport_emit.names import Names
-from kexport_emit.sizes import Sizes
+from kexport_shared.emit.keys import content, place
+from kexport_shared.emit.names import Names
+from kexport_shared.emit.sizes import Sizes
 
 SHARED_ELEMENTS = 64
 """Constants that emitters make are shared if they have at most this many elements."""

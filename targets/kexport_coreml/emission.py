@@ -12,8 +12,8 @@ from kexport.target import EmitterTable
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import at_the_border, computed
 from kexport_coreml.refs import Call, Program, Ref, identifier
-from kexport_emit.ends import require_ends
-from kexport_emit.walk import emit_nodes
+from kexport_shared.emit.ends import require_ends
+from kexport_shared.emit.walk import emit_nodes
 
 
 @dataclass

@@ -23,7 +23,7 @@ from kexport.ops.reduce import Reduce
 from kexport.passes.channels_first import inner
 from kexport.target import all_nodes
 from kexport_coreml.rules.recurrent import HALF_SINCE
-from kexport_emit.recurrent import TimeFirst
+from kexport_shared.emit.recurrent import TimeFirst
 
 GREATEST = float(np.finfo(np.float16).max)
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal) / 2

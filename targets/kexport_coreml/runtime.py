@@ -151,11 +151,11 @@ class MilEvaluator(Runtime):
 
     name = "mil-evaluator"
     extra = "coreml"
-    engine = "kexport_mil"
+    engine = "kexport_shared.mil"
     simulated = True
 
     def version(self) -> str | None:
-        return kexport.__version__ if find_spec("kexport_mil") and find_spec("coremltools") else None
+        return kexport.__version__ if find_spec("kexport_shared.mil") and find_spec("coremltools") else None
 
     def load(self, path: Path, threads: int = 1) -> EvaluatorSession:
         """Read a package, after coremltools' own loader has accepted it.
@@ -176,13 +176,13 @@ class MilEvaluator(Runtime):
 
 def _program(path: Path) -> tuple[Any, Border, str]:
     """The program, what brings inputs to it, and the mode that it was made for."""
-    import kexport_mil
+    import kexport_shared.mil
 
     model = read_model(path)
     check_weight_files(path, model)
     load_with_coremltools(path)
     half = model.description.metadata.userDefined.get(PRECISION_KEY) == "float16"
-    return kexport_mil.load(path), Border(model, read_contract(path)), "float16" if half else "float32"
+    return kexport_shared.mil.load(path), Border(model, read_contract(path)), "float16" if half else "float32"
 
 
 def load_with_coremltools(path: Path) -> Any:

@@ -10,7 +10,7 @@ from kexport.ir.dim import find_size
 from kexport.ir.graph import Value
 from kexport.ir.types import DType
 from kexport_coreml.refs import Ref
-from kexport_emit.sizes import Function
+from kexport_shared.emit.sizes import Function
 
 if TYPE_CHECKING:
     from kexport_coreml.context import Context

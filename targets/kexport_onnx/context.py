@@ -14,13 +14,13 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.rewrite.grids import dequantized, grid_of
-from kexport_emit.keys import content, place
-from kexport_emit.names import Names
-from kexport_emit.sizes import Sizes
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.kernels import compute_type
 from kexport_onnx.sizes import OnnxArithmetic
 from kexport_onnx.writer import Weight
+from kexport_shared.emit.keys import content, place
+from kexport_shared.emit.names import Names
+from kexport_shared.emit.sizes import Sizes
 
 
 class Ref(NamedTuple):

@@ -12,8 +12,6 @@ from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import TensorType
 from kexport.target import EmitterTable, all_nodes
-from kexport_emit.ends import require_ends
-from kexport_emit.walk import emit_nodes
 from kexport_onnx.bfloat16 import readable
 from kexport_onnx.bodies import Subgraph, all_calls, live_calls
 from kexport_onnx.context import Call, Context
@@ -22,6 +20,8 @@ from kexport_onnx.options import OnnxOptions
 from kexport_onnx.profile import layer_of
 from kexport_onnx.versions import IR_VERSIONS, LACKING, Release, calls_after, least_release, needed_opset
 from kexport_onnx.writer import Weight
+from kexport_shared.emit.ends import require_ends
+from kexport_shared.emit.walk import emit_nodes
 
 CONTRACT_KEY = "kexport.contract"
 VERSION_KEY = "kexport.version"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kexport.errors import EmitError
 from kexport.ir.dim import find_size
 from kexport.ir.types import DType
-from kexport_emit.sizes import Function
+from kexport_shared.emit.sizes import Function
 
 if TYPE_CHECKING:
     from kexport_onnx.context import Context, Ref

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from kexport.errors import EmitError
 from kexport.paths import all_files
-from kexport_graphdef.wire import BYTES, FIXED32, VARINT, Field, fields
 from kexport_savedmodel.operations import OPERATIONS
 from kexport_savedmodel.writer import MODEL, NOTES
+from kexport_shared.graphdef.wire import BYTES, FIXED32, VARINT, Field, fields
 
 ONE, MAYBE, MANY = (1, 1), (0, 1), (0, 1 << 62)
 """How often a part is there: at least, at most. Protobuf leaves out zeros and empty texts."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
-from kexport_graphdef.emission import Emitted
-from kexport_graphdef.emission import emit as emit_with
 from kexport_savedmodel.context import TENSORFLOW
 from kexport_savedmodel.emit import EMIT
+from kexport_shared.graphdef.emission import Emitted
+from kexport_shared.graphdef.emission import emit as emit_with
 
 
 def emit(graph: Graph, contract: Contract) -> Emitted:

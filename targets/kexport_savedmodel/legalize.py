@@ -6,10 +6,10 @@ from kexport import ops
 from kexport.ir.graph import Graph
 from kexport.ir.op import Op
 from kexport.rewrite import Log, Rule
-from kexport_graphdef import legalize as common
 from kexport_savedmodel.options import SavedModelOptions
 from kexport_savedmodel.rules import window
 from kexport_savedmodel.text import refuse_text
+from kexport_shared.graphdef import legalize as common
 
 DECOMPOSED: tuple[type[Op], ...] = (ops.BatchNorm, ops.Prelu, ops.Scan)
 """Ops that TensorFlow lacks, or that grow no faster in one piece, besides those that no engine has."""

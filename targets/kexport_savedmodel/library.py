@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kexport_graphdef.dtypes import CODES
-from kexport_graphdef.nodes import Function, Ref
-from kexport_graphdef.wire import Message
 from kexport_savedmodel.messages import const_message, node_message
+from kexport_shared.graphdef.dtypes import CODES
+from kexport_shared.graphdef.nodes import Function, Ref
+from kexport_shared.graphdef.wire import Message
 
 _NAMES = {
     "y": """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from kexport.errors import EmitError
 from kexport.ir.types import DType, element_count
-from kexport_graphdef.dtypes import BY_CODE
-from kexport_graphdef.wire import Field, fields
 from kexport_savedmodel.anatomy import check_folder, check_parts
 from kexport_savedmodel.reader import last, meta_graph, model, read_contract, run_on_load, signature, sizes
+from kexport_shared.graphdef.dtypes import BY_CODE
+from kexport_shared.graphdef.wire import Field, fields
 
 _NODE, _LIBRARY = 1, 2
 """Fields of a GraphDef."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kexport.ir.types import DType
-from kexport_graphdef.dtypes import CODES
-from kexport_graphdef.nodes import Attribute, Call, Const, NodeDef, Shape
-from kexport_graphdef.wire import Message, entry
+from kexport_shared.graphdef.dtypes import CODES
+from kexport_shared.graphdef.nodes import Attribute, Call, Const, NodeDef, Shape
+from kexport_shared.graphdef.wire import Message, entry
 
 
 def node_message(node: NodeDef, inputs: Sequence[str] | None = None) -> Message:

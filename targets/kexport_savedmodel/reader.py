@@ -12,9 +12,9 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import DType, TensorType
 from kexport.paths import inside
-from kexport_graphdef.dtypes import BY_CODE
-from kexport_graphdef.wire import fields
 from kexport_savedmodel.writer import MODEL, NOTES, ON_LOAD, SIGNATURE
+from kexport_shared.graphdef.dtypes import BY_CODE
+from kexport_shared.graphdef.wire import fields
 
 
 class Info(NamedTuple):

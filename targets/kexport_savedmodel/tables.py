@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from kexport.ir.op import Array
 from kexport.ir.types import DType
-from kexport_graphdef.context import Context
-from kexport_graphdef.nodes import Ref
+from kexport_shared.graphdef.context import Context
+from kexport_shared.graphdef.nodes import Ref
 
 KINDS = (DType.BOOL, DType.F32, DType.F64, DType.I32, DType.I64, DType.STRING)
 """What the values of a table may be. Source: REGISTER_KERNEL in tensorflow/core/kernels/lookup_table_op.cc."""

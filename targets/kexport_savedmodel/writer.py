@@ -9,12 +9,12 @@ from pathlib import Path
 import kexport
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
-from kexport_graphdef.dtypes import CODES
-from kexport_graphdef.emission import Emitted, static_shape
-from kexport_graphdef.nodes import Ref
-from kexport_graphdef.wire import Message, entry
 from kexport_savedmodel.library import library_message
 from kexport_savedmodel.messages import const_message, node_message, shape_message
+from kexport_shared.graphdef.dtypes import CODES
+from kexport_shared.graphdef.emission import Emitted, static_shape
+from kexport_shared.graphdef.nodes import Ref
+from kexport_shared.graphdef.wire import Message, entry
 
 MODEL = "saved_model.pb"
 NOTES = "assets.extra/kexport.json"

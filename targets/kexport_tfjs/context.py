@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kexport.ir.types import DType
-from kexport_graphdef.context import Context
-from kexport_graphdef.dialect import Dialect
+from kexport_shared.graphdef.context import Context
+from kexport_shared.graphdef.dialect import Dialect
 
 __all__ = ["STRANGERS", "TFJS", "Context"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
-from kexport_graphdef.emission import Emitted
-from kexport_graphdef.emission import emit as emit_with
+from kexport_shared.graphdef.emission import Emitted
+from kexport_shared.graphdef.emission import emit as emit_with
 from kexport_tfjs.context import TFJS
 from kexport_tfjs.emit import EMIT
 

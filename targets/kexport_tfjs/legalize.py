@@ -13,7 +13,7 @@ from kexport.passes.decompose.hashing import hash_narrow_number
 from kexport.passes.fuse_activation import fuse_activation
 from kexport.rewrite import Log, Rule
 from kexport.target import all_nodes
-from kexport_graphdef import legalize as common
+from kexport_shared.graphdef import legalize as common
 from kexport_tfjs.context import STRANGERS
 from kexport_tfjs.emit.table import FUSED
 from kexport_tfjs.options import TfjsOptions

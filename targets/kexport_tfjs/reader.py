@@ -12,7 +12,7 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.types import DType, TensorType
 from kexport.paths import inside
-from kexport_graphdef.dtypes import BY_NAME
+from kexport_shared.graphdef.dtypes import BY_NAME
 from kexport_tfjs.context import TFJS
 from kexport_tfjs.writer import MODEL
 

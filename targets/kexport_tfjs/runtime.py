@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from kexport.errors import NotApplicable
 from kexport.target import Runtime, Session
-from kexport_js.browser import BrowserEngine
-from kexport_js.engine import Engine, EngineSession, NodeEngine, TappedSession
-from kexport_js.npm import Packages
-from kexport_js.page import PageRuntime, VisitorEngine
+from kexport_shared.js.browser import BrowserEngine
+from kexport_shared.js.engine import Engine, EngineSession, NodeEngine, TappedSession
+from kexport_shared.js.npm import Packages
+from kexport_shared.js.page import PageRuntime, VisitorEngine
 from kexport_tfjs.reader import node_names, read_contract, shards, stored_types
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import numpy as np
 
 from kexport.ir.op import Array
 from kexport.ir.types import DType
-from kexport_graphdef.nodes import Const
+from kexport_shared.graphdef.nodes import Const
 
 SHARD = 4 << 20
 """Bytes in a file; what browsers keep in their caches."""

@@ -12,9 +12,9 @@ import kexport
 from kexport.errors import EmitError
 from kexport.ir.contract import Contract, Port
 from kexport.ir.types import DType
-from kexport_graphdef.dtypes import NAMES
-from kexport_graphdef.emission import Emitted, static_shape
-from kexport_graphdef.nodes import Attribute, Call, Const, Function, NodeDef, Ref, Shape
+from kexport_shared.graphdef.dtypes import NAMES
+from kexport_shared.graphdef.emission import Emitted, static_shape
+from kexport_shared.graphdef.nodes import Attribute, Call, Const, Function, NodeDef, Ref, Shape
 from kexport_tfjs.weights import Shards, encode
 
 MODEL = "model.json"

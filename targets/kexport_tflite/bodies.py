@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kexport.ir.graph import Graph, Value
 from kexport.target import EmitterTable
-from kexport_emit.walk import emit_nodes
+from kexport_shared.emit.walk import emit_nodes
 from kexport_tflite.context import Context
 
 Ends = tuple[dict[str, int], dict[str, int]]

@@ -12,8 +12,8 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
 from kexport.rewrite.grids import Grid, dequantized
-from kexport_emit.keys import content, place
-from kexport_emit.names import Names
+from kexport_shared.emit.keys import content, place
+from kexport_shared.emit.names import Names
 from kexport_tflite import sizes
 from kexport_tflite.integers import find_integers
 from kexport_tflite.model import NO_TENSOR, Model, Operator, Subgraph, Tensor

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kexport.errors import EmitError
 from kexport.ir.dim import Call, Dim, SymDim, bounds, dim_min
 from kexport.ir.types import DType, TensorType
-from kexport_emit.sizes import runs
+from kexport_shared.emit.sizes import runs
 
 if TYPE_CHECKING:
     from kexport_tflite.context import Context

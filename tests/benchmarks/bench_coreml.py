@@ -48,10 +48,10 @@ def _print(model: str, made: list[Made], folder: Path) -> None:
 
 def _error(made: Made, folder: Path) -> float:
     """The greatest difference to Keras."""
-    import kexport_mil
+    import kexport_shared.mil
 
     expected = np.load(folder / made.maker.replace(" ", "-") / "expected.npz")
-    program = kexport_mil.load(made.path)
+    program = kexport_shared.mil.load(made.path)
     (found,) = program.run({program.inputs[0].name: expected["input"]}, mode="float32").values()
     return float(np.abs(found - expected["output"]).max())
 

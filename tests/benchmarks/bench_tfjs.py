@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from kexport.errors import VerifyError
-from kexport_js.browser import BrowserEngine
+from kexport_shared.js.browser import BrowserEngine
 from kexport_tfjs.runtime import BrowserWasm, NodeWasm
 from tests.benchmarks.latency import interleaved
 from tests.benchmarks.process import Made, run

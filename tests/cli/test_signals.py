@@ -134,7 +134,7 @@ def test_handlers_are_as_before_and_other_threads_get_none() -> None:
 _NODE = """
 import sys
 from pathlib import Path
-from kexport_js.engine import NodeEngine
+from kexport_shared.js.engine import NodeEngine
 engine = NodeEngine(Path(sys.argv[1]) / "busy.mjs", Path(sys.argv[1]), {"folder": sys.argv[1]})
 engine.exchange(b"")
 """
@@ -160,7 +160,7 @@ def test_a_busy_node_ends_with_who_was_killed(root: Path, tmp_path: Path) -> Non
 
 _BROWSER = """
 import time
-from kexport_js.browser import Browser
+from kexport_shared.js.browser import Browser
 browser = Browser("about:blank")
 print(browser._profile.path, flush=True)
 time.sleep(600)

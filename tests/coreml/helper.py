@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import kexport_mil
+import kexport_shared.mil
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
@@ -51,7 +51,7 @@ def export(graph: Graph, path: Path, **options: Any) -> Path:
 def run(path: Path, inputs: Mapping[str, Array], mode: str = "float32") -> dict[str, Array]:
     """The outputs of an artifact in the evaluator of ML programs."""
     border = Border(read_model(path), read_contract(path))
-    return border.leave(kexport_mil.load(path).run(border.enter(inputs), mode=mode))
+    return border.leave(kexport_shared.mil.load(path).run(border.enter(inputs), mode=mode))
 
 
 def operations(path: Path) -> list[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import kexport_mil
+import kexport_shared.mil
 from kexport import ops
 from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
@@ -63,7 +63,7 @@ def test_a_mask_sentinel_stays_in_float32_up_to_softmax(by_select: bool, tmp_pat
     inputs["mask"][0, 0, 1] = True  # the other row is masked throughout
     want = evaluate(graph, inputs)["y"]  # in float64 a score plus -1e9 would still tell the score
     np.testing.assert_allclose(run(path, inputs, "float16")["y"], want, rtol=0, atol=4e-3)
-    program = kexport_mil.load(path)
+    program = kexport_shared.mil.load(path)
     program.run({"x": inputs["x"], "mask": inputs["mask"].astype(np.int32)}, mode="float16")
     assert program.overflows == []
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kexport_mil
+import kexport_shared.mil
 from kexport import ops
 from kexport.errors import ConfigError
 from kexport.ir.dim import Dim, symbol
@@ -118,7 +118,7 @@ def test_image_inputs(layout: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (1, channels, 8, 6)).astype(np.float32)
     data = np.moveaxis(pixels, 1, -1) * np.float32(0.0078125) + np.float32([float(b) for b in bias.split(",")])
     want = evaluate(graph, {"photo": data})["out0"]
-    np.testing.assert_allclose(kexport_mil.load(path).run({"photo": pixels})["out0"], want, atol=1e-6)
+    np.testing.assert_allclose(kexport_shared.mil.load(path).run({"photo": pixels})["out0"], want, atol=1e-6)
     np.testing.assert_allclose(run(path, {"photo": data})["out0"], want, atol=1e-6)
     assert kinds(path)["transpose"] == 0
     load_with_coremltools(path)
@@ -172,7 +172,7 @@ def test_class_labels(tmp_path: Path) -> None:
         "classLabel_probs",
     )
     data = np.random.default_rng(0).standard_normal((1, 8, 6, 3)).astype(np.float32)
-    found = kexport_mil.load(path).run({"photo": data})
+    found = kexport_shared.mil.load(path).run({"photo": data})
     assert found["classLabel"] == ["cat", "dog", "grüner Tee"][int(found["out0"].argmax())]
     np.testing.assert_allclose(list(found["classLabel_probs"].values()), found["out0"][0], rtol=1e-6)
     assert [p.name for p in TARGET.read_contract(path).outputs] == ["out0"]

@@ -19,7 +19,7 @@ from kexport_coreml.emit.recurrent import recurrent
 from kexport_coreml.reader import read_model
 from kexport_coreml.rules.control import LONGEST
 from kexport_coreml.rules.recurrent import why_not
-from kexport_emit.recurrent import TimeFirst
+from kexport_shared.emit.recurrent import TimeFirst
 from tests.coreml.helper import export, kinds, operations, run
 
 BATCH, LENGTH = symbol("batch"), symbol("length")

@@ -42,7 +42,12 @@ The first layer may be imported by all.
 
 KNOWN_CIRCLES = [
     {"kexport_coreml.context", "kexport_coreml.sizes"},
-    {"kexport_graphdef.context", "kexport_graphdef.dialect", "kexport_graphdef.sizes", "kexport_graphdef.table"},
+    {
+        "kexport_shared.graphdef.context",
+        "kexport_shared.graphdef.dialect",
+        "kexport_shared.graphdef.sizes",
+        "kexport_shared.graphdef.table",
+    },
     {"kexport_onnx.context", "kexport_onnx.sizes"},
     {"kexport_tflite.context", "kexport_tflite.sizes"},
 ]
@@ -58,8 +63,11 @@ TARGET_MAY = {
 }  # fmt: skip
 """What a target may import of kexport, besides its root."""
 
-SHARED = {"kexport_emit", "kexport_graphdef", "kexport_js"}
+SHARED = {"kexport_shared.emit", "kexport_shared.graphdef", "kexport_shared.js"}
 """Packages beside the targets that several of them may import."""
+
+TOGETHER = "kexport_shared"
+"""The package that holds them, and nothing else."""
 
 NUMERIC = {"numpy", "ml_dtypes"}
 THIRD_PARTY: dict[str, set[str]] = {
@@ -113,7 +121,7 @@ SERVED = {"kexport_savedmodel": {"tensorflow"}}
 """Frameworks that are the runtime of a target: in its runtime.py only, inside functions."""
 
 RUNTIMES = {
-    "onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools", "kexport_mil",
+    "onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools", "kexport_shared.mil",
     "tflite_micro",
 }  # fmt: skip
 """What a target may import in a runtime.py only, inside functions."""

@@ -18,6 +18,7 @@ from tests.house.layers import (
     SHARED,
     TARGET_MAY,
     THIRD_PARTY,
+    TOGETHER,
 )
 from tests.house.modules import Import, Module, modules, room_of
 
@@ -34,6 +35,12 @@ def is_in(name: str, packages: set[str]) -> bool:
 def is_third_party(name: str) -> bool:
     top = name.split(".")[0]
     return top not in sys.stdlib_module_names and top != "kexport" and not top.startswith("kexport_")
+
+
+def package_of(name: str) -> str:
+    """The package of a module: that of a target, or one of those that targets share."""
+    parts = name.split(".")
+    return ".".join(parts[: 2 if parts[0] == TOGETHER else 1])
 
 
 def home_of(imported: str) -> str:
@@ -90,7 +97,7 @@ def test_third_party_packages_stay_in_their_rooms(module: Module) -> None:
 
 @pytest.mark.parametrize("module", TARGETS, ids=lambda m: m.name)
 def test_targets_keep_to_their_own(module: Module) -> None:
-    own = module.name.split(".")[0]
+    own = package_of(module.name)
     ours = [i for i in module.imports if not is_third_party(i.name) and i.name.split(".")[0].startswith("kexport")]
     wrong = [
         i

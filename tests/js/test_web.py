@@ -16,8 +16,8 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType
 from kexport.target import Runtime, Target
-from kexport_js.browser import find_browser
-from kexport_js.page import PageRuntime
+from kexport_shared.js.browser import find_browser
+from kexport_shared.js.page import PageRuntime
 from tests.tfjs.nets import image_net, integers
 
 TARGETS: dict[str, Target] = {"onnx": kexport_onnx.TARGET, "tflite": kexport_tflite.TARGET}

@@ -2,8 +2,8 @@
 
 `python -m tests.mil.apple --all` runs all of them, `--sample` at least three of every test function, and
 `-k WORD` those whose name contains a word. With `--log FILE` a run that was cut goes on where it stopped. The models
-are converted by coremltools, saved as packages, read back and executed by kexport_mil; Apple's comparison with Apple's
-tolerances judges.
+are converted by coremltools, saved as packages, read back and executed by kexport_shared.mil; Apple's comparison with
+Apple's tolerances judges.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from kexport_mil.dtypes import BY_NAME, STRING
-from kexport_mil.proto import model_messages
+from kexport_shared.mil.dtypes import BY_NAME, STRING
+from kexport_shared.mil.proto import model_messages
 
 ARRAY = {"fp32": 65568, "fp16": 65552, "int32": 131104, "int8": 131080}
 FIELDS = {"fp32": "floats", "int32": "ints", "bool": "bools", "int64": "longInts", "int16": "ints"}

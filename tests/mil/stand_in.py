@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kexport_mil
+import kexport_shared.mil
 from kexport.errors import VerifyError
 
 MACOS = (26, 0)
@@ -70,7 +70,7 @@ def install(watch: Watch) -> None:
     pytest.xfail = xfail  # type: ignore[assignment]
 
 
-def natural_mode(program: kexport_mil.Program) -> str:
+def natural_mode(program: kexport_shared.mil.Program) -> str:
     """float16 where the program computes in it, else float32."""
     types = {o.type.dtype.name for op in _walk(program.function.body) for o in op.outputs if o.type and o.type.dtype}
     return "float16" if "fp16" in types else "float32"
@@ -88,5 +88,5 @@ def _walk(block: Any) -> Any:
             yield from _walk(inner)
 
 
-def _loaded(model: Any) -> kexport_mil.Program:
-    return kexport_mil.load(model.package_path)
+def _loaded(model: Any) -> kexport_shared.mil.Program:
+    return kexport_shared.mil.load(model.package_path)

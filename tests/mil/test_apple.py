@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import kexport_mil.table
+import kexport_shared.mil.table
 from tests.mil.apple import KINDS, logged, sampled, summary
 from tests.mil.exclusions import EXCLUSIONS, excluded, unused
 
@@ -58,7 +58,7 @@ UNREACHED = {"ceil", "classify", "conv_quantized", "logical_and", "logical_not",
 @pytest.mark.slow
 def test_almost_every_operation_is_judged(sample: list[dict[str, Any]]) -> None:
     judged = {name for r in sample for name in r["operations"]}
-    known = set(kexport_mil.table.OPERATIONS) | set(kexport_mil.table.CONTEXTUAL)
+    known = set(kexport_shared.mil.table.OPERATIONS) | set(kexport_shared.mil.table.CONTEXTUAL)
     assert known - judged == UNREACHED
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from kexport.errors import VerifyError
-from kexport_mil.blob import WeightFile
-from kexport_mil.dtypes import BY_NAME
+from kexport_shared.mil.blob import WeightFile
+from kexport_shared.mil.dtypes import BY_NAME
 
 LIBRARY = "coremltools.libmilstoragepython"
 

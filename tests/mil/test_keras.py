@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kexport_mil
+import kexport_shared.mil
 
 Make = Callable[[Any], Any]
 
@@ -62,7 +62,7 @@ def pieces(keras: Any) -> Any:
     return keras.Model(image, layers.Conv1D(4, 5, dilation_rate=2, padding="causal", activation="elu")(x))
 
 
-def convert(model: Any, path: Path, target: str, half: bool) -> kexport_mil.Program:
+def convert(model: Any, path: Path, target: str, half: bool) -> kexport_shared.mil.Program:
     """The package coremltools makes from a concrete function of the model."""
     import coremltools as ct
     import tensorflow as tf
@@ -81,7 +81,7 @@ def convert(model: Any, path: Path, target: str, half: bool) -> kexport_mil.Prog
         inputs=[ct.TensorType(shape=size, dtype=np.int32 if spec.dtype == "int32" else np.float32)],
     )
     made.save(str(path))
-    return kexport_mil.load(path)
+    return kexport_shared.mil.load(path)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import kexport_mil
+import kexport_shared.mil
 from kexport.errors import ConfigError, KexportError, VerifyError
 from tests.mil.build import Builder
 
@@ -25,7 +25,7 @@ def doubled(builder: Builder, dtype: str = "fp32", factor: float = 2.0) -> Build
 
 
 def test_runs(tmp_path: Path) -> None:
-    program = kexport_mil.load(doubled(Builder()).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(doubled(Builder()).save(tmp_path / "m"))
     assert [f.name for f in program.inputs] == ["x"]
     assert program.outputs[0].shape == (1, 3)
     result = program.run({"x": X}, mode="float32")["y"]
@@ -34,14 +34,14 @@ def test_runs(tmp_path: Path) -> None:
 
 
 def test_float64_keeps_what_float32_loses(tmp_path: Path) -> None:
-    program = kexport_mil.load(doubled(Builder(), factor=1.0).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(doubled(Builder(), factor=1.0).save(tmp_path / "m"))
     fine = np.array([[1 + 2**-40, 0, 0]])
     assert program.run({"x": fine})["y"][0, 0] == fine[0, 0]
     assert program.run({"x": fine}, mode="float32")["y"][0, 0] == 1
 
 
 def test_float16_rounds_and_records_overflow(tmp_path: Path) -> None:
-    program = kexport_mil.load(doubled(Builder(), "fp16", 60000.0).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(doubled(Builder(), "fp16", 60000.0).save(tmp_path / "m"))
     result = program.run({"x": X}, mode="float16")["y"]
     assert result.dtype == np.float16
     assert np.isinf(result).tolist() == [[False, True, True]]
@@ -52,7 +52,7 @@ def test_float16_rounds_and_records_overflow(tmp_path: Path) -> None:
 
 
 def test_float16_leaves_float32_alone(tmp_path: Path) -> None:
-    program = kexport_mil.load(doubled(Builder(), factor=60000.0).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(doubled(Builder(), factor=60000.0).save(tmp_path / "m"))
     assert program.run({"x": X}, mode="float16")["y"].tolist() == [[60000, -120000, 180000]]
     assert program.overflows == []
 
@@ -63,7 +63,7 @@ def test_the_limit_of_float16(tmp_path: Path, value: float, lost: int) -> None:
     builder.input("x", (1,))
     builder.op("cast", "narrow", [("y", "fp16", (1,))], x="x", dtype="=fp16")
     builder.output("y", "fp16", (1,))
-    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    program = kexport_shared.mil.load(builder.save(tmp_path / "m"))
     program.run({"x": np.array([value], np.float32)}, mode="float16")
     assert sum(o.count for o in program.overflows) == lost
 
@@ -73,7 +73,7 @@ def test_flexible_shapes(tmp_path: Path) -> None:
     builder.input("x", (None, 2))
     builder.op("relu", "r", [("y", "fp32", (None, 2))], x="x")
     builder.output("y")
-    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    program = kexport_shared.mil.load(builder.save(tmp_path / "m"))
     assert program.inputs[0].ranges == ((1, None), (2, 2))
     assert program.run({"x": -np.ones((5, 2))})["y"].shape == (5, 2)
     with pytest.raises(VerifyError, match=r"input x of shape \(5, 3\) does not fit its description \(1\.\., 2\.\.2\)"):
@@ -86,14 +86,14 @@ def test_weights_in_the_file(tmp_path: Path) -> None:
     builder.const("w", np.array([[1, 2, 3], [4, 5, 6]], np.float32), in_file=True)
     builder.op("linear", "l", [("y", "fp32", (1, 2))], x="x", weight="w")
     builder.output("y", shape=(1, 2))
-    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    program = kexport_shared.mil.load(builder.save(tmp_path / "m"))
     assert program.run({"x": X})["y"].tolist() == [[6, 12]]
 
 
 def refused(builder: Builder, path: Path, message: str) -> None:
     """The package cannot be loaded or run, for this reason."""
     with pytest.raises(VerifyError, match=message):
-        kexport_mil.load(builder.save(path / "m")).run({"x": X})
+        kexport_shared.mil.load(builder.save(path / "m")).run({"x": X})
 
 
 def test_refuses_a_wrong_declared_shape(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_refuses_an_unknown_opset(tmp_path: Path) -> None:
 
 
 def test_refuses_inputs_that_do_not_match(tmp_path: Path) -> None:
-    program = kexport_mil.load(doubled(Builder()).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(doubled(Builder()).save(tmp_path / "m"))
     with pytest.raises(VerifyError, match=r"inputs do not match: missing \['x'\], unknown \['q'\]"):
         program.run({"q": X})
 
@@ -173,19 +173,19 @@ def halved(rows: int) -> Builder:
 
 
 def test_a_loop(tmp_path: Path) -> None:
-    program = kexport_mil.load(halved(3).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(halved(3).save(tmp_path / "m"))
     assert program.run({"x": np.float32([4, 1, 0])})["y"].tolist() == [0.5, 0.125, 0.0]
     assert program.run({"x": np.float32([0.5, 0, 0])})["y"].tolist() == [0.5, 0.0, 0.0]
 
 
 def test_refuses_what_a_block_does_not_take(tmp_path: Path) -> None:
-    program = kexport_mil.load(halved(4).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(halved(4).save(tmp_path / "m"))
     with pytest.raises(VerifyError, match=r"the block input state has shape \(3,\), the program declares \(4,\)"):
         program.run({"x": np.float32([4, 1, 0])})
 
 
 def test_refuses_an_unknown_mode(tmp_path: Path) -> None:
-    program = kexport_mil.load(doubled(Builder()).save(tmp_path / "m"))
+    program = kexport_shared.mil.load(doubled(Builder()).save(tmp_path / "m"))
     with pytest.raises(ConfigError, match="no mode 'float8'"):
         program.run({"x": X}, mode="float8")
 
@@ -196,7 +196,7 @@ def test_refuses_missing_weights(tmp_path: Path) -> None:
     root = builder.save(tmp_path / "m")
     (root / "Data/com.apple.CoreML/weights/weight.bin").unlink()
     with pytest.raises(VerifyError, match=r"weights @model_path/weights/weight\.bin are not in the package"):
-        kexport_mil.load(root)
+        kexport_shared.mil.load(root)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +207,12 @@ def test_refuses_a_broken_manifest(tmp_path: Path, manifest: str, message: str) 
     root = doubled(Builder()).save(tmp_path / "m")
     (root / "Manifest.json").write_text(manifest, "utf-8")
     with pytest.raises(VerifyError, match=message):
-        kexport_mil.load(root)
+        kexport_shared.mil.load(root)
 
 
 def test_refuses_what_is_no_package(tmp_path: Path) -> None:
     with pytest.raises(KexportError, match="no manifest that can be read"):
-        kexport_mil.load(tmp_path)
+        kexport_shared.mil.load(tmp_path)
 
 
 def test_refuses_a_model_that_is_not_there(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_refuses_a_model_that_is_not_there(tmp_path: Path) -> None:
     manifest = json.dumps({"itemInfoEntries": items, "rootModelIdentifier": "A"})
     (tmp_path / "Manifest.json").write_text(manifest, "utf-8")
     with pytest.raises(VerifyError, match="the model the manifest names cannot be read"):
-        kexport_mil.load(tmp_path)
+        kexport_shared.mil.load(tmp_path)
 
 
 def test_refuses_another_kind_of_model(tmp_path: Path) -> None:
@@ -228,11 +228,11 @@ def test_refuses_another_kind_of_model(tmp_path: Path) -> None:
     builder.model.ClearField("mlProgram")
     builder.model.neuralNetwork.SetInParent()
     with pytest.raises(VerifyError, match="the model is no ML program but neuralNetwork"):
-        kexport_mil.load(builder.save(tmp_path / "m"))
+        kexport_shared.mil.load(builder.save(tmp_path / "m"))
 
 
 def test_refuses_a_damaged_model(tmp_path: Path) -> None:
     root = doubled(Builder()).save(tmp_path / "m")
     (root / "Data/com.apple.CoreML/model.mlmodel").write_bytes(b"\xff\xff\xff")
     with pytest.raises(VerifyError, match="the model cannot be parsed"):
-        kexport_mil.load(root)
+        kexport_shared.mil.load(root)

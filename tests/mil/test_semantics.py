@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kexport_mil
+import kexport_shared.mil
 from kexport.errors import VerifyError
-from kexport_mil.ops.conv import conv_quantized
-from kexport_mil.ops.pool import avg_pool, max_pool
-from kexport_mil.ops.recurrent import gru, lstm, rnn
-from kexport_mil.ops.window import window
-from kexport_mil.table import OPERATIONS
+from kexport_shared.mil.ops.conv import conv_quantized
+from kexport_shared.mil.ops.pool import avg_pool, max_pool
+from kexport_shared.mil.ops.recurrent import gru, lstm, rnn
+from kexport_shared.mil.ops.window import window
+from kexport_shared.mil.table import OPERATIONS
 from tests.mil.build import Builder
 
 
@@ -24,7 +24,7 @@ def run(path: Path, opset: str, kind: str, x: np.ndarray, made: tuple[int, ...],
     builder.input("x", x.shape)
     builder.op(kind, "op", [("y", "fp32", made)], x="x", **inputs)
     builder.output("y")
-    return kexport_mil.load(builder.save(path / "m")).run({"x": x})["y"]
+    return kexport_shared.mil.load(builder.save(path / "m")).run({"x": x})["y"]
 
 
 def i32(*values: int) -> np.ndarray:
@@ -158,7 +158,7 @@ def test_a_classifier_names_the_best_and_all(tmp_path: Path) -> None:
     builder.block.outputs.extend(["label", "scores"])
     builder.model.description.output.add(name="label").type.stringType.SetInParent()
     builder.model.description.output.add(name="scores").type.dictionaryType.SetInParent()
-    result = kexport_mil.load(builder.save(tmp_path / "m")).run({"x": np.array([0.25, 0.5, 0.25])})
+    result = kexport_shared.mil.load(builder.save(tmp_path / "m")).run({"x": np.array([0.25, 0.5, 0.25])})
     assert result == {"label": "bee", "scores": {"ant": 0.25, "bee": 0.5, "cat": 0.25}}
 
 
@@ -182,7 +182,7 @@ def test_images_arrive_as_channels_in_the_declared_order(tmp_path: Path) -> None
     image.width = 2
     image.height = 1
     image.colorSpace = 30
-    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    program = kexport_shared.mil.load(builder.save(tmp_path / "m"))
     assert program.inputs[0].kind == "image"
     got = program.run({"x": np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)})["y"]
     assert got.ravel().tolist() == [3, 6, 2, 5, 1, 4]
@@ -200,7 +200,7 @@ def test_a_state_lives_from_run_to_run(tmp_path: Path) -> None:
     builder.op("add", "sum", [("y", "fp32", (2,))], x="before", y="x")
     builder.op("write_state", "new", [], input="s", data="y")
     builder.output("y")
-    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    program = kexport_shared.mil.load(builder.save(tmp_path / "m"))
     state = program.make_state()
     x = np.array([1.0, 2.0])
     assert [program.run({"x": x}, state=state)["y"].tolist() for _ in range(3)] == [[1, 2], [2, 4], [3, 6]]
@@ -213,6 +213,6 @@ def test_random_numbers_repeat_with_the_seed(tmp_path: Path) -> None:
     builder.op("shape", "s", [("size", "int32", (1,))], x="x")
     builder.op("random_normal", "r", [("y", "fp32", (2,))], shape="size")
     builder.output("y")
-    program = kexport_mil.load(builder.save(tmp_path / "m"))
+    program = kexport_shared.mil.load(builder.save(tmp_path / "m"))
     first, again, other = (program.run({"x": np.zeros(2)}, seed=n)["y"].tolist() for n in (1, 1, 2))
     assert first == again != other

@@ -25,8 +25,8 @@ from kexport.report.facts import read_facts
 from kexport.target import find_target
 from kexport.workflows.manifest import read_manifest
 from kexport.workflows.report import ArtifactReport
-from kexport_js.browser import Browser, find_browser
-from kexport_js.npm import Packages
+from kexport_shared.js.browser import Browser, find_browser
+from kexport_shared.js.npm import Packages
 from tests.replay.dist import write_dist
 from tests.replay.visitor import Visitor, ask
 from tests.tfjs.nets import image_net

@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from kexport.ir.op import Array
-from kexport_js.message import pack, unpack
+from kexport_shared.js.message import pack, unpack
 
 AGENT = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
 Engine = Callable[[Mapping[str, Any], Mapping[str, Array]], dict[str, Array]]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kexport_js.browser import FLAGS, find_browser
+from kexport_shared.js.browser import FLAGS, find_browser
 
 LAUNCH = (
     "import os, sys; r, w = map(int, sys.argv[1:3]); os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[3], sys.argv[3:])"

@@ -16,8 +16,8 @@ from kexport.errors import EmitError, VerifyError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
-from kexport_graphdef.wire import Message, fields
 from kexport_savedmodel import TARGET
+from kexport_shared.graphdef.wire import Message, fields
 from tests.savedmodel.helper import contract_of, export, run
 from tests.tfjs.nets import BATCH, image_net, integers, twice
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from kexport.errors import EmitError
-from kexport_graphdef.wire import Message, fields
 from kexport_savedmodel import TARGET
 from kexport_savedmodel.operations import OPERATIONS
+from kexport_shared.graphdef.wire import Message, fields
 from tests.savedmodel.helper import export, run
 from tests.tfjs.nets import image_net
 

@@ -15,11 +15,11 @@ from kexport.ir.dim import Dim, dim_max, dim_min, substitute, symbol
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import TensorType
 from kexport.passes.channels_first import ChannelsFirst
-from kexport_emit.keys import content, place
-from kexport_emit.names import Names
-from kexport_emit.sizes import Function, Sizes, runs
-from kexport_emit.table import Emitters
-from kexport_emit.walk import emit_nodes
+from kexport_shared.emit.keys import content, place
+from kexport_shared.emit.names import Names
+from kexport_shared.emit.sizes import Function, Sizes, runs
+from kexport_shared.emit.table import Emitters
+from kexport_shared.emit.walk import emit_nodes
 
 
 @dataclass

@@ -14,10 +14,10 @@ from kexport.ir.dim import symbol
 from kexport.ir.graph import Graph
 from kexport.ir.op import Op
 from kexport.ir.types import TensorType
-from kexport_emit.axes import behind_batches, channels_first, outputs_first
-from kexport_emit.crops import fixed_crops
-from kexport_emit.ends import require_ends
-from kexport_emit.planar import with_row
+from kexport_shared.emit.axes import behind_batches, channels_first, outputs_first
+from kexport_shared.emit.crops import fixed_crops
+from kexport_shared.emit.ends import require_ends
+from kexport_shared.emit.planar import with_row
 
 RNG = np.random.default_rng(3)
 

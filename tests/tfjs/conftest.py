@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kexport_js.engine import Engine
+from kexport_shared.js.engine import Engine
 from kexport_tfjs.runtime import NodeCpu, NodeWasm
 
 NOT_INSTALLED = "the npm packages are not installed: kexport doctor --install tfjs"

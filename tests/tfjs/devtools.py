@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from kexport_js.browser import FLAGS, find_browser
+from kexport_shared.js.browser import FLAGS, find_browser
 
 _START = """
 import os, sys

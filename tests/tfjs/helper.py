@@ -9,7 +9,7 @@ from typing import Any
 from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport_js.engine import Engine
+from kexport_shared.js.engine import Engine
 from kexport_tfjs import TARGET
 from kexport_tfjs.options import TfjsOptions
 from kexport_tfjs.runtime import open_session

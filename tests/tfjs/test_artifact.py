@@ -15,7 +15,7 @@ from kexport.errors import ConfigError, EmitError, UnsupportedError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
-from kexport_js.engine import Engine
+from kexport_shared.js.engine import Engine
 from kexport_tfjs import TARGET
 from kexport_tfjs.options import TfjsOptions
 from kexport_tfjs.weights import SHARD

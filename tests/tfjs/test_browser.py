@@ -14,9 +14,9 @@ from kexport.errors import NotApplicable, VerifyError
 from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.target import Runtime
-from kexport_js.browser import BrowserEngine, find_browser
-from kexport_js.npm import Packages
-from kexport_js.server import Server
+from kexport_shared.js.browser import BrowserEngine, find_browser
+from kexport_shared.js.npm import Packages
+from kexport_shared.js.server import Server
 from kexport_tfjs import TARGET
 from kexport_tfjs.runtime import BrowserRuntime, BrowserWebgpu, NodeCpu, open_session
 from tests.ops.cases_recurrent import CASES as RECURRENT

@@ -10,8 +10,8 @@ import pytest
 import kexport
 from kexport.errors import ConfigError
 from kexport.workflows import verify
-from kexport_js.browser import find_browser
-from kexport_js.page import PageRuntime
+from kexport_shared.js.browser import find_browser
+from kexport_shared.js.page import PageRuntime
 from kexport_tfjs import TARGET
 from tests.tfjs.conftest import NOT_INSTALLED
 

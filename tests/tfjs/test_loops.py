@@ -15,7 +15,7 @@ from kexport.errors import EmitError
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
-from kexport_js.engine import Engine
+from kexport_shared.js.engine import Engine
 from kexport_tfjs import TARGET
 from kexport_tfjs.options import TfjsOptions
 from kexport_tfjs.rules.control import ROUND, WRITTEN_OUT

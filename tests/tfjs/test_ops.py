@@ -9,7 +9,7 @@ import pytest
 
 from kexport.errors import UnsupportedError
 from kexport.ir.evaluator import evaluate
-from kexport_js.engine import Engine
+from kexport_shared.js.engine import Engine
 from tests.ops.case import Case
 from tests.ops.cases import CASES
 from tests.tfjs.helper import export, run

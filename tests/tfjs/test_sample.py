@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import kexport
-from kexport_js.browser import find_browser
+from kexport_shared.js.browser import find_browser
 from samples.browser.serve import installed_library, server
 from tests.tfjs.devtools import Page
 

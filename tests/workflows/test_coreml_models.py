@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kexport
-import kexport_mil
+import kexport_shared.mil
 from tests.benchmarks.patterns import encoder
 from tests.capture.agree import randomize
 
@@ -73,7 +73,7 @@ def test_a_model_in_a_package(name: str, deployment: str, precision: str, tmp_pa
     model, inputs, expected = made(name)
     options = {"coreml": {"deployment": deployment, "precision": precision}}
     report = kexport.export(model, to=["coreml"], out=tmp_path, verify=False, options=options)
-    program = kexport_mil.load(report.artifacts[0].path)
+    program = kexport_shared.mil.load(report.artifacts[0].path)
     (found,) = program.run({program.inputs[0].name: inputs}, mode=precision).values()
     assert found.shape == expected.shape
     scale = float(np.ptp(expected))

@@ -9,7 +9,7 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport_coreml.context import Context
 from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Block, Call, Ref, identifier
-from kexport_emit.walk import emit_nodes
+from kexport_shared.emit.walk import emit_nodes
 
 
 @EMIT(ops.If)

@@ -15,9 +15,9 @@ from kexport.ops.window import Pairs, explicit_pads
 from kexport_coreml.context import Context
 from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
-from kexport_emit.axes import channels_first, outputs_first
-from kexport_emit.crops import fixed_crops
-from kexport_emit.families import Sliding
+from kexport_shared.emit.axes import channels_first, outputs_first
+from kexport_shared.emit.crops import fixed_crops
+from kexport_shared.emit.families import Sliding
 
 
 def own_padding(e: Context, x: Ref, pairs: Pairs, fill: float) -> tuple[Ref, list[int]]:

@@ -11,8 +11,8 @@ from kexport.target import NO_TEXT
 from kexport_coreml.context import Context
 from kexport_coreml.dtypes import NARROW
 from kexport_coreml.refs import Ref
-from kexport_emit.recurrent import TimeFirst
-from kexport_emit.table import Emitters
+from kexport_shared.emit.recurrent import TimeFirst
+from kexport_shared.emit.table import Emitters
 
 
 class MilEmitters(Emitters[Context, Ref]):

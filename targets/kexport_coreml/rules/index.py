@@ -10,7 +10,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
-from kexport_emit.axes import behind_batches
+from kexport_shared.emit.axes import behind_batches
 
 
 @rule(ops.Gather)

@@ -16,7 +16,7 @@ from kexport.ir.op import Op
 from kexport.passes.decompose import DECOMPOSE
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
-from kexport_emit.recurrent import between_transposes
+from kexport_shared.emit.recurrent import between_transposes
 
 NAMES: Mapping[str | None, str] = {None: "linear", "relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
 """What Core ML calls activations. Its hard_sigmoid is another one than that of Keras."""

@@ -13,11 +13,11 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node, Value
 from kexport.ir.op import Array
-from kexport_emit.families import Recurrent
-from kexport_emit.recurrent import plain_operands
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.emit.table import EMIT
 from kexport_onnx.rules.recurrent import NATIVE_ACTIVATIONS, is_zero
+from kexport_shared.emit.families import Recurrent
+from kexport_shared.emit.recurrent import plain_operands
 
 
 class _Form(NamedTuple):

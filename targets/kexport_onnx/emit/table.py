@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kexport.passes.channels_first import ChannelsFirst
-from kexport_emit.recurrent import TimeFirst
-from kexport_emit.table import Emitters
 from kexport_onnx.context import Context, Ref
+from kexport_shared.emit.recurrent import TimeFirst
+from kexport_shared.emit.table import Emitters
 
 EMIT = Emitters[Context, Ref]()
 EMIT.unwrap(ChannelsFirst, TimeFirst)

@@ -17,7 +17,7 @@ from kexport.passes.decompose import DECOMPOSE
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
-from kexport_emit.recurrent import TimeFirst, between_transposes, plain_operands
+from kexport_shared.emit.recurrent import TimeFirst, between_transposes, plain_operands
 
 NATIVE_ACTIVATIONS: dict[str | None, tuple[str, tuple[float, ...]]] = {
     None: ("Affine", (1.0, 0.0)), "elu": ("Elu", (1.0,)), "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.emit.conv import conv_transpose as of_images
-from kexport_graphdef.emit.conv import finish, window_attributes
-from kexport_graphdef.nodes import Ref
 from kexport_savedmodel.context import Context
 from kexport_savedmodel.emit.table import EMIT
+from kexport_shared.graphdef.emit.conv import conv_transpose as of_images
+from kexport_shared.graphdef.emit.conv import finish, window_attributes
+from kexport_shared.graphdef.nodes import Ref
 
 
 @EMIT.emits(ops.ConvTranspose)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
-from kexport_graphdef.emit.index import index
-from kexport_graphdef.nodes import Ref
 from kexport_savedmodel.context import Context
 from kexport_savedmodel.emit.table import EMIT
+from kexport_shared.graphdef.emit.index import index
+from kexport_shared.graphdef.nodes import Ref
 
 _BITS = {
     ops.BitAnd: "BitwiseAnd", ops.BitOr: "BitwiseOr", ops.BitXor: "BitwiseXor", ops.ShiftLeft: "LeftShift",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kexport_graphdef.emit import COMMON
-from kexport_graphdef.table import OpTable
+from kexport_shared.graphdef.emit import COMMON
+from kexport_shared.graphdef.table import OpTable
 
 EMIT = OpTable(COMMON)

@@ -10,10 +10,10 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport_graphdef.nodes import Ref
 from kexport_savedmodel.context import Context
 from kexport_savedmodel.emit.table import EMIT
 from kexport_savedmodel.tables import KINDS, Table, find
+from kexport_shared.graphdef.nodes import Ref
 
 _SPECIAL = re.compile(r"[!-/:-@\[-`{-~ ]")
 """What RE2 takes a backslash before."""

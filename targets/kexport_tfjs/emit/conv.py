@@ -8,10 +8,10 @@ import numpy as np
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_emit.families import Sliding
-from kexport_graphdef.emit.conv import KINDS, finish, window_attributes
-from kexport_graphdef.nodes import Ref
-from kexport_graphdef.table import activate
+from kexport_shared.emit.families import Sliding
+from kexport_shared.graphdef.emit.conv import KINDS, finish, window_attributes
+from kexport_shared.graphdef.nodes import Ref
+from kexport_shared.graphdef.table import activate
 from kexport_tfjs.context import Context
 from kexport_tfjs.emit.table import EMIT, FUSED
 

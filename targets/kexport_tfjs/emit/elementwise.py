@@ -6,8 +6,8 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.rewrite.narrow import is_narrow
-from kexport_graphdef.emit.elementwise import cast as plain_cast
-from kexport_graphdef.nodes import Ref
+from kexport_shared.graphdef.emit.elementwise import cast as plain_cast
+from kexport_shared.graphdef.nodes import Ref
 from kexport_tfjs.context import Context
 from kexport_tfjs.emit.table import EMIT
 

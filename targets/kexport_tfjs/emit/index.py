@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.emit.index import index
-from kexport_graphdef.emit.index import scatter_nd as plain_scatter
-from kexport_graphdef.nodes import Ref
+from kexport_shared.graphdef.emit.index import index
+from kexport_shared.graphdef.emit.index import scatter_nd as plain_scatter
+from kexport_shared.graphdef.nodes import Ref
 from kexport_tfjs.context import Context
 from kexport_tfjs.emit.table import EMIT
 

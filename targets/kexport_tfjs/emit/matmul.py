@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.emit.matmul import dense as plain_dense
-from kexport_graphdef.emit.matmul import from_rows, rows
-from kexport_graphdef.nodes import Ref
-from kexport_graphdef.table import activate
+from kexport_shared.graphdef.emit.matmul import dense as plain_dense
+from kexport_shared.graphdef.emit.matmul import from_rows, rows
+from kexport_shared.graphdef.nodes import Ref
+from kexport_shared.graphdef.table import activate
 from kexport_tfjs.context import Context
 from kexport_tfjs.emit.table import EMIT, FUSED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kexport import ops
 from kexport.ir.graph import Node
-from kexport_graphdef.nodes import Ref
+from kexport_shared.graphdef.nodes import Ref
 from kexport_tfjs.context import Context
 from kexport_tfjs.emit.table import EMIT
 

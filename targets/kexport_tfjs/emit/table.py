@@ -5,8 +5,8 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ops.text import ABOUT_TEXT
 from kexport.target import NO_TEXT
-from kexport_graphdef.emit import COMMON
-from kexport_graphdef.table import OpTable
+from kexport_shared.graphdef.emit import COMMON
+from kexport_shared.graphdef.table import OpTable
 
 EMIT = OpTable(COMMON)
 EMIT.unsupported(NO_TEXT, *ABOUT_TEXT)

@@ -12,7 +12,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ops.window import transpose_crops
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
-from kexport_graphdef.rules.transpose import after, cut
+from kexport_shared.graphdef.rules.transpose import after, cut
 
 
 @rule(ops.ConvTranspose)

@@ -10,7 +10,7 @@ from kexport.ir.graph import Node, Value
 from kexport.ops.pool import Pool
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.rule import Replacement
-from kexport_emit.planar import with_row
+from kexport_shared.emit.planar import with_row
 from kexport_tflite.weights import half_constant
 
 

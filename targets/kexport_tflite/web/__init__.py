@@ -7,10 +7,10 @@ from pathlib import Path
 from kexport.errors import NotApplicable
 from kexport.ir.types import DType
 from kexport.target import Session
-from kexport_js.browser import BrowserEngine
-from kexport_js.engine import EngineSession
-from kexport_js.npm import Packages
-from kexport_js.page import PageRuntime, VisitorEngine
+from kexport_shared.js.browser import BrowserEngine
+from kexport_shared.js.engine import EngineSession
+from kexport_shared.js.npm import Packages
+from kexport_shared.js.page import PageRuntime, VisitorEngine
 from kexport_tflite.reader import read_contract
 
 HERE = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""What the targets share; none of these packages is a target."""
