@@ -15,19 +15,56 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from types import FrameType
+from typing import TypeVar
 
 from kexport.errors import CaptureError, KexportError
 from kexport.printable import one_line
 
+T = TypeVar("T")
 AGAIN = 5.0
 """Seconds after which the alarm is repeated."""
 GRACE = 20.0
 """Seconds that the alarm has to take effect before the process is ended."""
 _OURS: ContextVar[bool] = ContextVar("_OURS", default=False)
+
+
+class Clock:
+    """What is left of the seconds that a whole piece of work may take."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+        self.left_out = 0
+        """How many pieces were left out, as the time did not suffice for them."""
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds; one at least, as no time limit can be 0."""
+        return max(self._end - time.monotonic(), 1.0)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def within(self, items: Iterable[T], count: int, share: float) -> Iterator[T]:
+        """Yield items while a share of what is left suffices for one more like those before; the first one always."""
+        start = time.monotonic()
+        allowed = share * self.left
+        for done, item in enumerate(items):
+            passed = time.monotonic() - start
+            if done and passed + passed / done > allowed:
+                self.left_out += count - done
+                return
+            yield item
+
+    @property
+    def shortage(self) -> str:
+        """What is to be said where pieces were left out; else nothing."""
+        return f"the time (--timeout {self.seconds:g}) did not suffice for all batches" if self.left_out else ""
 
 
 class Late(BaseException):

@@ -54,6 +54,10 @@ class VerifyError(KexportError):
     exit_code = 1
 
 
+class TimeUp(VerifyError):
+    """The time was over before there was anything to compare an artifact with."""
+
+
 class NotApplicable(VerifyError):
     """An engine cannot run an artifact for a reason of its own, which says nothing about the artifact."""
 

@@ -12,7 +12,15 @@ from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.junit import write_junit
 from kexport.cli.options import read_options
 from kexport.cli.progress import print_took, progress
-from kexport.cli.shared import arguments, check_options, inputs_option, model_options, reading_options, require_option
+from kexport.cli.shared import (
+    arguments,
+    inputs_option,
+    judge_options,
+    model_options,
+    reading_options,
+    require_option,
+    timeout_option,
+)
 from kexport.cli.values import read_targets
 
 
@@ -52,7 +60,8 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 @inputs_option
 @click.option("--only-inputs", "only_samples", is_flag=True, help="Verify on the samples of --inputs alone.")
 @click.option("--reference", metavar="FILE", help="Verify against this reference, recorded elsewhere.")
-@check_options
+@judge_options
+@timeout_option("For the whole; what was judged until then is reported.", 600)
 @click.option("-O", "--option", multiple=True, metavar="TARGET.NAME=VALUE", help="See: kexport targets --options")
 def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ...], **rest: Any) -> int:
     """Export MODEL to one or more formats and verify each artifact against Keras.

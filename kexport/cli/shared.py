@@ -60,9 +60,8 @@ def _keep_junit(ctx: click.Context, _: click.Parameter, value: str | None) -> No
         state.junit = value
 
 
-_CHECK = (
+_JUDGE = (
     click.option("--tolerance", multiple=True, metavar="[OUTPUT=]ERROR", help="Allowed absolute error."),
-    timeout_option("For reading a model or artifact, and for each runtime."),
     click.option(
         "--junit",
         metavar="FILE",
@@ -71,6 +70,7 @@ _CHECK = (
         help="Write the verdicts as JUnit XML, too.",
     ),
 )
+_CHECK = (timeout_option("For reading a model or artifact, and for each runtime."), *_JUDGE)
 require_option = click.option(
     "--require",
     multiple=True,
@@ -90,6 +90,8 @@ model_options = _all(_MODEL)
 """Decorator: adds the options that say how to read a model."""
 reading_options = _all(_READING)
 """Decorator: adds further options about a model that is read in this command."""
+judge_options = _all(_JUDGE)
+"""Decorator: adds the options that say how to judge, without a time limit."""
 check_options = _all(_CHECK)
 """Decorator: adds the options that say how to check an artifact."""
 

@@ -104,6 +104,13 @@ def enlarged(plan: SizePlan, contract: Contract, cost: Callable[[Sizes], int], a
     return plan
 
 
+def smaller(plan: SizePlan, contract: Contract) -> SizePlan:
+    """Return the plan with a second batch of two samples, for models that cost much."""
+    batch = batch_symbols(contract)
+    few = [c | {s: 2 for s in batch if c[s] == BATCH_SIZES[1]} for c in plan.choices]
+    return SizePlan(tuple(few), plan.single)
+
+
 def drawn(plan: SizePlan, contract: Contract, number: int, most: Callable[[Sizes], int]) -> Sizes | None:
     """Return the first sizes of a plan with a batch size that cannot be guessed; None if that would cost too much.
 

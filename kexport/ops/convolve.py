@@ -14,8 +14,8 @@ from kexport.ops.arrays import lowest, times
 from kexport.ops.layout import ints
 from kexport.ops.window import Ints, Padding, explicit_pads, output_sizes, transpose_crops
 
-_FEW_CHANNELS = 16
-"""Below this, one matmul over gathered windows beats a matmul for each tap, and the gathered windows are small."""
+_GATHERED = 1 << 22
+"""So many elements of gathered windows are held at once: few enough for caches, and enough for a large matmul."""
 
 
 def conv(x: Array, kernel: Array, strides: Ints, dilation: Ints, padding: Padding, groups: int) -> Array:
@@ -80,15 +80,52 @@ def avg_pool(x: Array, window: Ints, strides: Ints, padding: Padding) -> Array:
 
 
 def _conv_group(x: Array, kernel: Array, sizes: Ints, strides: Ints, dilation: Ints) -> Array:
-    window, (channels, filters) = kernel.shape[:-2], kernel.shape[-2:]
-    taps = _taps(x, window, sizes, strides, dilation)
-    if channels < _FEW_CHANNELS:
-        columns = np.stack([seen for _, seen in taps], axis=-2)
-        return times(columns.reshape(x.shape[0], *sizes, -1), kernel.reshape(prod(window) * channels, filters))
-    total = np.zeros((x.shape[0], *sizes, filters), x.dtype)
-    for tap, seen in taps:
-        total += times(seen, kernel[tap])
-    return total
+    window = kernel.shape[:-2]
+    channels, filters = kernel.shape[-2:]
+    if prod(window) == 1:
+        return times(next(_taps(x, window, sizes, strides, dilation))[1], kernel.reshape(channels, filters))
+    result = np.empty((x.shape[0], *sizes, filters), x.dtype)
+    if 2 * filters <= channels and set(strides) == {1}:
+        _scatter(x, kernel, result, dilation)
+    else:
+        _gather(x, kernel, result, strides, dilation)
+    return result
+
+
+def _gather(x: Array, kernel: Array, result: Array, strides: Ints, dilation: Ints) -> None:
+    """Fill the result block by block: all windows as the rows of a matrix, and one product of matrices."""
+    window = kernel.shape[:-2]
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    for samples, rows in _blocks(result.shape[:-1], len(matrix)):
+        block = result[samples, rows]
+        part = x[samples, rows.start * strides[0] :]
+        columns = np.empty((*block.shape[:-1], prod(window), x.shape[-1]), x.dtype)
+        for place, (_, seen) in enumerate(_taps(part, window, block.shape[1:-1], strides, dilation)):
+            columns[..., place, :] = seen
+        block[...] = times(columns.reshape(*block.shape[:-1], -1), matrix)
+
+
+def _scatter(x: Array, kernel: Array, result: Array, dilation: Ints) -> None:
+    """Fill the result where filters are few: every element times all of the kernel, added up where it is seen."""
+    window = kernel.shape[:-2]
+    channels, filters = kernel.shape[-2:]
+    matrix = np.moveaxis(kernel, -2, 0).reshape(channels, -1)
+    steps = (1,) * len(window)
+    result[...] = 0
+    for sample, total in zip(x, result, strict=True):
+        products = times(sample[None], matrix)
+        for place, (_, seen) in enumerate(_taps(products, window, total.shape[:-1], steps, dilation)):
+            total += seen[0, ..., place * filters : (place + 1) * filters]
+
+
+def _blocks(shape: Ints, width: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of the first two axes of [N, *S], in blocks of about `_GATHERED` elements with `width` at each place."""
+    row = max(prod(shape[2:]) * width, 1)
+    rows = min(max(_GATHERED // row, 1), max(shape[1], 1))
+    samples = max(_GATHERED // (row * rows), 1) if rows == shape[1] else 1
+    for sample in range(0, shape[0], samples):
+        for start in range(0, shape[1], rows):
+            yield slice(sample, min(sample + samples, shape[0])), slice(start, min(start + rows, shape[1]))
 
 
 def _prepare(

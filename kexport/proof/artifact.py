@@ -9,7 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from kexport.deadline import deadline
+from kexport.deadline import Clock, deadline
 from kexport.engines.host import host
 from kexport.engines.runner import TIMEOUT, RunResult, run_artifact
 from kexport.errors import ConfigError, EmitError, GraphError, KexportError
@@ -52,6 +52,8 @@ class Check:
     browser: bool = False
     """Whether to use runtimes that run only on request, too."""
     timeout: float = TIMEOUT
+    clock: Clock | None = None
+    """What is left for all artifacts together; None for no bound."""
     threads: int = 1
     repeats: int = 0
     """Extra runs, for timing."""
@@ -89,7 +91,7 @@ def check_artifact(path: Path, target: Target, reference: Reference, check: Chec
         return [_verdict(path, target, None, Status.VALID, f"no runtime for {target.title}, so it was not run")]
     insight = cache(partial(_insight, reference, check)) if check.inner is not None else None
     turns = told(runtimes, check.tell, lambda r: r.name)
-    return [_checked(path, target, runtime, reference, check, insight) for runtime in turns]
+    return [_in_time(path, target, runtime, reference, check, insight) for runtime in turns]
 
 
 def fitting(reference: Reference, contract: Contract, spans: Mapping[str, Span] | None = None) -> tuple[Recording, ...]:
@@ -144,6 +146,32 @@ def _insight(reference: Reference, check: Check) -> Insight | None:
         return None
     recordings = fitting(reference, check.contract or reference.contract, check.spans)
     return subject and Insight(subject, reference, recordings)
+
+
+def _in_time(
+    path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check,
+    insight: Callable[[], Insight | None] | None,
+) -> Verdict:  # fmt: skip
+    """Return the verdict of one runtime in the time that is left; where batches were left out, it shows too little."""
+    clock = check.clock
+    if clock is None:
+        return _checked(path, target, runtime, reference, check, insight)
+    if clock.is_over:
+        reason = f"not run: the time is over (--timeout {clock.seconds:g})"
+        return _verdict(path, target, runtime, Status.UNJUDGED, reason)
+    check = dataclasses.replace(check, timeout=min(check.timeout, clock.left))
+    verdict = _checked(path, target, runtime, reference, check, insight)
+    short = clock.shortage
+    if not short or verdict.status < Status.UNJUDGED:
+        return verdict
+    right = sum(c.passed is True for c in verdict.outputs)
+    reason = f"{short}; {right} checks passed until then; {verdict.reason}"
+    return dataclasses.replace(verdict, status=Status.UNJUDGED, reason=reason)
+
+
+def unjudged(path: Path, target: Target, reason: str) -> Verdict:
+    """Return the verdict on an artifact that nothing could be compared with."""
+    return _verdict(path, target, None, Status.UNJUDGED, reason)
 
 
 def _checked(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kexport.errors import KexportError
+from kexport.deadline import deadline
+from kexport.errors import KexportError, VerifyError
 from kexport.evidence.reference_file import Recording, Reference
 from kexport.ir.graph import Graph, Node, Value
 from kexport.locate.align import Alignment
@@ -72,7 +73,8 @@ class Insight:
         well compute something else than the captured one.
         """
         try:
-            inside = self._inside(tuple(outputs))
+            with deadline(timeout, "evaluating them", VerifyError):
+                inside = self._inside(tuple(outputs))
             if inside is None:
                 return Inner(missing="there is nothing inside to be compared")
             wrong = next(iter(keras_problems(inside.points, inside.layers, self.reference).items()), None)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
+from kexport.deadline import Clock
 from kexport.errors import GraphError, KexportError, VerifyError
 from kexport.evidence.batches import SEEDS, Batch, make_batch, make_batches
 from kexport.evidence.ranges import Range, input_ranges, narrower
 from kexport.evidence.reference_file import Environment, Recording, Reference, with_recordings
-from kexport.evidence.sizes import Hint, SizePlan, Sizes, choose_sizes, drawn, enlarged
+from kexport.evidence.sizes import Hint, SizePlan, Sizes, choose_sizes, drawn, enlarged, smaller
 from kexport.evidence.words import Words, text_inputs
 from kexport.ir.contract import Contract
 from kexport.ir.evaluator import bind_inputs
@@ -25,8 +27,13 @@ from kexport.verify.perturb import Rounding, all_nodes, sums_halves
 from kexport.verify.told import Tell, nobody, told
 from kexport.verify.tolerance import Noise, capture_problem, measure
 
+COSTLY = 3e9
+"""Multiply-adds of one evaluation from which on a model is judged on fewer and smaller batches."""
+SHARES = {"Keras": 0.2, "float64": 0.4, "rounding": 0.5}
+"""The part of the time that is left which each stage of a recording may take. What is left then is for the engines."""
 EVERY = "*"
 """Stands for every output in tolerances given by the user."""
+T = TypeVar("T")
 Run = Callable[[list[Array]], Sequence[Array]]
 """Keras' predict: takes arrays in the order of the contract's inputs, returns arrays in the order of its outputs."""
 Drawing = Callable[[list[Array]], tuple[Sequence[Array], Mapping[int, Array]]]
@@ -78,6 +85,10 @@ def _planned(
     plan = choose_sizes(contract, accepts, hints)
     if not hints:
         plan = enlarged(plan, contract, lambda sizes: count_elements(graph, sizes), accepts)
+        with suppress(Exception):  # a graph that cannot be costed is judged as usual
+            if work(graph, plan.choices[0]) > COSTLY:
+                plan = smaller(plan, contract)
+                seeds = seeds[:2]
     batches = make_batches(contract, ranges, plan, seeds)
     if draw is not None and not hints:
         sizes = drawn(plan, contract, draw, lambda one: int(BUDGET // max(work(graph, one), 1)))
@@ -96,17 +107,25 @@ def record(
     environment: Environment = Environment(),  # noqa: B008  frozen
     drawing: Drawing | None = None,
     tell: Tell = nobody,
+    clock: Clock | None = None,
 ) -> Reference:
     """Run Keras and the graph on every batch; by `drawing`, where the graph draws random numbers.
+
+    Where a `clock` says that the time does not suffice, the last batches are left out.
 
     Raises:
         VerifyError: Keras fails on a batch, or returns other shapes than the graph.
     """
+    in_time = _within(told(batches, tell, "Keras"), len(batches), "Keras", clock)
     if drawing is not None and draws_of(graph):
-        recordings = [_recorded_with_draws(contract, b, graph, drawing) for b in told(batches, tell, "Keras")]
+        recordings = [_recorded_with_draws(contract, b, graph, drawing) for b in in_time]
     else:
-        recordings = [Recording(b, answer(contract, b, run)) for b in told(batches, tell, "Keras")]
-    return with_oracles(Reference(contract, tuple(recordings), environment), graph, tell)
+        recordings = [Recording(b, answer(contract, b, run)) for b in in_time]
+    return with_oracles(Reference(contract, tuple(recordings), environment), graph, tell, clock)
+
+
+def _within(items: Iterable[T], count: int, stage: str, clock: Clock | None) -> Iterable[T]:
+    return items if clock is None else clock.within(items, count, SHARES[stage])
 
 
 def answer(contract: Contract, batch: Batch, run: Run) -> dict[str, Array]:
@@ -137,7 +156,7 @@ def named_outputs(contract: Contract, batch: Batch, outputs: Sequence[Array]) ->
     return {p.name: _as_type(a, p.type.dtype) for p, a in zip(contract.outputs, outputs, strict=True)}
 
 
-def with_oracles(reference: Reference, graph: Graph, tell: Tell = nobody) -> Reference:
+def with_oracles(reference: Reference, graph: Graph, tell: Tell = nobody, clock: Clock | None = None) -> Reference:
     """The reference with the graph's float64 and float32 results.
 
     Runs with random rounding join the plain float32 one, fewer where they cost much, and more where Keras is farther
@@ -148,8 +167,11 @@ def with_oracles(reference: Reference, graph: Graph, tell: Tell = nobody) -> Ref
         VerifyError: the graph's outputs have other names or shapes than Keras'.
     """
     reference = dataclasses.replace(reference, compute=coarsest_float(graph), random=random_outputs(graph))
-    reference = with_recordings(reference, [evaluated(r, graph) for r in told(reference.recordings, tell, "float64")])
-    rounding = told(reference.recordings, tell, "rounding")
+    count = len(reference.recordings)
+    wide = _within(told(reference.recordings, tell, "float64"), count, "float64", clock)
+    reference = with_recordings(reference, [evaluated(r, graph) for r in wide])
+    count = len(reference.recordings)
+    rounding = _within(told(reference.recordings, tell, "rounding"), count, "rounding", clock)
     reference = with_recordings(reference, [perturbed(r, graph, roundings(graph, r.batch)) for r in rounding])
     if capture_problems(reference):
         rounding = told(reference.recordings, tell, "more rounding")
@@ -161,7 +183,9 @@ def with_oracles(reference: Reference, graph: Graph, tell: Tell = nobody) -> Ref
     return with_recordings(reference, [perturbed(r, graph, runs) for r in reference.recordings])
 
 
-def complete(reference: Reference, contract: Contract, graph: Graph, tell: Tell = nobody) -> Reference:
+def complete(
+    reference: Reference, contract: Contract, graph: Graph, tell: Tell = nobody, clock: Clock | None = None
+) -> Reference:
     """A reference recorded without capture, brought to the captured contract and given its oracle.
 
     Raises:
@@ -176,7 +200,8 @@ def complete(reference: Reference, contract: Contract, graph: Graph, tell: Tell 
         what = "the reference does not tell which random numbers the model drew"
         raise VerifyError(what, hint="leave out --reference: the model is then run here, and its numbers are seen")
     recordings = [_fitted(r, contract) for r in reference.recordings]
-    return with_oracles(dataclasses.replace(reference, contract=contract, recordings=tuple(recordings)), graph, tell)
+    fitted = dataclasses.replace(reference, contract=contract, recordings=tuple(recordings))
+    return with_oracles(fitted, graph, tell, clock)
 
 
 def check_sizes(graph: Graph, sizes: Sizes) -> None:

@@ -8,14 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kexport.deadline import deadline
-from kexport.errors import ConfigError, KexportError
+from kexport.deadline import Clock, deadline
+from kexport.errors import ConfigError, EmitError, KexportError, TimeUp
 from kexport.evidence import graph_archive
 from kexport.evidence.reference_file import SUFFIX, Reference, save_reference
 from kexport.evidence.samples import Samples
 from kexport.ir.graph import Graph
 from kexport.names import suggest
-from kexport.proof.artifact import Check
+from kexport.proof.artifact import Check, unjudged
 from kexport.target import Span
 from kexport.workflows import graph_text_file
 from kexport.workflows.building import Build, Choice, Refusal, adapt, all_refused, check, emit, lower, remarks
@@ -58,7 +58,7 @@ def export(
     keep: bool = False,
     strict: bool = False,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    timeout: float = 300.0,
+    timeout: float = 600.0,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Export a model to one or more formats and verify each artifact in its real runtime.
@@ -91,7 +91,8 @@ def export(
         strict: write nothing if one of the targets refuses the model. Without it the others are written, and the
             report is not ok.
         options: options by target: `{"onnx": {"opset": 21}}`.
-        timeout: seconds for reading the model, and for each runtime.
+        timeout: seconds for the whole. Where reading or writing takes longer, nothing is written; where verifying does,
+            the artifacts are there, unjudged, and the report says what was judged until then.
         progress: told what is being done.
 
     Raises:
@@ -102,23 +103,27 @@ def export(
     requirements = read_requirements(require)
     check_place(Path(out), model, name)  # what is wrong with it is said before the work
     how = {"example": example, "replace": replace, "architecture": architecture}
+    clock = Clock(timeout)
     with deadline(timeout, "reading the model", where=place_of(model)):
         captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
     name = model_name(name, captured.source.name)
-    lowered, refused = lower(choices, graph, captured.contract, tell)
+    with deadline(clock.left, "fitting the graph to the formats", EmitError, name):
+        lowered, refused = lower(choices, graph, captured.contract, tell)
     _stop(refused, strict or not lowered)
     out = Path(out)
     with staging(out) as stage:
         spans = [b.spans for b in lowered]
         given = Samples(Path(samples) if samples else None, only_samples)
-        recording = cache(lambda: _reference(captured, reference, given, spans, tell))
-        builds, more = _emitted(lowered, stage, name, captured, recording if verify else None, tell)
+        recording = cache(lambda: _reference(captured, reference, given, spans, clock, tell))
+        with deadline(clock.left, "writing the artifacts", EmitError, name):
+            builds, more = _emitted(lowered, stage, name, captured, recording if verify else None, tell)
         refused += more
         _stop(refused, bool(more) and (strict or not builds))
-        recorded = recording() if verify else None
+        recorded = _in_time(recording, builds) if verify else None
         if recorded is not None:
-            _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout), tell)
-        beside = _write_beside(stage, name, graph, recorded)
+            _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout, clock=clock), tell)
+        # One with less than all batches would prove too little wherever it is verified against later.
+        beside = _write_beside(stage, name, graph, None if clock.left_out else recorded)
         deep = layers or bool(recorded and recorded.random) or any(b.is_to_be_explained for b in builds)
         kept = stage / f"{name}{graph_archive.SUFFIX}"
         if (verify or layers) and keep_graph(captured.graph, kept, captured.source.path, whole=deep):
@@ -197,13 +202,25 @@ def _reference(
     recorded: str | Path | None,
     samples: Samples,
     spans: Sequence[Mapping[str, Span]],
+    clock: Clock,
     tell: Progress,
 ) -> Reference:
     from kexport.workflows.recording import adopt_reference, make_reference
 
-    if recorded:
-        return adopt_reference(captured, Path(recorded), tell)
-    return make_reference(captured, samples, tell, spans)
+    with deadline(clock.left, "running Keras and the graph", TimeUp):
+        if recorded:
+            return adopt_reference(captured, Path(recorded), tell, clock)
+        return make_reference(captured, samples, tell, spans, clock)
+
+
+def _in_time(recording: Callable[[], Reference], builds: Sequence[Build]) -> Reference | None:
+    """Return the reference; where the time was over before, the artifacts are unjudged and there is none."""
+    try:
+        return recording()
+    except TimeUp as e:
+        for build in builds:
+            build.verdicts = [unjudged(build.path, build.target, f"nothing was judged: {e.what}; {e.hint}")]
+        return None
 
 
 @collection(on=True)

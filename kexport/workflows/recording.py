@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kexport.deadline import Clock
 from kexport.errors import ConfigError, VerifyError
 from kexport.evidence.batches import Batch
 from kexport.evidence.reference_file import Environment, Reference, load_reference, save_reference, with_recordings
@@ -95,7 +96,7 @@ def record_reference(
     return Recorded(str(out), reference.environment, len(reference.recordings))
 
 
-def adopt_reference(captured: Captured, path: Path, tell: Progress = silent) -> Reference:
+def adopt_reference(captured: Captured, path: Path, tell: Progress = silent, clock: Clock | None = None) -> Reference:
     """A reference recorded elsewhere, with what the captured graph says to its inputs.
 
     Raises:
@@ -108,13 +109,20 @@ def adopt_reference(captured: Captured, path: Path, tell: Progress = silent) -> 
     if recorded and recorded != fingerprint(captured.source):
         hint = "record it again with kexport reference, from this model"
         raise VerifyError("the reference is of another model", where=str(path), hint=hint)
-    return complete(reference, captured.contract, captured.graph, tell_batches(tell, captured.source.name))
+    told = tell_batches(tell, captured.source.name)
+    return complete(reference, captured.contract, captured.graph, told, clock)
 
 
 def make_reference(
-    captured: Captured, samples: Samples, tell: Progress, spans: Sequence[Mapping[str, Span]] = ()
+    captured: Captured,
+    samples: Samples,
+    tell: Progress,
+    spans: Sequence[Mapping[str, Span]] = (),
+    clock: Clock | None = None,
 ) -> Reference:
     """Run the loaded model here, on generated batches and the user's samples; also on sizes within each of the `spans`.
+
+    Where the `clock` says that the time does not suffice, the last batches are left out.
 
     Raises:
         ConfigError: there are to be no generated batches, and no samples either.
@@ -133,7 +141,8 @@ def make_reference(
         raise ConfigError("there are no inputs to use alone", where="--only-inputs", hint="give --inputs FILE too")
     environment = Environment("tensorflow", versions=_versions(), model=model)
     told = tell_batches(tell, source.name)
-    reference = record(captured.contract, captured.graph, batches, source.run, environment, run_drawing(source), told)
+    how = {"drawing": run_drawing(source), "tell": told, "clock": clock}
+    reference = record(captured.contract, captured.graph, batches, source.run, environment, **how)
     return _with_layers(reference, source)
 
 

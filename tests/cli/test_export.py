@@ -35,7 +35,7 @@ DEFAULTS = {
     "reference": None,
     "tolerance": None,
     "options": {},
-    "timeout": 300,
+    "timeout": 600,
 }
 
 
