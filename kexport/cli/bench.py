@@ -37,7 +37,7 @@ COLUMNS = ("target", "runtime", "threads", "median", "p95", "first", "load", "wi
     default=10,
     show_default=True,
     metavar="SECONDS",
-    help="After so long, and five runs, one has had enough.",
+    help="Stop one after this time and at least five runs.",
 )
 @click.option("--dim", multiple=True, metavar="DIM=SIZE", help="Size of a dynamic dimension. Default: batch=1.")
 @timeout_option("For loading, and for each turn.")

@@ -24,7 +24,11 @@ from kexport.cli.shared import arguments, inputs_option, model_options, timeout_
 )
 @click.argument("model")
 @click.option("-o", "--out", default="reference.safetensors", show_default=True, metavar="FILE", help="File to write.")
-@click.option("--backend", type=click.Choice(["tensorflow", "jax", "torch"]), help="Default: the first one installed.")
+@click.option(
+    "--backend",
+    type=click.Choice(["tensorflow", "jax", "torch"]),
+    help="Keras' backend. Default: the first one installed.",
+)
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, gpu, or gpu:1.")
 @inputs_option
 @click.option("--layers", is_flag=True, help="Record the output of every layer too.")

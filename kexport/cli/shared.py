@@ -20,22 +20,22 @@ MAX_SECONDS = 1e8
 _MODEL = (
     click.option("--dim", multiple=True, metavar="DIM=SIZE", help="Fix or name a dimension: batch=1, ids:1=length."),
     click.option("--custom", multiple=True, metavar="MODULE", help="Import a module that registers custom objects."),
-    click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust where it is from."),
+    click.option("--trust", is_flag=True, help="Run code stored in the model. Only if you trust its origin."),
 )
 _READING = (
     click.option("--signature", metavar="NAME", help="Which signature of a SavedModel."),
-    click.option("--example", metavar="FILE", help="An .npz with a batch for a subclassed model, an array an input."),
+    click.option("--example", metavar="FILE", help="An .npz with a batch for a subclassed model, an array per input."),
     click.option(
         "--replace",
         multiple=True,
         metavar="LAYER=WHAT",
-        help="What a layer computes, a Lambda say: an expression of x, or module:function.",
+        help="What a layer such as a Lambda computes: an expression of x, or module:function.",
     ),
     click.option(
         "--model",
         "architecture",
         metavar="WHERE",
-        help="The model that a file of weights is of: module:function, or a JSON file.",
+        help="The model that a file of weights belongs to: module:function, or a JSON file.",
     ),
 )
 
@@ -78,7 +78,10 @@ require_option = click.option(
     help="Exit with 1 unless the artifacts are verified, simulated or valid: verified:onnx.",
 )
 inputs_option = click.option(
-    "--inputs", "samples", metavar="FILE", help="Samples to run on too: an .npz with one array an input, or a folder."
+    "--inputs",
+    "samples",
+    metavar="FILE",
+    help="Samples to run on as well: an .npz with an array per input, or a folder.",
 )
 
 

@@ -24,7 +24,7 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
     ("one artifact", "kexport verify dist/model.onnx"),
     ("against a reference recorded on another machine", "kexport verify dist/ --reference reference.safetensors"),
     ("in a headless browser as well", "kexport verify dist/ --browser"),
-    ("in one runtime, which need not be one that runs unasked", "kexport verify dist/ --runtime tflm"),
+    ("in one runtime, even one that does not run by default", "kexport verify dist/ --runtime tflm"),
     ("on a board", "kexport verify check.zip --on ssh://pi@raspberrypi --python '~/venv/bin/python'"),
     ("find the first layer that diverges", "kexport verify dist/ --locate --plot layers.svg"),
     ("in a script", "kexport verify dist/ --json > report.json"),
@@ -33,7 +33,13 @@ _FOR_MODELS = ("model", "dims", "custom", "trust")
 @click.argument("dist")
 @click.option("--name", help="Which model, if DIST holds several.")
 @click.option("--reference", metavar="FILE", help="Reference to compare with. Default: the one in DIST.")
-@click.option("--runtime", "runtimes", multiple=True, metavar="NAME,...", help="Default: all that run unasked.")
+@click.option(
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    metavar="NAME,...",
+    help="Runtimes to use. Default: all that run without being named.",
+)
 @click.option("--browser", is_flag=True, help="Run artifacts in a headless Chrome or Chromium, too.")
 @require_option
 @click.option("--locate", is_flag=True, help="Find the first layer that diverges, in every runtime.")
@@ -86,7 +92,7 @@ def _refuse_runtimes(runtimes: tuple[str, ...], on: str | None, locate: bool) ->
     if runtimes and (on or locate):
         other = "--on" if on else "--locate"
         raise ConfigError(
-            f"{other} uses all runtimes that run unasked", where="--runtime", hint="leave out one of them"
+            f"{other} uses all runtimes that run by default", where="--runtime", hint="leave out one of them"
         )
 
 

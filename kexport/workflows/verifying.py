@@ -57,7 +57,7 @@ def verify(
         reference: another reference file; None for the one in the folder.
         tolerance: allowed absolute error by output name, or "*" for all.
         timeout: seconds for reading what is there, for reading each artifact, and for each runtime.
-        runtimes: names of those to use, and only what runs in them is checked; None for all that run unasked.
+        runtimes: names of those to use; artifacts of others are not checked. None for all that run by default.
         browser: run artifacts in a headless browser too.
         require: what the artifacts have to reach, as for `export`.
         progress: told what is being done.

@@ -29,19 +29,17 @@ class CoremlOptions(Options):
     precision: Precision = field(default="float32", metadata={"help": "compute in float32 or float16"})
     float32: str = field(
         default="",
-        metadata={
-            "help": "layers computed in float32 whatever the precision: `block/norm|scale`; an export adds others"
-        },
+        metadata={"help": "layers always computed in float32: `block/norm|scale`; an export adds others"},
     )
     sizes: str = field(
         default="",
-        metadata={"help": "dynamic dims: `batch=1,length=1..512` (range) or `length=64|128` (these alone)"},
+        metadata={"help": "dynamic dims: `batch=1,length=1..512` (range) or `length=64|128` (only these)"},
     )
     limit: int = field(default=4096, metadata={"help": "the greatest size of a dynamic dim that `sizes` leaves open"})
     images: str = field(default="", metadata={"help": "inputs that take an image: `photo=rgb` (or bgr, gray)"})
-    scale: str = field(default="1", metadata={"help": "what the bytes of images are multiplied by, one or per channel"})
-    bias: str = field(default="0", metadata={"help": "what is added to them then, one or per channel"})
-    labels: str = field(default="", metadata={"help": "class labels: a file with one on each line, or `cat|dog`"})
+    scale: str = field(default="1", metadata={"help": "factor for the bytes of images, one or per channel"})
+    bias: str = field(default="0", metadata={"help": "offset added to the scaled bytes, one or per channel"})
+    labels: str = field(default="", metadata={"help": "class labels: a file with one per line, or `cat|dog`"})
     scores: str = field(default="", metadata={"help": "the output with the probabilities of the classes"})
 
     about: str = field(default="", metadata={"help": "what the model does, as Xcode shows it"})

@@ -21,13 +21,13 @@ class TfliteOptions(Options):
         metadata={"help": "float32, or float16 for weights stored in half the size (computed in float32)"},
     )
     labels: str = field(
-        default="", metadata={"help": "text file with the class names of the first output, one a line, to embed"}
+        default="", metadata={"help": "text file with the class names of the first output, one per line, to embed"}
     )
     mean: str = field(
-        default="", metadata={"help": "what apps subtract from image inputs, one number or one a channel: 127.5"}
+        default="", metadata={"help": "what apps subtract from image inputs, one number or one per channel: 127.5"}
     )
     std: str = field(
-        default="", metadata={"help": "what apps divide image inputs by, one number or one a channel: 127.5"}
+        default="", metadata={"help": "what apps divide image inputs by, one number or one per channel: 127.5"}
     )
 
     c_array: bool = field(
