@@ -113,11 +113,7 @@ def prelu(op: ops.Prelu, node: Node, rewriter: Rewriter) -> Value:
 def threshold(op: ops.Threshold, node: Node, rewriter: Rewriter) -> Value | None:
     """x where x > threshold, else value."""
     x = Term(rewriter, node.inputs[0])
-    match op:
-        case ops.Threshold(threshold=limit, value=value):
-            return (x > limit).select(x, x.lift(value)).value
-        case _:
-            return None
+    return (x > op.threshold).select(x, x.lift(op.value)).value
 
 
 @rule(ops.Relu)
@@ -136,12 +132,8 @@ def relu6(op: ops.Relu6, node: Node, rewriter: Rewriter) -> Value:
 def clip(op: ops.Clip, node: Node, rewriter: Rewriter) -> Value | None:
     """min(max(x, low), high)."""
     x = Term(rewriter, node.inputs[0])
-    match op:
-        case ops.Clip(low=low, high=high):
-            x = x if low is None else x.max(_bound(x, math.ceil, low))
-            return (x if high is None else x.min(_bound(x, math.floor, high))).value
-        case _:
-            return None
+    x = x if op.low is None else x.max(_bound(x, math.ceil, op.low))
+    return (x if op.high is None else x.min(_bound(x, math.floor, op.high))).value
 
 
 def _bound(x: Term, whole: Callable[[float], int], bound: float) -> float:

@@ -17,16 +17,11 @@ FAR_MEAN = 64.0
 @rule(ops.BatchNorm)
 def batch_norm(op: ops.BatchNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """x * scale + shift; (x - mean) * scale + beta where the parameters are no constants or mean is far from 0."""
-    match op:
-        case ops.BatchNorm(epsilon=epsilon):
-            pass
-        case _:
-            return None
     x, gamma, beta, mean, variance = (Term(rewriter, v) for v in node.inputs)
     if any(v.data is None for v in node.inputs[1:]):
-        return ((x - mean) * (gamma * (variance + epsilon).of(ops.Rsqrt())) + beta).value
+        return ((x - mean) * (gamma * (variance + op.epsilon).of(ops.Rsqrt())) + beta).value
     g, b, m, v = (np.asarray(p.data, np.float64) for p in node.inputs[1:])
-    deviation = np.sqrt(v + epsilon)
+    deviation = np.sqrt(v + op.epsilon)
     dtype = x.type.dtype.numpy
     scale, shift = (
         Term(rewriter, rewriter.constant(a.astype(dtype))) for a in (g / deviation, b - m * (g / deviation))
@@ -40,36 +35,25 @@ def batch_norm(op: ops.BatchNorm, node: Node, rewriter: Rewriter) -> Value | Non
 def layer_norm(op: ops.LayerNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """(x - mean) * rsqrt(mean of squares + epsilon) * gamma + beta."""
     x, gamma, beta = (Term(rewriter, v) for v in node.inputs)
-    match op:
-        case ops.LayerNorm(axes=axes, epsilon=epsilon):
-            return (_standardize(x, axes, epsilon) * _along(gamma, x, axes) + _along(beta, x, axes)).value
-        case _:
-            return None
+    axes = op.axes
+    return (_standardize(x, axes, op.epsilon) * _along(gamma, x, axes) + _along(beta, x, axes)).value
 
 
 @rule(ops.RmsNorm)
 def rms_norm(op: ops.RmsNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """x * rsqrt(mean of squares + epsilon) * gamma."""
     x, gamma = (Term(rewriter, v) for v in node.inputs)
-    match op:
-        case ops.RmsNorm(axes=axes, epsilon=epsilon):
-            return (x * _inverse_root(x, axes, epsilon) * _along(gamma, x, axes)).value
-        case _:
-            return None
+    return (x * _inverse_root(x, op.axes, op.epsilon) * _along(gamma, x, op.axes)).value
 
 
 @rule(ops.GroupNorm)
 def group_norm(op: ops.GroupNorm, node: Node, rewriter: Rewriter) -> Value | None:
     """The groups as an axis of their own, standardized over pixels and the channels of a group."""
     x, gamma, beta = (Term(rewriter, v) for v in node.inputs)
-    match op:
-        case ops.GroupNorm(groups=groups, epsilon=epsilon):
-            batch, *spatial, channels = x.type.shape
-            grouped = x.of(ops.Reshape((batch, product(spatial), groups, channels // groups)))
-            flat = _standardize(grouped, (1, 3), epsilon).of(ops.Reshape(x.type.shape))
-            return (flat * gamma + beta).value
-        case _:
-            return None
+    batch, *spatial, channels = x.type.shape
+    grouped = x.of(ops.Reshape((batch, product(spatial), op.groups, channels // op.groups)))
+    flat = _standardize(grouped, (1, 3), op.epsilon).of(ops.Reshape(x.type.shape))
+    return (flat * gamma + beta).value
 
 
 def _standardize(x: Term, axes: tuple[int, ...], epsilon: float) -> Term:

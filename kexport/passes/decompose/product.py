@@ -10,31 +10,24 @@ from kexport.rewrite import Rewriter, rule
 @rule(ops.Dense)
 def dense(op: ops.Dense, node: Node, rewriter: Rewriter) -> Value | None:
     """A matrix product, the bias and the activation, each apart."""
-    match op:
-        case ops.Dense(activation=activation):
-            pass
-        case _:
-            return None
     x, w, *bias = node.inputs
     vector = x.type.rank == 1
     x = rewriter.add(ops.Reshape((1, *x.type.shape)), x) if vector else x
     y = rewriter.add(ops.MatMul(), x, w)
     y = rewriter.add(ops.Reshape(y.type.shape[1:]), y) if vector else y
     y = rewriter.add(ops.Add(), y, *bias) if bias else y
-    return y if activation is None else rewriter.add(ops.ACTIVATIONS[activation], y)
+    return y if op.activation is None else rewriter.add(ops.ACTIVATIONS[op.activation], y)
 
 
 @rule(ops.MatMul)
 def matmul_transposes(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Value | None:
     """Transposed operands made by transposes."""
-    match op:
-        case ops.MatMul(transpose_a=a, transpose_b=b) if a or b:
-            left, right = node.inputs
-            left = swap_last_axes(rewriter, left) if a else left
-            right = swap_last_axes(rewriter, right) if b else right
-            return rewriter.add(ops.MatMul(), left, right)
-        case _:
-            return None
+    if not (op.transpose_a or op.transpose_b):
+        return None
+    a, b = node.inputs
+    left = swap_last_axes(rewriter, a) if op.transpose_a else a
+    right = swap_last_axes(rewriter, b) if op.transpose_b else b
+    return rewriter.add(ops.MatMul(), left, right)
 
 
 def swap_last_axes(rewriter: Rewriter, x: Value) -> Value:

@@ -50,11 +50,7 @@ def arg_min(op: ops.ArgMin, node: Node, rewriter: Rewriter) -> Value | Skip | No
     x = Term(rewriter, node.inputs[0])
     if not x.type.dtype.is_float:
         return Skip("the least integer has no negative")
-    match op:
-        case ops.ArgMin(axis=axis, dtype=dtype, keepdims=keep):
-            return (-x).of(ops.ArgMax(axis, dtype, keep)).value
-        case _:
-            return None
+    return (-x).of(ops.ArgMax(op.axis, op.dtype, op.keepdims)).value
 
 
 @rule(ops.CumSum, ops.CumProd)
