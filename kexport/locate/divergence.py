@@ -19,7 +19,7 @@ from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.locate.align import Alignment, align
 from kexport.locate.checkpoints import Checkpoint, Reach, checkpoints, reaches
-from kexport.passes.pipeline import OPTIMIZE, run_passes
+from kexport.lowered import Lowered, lower_for, optimize
 from kexport.target import Runtime, Target
 from kexport.verify.compare import is_float
 from kexport.verify.judge import OutputCheck, judge_batch, tolerances
@@ -113,23 +113,18 @@ class Subject:
     def precision(self) -> str:
         return str(getattr(self.options, "precision", "float32"))
 
+    def lowered(self) -> Lowered:
+        """Lower the captured graph again, as it was for the artifact.
+
+        Raises:
+            UnsupportedError: the target cannot write it.
+        """
+        return lower_for(self.target, self.options, optimize(self.graph), self.contract)
+
     def aligned(self, inputs: Mapping[str, Array], points: Sequence[Checkpoint] | None = None) -> Alignment:
         """Which tensors of the artifact hold the layers, or the values at some `points`."""
-        legalized = self.graph.copy()
-        legalize(legalized, self.target, self.options)
-        names = self.target.tensors(legalized, self.contract, self.options)
-        return align(self.graph, legalized, names, inputs, points)
-
-
-def legalize(graph: Graph, target: Target, options: Any) -> None:
-    """Bring a captured graph, in place, to what a target writes.
-
-    Raises:
-        UnsupportedError: the target cannot write it.
-    """
-    run_passes(graph, OPTIMIZE)
-    target.legalize(graph, options)
-    target.emitters.check(graph)
+        lowered = self.lowered()
+        return align(self.graph, lowered.graph, lowered.tensors(), inputs, points)
 
 
 def check_layers(

@@ -23,8 +23,8 @@ from kexport.ir.dim import is_symbol
 from kexport.ir.evaluator import bind_inputs, evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Array
-from kexport.locate.divergence import legalize
 from kexport.locate.region import all_values, cut, is_bindable
+from kexport.lowered import lower_for, optimize
 from kexport.target import Runtime, Target
 from kexport.temporary import temporary_folder
 from kexport.verify.record import record
@@ -111,11 +111,8 @@ def emit_part(part: Part, how: How, folder: Path) -> Path:
     Raises:
         KexportError: the target cannot.
     """
-    copy = part.graph.copy()
-    legalize(copy, how.target, how.options)
-    path = folder / f"{part.graph.name}{how.target.suffix}"
-    how.target.write(copy, contract_of(part.graph), path, how.options)
-    return path
+    lowered = lower_for(how.target, how.options, optimize(part.graph), contract_of(part.graph))
+    return lowered.write(folder / f"{part.graph.name}{how.target.suffix}")
 
 
 def contract_of(graph: Graph) -> Contract:

@@ -18,7 +18,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport.locate.divergence import Subject, as_kind, legalize
+from kexport.locate.divergence import Subject, as_kind
 from kexport.target import Runtime
 from kexport.verify.draws import Draws, draws_of, given, implausible, random_outputs
 from kexport.verify.judge import OutputCheck, judge_batch, tolerances
@@ -51,13 +51,12 @@ def judge_drawn(
     overrides: Mapping[str, float] | None = None,
 ) -> Drawn:
     """Make a check per batch and output that depends on random numbers."""
-    legalized = subject.graph.copy()
-    legalize(legalized, subject.target, subject.options)
-    names = subject.target.tensors(legalized, subject.contract, subject.options)
-    nodes = draws_of(legalized)
+    lowered = subject.lowered()
+    names = lowered.tensors()
+    nodes = draws_of(lowered.graph)
     draws = {key: names.get(node.output, "") for key, node in nodes.items()}
-    random = random_outputs(legalized)
-    outputs = {o.name: names.get(o.value, "") for o in legalized.outputs if o.name in random}
+    random = random_outputs(lowered.graph)
+    outputs = {o.name: names.get(o.value, "") for o in lowered.graph.outputs if o.name in random}
     if not all((*draws.values(), *outputs.values())):
         return Drawn(missing=f"the target {subject.target.name!r} does not tell where they are")
     result = tap(list(dict.fromkeys((*draws.values(), *outputs.values()))))

@@ -15,10 +15,11 @@ from kexport.evidence.reference_file import Reference
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.locate.divergence import Subject
+from kexport.lowered import Lowered, lower_for
 from kexport.paths import problem_with
 from kexport.proof.artifact import Check, check_artifact, for_artifact
 from kexport.reading import check_format
-from kexport.target import Options, Span, Target
+from kexport.target import Options, Target
 from kexport.verify.peaks import find_peaks
 from kexport.verify.status import Status, Verdict, overall_status
 from kexport.workflows.files import files_of
@@ -42,20 +43,20 @@ Choice = tuple[Target, Options]
 
 @dataclass
 class Build:
-    """One artifact on its way: legalized graph, place in the staging folder, seconds spent."""
+    """One artifact on its way: what is written, its place in the staging folder, seconds spent."""
 
-    target: Target
-    options: Options
-    graph: Graph
+    lowered: Lowered
     seconds: float
-    spans: Mapping[str, Span] = field(default_factory=dict[str, Span])
-    """The sizes that the artifact takes, by dynamic dim."""
     path: Path = Path()
     verdicts: list[Verdict] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     """What the artifact says of itself."""
     looked_inside: bool = False
     """Whether its outputs say too little, so that its inner layers were asked for."""
+
+    @property
+    def target(self) -> Target:
+        return self.lowered.target
 
     @property
     def status(self) -> Status:
@@ -84,11 +85,8 @@ def lower(
 
 def _lowered(target: Target, options: Options, graph: Graph, contract: Contract) -> Build:
     start = time.perf_counter()
-    copy = graph.copy()
-    target.legalize(copy, options)
-    target.emitters.check(copy)
-    spans = target.spans(contract, dataclasses.asdict(options))
-    return Build(target, options, copy, time.perf_counter() - start, spans)
+    lowered = lower_for(target, options, graph, contract)
+    return Build(lowered, time.perf_counter() - start)
 
 
 def all_refused(refusals: Sequence[Refusal]) -> KexportError:
@@ -107,23 +105,21 @@ def _items(refusal: Refusal) -> Sequence[Unsupported]:
 
 def adapt(build: Build, recording: Callable[[], Reference]) -> None:
     """Let the target fit its options to the data, which is recorded only if it asks for that."""
-    measure = cache(lambda: find_peaks(build.graph, recording()))
-    build.options = build.target.adapt(build.graph, build.options, measure)
+    build.lowered = build.lowered.adapted(cache(lambda: find_peaks(build.lowered.graph, recording())))
 
 
-def emit(build: Build, contract: Contract, path: Path, tell: Progress) -> None:
+def emit(build: Build, path: Path, tell: Progress) -> None:
     """Write the artifact to a new folder, and let the format's own checker read it."""
     tell("emit", build.target.name, None)
     start = time.perf_counter()
     path.parent.mkdir()
-    build.target.write(build.graph, contract, path, build.options)
-    build.path = path
+    build.path = build.lowered.write(path)
     try:
         check_format(build.target, path)
     except EmitError as e:
         e.hint = e.hint or "this is a bug in kexport: please report it"
         raise
-    found = build.target.finish(path, build.options)
+    found = build.target.finish(path, build.lowered.options)
     for file in files_of(path.parent):
         name = file.relative_to(path.parent).as_posix()
         if problem := problem_with(name):  # no manifest could list it
@@ -134,8 +130,9 @@ def emit(build: Build, contract: Contract, path: Path, tell: Progress) -> None:
 
 def check(build: Build, reference: Reference, captured: Captured, how: Check) -> None:
     """Run the artifact in its runtimes, and keep what they showed."""
-    options = dataclasses.asdict(build.options)
-    subject = Subject(build.path, build.target, build.options, captured.contract, captured.graph)
+    lowered = build.lowered
+    options = dataclasses.asdict(lowered.options)
+    subject = Subject(build.path, lowered.target, lowered.options, captured.contract, captured.graph)
 
     def inner() -> Subject:
         build.looked_inside = True
@@ -151,7 +148,7 @@ def remarks(builds: Sequence[Build]) -> tuple[str, ...]:
     return tuple(
         f"{b.target.name}: {remark}"
         for b in builds
-        for remark in (*needs(b.facts), *b.target.remarks(b.graph, b.options))
+        for remark in (*needs(b.facts), *b.target.remarks(b.lowered.graph, b.lowered.options))
     )
 
 

@@ -14,6 +14,7 @@ from kexport.evidence import graph_archive
 from kexport.evidence.reference_file import SUFFIX, Reference, save_reference
 from kexport.evidence.samples import Samples
 from kexport.ir.graph import Graph
+from kexport.lowered import optimize
 from kexport.names import suggest
 from kexport.proof.artifact import Check, unjudged
 from kexport.target import Span
@@ -112,7 +113,7 @@ def export(
     _stop(refused, strict or not lowered)
     out = Path(out)
     with staging(out) as stage:
-        spans = [b.spans for b in lowered]
+        spans = [b.lowered.spans for b in lowered]
         given = Samples(Path(samples) if samples else None, only_samples)
         recording = cache(lambda: _reference(captured, reference, given, spans, clock, tell))
         with deadline(clock.left, "writing the artifacts", EmitError, name):
@@ -170,7 +171,7 @@ def _emitted(
         try:
             if recording is not None:
                 adapt(build, recording)
-            emit(build, captured.contract, stage / build.target.name / f"{name}{build.target.suffix}", tell)
+            emit(build, stage / build.target.name / f"{name}{build.target.suffix}", tell)
             done.append(build)
         except KexportError as e:
             refusals.append(Refusal(build.target.name, e))
@@ -185,15 +186,12 @@ def _capture(model: Any, tell: Progress, **how: Any) -> tuple[Captured, Graph]:
     """The captured model, and its graph optimized."""
     from kexport.capture.capturing import capture
     from kexport.capture.weights import check_weights
-    from kexport.passes.pipeline import OPTIMIZE, run_passes
 
     tell("capture", model if isinstance(model, str) else getattr(model, "name", ""), None)
     captured = capture(model, **how)
     check_weights(captured.source.model)
     tell("optimize", captured.graph.name, None)
-    graph = captured.graph.copy()
-    run_passes(graph, OPTIMIZE)
-    return captured, graph
+    return captured, optimize(captured.graph)
 
 
 @collection(on=True)

@@ -42,7 +42,7 @@ class Made:
     def of(build: Build) -> Made:
         """Make it from a build. A failed artifact goes to quarantine."""
         place = QUARANTINE if build.status is Status.FAILED else ""
-        made = Made.at(place, build.path, build.target.name, build.options, build.status, build.verdicts)
+        made = Made.at(place, build.path, build.target.name, build.lowered.options, build.status, build.verdicts)
         made.entry.facts = build.facts
         return made
 

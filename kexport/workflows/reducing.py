@@ -19,7 +19,7 @@ from kexport.evidence.reference_file import SUFFIX, Reference, load_reference, s
 from kexport.ir.graph import Graph, Value
 from kexport.ir.text import constant_table, to_text
 from kexport.locate.checkpoints import checkpoints
-from kexport.locate.divergence import LayerCheck, Location, legalize
+from kexport.locate.divergence import LayerCheck, Location
 from kexport.locate.reduce import (
     How,
     Part,
@@ -29,6 +29,7 @@ from kexport.locate.reduce import (
     reduce_part,
     reference_of,
 )
+from kexport.lowered import lower_for, optimize
 from kexport.names import suggest
 from kexport.proof.artifact import Check, check_artifact
 from kexport.target import find_target
@@ -193,13 +194,11 @@ def _reduced(graph: Graph, location: Location, found: LocateReport, job: Job, ho
 
 def _is_ours(graph: Graph, job: Job, artifact: ArtifactEntry, how: How) -> bool | None:
     """Whether the files of an artifact are what is emitted now; None if nothing can be."""
-    copy = graph.copy()
     folder = (job.folder / artifact.path).parent
     with temporary_folder() as place:
         path = place / Path(artifact.path).name
         try:
-            legalize(copy, how.target, how.options)
-            how.target.write(copy, job.model.contract, path, how.options)
+            lower_for(how.target, how.options, optimize(graph), job.model.contract).write(path)
         except KexportError:
             return None
         emitted = file_entries(path.parent, sorted(path.parent.iterdir()))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import kexport_shared.mil
-from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
+from kexport.lowered import lower_for
 from kexport_coreml import TARGET
 from kexport_coreml.border import Border
 from kexport_coreml.options import CoremlOptions
@@ -29,21 +29,9 @@ UNSUPPORTED = {
 """Cases that Core ML has no form for, and what the error says."""
 
 
-def contract_of(graph: Graph) -> Contract:
-    """The contract that a graph's own names and types make."""
-    return Contract(
-        tuple(Port(v.name, v.type) for v in graph.inputs),
-        tuple(Port(o.name, o.value.type) for o in graph.outputs),
-    )
-
-
 def export(graph: Graph, path: Path, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen = CoremlOptions(**options)
-    copy = graph.copy()
-    contract = contract_of(graph)
-    TARGET.legalize(copy, chosen)
-    TARGET.write(copy, contract, path, chosen)
+    lower_for(TARGET, CoremlOptions(**options), graph).write(path)
     TARGET.validate(path)
     return path
 

@@ -13,13 +13,14 @@ from kexport.errors import EmitError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.parser import parse_graph
+from kexport.lowered import contract_of
 from kexport_coreml import TARGET
 from kexport_coreml.dtypes import CODES, DTYPES
 from kexport_coreml.float16 import keep_float32
 from kexport_coreml.lint import lint
 from kexport_coreml.reader import read_model
 from kexport_coreml.runtime import MilEvaluator, load_with_coremltools
-from tests.coreml.helper import contract_of, export, kinds, operations, run
+from tests.coreml.helper import export, kinds, operations, run
 from tests.coreml.test_lint import change, operation
 
 LOOP = """graph "main" (%n: i32[], %x: f32[batch,3]) {

@@ -9,8 +9,9 @@ import pytest
 
 from kexport.errors import UnsupportedError
 from kexport.ir.evaluator import evaluate
+from kexport.lowered import contract_of
 from kexport_coreml import TARGET
-from tests.coreml.helper import UNSUPPORTED, contract_of, export, run
+from tests.coreml.helper import UNSUPPORTED, export, run
 from tests.ops.case import Case
 from tests.ops.cases import CASES
 

@@ -15,11 +15,12 @@ from kexport.ir.dim import Dim, symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_coreml import TARGET
 from kexport_coreml.options import CoremlOptions
 from kexport_coreml.reader import read_model
 from kexport_coreml.runtime import load_with_coremltools
-from tests.coreml.helper import contract_of, export, kinds, run
+from tests.coreml.helper import export, kinds, run
 from tests.onnx.nets import Net, any_size
 
 BATCH, LENGTH = symbol("batch"), symbol("length")

@@ -15,7 +15,7 @@ from kexport.ir.contract import Contract
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport.passes.pipeline import OPTIMIZE, run_passes
+from kexport.lowered import optimize
 from kexport.workflows.progress import silent
 from kexport.workflows.recording import make_reference
 from tests.faults.models import MODELS, build
@@ -53,8 +53,7 @@ class Bench:
 def bench(name: str) -> Bench:
     """The model called `name`, made once."""
     captured = capture(build(name))
-    graph = captured.graph.copy()
-    run_passes(graph, OPTIMIZE)
+    graph = optimize(captured.graph)
     reference = make_reference(captured, Samples(), silent)
     rng = np.random.default_rng(99)
     inputs = [r.batch.inputs for r in reference.recordings]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kexport.errors import UnsupportedError
+from kexport.lowered import lower_for
 from kexport.proof.artifact import check_artifact
 from kexport.target import find_target
 from kexport.verify.status import Status, overall_status
@@ -96,16 +97,13 @@ def written(form: Form, bench: Bench, folder: Path) -> Written | None:
     Where precision is reduced, the unit of noise is the distance of this artifact's own outputs.
     """
     target = find_target(form.target)
-    graph = bench.graph.copy()
-    options = target.options(**form.options)
     path = folder / form.title.replace(" ", "-") / f"{bench.name}{target.suffix}"
     path.parent.mkdir(exist_ok=True)
     try:
-        target.legalize(graph, options)
-        target.emitters.check(graph)
+        lowered = lower_for(target, target.options(**form.options), bench.graph, bench.contract)
     except UnsupportedError:
         return None
-    target.write(graph, bench.contract, path, options)
+    lowered.write(path)
     known = bench.known
     if form.precision != "float32":
         result = outputs_of(path, form.target, bench)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kexport.errors import KexportError
+from kexport.lowered import lower_for
 from kexport.proof.artifact import check_artifact
 from kexport.target import Target, find_target
 from kexport.verify.status import Status, overall_status
@@ -67,7 +68,7 @@ def _case(bench: Bench, injected: Injected, change: float, folder: Path, target:
     head = (fault.name, bench.name, target.name, injected.place)
     path = folder / f"{bench.name}{target.suffix}"
     try:
-        _write(injected, target, path)
+        lower_for(target, target.options(), injected.graph, injected.contract).write(path)
     except KexportError as e:
         return Case(*head, Outcome.UNWRITTEN, change, e.what)
     try:
@@ -80,14 +81,6 @@ def _case(bench: Bench, injected: Injected, change: float, folder: Path, target:
         remove(path)
     reason = next((v.reason for v in verdicts if v.status is Status.FAILED), verdicts[0].reason)
     return Case(*head, outcome, change, reason)
-
-
-def _write(injected: Injected, target: Target, path: Path) -> None:
-    graph = injected.graph.copy()
-    options = target.options()
-    target.legalize(graph, options)
-    target.emitters.check(graph)
-    target.write(graph, injected.contract, path, options)
 
 
 def remove(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from kexport.errors import KexportError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
-from kexport.passes.pipeline import OPTIMIZE, run_passes
+from kexport.lowered import lower_for, optimize
 from kexport.target import find_target
 
 Hashes = Mapping[str, str]
@@ -41,8 +41,7 @@ class Kept(NamedTuple):
 
 def emit_all(kept: Kept) -> dict[str, Hashes]:
     """The hashes by variant."""
-    optimized = kept.graph.copy()
-    run_passes(optimized, OPTIMIZE)
+    optimized = optimize(kept.graph)
     return {variant: _emit(variant, kept, optimized) for variant in VARIANTS}
 
 
@@ -50,12 +49,9 @@ def _emit(variant: str, kept: Kept, optimized: Graph) -> Hashes:
     name, given = VARIANTS[variant]
     target = find_target(name)
     options = target.options(**given)
-    graph = optimized.copy()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            target.legalize(graph, options)
-            target.emitters.check(graph)
-            target.write(graph, kept.contract, Path(folder) / f"m{target.suffix}", options)
+            lower_for(target, options, optimized, kept.contract).write(Path(folder) / f"m{target.suffix}")
         except KexportError:
             return REFUSED
         return hash_files(Path(folder))

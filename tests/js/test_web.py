@@ -11,10 +11,10 @@ import pytest
 import kexport_onnx
 import kexport_tflite
 from kexport.errors import ConfigError, NotApplicable
-from kexport.ir.contract import Contract, Port
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType
+from kexport.lowered import lower_for
 from kexport.target import Runtime, Target
 from kexport_shared.js.browser import find_browser
 from kexport_shared.js.page import PageRuntime
@@ -38,14 +38,7 @@ def require(target: Target) -> Runtime:
 
 
 def export(target: Target, graph: Graph, path: Path, **options: Any) -> Path:
-    chosen = target.options(**options)
-    copy = graph.copy()
-    contract = Contract(
-        tuple(Port(v.name, v.type) for v in graph.inputs), tuple(Port(o.name, o.value.type) for o in graph.outputs)
-    )
-    target.legalize(copy, chosen)
-    target.write(copy, contract, path, chosen)
-    return path
+    return lower_for(target, target.options(**options), graph).write(path)
 
 
 @pytest.mark.parametrize("name", TARGETS)

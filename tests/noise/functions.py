@@ -22,7 +22,7 @@ from kexport.capture.capturing import Captured, capture
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport.passes.pipeline import OPTIMIZE, run_passes
+from kexport.lowered import lower_for, optimize
 from kexport.target import Runtime, Target, find_target
 from tests.faults.engines import RUNTIMES, run_here
 
@@ -92,15 +92,10 @@ def captured(name: str) -> Captured:
 
 def measure(model: Captured, target: Target, runtime: Runtime, folder: Path) -> Measured | str:
     """One function in one engine, or why not."""
-    graph = model.graph.copy()
-    options = target.options()
-    run_passes(graph, OPTIMIZE)
-    path = folder / f"{graph.name}{target.suffix}"
+    path = folder / f"{model.graph.name}{target.suffix}"
     x = grid()
     try:
-        target.legalize(graph, options)
-        target.emitters.check(graph)
-        target.write(graph, model.contract, path, options)
+        lower_for(target, target.options(), optimize(model.graph), model.contract).write(path)
     except Exception as e:  # noqa: BLE001  what a target cannot write is a line of the table
         return type(e).__name__
     result = run_here(path, target.name, runtime, [{model.contract.inputs[0].name: x}])

@@ -15,7 +15,7 @@ from kexport.errors import KexportError
 from kexport.evidence.reference_file import Reference
 from kexport.evidence.samples import Samples
 from kexport.ir.graph import Graph
-from kexport.passes.pipeline import OPTIMIZE, run_passes
+from kexport.lowered import lower_for, optimize
 from kexport.proof.artifact import check_artifact
 from kexport.target import find_target
 from kexport.verify.record import noises
@@ -63,8 +63,7 @@ def points(models: Iterable[tuple[str, Model]], seeds: Sequence[int], targets: S
 
 def _measured(name: str, seed: int, model: object, targets: Sequence[str], folder: Path) -> Iterator[Point]:
     captured = capture(model)
-    graph = captured.graph.copy()
-    run_passes(graph, OPTIMIZE)
+    graph = optimize(captured.graph)
     try:
         reference = make_reference(captured, Samples(), silent)
     except KexportError as e:
@@ -80,14 +79,10 @@ def _measured(name: str, seed: int, model: object, targets: Sequence[str], folde
 
 def _verdicts(captured: Captured, graph: Graph, reference: Reference, name: str, folder: Path) -> list[Verdict]:
     target = find_target(name)
-    options = target.options()
-    legal = graph.copy()
     with tempfile.TemporaryDirectory(dir=folder) as place:  # some formats are folders, which have to be new
         path = Path(place) / f"m{target.suffix}"
         try:
-            target.legalize(legal, options)
-            target.emitters.check(legal)
-            target.write(legal, captured.contract, path, options)
+            lower_for(target, target.options(), graph, captured.contract).write(path)
         except KexportError as e:
             return [Verdict(path.name, name, name, None, "", "", Status.EMITTED, e.what)]
         return check_artifact(path, target, reference, in_process(name))

@@ -10,30 +10,17 @@ from typing import Any
 import onnx
 import onnxruntime as ort
 
-from kexport.ir.contract import Contract, Port
+from kexport import lowered
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
-from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport_onnx import TARGET
 from kexport_onnx.options import OnnxOptions
 
 
-def contract_of(graph: Graph) -> Contract:
-    """The contract that a graph's own names and types make."""
-    return Contract(
-        tuple(Port(v.name, v.type) for v in graph.inputs),
-        tuple(Port(o.name, o.value.type) for o in graph.outputs),
-    )
-
-
 def export(graph: Graph, path: Path, optimize: bool = False, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen = OnnxOptions(**options)
-    copy = graph.copy()
-    if optimize:
-        run_passes(copy, OPTIMIZE)
-    TARGET.legalize(copy, chosen)
-    TARGET.write(copy, contract_of(graph), path, chosen)
+    source = lowered.optimize(graph) if optimize else graph
+    lowered.lower_for(TARGET, OnnxOptions(**options), source).write(path)
     TARGET.validate(path)
     return path
 

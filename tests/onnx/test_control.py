@@ -17,9 +17,10 @@ from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.ir.parser import parse_graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_onnx import TARGET
 from kexport_onnx.options import OnnxOptions
-from tests.onnx.helper import all_nodes, bodies, contract_of, export, kinds, run
+from tests.onnx.helper import all_nodes, bodies, export, kinds, run
 from tests.ops.case import BATCH, LENGTH
 
 

@@ -13,11 +13,12 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
 from kexport.ir.verifier import verify_graph
+from kexport.lowered import contract_of
 from kexport_onnx import TARGET
 from kexport_onnx.legalize import legalize
 from kexport_onnx.options import OnnxOptions
 from tests.onnx import nets
-from tests.onnx.helper import contract_of, export, kinds, optimized_kinds, run
+from tests.onnx.helper import export, kinds, optimized_kinds, run
 
 INSIDE = {nets.decoder: 1, nets.zero_padded_pools: 1, nets.any_size: 1}
 """Transposes left besides the one at the input: one for an output that is an image."""

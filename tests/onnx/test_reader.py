@@ -17,9 +17,10 @@ from kexport.ir.dim import symbol
 from kexport.ir.dim_parser import parse_dim
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_onnx import TARGET
 from tests.onnx import nets
-from tests.onnx.helper import contract_of, export
+from tests.onnx.helper import export
 
 
 @pytest.fixture

@@ -17,13 +17,14 @@ from kexport.ir.dim import symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_onnx import TARGET
 from kexport_onnx.context import Context, Ref
 from kexport_onnx.kernels import _CASTS, compute_type
 from kexport_onnx.legalize import SINCE
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.versions import IR_VERSIONS, MAX_OPSET, MIN_OPSET, NEWER_KINDS
-from tests.onnx.helper import contract_of, export, kinds, run
+from tests.onnx.helper import export, kinds, run
 
 
 def test_every_opset_has_its_file_version() -> None:

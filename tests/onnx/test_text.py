@@ -15,9 +15,10 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Op
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_onnx import TARGET
 from kexport_onnx.options import OnnxOptions
-from tests.onnx.helper import contract_of, export, kinds, run
+from tests.onnx.helper import export, kinds, run
 from tests.ops.case import BATCH
 from tests.ops.cases_text import OPEN, SENTENCES
 from tests.ops.text_nets import MOVED, MOVES, SHOUTED, TABLE, branches, counted, moving, shouting, table_of, tokenizer

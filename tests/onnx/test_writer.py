@@ -20,11 +20,12 @@ from kexport.errors import EmitError
 from kexport.ir.contract import Contract
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_onnx import dtypes, writer
 from kexport_onnx.wire import fields, number_field, varint
 from kexport_onnx.writer import ALIGN, INLINE, Weight, write_model
 from tests.onnx import nets
-from tests.onnx.helper import contract_of, export, run
+from tests.onnx.helper import export, run
 
 ARRAYS = {
     "f32": np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7,

@@ -9,10 +9,10 @@ from pathlib import Path
 from kexport.evidence.reference_file import SUFFIX, save_reference
 from kexport.ir.evaluator import evaluate
 from kexport.ir.op import Array
+from kexport.lowered import contract_of, lower_for
 from kexport.target import find_target
 from kexport.verify.record import plan_batches, record
 from kexport.workflows.manifest import ArtifactEntry, FileEntry, ModelEntry, file_entries, write_manifest
-from tests.tfjs.helper import contract_of
 from tests.tfjs.nets import image_net
 
 NAME = "net"
@@ -26,11 +26,8 @@ def write_dist(folder: Path, targets: Sequence[str], size: int = 8, batch: int |
     entry = ModelEntry(NAME, "0" * 64, "0", contract)
     for name in targets:
         target = find_target(name)
-        copy = graph.copy()
         options = target.options()
-        path = folder / f"{NAME}{target.suffix}"
-        target.legalize(copy, options)
-        target.write(copy, contract, path, options)
+        path = lower_for(target, options, graph, contract).write(folder / f"{NAME}{target.suffix}")
         files = file_entries(folder, [path])
         entry.artifacts[name] = ArtifactEntry(name, path.name, files, "valid", dataclasses.asdict(options))
 

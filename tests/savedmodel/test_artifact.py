@@ -16,9 +16,10 @@ from kexport.errors import EmitError, VerifyError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_savedmodel import TARGET
 from kexport_shared.graphdef.wire import Message, fields
-from tests.savedmodel.helper import contract_of, export, run
+from tests.savedmodel.helper import export, run
 from tests.tfjs.nets import BATCH, image_net, integers, twice
 
 MODEL, NOTES = "saved_model.pb", "assets.extra/kexport.json"

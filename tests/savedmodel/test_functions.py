@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kexport.errors import EmitError
+from kexport.lowered import contract_of
 from kexport_savedmodel import TARGET
 from kexport_savedmodel.context import TENSORFLOW
 from kexport_savedmodel.emit import EMIT
@@ -16,7 +17,7 @@ from kexport_savedmodel.library import result_name
 from kexport_savedmodel.writer import MODEL
 from kexport_shared.graphdef.emission import emit
 from tests.ops.cases import CASES, TEXT
-from tests.savedmodel.helper import contract_of, export, run
+from tests.savedmodel.helper import export, run
 from tests.tfjs.loops import branch_of_sizes, halved
 
 

@@ -15,6 +15,7 @@ from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Op
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_savedmodel import TARGET
 from kexport_savedmodel.writer import MODEL
 from tests.ops.cases_text import OPEN, SENTENCES
@@ -31,7 +32,7 @@ from tests.ops.text_nets import (
     table_of,
     tokenizer,
 )
-from tests.savedmodel.helper import contract_of, export, run
+from tests.savedmodel.helper import export, run
 
 
 def _translation(dtype: DType = DType.STRING, shift: Any = None) -> Graph:

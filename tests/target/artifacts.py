@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
+from kexport.lowered import lower_for
 from kexport.target import find_target
 from tests.tfjs.nets import image_net
 
@@ -26,14 +26,8 @@ def write(form: str, folder: Path, graph: Graph | None = None) -> Path:
     """The artifact of a small graph in a form, written to a new folder."""
     name, options = FORMS[form]
     target = find_target(name)
-    copy = (graph or image_net(channels=16)).copy()
-    contract = Contract(
-        tuple(Port(v.name, v.type) for v in copy.inputs), tuple(Port(o.name, o.value.type) for o in copy.outputs)
-    )
     folder.mkdir(parents=True)
     path = folder / f"net{target.suffix}"
-    chosen = target.options(**options)
-    target.legalize(copy, chosen)
-    target.write(copy, contract, path, chosen)
+    lower_for(target, target.options(**options), graph or image_net(channels=16)).write(path)
     target.validate(path)
     return path

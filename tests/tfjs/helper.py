@@ -6,29 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
+from kexport.lowered import lower_for
 from kexport_shared.js.engine import Engine
 from kexport_tfjs import TARGET
 from kexport_tfjs.options import TfjsOptions
 from kexport_tfjs.runtime import open_session
 
 
-def contract_of(graph: Graph) -> Contract:
-    """The contract that a graph's own names and types make."""
-    return Contract(
-        tuple(Port(v.name, v.type) for v in graph.inputs),
-        tuple(Port(o.name, o.value.type) for o in graph.outputs),
-    )
-
-
 def export(graph: Graph, path: Path, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen = TfjsOptions(**options)
-    copy = graph.copy()
-    TARGET.legalize(copy, chosen)
-    TARGET.write(copy, contract_of(graph), path, chosen)
+    lower_for(TARGET, TfjsOptions(**options), graph).write(path)
     TARGET.validate(path)
     return path
 

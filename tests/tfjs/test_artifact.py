@@ -15,11 +15,12 @@ from kexport.errors import ConfigError, EmitError, UnsupportedError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_shared.js.engine import Engine
 from kexport_tfjs import TARGET
 from kexport_tfjs.options import TfjsOptions
 from kexport_tfjs.weights import SHARD
-from tests.tfjs.helper import contract_of, export, run
+from tests.tfjs.helper import export, run
 from tests.tfjs.nets import BATCH, image_net, integers, twice
 
 

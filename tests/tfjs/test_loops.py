@@ -15,6 +15,7 @@ from kexport.errors import EmitError
 from kexport.ir.dim import Dim, symbol
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
+from kexport.lowered import contract_of
 from kexport_shared.js.engine import Engine
 from kexport_tfjs import TARGET
 from kexport_tfjs.options import TfjsOptions
@@ -23,7 +24,7 @@ from kexport_tfjs.runtime import HERE, LIBRARY, PACKAGES, open_session
 from tests.ops.cases_control import CASES as CONTROL
 from tests.ops.cases_recurrent import CASES as RECURRENT
 from tests.tfjs.conftest import NOT_INSTALLED
-from tests.tfjs.helper import contract_of, export, run
+from tests.tfjs.helper import export, run
 from tests.tfjs.loops import branch_of_sizes, halved, loop_of_sizes, running_sum, strained
 
 X = np.array([[1, 2], [3, 4], [5, 6]], np.float32)

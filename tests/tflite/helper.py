@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kexport.ir.contract import Contract, Port
 from kexport.ir.graph import Graph
 from kexport.ir.op import Array
+from kexport.lowered import lower_for
 from kexport_tflite import TARGET
 from kexport_tflite.options import TfliteOptions
 
@@ -19,28 +19,14 @@ RUNTIMES = {r.name: r for r in TARGET.runtimes() if type(r).__module__ == "kexpo
 """The engines of this process; browsers have tests of their own."""
 
 
-def contract_of(graph: Graph) -> Contract:
-    """The contract that a graph's own names and types make."""
-    return Contract(
-        tuple(Port(v.name, v.type) for v in graph.inputs),
-        tuple(Port(o.name, o.value.type) for o in graph.outputs),
-    )
-
-
 def legalized(graph: Graph) -> Graph:
     """A legalized copy, checked to be emittable."""
-    copy = graph.copy()
-    TARGET.legalize(copy, TfliteOptions())
-    TARGET.emitters.check(copy)
-    return copy
+    return lower_for(TARGET, TfliteOptions(), graph).graph
 
 
 def export(graph: Graph, path: Path, **options: Any) -> Path:
     """Legalize a copy of `graph`, write and validate it."""
-    chosen = TfliteOptions(**options)
-    copy = graph.copy()
-    TARGET.legalize(copy, chosen)
-    TARGET.write(copy, contract_of(graph), path, chosen)
+    lower_for(TARGET, TfliteOptions(**options), graph).write(path)
     TARGET.validate(path)
     return path
 

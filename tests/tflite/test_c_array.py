@@ -15,6 +15,7 @@ from kexport.errors import ConfigError, EmitError
 from kexport.ir.dim import symbol
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_tflite.micro import arena, c_array
 from kexport_tflite.micro.arena import measure
 from kexport_tflite.micro.c_array import namespace, require_fixed, write_c_array
@@ -23,7 +24,7 @@ from kexport_tflite.micro.resolver import ADDS
 from kexport_tflite.micro.runtime import interpreter
 from kexport_tflite.options import TfliteOptions
 from tests.onnx.nets import NETS
-from tests.tflite.helper import contract_of, export
+from tests.tflite.helper import export
 from tests.tflite.integers import dense
 from tests.tflite.nets import BATCH
 

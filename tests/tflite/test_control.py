@@ -15,13 +15,14 @@ from kexport.ir.graph import Graph
 from kexport.ir.op import Array, Op
 from kexport.ir.parser import parse_graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_tflite.emission import tensor_names
 from kexport_tflite.operators import OPERATORS
 from kexport_tflite.rules.blocks import STEPS
 from kexport_tflite.writer import schema
 from tests.ops.cases_control import CASES as CONTROL
 from tests.ops.cases_recurrent import CASES as RECURRENT
-from tests.tflite.helper import RUNTIMES, assert_matches, contract_of, export, legalized, operators, run
+from tests.tflite.helper import RUNTIMES, assert_matches, export, legalized, operators, run
 from tests.tflite.nets import BATCH, LENGTH
 
 INPUTS = 5

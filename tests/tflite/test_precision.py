@@ -12,8 +12,9 @@ from kexport.errors import ConfigError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_tflite.options import TfliteOptions
-from tests.tflite.helper import RUNTIMES, contract_of, export, operators, partitions, run
+from tests.tflite.helper import RUNTIMES, export, operators, partitions, run
 from tests.tflite.nets import BATCH, Layers
 
 

@@ -16,13 +16,14 @@ from kexport.ir.contract import Contract
 from kexport.ir.dim import symbol
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_tflite import TARGET
 from kexport_tflite.lint import validate
 from kexport_tflite.options import TfliteOptions
 from kexport_tflite.reader import read_contract
 from kexport_tflite.writer import schema
 from tests.ops.cases_control import CASES
-from tests.tflite.helper import RUNTIMES, contract_of, export
+from tests.tflite.helper import RUNTIMES, export
 from tests.tflite.nets import BATCH, conv_net
 
 

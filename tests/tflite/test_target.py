@@ -13,10 +13,11 @@ from kexport.ir.contract import Contract, Port
 from kexport.ir.dim import symbol
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport.target import find_target
 from kexport_tflite import TARGET, target
 from kexport_tflite.options import TfliteOptions
-from tests.tflite.helper import contract_of, legalized, run
+from tests.tflite.helper import legalized, run
 from tests.tflite.nets import BATCH
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from kexport.errors import ConfigError
+from kexport.lowered import contract_of
 from kexport_tflite.micro import vela
 from kexport_tflite.micro.finishing import finish
 from kexport_tflite.micro.vela import ACCELERATORS, VelaReport, compile_for
 from kexport_tflite.options import TfliteOptions
 from tests.onnx.nets import NETS
-from tests.tflite.helper import contract_of, export
+from tests.tflite.helper import export
 from tests.tflite.integers import dense
 
 pytest.importorskip("ethosu.vela", reason="the extra mcu is not installed")

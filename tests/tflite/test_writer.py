@@ -16,13 +16,14 @@ from kexport.errors import EmitError
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
+from kexport.lowered import contract_of
 from kexport_tflite import writer
 from kexport_tflite.emission import emit
 from kexport_tflite.lint import validate
 from kexport_tflite.model import Content
 from kexport_tflite.reader import read_contract
 from kexport_tflite.writer import schema, write_model
-from tests.tflite.helper import RUNTIMES, assert_matches, contract_of, export, legalized, operators, run
+from tests.tflite.helper import RUNTIMES, assert_matches, export, legalized, operators, run
 from tests.tflite.nets import BATCH, conv_net, encoder
 
 _EXPORT = """

@@ -12,6 +12,7 @@ from kexport.locate.align import Alignment
 from kexport.locate.checkpoints import checkpoints
 from kexport.locate.divergence import DIVERGES, OK, Subject, check_layers
 from kexport.locate.layers import layer_reference
+from kexport.lowered import lower_for
 from kexport.target import find_target
 from tests.workflows.locating import in_this_process
 
@@ -57,9 +58,7 @@ def injected(model: Bench, name: str) -> Injected:
 
 def rows_of(prepared: Prepared, graph: Any) -> dict[str, Any]:
     subject = prepared.subject
-    copy = graph.copy()
-    subject.target.legalize(copy, subject.options)
-    subject.target.write(copy, subject.contract, subject.path, subject.options)
+    lower_for(subject.target, subject.options, graph, subject.contract).write(subject.path)
     runtime = next(r for r in subject.target.runtimes() if r.version())
     rows, note = check_layers(subject, runtime, prepared.layers, prepared.alignment)
     assert not note

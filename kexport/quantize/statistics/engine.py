@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 from kexport.errors import KexportError
-from kexport.ir.contract import Contract, Port
 from kexport.ir.evaluator import evaluate
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Array
+from kexport.lowered import lower_for
 from kexport.target import Runtime, Session, Target, targets
 from kexport.temporary import TemporaryFolder
 
@@ -99,16 +98,10 @@ def _load(
     Raises:
         KexportError: the target cannot write it.
     """
-    copy = _with_outputs(graph, wanted)
-    options = target.options()
-    contract = _contract(copy)
-    target.legalize(copy, options)
-    if len(copy.outputs) != len(wanted):
+    lowered = lower_for(target, target.options(), _with_outputs(graph, wanted))
+    if len(lowered.graph.outputs) != len(wanted):
         raise KexportError("outputs were lost")
-    target.emitters.check(copy)
-    path = folder.path / f"observed{target.suffix}"
-    target.write(copy, contract, path, options)
-    return runtime.load(path, threads)
+    return runtime.load(lowered.write(folder.path / f"observed{target.suffix}"), threads)
 
 
 def _with_outputs(graph: Graph, wanted: Sequence[Value]) -> Graph:
@@ -120,11 +113,6 @@ def _with_outputs(graph: Graph, wanted: Sequence[Value]) -> Graph:
     for i, value in enumerate(wanted):
         copy.output(_name(i), pairs[value])
     return copy
-
-
-def _contract(graph: Graph) -> Contract:
-    inputs: Any = tuple(Port(v.name, v.type) for v in graph.inputs)
-    return Contract(inputs, tuple(Port(o.name, o.value.type) for o in graph.outputs))
 
 
 def _name(index: int) -> str:
