@@ -171,6 +171,9 @@ def test_a_norm_that_was_trained_on_pixels_ends_the_guess() -> None:
     graph.output("y", graph.add(ops.BatchNorm(1e-3), conv, *rest, origin="bn").output)
     assert "not scaled" in findings(graph, data)
     assert findings(graph, data, captured=graph, batch={"x": data}) == {}
+    assert findings(graph, data, captured=graph) == {}
+    found = findings(graph, data / 255, captured=graph)
+    assert list(found) == ["unlike training"]
 
 
 @pytest.mark.parametrize(("factor", "words"), [(255, "times as wide as"), (1 / 255, "times narrower than")])

@@ -29,15 +29,16 @@ def audit(
         graph: the graph that was observed.
         statistics: what was observed.
         captured: the graph before passes folded its batch norms, which know what the training data was like.
-        batch: a few samples of the data, to compare with that.
+        batch: a few samples of the data, to compare with that; None for those that the statistics have.
     """
     observed = Observed(graph, statistics)
     found = [f for check in CHECKS for f in check(observed)]
     found += eight_bits.outlying_weights(graph)
     if captured is not None:
         found += norms.uneven_norms(captured)
-    first = norms.first_norm(captured, batch) if captured is not None and batch is not None else None
-    if first is not None:  # it knows what the training data was like, where the values of inputs are a guess
-        found = [f for f in found if f.kind != data.NOT_SCALED]
-        found += norms.unlike_training(*first)
+        batch = batch or statistics.first
+        first = norms.first_norm(captured, batch) if batch is not None else None
+        found += norms.unlike_training(*first) if first is not None else ()
+        if first is not None or batch is None:  # it knows what training data was like, where values are a guess
+            found = [f for f in found if f.kind != data.NOT_SCALED]
     return tuple(found)

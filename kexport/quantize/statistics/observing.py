@@ -69,7 +69,7 @@ def observe(graph: Graph, source: Source, *, threads: int | None = None, tell: T
         engine.close()
     if not samples:
         raise ConfigError("there is no data to calibrate with", hint="give at least one sample; 100 to 500 are good")
-    return Statistics(graph_digest(graph), (source.digest,), samples, observer.named())
+    return Statistics(graph_digest(graph), (source.digest,), samples, observer.named(), observer.first)
 
 
 def _observe_all(engine: Engine, source: Source, observer: _Observer, threads: int, tell: Tell | None) -> int:
@@ -91,11 +91,13 @@ class _Observer:
 
     def __init__(self, graph: Graph, wanted: Sequence[Value]):
         self._graph = graph
+        self.first: Mapping[str, Array] | None = None
         self._values = [*(v for v in graph.inputs if v.type.dtype.is_float), *wanted]
         self._found: dict[Value, ValueStatistics] = {v: nothing(bounds_of(v), is_fixed(v)) for v in self._values}
 
     def inputs(self, arrays: Mapping[str, Array]) -> Iterator[tuple[Value, Array]]:
         """The float inputs with their arrays."""
+        self.first = self.first or dict(arrays)
         return ((v, arrays[v.name]) for v in self._graph.inputs if v in self._found)
 
     def see(self, value: Value, array: Array, samples: int) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kexport.errors import ConfigError
+from kexport.ir.op import Array
 from kexport.ir.types import DType
 from kexport.names import suggest
 from kexport.quantize.statistics.rules import DEFAULT, Range, Rule, range_by
@@ -24,6 +24,8 @@ class Statistics:
     samples: int
     values: Mapping[str, ValueStatistics]
     """By the names that `value_names` gives."""
+    first: Mapping[str, Array] | None = None
+    """The first batch, for the audit, where the data was just read; they are kept in no file."""
 
     def of(self, name: str) -> ValueStatistics:
         """The statistics of a value.
@@ -72,4 +74,4 @@ def merge(statistics: Sequence[Statistics]) -> Statistics:
     for other in statistics[1:]:
         values = {name: value.merged(other.values[name]) for name, value in values.items()}
     samples = sum(s.samples for s in statistics)
-    return dataclasses.replace(first, data=tuple(sorted(data)), samples=samples, values=values)
+    return Statistics(first.graph, tuple(sorted(data)), samples, values)
