@@ -141,6 +141,19 @@ def test_channels_that_are_left_no_bits() -> None:
     assert "11 of 16 channels of 'fc'" in found.what
 
 
+@pytest.mark.parametrize(("factor", "coarse"), [(1, False), (30, True)])
+def test_logits_that_a_step_changes_by_much(factor: float, coarse: bool) -> None:
+    graph = dense(kernel=normal(4, 16) * np.float32(factor))
+    logits = graph.outputs[0].value
+    graph.keep_outputs(())
+    graph.output("p", graph.add(ops.Softmax(), logits, origin="softmax").output)
+    found = findings(graph, normal(200, 4))
+    assert ("coarse logits" in found) == coarse
+    if coarse:
+        assert found["coarse logits"].where == ("fc",)
+        assert "changes a probability by up to" in found["coarse logits"].what
+
+
 def test_weights_beside_which_others_are_nothing() -> None:
     kernel = normal(4096, 4) * 1e-3
     kernel[7, :] = 9

@@ -15,7 +15,7 @@ from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
 from kexport.quantize.mixed.budget import Budget
 from kexport.quantize.mixed.loss import Loss, loss_of, outputs_of
-from kexport.quantize.mixed.search import fit_budget, size_of
+from kexport.quantize.mixed.search import fit_budget, size_of, units
 from kexport.quantize.recipes.presets import PRESETS
 from kexport.quantize.recipes.read import find_recipe
 from kexport.quantize.recipes.recipe import Recipe
@@ -112,6 +112,23 @@ def test_a_budget_that_cannot_be_met_says_what_the_best_is(budget: Budget, words
     assert words in caught.value.what
     assert "SNR" in caught.value.what
     assert caught.value.hint
+
+
+def test_what_follows_a_layer_goes_with_it() -> None:
+    made = Graph("g")
+    x = made.input("x", TensorType(DType.F32, (symbol("batch"), 4)))
+    kernel = made.constant(np.eye(4, dtype=np.float32))
+    value = made.add(ops.Neg(), x, origin="before").output
+    for layer in ("a", "b"):
+        value = made.add(ops.Dense(), value, kernel, origin=layer).output
+        value = made.add(ops.Relu(), value, origin=layer).output
+        value = made.add(ops.Relu6(), value, origin=f"{layer}_six").output
+    made.output("y", made.add(ops.Add(), value, x, origin="sum").output)
+    assert units(made) == {"a": ["a", "a_six", "before"], "b": ["b", "b_six", "sum"]}
+    bare = Graph("g")
+    y = bare.input("x", TensorType(DType.F32, (symbol("batch"), 4)))
+    bare.output("y", bare.add(ops.Neg(), bare.add(ops.Relu(), y, origin="r").output, origin="n").output)
+    assert units(bare) == {"r": ["r", "n"]}
 
 
 def test_agreement_without_classes_is_said() -> None:

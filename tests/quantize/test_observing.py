@@ -120,6 +120,26 @@ def big(size: int, batch: Any) -> Graph:
     return graph
 
 
+def test_logits_far_below_the_greatest_are_cut_off() -> None:
+    graph = Graph("g")
+    x = graph.input("x", TensorType(DType.F32, (symbol("batch"), 12)))
+    logits = graph.add(ops.Mul(), x, graph.constant(np.float32(100))).output
+    graph.output("p", graph.add(ops.Softmax(), logits).output)
+    names, data = value_names(graph), rows()
+    found = observe(graph, Data(data))
+    low, high = found.range_of(names[logits])
+    assert high == pytest.approx(100 * data.max(), rel=1e-5)
+    assert low == pytest.approx(min(100 * data.max(-1).min() - 8 - np.log(12), 0), rel=1e-5)
+    assert low > 0.5 * found.of(names[logits]).low
+    clipped = np.maximum(100 * data, low)
+    exact, cut = (np.exp(a - a.max(-1, keepdims=True)) for a in (100 * data, clipped))
+    np.testing.assert_allclose(exact / exact.sum(-1, keepdims=True), cut / cut.sum(-1, keepdims=True), atol=4e-4)
+    parts = merge([observe(graph, Data(part, str(i))) for i, part in enumerate(np.split(data, 3))])
+    assert parts.range_of(names[logits]) == (low, high)
+    graph.output("raw", logits)
+    assert observe(graph, Data(data)).range_of(names[logits])[0] == pytest.approx(100 * data.min(), rel=1e-5)
+
+
 def test_batches_are_as_large_as_memory_allows() -> None:
     def planned(size: int, batch: int | None = None) -> int:
         graph = big(size, symbol("batch") if batch is None else batch)

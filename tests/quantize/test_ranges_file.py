@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,14 @@ def statistics() -> Statistics:
         "never": nothing(),
         "mask": measure(np.array([-np.inf, 0, 1], np.float32)),
         "probs": measure(draw((40, 2)).astype(np.float32) ** 2 / 99, bounds=(0.0, 1.0), fixed=True),
+        "logits": dataclasses.replace(measure(draw((40, 2)).astype(np.float32)), floor=-3.5),
         "scale": measure(np.float32(3).reshape(())),
     }
     return Statistics("0" * 64, ("a" * 64, ""), 40, values)
 
 
 def assert_same(a: ValueStatistics, b: ValueStatistics) -> None:
-    for name in ("count", "nonfinite", "low", "high", "total", "square", "bounds", "fixed"):
+    for name in ("count", "nonfinite", "low", "high", "total", "square", "bounds", "fixed", "floor"):
         assert getattr(a, name) == getattr(b, name), name
     assert (a.histogram is None) == (b.histogram is None)
     if a.histogram and b.histogram:
@@ -107,7 +109,7 @@ def changed(tmp_path: Path, name: str, index: Any, value: Any) -> Path:
         ("graph", None, "mine", "graph"),
         ("data", None, [], "data"),
         ("samples", None, 0, "samples"),
-        ("names", None, ["x"] * 5, "two values of one name"),
+        ("names", None, ["x"] * 6, "two values of one name"),
         ("names", None, ["x"], "no tensor of"),
         ("surplus", None, 1, "surplus"),
         ("numbers", (0, 0), np.nan, "no range"),
@@ -116,6 +118,7 @@ def changed(tmp_path: Path, name: str, index: Any, value: Any) -> Path:
         ("numbers", (0, 3), -1, "no sum"),
         ("numbers", (0, 4), np.nan, "hold no 0"),
         ("numbers", (3, 5), np.inf, "fixed bounds"),
+        ("numbers", (4, 6), np.nan, "a floor is no number"),
         ("numbers", (1, 0), 0, "a range and no numbers"),
         ("counts", (0, 0), 0, "no tensor of"),
         ("counts", (0, 0), 3, "counts what was not there"),

@@ -12,7 +12,7 @@ from kexport.quantize.statistics.statistics import Statistics
 
 CHECKS: tuple[Callable[[Observed], Iterator[Finding]], ...] = (
     data.few_samples, data.inputs_off, data.constant_outputs, data.not_finite, data.dead_channels,
-    eight_bits.outliers, eight_bits.starved_channels,
+    eight_bits.outliers, eight_bits.starved_channels, eight_bits.coarse_logits,
 )  # fmt: skip
 """What is looked for in statistics, in the order in which it is said."""
 

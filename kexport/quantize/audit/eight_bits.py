@@ -22,6 +22,8 @@ _QUANTA = 4
 _STARVED_PART = 0.25
 """Part of the channels with less before it is said."""
 _STEPS = 255
+_COARSE = 0.2
+"""The step of a logit that changes a probability by a tenth."""
 _WEIGHTED = (ops.Dense, ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MatMul)
 _BETTER = 'give these layers more bits by a recipe: scheme = "int16x8" or "float32"'
 
@@ -65,6 +67,25 @@ def starved_channels(observed: Observed) -> Iterator[Finding]:
         what += f"; so it is for {listed(layers[1:])}" if layers[1:] else ""
         hint = f"{_BETTER}; or train with weight decay, or without a batch norm whose scales differ so much"
         yield Finding("starved channels", tuple(layers), what, hint)
+
+
+def coarse_logits(observed: Observed) -> Iterator[Finding]:
+    """Values that a softmax takes, with steps that change its probabilities by themselves."""
+    bad: dict[str, tuple[float, ValueStatistics]] = {}
+    for value, found in observed.values():
+        low, high = range_by(Rule(), found) or (0.0, 0.0)
+        step = (high - low) / _STEPS
+        if step > _COARSE and any(isinstance(user.op, ops.Softmax) for user in value.users):
+            bad[place(value)] = step, found
+    if bad:
+        layers = sorted(bad, key=lambda name: -bad[name][0])
+        step, found = bad[layers[0]]
+        low = max(found.low, found.floor)
+        what = f"the values of {layers[0]!r}, of which a softmax is taken, lie in [{low:.4g}, {found.high:.4g}]: "
+        what += f"rounding them to eight bits changes a probability by up to {100 * math.expm1(step / 2):.0f} %"
+        what += f"; so it is for {listed(layers[1:])}" if layers[1:] else ""
+        hint = f'leave {layers[0]!r} and its softmax in float by a recipe: scheme = "float32"'
+        yield Finding("coarse logits", tuple(layers), what, hint)
 
 
 def outlying_weights(graph: Graph) -> Iterator[Finding]:

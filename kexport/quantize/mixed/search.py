@@ -1,7 +1,8 @@
 """Mixed precision by itself: measures what each layer costs, and leaves as few as it takes with more bits.
 
-A layer's sensitivity is what the loss falls by if it alone is not quantized. Layers go back in the order of what that
-gains for a byte; how many it takes is found by halving, and those that turn out not to be needed are quantized again.
+A layer's sensitivity is what the loss falls by if it alone is not quantized, with what follows it up to the next layer
+with weights. Layers go back in the order of what that gains for a byte; how many it takes is found by halving, and
+those that turn out not to be needed are quantized again.
 """
 
 from __future__ import annotations
@@ -67,13 +68,18 @@ class _Search:
     threads: int
     _expected: list[Outputs] = field(default_factory=list)
     _known: dict[tuple[str, ...], Choice] = field(default_factory=dict)
+    _units: Mapping[str, Sequence[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._units = units(self.graph)
 
     def with_layers(self, layers: Sequence[str]) -> Choice:
         """What comes of the recipe if these layers get the fallback; measured once."""
         key = tuple(sorted(layers))
         if key not in self._known:
             self._expected = self._expected or [*outputs_of(self.graph, self.batches, self.threads)]
-            rules = tuple(LayerRule(escape(layer), EVERY, self.fallback) for layer in layers)
+            members = [member for layer in layers for member in self._units[layer]]
+            rules = tuple(LayerRule(escape(layer), EVERY, self.fallback) for layer in members)
             name = f"{self.recipe.name}-mixed" if rules else self.recipe.name
             recipe = dataclasses.replace(self.recipe, name=name, rules=(*self.recipe.rules, *rules))
             found = outputs_of(self.quantize(self.graph, recipe), self.batches, self.threads)
@@ -82,12 +88,11 @@ class _Search:
         return self._known[key]
 
     def candidates(self) -> list[str]:
-        """The layers with weights that the recipe quantizes further than the fallback does."""
+        """The layers that the recipe quantizes further than the fallback does, themselves or what follows them."""
         bits = find_scheme(self.fallback).bits
-        found = [n.origin for n in all_nodes(self.graph) if n.origin and weights_of(n)]
-        quantized = {n.origin for n in all_nodes(self.graph) if self.recipe.scheme_of(n).name != self.fallback}
-        smaller = {n.origin for n in all_nodes(self.graph) if self.recipe.scheme_of(n).bits <= bits}
-        return [layer for layer in dict.fromkeys(found) if layer in quantized & smaller]
+        schemes = [(n.origin, self.recipe.scheme_of(n)) for n in all_nodes(self.graph)]
+        further = {origin for origin, s in schemes if s.name != self.fallback and s.bits <= bits}
+        return [layer for layer, members in self._units.items() if further.intersection(members)]
 
 
 def fit_budget(
@@ -150,6 +155,27 @@ def sensitivities(search: _Search, first: Choice, tell: Tell | None = None) -> l
         if tell:
             tell(i + 1, len(layers))
     return sorted(found, key=lambda s: (s.loss.noise - first.loss.noise) / max(s.bytes, 1))
+
+
+def units(graph: Graph) -> dict[str, list[str]]:
+    """The layers with weights, each with the layers without any that come before the next one: they round as one.
+
+    What comes before all of them belongs to the first; a graph without weights is one unit.
+    """
+    found: dict[str, list[str]] = {}
+    early: list[str] = []
+    current = early
+    for node in all_nodes(graph):
+        if not node.origin:
+            continue
+        if weights_of(node):
+            current = found.setdefault(node.origin, [node.origin])
+        elif not any(node.origin in members for members in (early, *found.values())):
+            current.append(node.origin)
+    if early:
+        first = next(iter(found), early[0])
+        found[first] = [*found.get(first, ()), *(e for e in early if e not in found)]
+    return found
 
 
 def size_of(graph: Graph, recipe: Recipe) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from math import prod
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Array
 from kexport.quantize.statistics.bounds import bounds_of, is_fixed
 from kexport.quantize.statistics.engine import Engine, open_engine
+from kexport.quantize.statistics.floor import feeds_softmax, softmax_floor
 from kexport.quantize.statistics.measure import measure
 from kexport.quantize.statistics.names import graph_digest, value_names
 from kexport.quantize.statistics.statistics import Statistics
@@ -91,6 +93,7 @@ class _Observer:
 
     def __init__(self, graph: Graph, wanted: Sequence[Value]):
         self._graph = graph
+        self._logits = {v for v in wanted if feeds_softmax(graph, v)}
         self.first: Mapping[str, Array] | None = None
         self._values = [*(v for v in graph.inputs if v.type.dtype.is_float), *wanted]
         self._found: dict[Value, ValueStatistics] = {v: nothing(bounds_of(v), is_fixed(v)) for v in self._values}
@@ -105,6 +108,8 @@ class _Observer:
         before = self._found[value]
         channels = bool(value.type.rank) and isinstance(value.type.shape[-1], int)
         found = measure(array, samples, channels, before.bounds, before.fixed)
+        if value in self._logits:
+            found = replace(found, floor=softmax_floor(array))
         self._found[value] = before.merged(found)
 
     def named(self) -> dict[str, ValueStatistics]:

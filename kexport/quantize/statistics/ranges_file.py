@@ -25,7 +25,7 @@ from kexport.quantize.statistics.value import Channels, ValueStatistics
 
 SUFFIX = ".ranges.safetensors"
 FORMAT = 1
-_NUMBERS = ("low", "high", "total", "square", "bound_low", "bound_high")
+_NUMBERS = ("low", "high", "total", "square", "bound_low", "bound_high", "floor")
 _COUNTS = ("count", "nonfinite", "fixed", "exponent", "first", "zeros", "channels", "rows")
 _AGAIN = "calibrate again, with the data"
 
@@ -101,7 +101,7 @@ def load_statistics(path: Path) -> Statistics:
 
 
 def _numbers(value: ValueStatistics) -> list[float]:
-    return [value.low, value.high, value.total, value.square, *value.bounds]
+    return [value.low, value.high, value.total, value.square, *value.bounds, value.floor]
 
 
 def _counts(value: ValueStatistics) -> list[int]:
@@ -130,9 +130,10 @@ def _values(tensors: Mapping[str, Array], count: int) -> Iterable[ValueStatistic
 
 
 def _value(numbers: list[float], counts: list[int], bins: Array | None, channels: Array) -> ValueStatistics:
-    low, high, total, square, *bounds = numbers
+    low, high, total, square, *bounds, floor = numbers
     count, nonfinite, fixed, exponent, first, zeros, width, rows = counts
     _require(bounds[0] <= 0 <= bounds[1] and fixed in (0, 1), "the bounds of a value hold no 0")
+    _require(floor < math.inf, "a floor is no number")
     _require(not fixed or all(map(math.isfinite, bounds)), "fixed bounds are infinite")
     histogram = found = None
     if bins is not None:
@@ -151,7 +152,7 @@ def _value(numbers: list[float], counts: list[int], bins: Array | None, channels
         _require(bool(fits), "the channels of a value are not its own")
         found = Channels(channels[0], channels[1], channels[2], rows)
     return ValueStatistics(
-        count, nonfinite, low, high, total, square, histogram, found, (bounds[0], bounds[1]), bool(fixed)
+        count, nonfinite, low, high, total, square, histogram, found, (bounds[0], bounds[1]), bool(fixed), floor
     )
 
 

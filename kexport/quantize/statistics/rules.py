@@ -73,6 +73,7 @@ def range_by(rule: Rule, value: ValueStatistics, dtype: DType = DType.I8, symmet
         known = np.isfinite(value.bounds).all()
         return _with_zero(low, high, symmetric) if known else None
     found = _FUNCTIONS[rule.name](rule, value, levels(dtype) - symmetric, symmetric)
+    low = max(low, value.floor) if value.floor < value.high else low
     return _with_zero(max(found[0], low), min(found[1], high), symmetric)
 
 

@@ -65,6 +65,10 @@ class ValueStatistics:
     fixed: bool = False
     """Whether these bounds are its range whatever the data was, as engines have it for softmax, sigmoid and tanh."""
 
+    floor: float = -math.inf
+    """Below this number it makes no difference to what reads the value, as far below the greatest of what a softmax
+    takes."""
+
     @property
     def mean(self) -> float:
         """The mean of all numbers."""
@@ -95,6 +99,7 @@ class ValueStatistics:
             _channels(self, other),
             self.bounds,
             self.fixed,
+            self.floor if not other.count else other.floor if not self.count else min(self.floor, other.floor),
         )
 
 
