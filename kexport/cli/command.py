@@ -21,6 +21,8 @@ class State:
     debug: bool = False
     quiet: bool = False
     data: bool = False
+    verbose: int = 0
+    """1 with -v, 2 with -vv."""
     junit: str | None = None
     """The file for verdicts as JUnit XML, if one was requested."""
 

@@ -12,6 +12,7 @@ from kexport.cli.command import State, print_json, subcommand
 from kexport.cli.junit import write_junit
 from kexport.cli.options import read_options
 from kexport.cli.progress import print_took, progress
+from kexport.cli.rules import rule_notes, verbose_option
 from kexport.cli.shared import (
     arguments,
     inputs_option,
@@ -62,6 +63,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 @click.option("--reference", metavar="FILE", help="Verify against this reference, recorded elsewhere.")
 @judge_options
 @timeout_option("For the whole; what was judged until then is reported.", 600)
+@verbose_option
 @click.option("-O", "--option", multiple=True, metavar="TARGET.NAME=VALUE", help="See: kexport targets --options")
 def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ...], **rest: Any) -> int:
     """Export MODEL to one or more formats and verify each artifact against Keras.
@@ -71,7 +73,7 @@ def command(state: State, model: str, to: tuple[str, ...], option: tuple[str, ..
     chosen = {"to": read_targets(to), "options": read_options(option), **arguments(rest)}
     from kexport.workflows import export
 
-    with progress(state) as show:
+    with rule_notes(state), progress(state) as show:
         report = export(model, progress=show, **chosen)
     code = print_outcome(report, state)
     if not state.data and not state.quiet and any(a.status == "failed" for a in report.artifacts):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kexport.cli.command import State, print_json, subcommand
+from kexport.cli.rules import rule_notes, verbose_option
 from kexport.cli.shared import arguments, model_options, reading_options, timeout_option
 
 
@@ -25,6 +26,7 @@ from kexport.cli.shared import arguments, model_options, reading_options, timeou
 @reading_options
 @model_options
 @timeout_option("For reading FILE.")
+@verbose_option
 def command(state: State, file: str, graph: bool, optimize: bool, timeout: float, **rest: Any) -> None:
     """Show what is in FILE: a model as `kexport export` takes it, or an artifact."""
     from kexport.workflows import artifact_target, inspect_artifact, inspect_model
@@ -34,7 +36,8 @@ def command(state: State, file: str, graph: bool, optimize: bool, timeout: float
             raise click.UsageError("--graph and --optimize are for models, not for artifacts")
         summary: Any = inspect_artifact(Path(file), timeout)
     else:
-        summary = inspect_model(file, optimize=optimize, timeout=timeout, **arguments(rest))
+        with rule_notes(state):
+            summary = inspect_model(file, optimize=optimize, timeout=timeout, **arguments(rest))
     if state.data:
         print_json(summary.to_json() | ({"graph": summary.text} if graph else {}))
     elif graph:

@@ -28,7 +28,8 @@ from kexport.passes import (
     recognize_norms,
     sink_transposes,
 )
-from kexport.rewrite import Log, Pass
+from kexport.passes.sink_transposes import SinkTransposes
+from kexport.rewrite import Log, Pass, RulePass
 
 PASSES: dict[str, Pass] = {
     module.PASS.name: module.PASS
@@ -73,7 +74,12 @@ def run_passes(graph: Graph, names: Sequence[str], log: Log | None = None, verif
 
 
 def _run(graph: Graph, pass_: Pass, log: Log | None, verify: bool) -> bool:
-    changed = pass_.run(graph, log)
+    own = Log()
+    changed = pass_.run(graph, own)
+    if not isinstance(pass_, RulePass | SinkTransposes):  # these publish what their rules did
+        own.publish(pass_.name)
+    if log is not None:
+        log.add(own)
     if changed and verify:
         verify_graph(graph)
     return changed

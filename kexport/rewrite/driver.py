@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from kexport.errors import GraphError
 from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.op import Op
+from kexport.rewrite.log import Log
 from kexport.rewrite.rule import Rewriter, Rule, Skip
 
 
@@ -23,20 +24,6 @@ class Pass(Protocol):
         ...
 
 
-@dataclass
-class Log:
-    """A log of the rules: how often each fired, and each reason for which one skipped."""
-
-    fired: Counter[str] = field(default_factory=Counter[str])
-    skipped: Counter[tuple[str, str, str]] = field(default_factory=Counter[tuple[str, str, str]])
-
-    def lines(self) -> list[str]:
-        """Format the log as lines, fired rules first."""
-        fired = [f"{name}: fired {n} times" for name, n in sorted(self.fired.items())]
-        skipped = [f"{name}: skipped {where}: {why}" for name, where, why in sorted(self.skipped)]
-        return fired + skipped
-
-
 @dataclass(frozen=True)
 class RulePass:
     """A pass made of rules; bodies of loops and branches are rewritten too."""
@@ -45,7 +32,12 @@ class RulePass:
     rules: tuple[Rule, ...]
 
     def run(self, graph: Graph, log: Log | None = None) -> bool:
-        return apply_rules(graph, self.rules, log)
+        own = Log()
+        changed = apply_rules(graph, self.rules, own)
+        own.publish(self.name)
+        if log is not None:
+            log.add(own)
+        return changed
 
 
 _MAX_FIRES_PER_NODE = 64
