@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from kexport.errors import EmitError
-from kexport.ir.dim import find_size
-from kexport.ir.graph import Value
+from kexport.ir.dim import Dim, find_size
+from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType
 from kexport_coreml.refs import Ref
 from kexport_shared.emit.sizes import Function
-
-if TYPE_CHECKING:
-    from kexport_coreml.context import Context
 
 _KINDS = {
     "add": "add", "mul": "mul", "max": "maximum", "min": "minimum", "div": "floor_div", "floordiv": "floor_div",
 }  # fmt: skip
 
 
+class Operations(Protocol):
+    """What makes operations and constants: the emission context."""
+
+    graph: Graph
+
+    def raw(self, value: Value) -> Ref: ...
+
+    def const(self, data: Any, dtype: DType) -> Ref: ...
+
+    def op(
+        self, kind: str, *, shape: Sequence[Dim] | None = None, dtype: DType | None = None, **inputs: Any
+    ) -> Ref: ...
+
+    def elementwise(self, kind: str, *operands: Ref) -> Ref: ...
+
+    def outside(self) -> AbstractContextManager[None]: ...
+
+
 class MilArithmetic:
     """Reads sizes off the inputs of the program, which every block sees."""
 
-    def __init__(self, context: Context):
+    def __init__(self, context: Operations):
         self._e = context
         self._shapes: dict[Value, Ref] = {}
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType
 from kexport.target import EmitterTable
-from kexport_onnx.context import Call, Context, Ref
+from kexport_onnx.context import Context
+from kexport_onnx.refs import Call, Ref
 from kexport_shared.emit.walk import emit_nodes
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,30 +15,12 @@ from kexport.ir.types import DType
 from kexport.rewrite.grids import dequantized, grid_of
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.kernels import compute_type
+from kexport_onnx.refs import Call, Ref
 from kexport_onnx.sizes import OnnxArithmetic
 from kexport_onnx.writer import Weight
 from kexport_shared.emit.keys import content, place
 from kexport_shared.emit.names import Names
 from kexport_shared.emit.sizes import Sizes
-
-
-class Ref(NamedTuple):
-    """A tensor of the ONNX graph: its name and element type."""
-
-    name: str
-    dtype: DType
-
-
-@dataclass
-class Call:
-    """A node of the ONNX graph. An empty input name is an operand left out; `dtype` is what it computes in."""
-
-    kind: str
-    name: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, Any] = field(default_factory=dict)
-    dtype: DType | None = None
 
 
 class Context:

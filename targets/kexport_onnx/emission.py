@@ -14,10 +14,11 @@ from kexport.ir.types import TensorType
 from kexport.target import EmitterTable, all_nodes
 from kexport_onnx.bfloat16 import readable
 from kexport_onnx.bodies import Subgraph, all_calls, live_calls
-from kexport_onnx.context import Call, Context
+from kexport_onnx.context import Context
 from kexport_onnx.dtypes import CODES
 from kexport_onnx.options import OnnxOptions
 from kexport_onnx.profile import layer_of
+from kexport_onnx.refs import Call
 from kexport_onnx.versions import IR_VERSIONS, LACKING, Release, calls_after, least_release, needed_opset
 from kexport_onnx.writer import Weight
 from kexport_shared.emit.ends import require_ends

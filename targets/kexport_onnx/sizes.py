@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from kexport.errors import EmitError
 from kexport.ir.dim import find_size
+from kexport.ir.graph import Value
 from kexport.ir.types import DType
+from kexport_onnx.refs import Ref
 from kexport_shared.emit.sizes import Function
 
-if TYPE_CHECKING:
-    from kexport_onnx.context import Context, Ref
-
 _KINDS = {"add": "Add", "mul": "Mul", "max": "Max", "min": "Min", "div": "Div", "floordiv": "Div"}
+
+
+class Nodes(Protocol):
+    """What makes nodes and constants: the emission context."""
+
+    @property
+    def values(self) -> Mapping[Value, Ref]: ...
+
+    def ints(self, values: Sequence[int]) -> Ref: ...
+
+    def op(
+        self, kind: str, *operands: Ref | None, dtype: DType | None = None, main: int = 0, **attributes: Any
+    ) -> Ref: ...
 
 
 class OnnxArithmetic:
     """Reads sizes off any tensor that was emitted before."""
 
-    def __init__(self, context: Context):
+    def __init__(self, context: Nodes):
         self._e = context
 
     def numbers(self, values: Sequence[int]) -> Ref:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from kexport.errors import ConfigError
 from kexport.ir.types import DType
 from kexport_onnx.bodies import all_calls
-from kexport_onnx.context import Call
+from kexport_onnx.refs import Call
 
 MIN_OPSET = 18
 """Below, reductions and Split take their axes and sizes as attributes."""

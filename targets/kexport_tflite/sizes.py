@@ -8,23 +8,45 @@ of a size unknown to XNNPACK and to CompiledModel: sums, quotients and extremes 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from kexport.errors import EmitError
 from kexport.ir.dim import Call, Dim, SymDim, bounds, dim_min
 from kexport.ir.types import DType, TensorType
 from kexport_shared.emit.sizes import runs
-
-if TYPE_CHECKING:
-    from kexport_tflite.context import Context
+from kexport_tflite.model import Tensor
 
 _CALLS = {"floordiv": "FLOOR_DIV", "min": "MINIMUM", "max": "MAXIMUM"}
 _ONE = TensorType(DType.I32, (1,))
 
 
-def emit_dims(context: Context, dims: Sequence[Dim]) -> int:
+class Operators(Protocol):
+    """What makes operators and constants, and knows where sizes can be read: the emission context."""
+
+    origin: str
+
+    def ints(self, values: Any) -> int: ...
+
+    def scalar(self, value: float, dtype: DType) -> int: ...
+
+    def dims(self, dims: Sequence[Dim]) -> int: ...
+
+    def size(self, dim: Dim) -> int: ...
+
+    def step(self, name: str, inputs: Sequence[int], type: TensorType, **options: Any) -> int: ...
+
+    def cached(self, key: Any, make: Callable[[], int]) -> int: ...
+
+    def source(self, dim: SymDim) -> tuple[int, int] | None: ...
+
+    def multiple(self, name: str) -> SymDim | None: ...
+
+    def type(self, index: int) -> Tensor: ...
+
+
+def emit_dims(context: Operators, dims: Sequence[Dim]) -> int:
     """Sizes joined to one vector."""
     parts = [context.ints(run) if isinstance(run[0], int) else context.size(run[0]) for run in runs(dims)]
     if len(parts) == 1:
@@ -32,7 +54,7 @@ def emit_dims(context: Context, dims: Sequence[Dim]) -> int:
     return context.step("CONCATENATION", parts, TensorType(DType.I32, (len(dims),)), axis=0)
 
 
-def emit_numbers(context: Context, dims: Sequence[Dim]) -> int:
+def emit_numbers(context: Operators, dims: Sequence[Dim]) -> int:
     """Sizes as data, joined to one vector; other than the size of a tensor such a number may be negative."""
     if all(_is_size(d) for d in dims):
         return context.dims(dims)
@@ -49,7 +71,7 @@ def _is_size(dim: Dim) -> bool:
     return all(n > 0 for n in dim.terms.values()) and all(_is_size(a) for call in calls for a in call.args)
 
 
-def _number(context: Context, dim: Dim) -> int:
+def _number(context: Operators, dim: Dim) -> int:
     if isinstance(dim, int):
         return context.ints([dim])
     if _is_size(dim):
@@ -58,7 +80,7 @@ def _number(context: Context, dim: Dim) -> int:
     return reduce(lambda a, b: context.step("ADD", [a, b], _ONE), terms)
 
 
-def _term(context: Context, factors: Sequence[str | Call], count: int) -> int:
+def _term(context: Operators, factors: Sequence[str | Call], count: int) -> int:
     numbers = [] if count == 1 and factors else [context.ints([count])]
     for f in factors:
         if isinstance(f, str):
@@ -69,7 +91,7 @@ def _term(context: Context, factors: Sequence[str | Call], count: int) -> int:
     return reduce(lambda a, b: context.step("MUL", [a, b], _ONE), numbers)
 
 
-def emit_size(context: Context, dim: SymDim) -> int:
+def emit_size(context: Operators, dim: SymDim) -> int:
     """One size, read off a tensor that has it, else computed from others.
 
     Raises:
@@ -97,7 +119,7 @@ def emit_size(context: Context, dim: SymDim) -> int:
     return _length(context, dim)
 
 
-def _part(context: Context, dim: SymDim, multiple: SymDim | None) -> int:
+def _part(context: Operators, dim: SymDim, multiple: SymDim | None) -> int:
     """A symbol of which inputs have a multiple only."""
     if multiple is None:
         raise EmitError(f"no input has a dimension {dim}", where=context.origin)
@@ -106,31 +128,31 @@ def _part(context: Context, dim: SymDim, multiple: SymDim | None) -> int:
     return context.step("SHAPE", [vector], _ONE, out_type=DType.I32)
 
 
-def _read(context: Context, tensor: int, axis: int) -> int:
+def _read(context: Operators, tensor: int, axis: int) -> int:
     type = TensorType(DType.I32, (len(context.type(tensor).shape),))
     shape = context.cached(("shape", tensor), lambda: context.step("SHAPE", [tensor], type, out_type=DType.I32))
     bounds = [context.ints([i]) for i in (axis, axis + 1, 1)]
     return context.step("STRIDED_SLICE", [shape, *bounds], _ONE)
 
 
-def _product(context: Context, factors: Sequence[str | Call]) -> int:
+def _product(context: Operators, factors: Sequence[str | Call]) -> int:
     first, *others = (context.size(SymDim({(factor,): 1})) for factor in factors)
     for size in others:
         first = context.step("MUL", [first, size], _ONE)
     return first
 
 
-def _length(context: Context, dim: SymDim) -> int:
+def _length(context: Operators, dim: SymDim) -> int:
     """The length of a vector: ADD, SUB and FLOOR_DIV would run too late to give anything a fixed size."""
     return context.step("SHAPE", [_vector(context, dim)], _ONE, out_type=DType.I32)
 
 
-def _vector(context: Context, dim: Dim) -> int:
+def _vector(context: Operators, dim: Dim) -> int:
     """A vector of so many elements: sums join vectors, differences and quotients are slices of them."""
     return context.cached(("vector", dim), lambda: _make_vector(context, dim))
 
 
-def _make_vector(context: Context, dim: Dim) -> int:
+def _make_vector(context: Operators, dim: Dim) -> int:
     if isinstance(dim, SymDim) and context.source(dim) is None:
         if quotient := _rounded_up(dim):
             dividend, divisor = quotient
@@ -150,7 +172,7 @@ def _make_vector(context: Context, dim: Dim) -> int:
     return context.step("FILL", [context.size(dim), context.scalar(False, DType.BOOL)], _flags(dim))
 
 
-def _sum(context: Context, dim: SymDim) -> int:
+def _sum(context: Operators, dim: SymDim) -> int:
     more: list[Dim] = []
     less: Dim = 0
     for factors, count in dim.terms.items():
@@ -173,12 +195,12 @@ def _rounded_up(dim: SymDim) -> tuple[Dim, int] | None:
     return None
 
 
-def _joined(context: Context, dims: Sequence[Dim]) -> int:
+def _joined(context: Operators, dims: Sequence[Dim]) -> int:
     parts = [_vector(context, d) for d in dims]
     return context.step("CONCATENATION", parts, _flags(sum(dims)), axis=0) if len(parts) > 1 else parts[0]
 
 
-def _sliced(context: Context, vector: int, begin: int, stride: int, dim: Dim, end: int | None = None) -> int:
+def _sliced(context: Operators, vector: int, begin: int, stride: int, dim: Dim, end: int | None = None) -> int:
     """A part of a vector, to the end of it or to a place that may lie behind it."""
     bounds = [begin, context.ints([0]) if end is None else end, context.ints([stride])]
     return context.step("STRIDED_SLICE", [vector, *bounds], _flags(dim), end_mask=int(end is None))

@@ -41,19 +41,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 The first layer may be imported by all.
 """
 
-KNOWN_CIRCLES = [
-    {"kexport_coreml.context", "kexport_coreml.sizes"},
-    {
-        "kexport_shared.graphdef.context",
-        "kexport_shared.graphdef.dialect",
-        "kexport_shared.graphdef.sizes",
-        "kexport_shared.graphdef.table",
-    },
-    {"kexport_onnx.context", "kexport_onnx.sizes"},
-    {"kexport_tflite.context", "kexport_tflite.sizes"},
-]
-"""Modules that name each other in type annotations. Take a group out of here when its circle is gone."""
-
 PUBLIC = {"kexport.errors", "kexport.workflows"}
 """What `kexport/__init__.py` hands out; it imports them on use."""
 

@@ -1,14 +1,10 @@
-"""The emitters, one file for each family of ops."""
+"""Emitters, one file for each family of ops, named as in `kexport/ops`. Importing this fills the table."""
 
-from importlib import import_module
+from __future__ import annotations
 
 from kexport_coreml.emit.table import EMIT
+from kexport_shared.emit.filling import import_all
 
-FAMILIES = (
-    "activation", "binary", "control", "conv", "create", "elementwise", "index", "layout", "matmul", "norm", "pool",
-    "recurrent", "reduce", "resize",
-)  # fmt: skip
-for _family in FAMILIES:
-    import_module(f"{__name__}.{_family}")
+import_all(__name__, __path__)
 
-__all__ = ["EMIT", "FAMILIES"]
+__all__ = ["EMIT"]

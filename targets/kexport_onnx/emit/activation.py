@@ -10,8 +10,9 @@ from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.ops.arrays import highest, lowest
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 from kexport_onnx.versions import NEWER_KINDS
 
 _SELU: dict[str, Any] = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}

@@ -6,8 +6,9 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 _SAME = {
     ops.Add: "Add", ops.Sub: "Sub", ops.Mul: "Mul", ops.Div: "Div", ops.Pow: "Pow", ops.Maximum: "Max",

@@ -8,8 +8,9 @@ from kexport import ops
 from kexport.ir.graph import Graph, Node
 from kexport.ir.types import DType, TensorType
 from kexport_onnx.bodies import Scope, Subgraph, dtypes, result_types, written_out
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 
 @EMIT.emits(ops.If)

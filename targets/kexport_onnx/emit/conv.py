@@ -10,9 +10,10 @@ from kexport.errors import EmitError
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node, Value
 from kexport.ops.window import Pairs, explicit_pads
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.layout import pad_around
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 from kexport_shared.emit.axes import channels_first, outputs_first
 from kexport_shared.emit.crops import fixed_crops
 from kexport_shared.emit.families import Convolution, Sliding

@@ -8,8 +8,9 @@ from kexport import ops
 from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 MAX_CONSTANT = 1 << 16
 """Sequences of up to this many elements are stored, longer ones computed."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ir.op import Op
 from kexport.ir.types import DType
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 _SAME = {
     ops.Neg: "Neg", ops.Abs: "Abs", ops.Sign: "Sign", ops.Exp: "Exp", ops.Log: "Log", ops.Sqrt: "Sqrt",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from kexport import ops
 from kexport.ir.dim import Dim, SymDim
 from kexport.ir.graph import Node
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 _Grown = Sequence[tuple[int, tuple[Dim, Dim]]]
 """Axes that grow, with what comes at the low and the high end."""

@@ -9,8 +9,9 @@ from kexport.ir.graph import Node, Value
 from kexport.ir.types import DType
 from kexport.rewrite.fold import MAX_GROWTH
 from kexport.rewrite.match import made_by
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 
 @EMIT.emits(ops.MatMul)

@@ -9,8 +9,9 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 from kexport_onnx.versions import NEWER_KINDS
 
 

@@ -6,9 +6,10 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ops.pool import Pool
 from kexport.ops.window import explicit_pads
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.conv import pad_attributes
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 _KINDS = {ops.MaxPool: "MaxPool", ops.AvgPool: "AveragePool"}
 

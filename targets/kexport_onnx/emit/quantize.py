@@ -5,8 +5,9 @@ from __future__ import annotations
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.rewrite.grids import dequantized
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 
 @EMIT.emits(ops.Quantize)

@@ -13,8 +13,9 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node, Value
 from kexport.ir.op import Array
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 from kexport_onnx.rules.recurrent import NATIVE_ACTIVATIONS, is_zero
 from kexport_shared.emit.families import Recurrent
 from kexport_shared.emit.recurrent import plain_operands

@@ -8,8 +8,9 @@ from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.ops.reduce import ArgReduce, Cumulative, Reduce
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 _REDUCE = {
     ops.ReduceSum: "ReduceSum", ops.ReduceMean: "ReduceMean", ops.ReduceMax: "ReduceMax", ops.ReduceMin: "ReduceMin",

@@ -9,8 +9,9 @@ from kexport.ir.dim import SymDim
 from kexport.ir.graph import Node
 from kexport.ir.types import DType
 from kexport.ops.resample import factor, nearest_indices, resize_weights
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 _METHODS: dict[str, dict[str, Any]] = {
     "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil"},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kexport.passes.channels_first import ChannelsFirst
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
+from kexport_onnx.refs import Ref
 from kexport_shared.emit.recurrent import TimeFirst
 from kexport_shared.emit.table import Emitters
 

@@ -13,8 +13,9 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
 from kexport.ops.text import SPACES
 from kexport_onnx.bodies import Scope
-from kexport_onnx.context import Context, Ref
+from kexport_onnx.context import Context
 from kexport_onnx.emit.table import EMIT
+from kexport_onnx.refs import Ref
 
 EMIT.unsupported("ONNX has no hash of text", ops.HashText)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kexport_savedmodel.emit import conv, native, text
 from kexport_savedmodel.emit.table import EMIT
+from kexport_shared.emit.filling import import_all
 
-__all__ = ["EMIT", "conv", "native", "text"]
+import_all(__name__, __path__)
+
+__all__ = ["EMIT"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +13,12 @@ from kexport.ir.graph import Graph, Node, Value
 from kexport.ir.types import DType
 from kexport_shared.emit.keys import content, place
 from kexport_shared.emit.sizes import Sizes
+from kexport_shared.emit.table import Emitters
 from kexport_shared.emit.walk import emit_nodes
 from kexport_shared.graphdef.dialect import Dialect
 from kexport_shared.graphdef.nodes import Const, NodeDef, Ref, type_attributes
 from kexport_shared.graphdef.shared import Shared
 from kexport_shared.graphdef.sizes import NodeArithmetic
-
-if TYPE_CHECKING:
-    from kexport_shared.graphdef.table import OpTable
 
 
 class Context:
@@ -33,7 +31,7 @@ class Context:
         shared: what the contexts of the graph's bodies share with its own.
     """
 
-    def __init__(self, graph: Graph, dialect: Dialect, table: OpTable, shared: Shared | None = None):
+    def __init__(self, graph: Graph, dialect: Dialect, table: Emitters[Any, Ref], shared: Shared | None = None):
         self.graph = graph
         self.dialect = dialect
         self.table = table

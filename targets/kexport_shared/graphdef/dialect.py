@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kexport.errors import EmitError
 from kexport.ir.graph import Node
 from kexport.ir.traits import Growth
 from kexport.ir.types import DType
-from kexport_shared.graphdef.nodes import Ref
-
-if TYPE_CHECKING:
-    from kexport_shared.graphdef.context import Context
+from kexport_shared.graphdef.nodes import Nodes, Ref
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Dialect:
         """The element type in which an op is computed for operands of `dtype`."""
         return self.kernels.get(kind, self.kernels.get("*", {})).get(dtype, dtype)
 
-    def wrap(self, e: Context, node: Node, x: Ref, dtype: DType) -> Ref:
+    def wrap(self, e: Nodes, node: Node, x: Ref, dtype: DType) -> Ref:
         """x, brought into the range of a narrow integer type that a wider one stands for."""
         bits = {DType.I8: 8, DType.U8: 8, DType.I16: 16, DType.U16: 16}.get(dtype)
         if bits is None or x.dtype is dtype or node.op.facts().growth is Growth.NONE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from kexport.ir.op import Array
 from kexport.ir.types import DType
@@ -68,6 +68,14 @@ class Function(NamedTuple):
     outputs: list[Ref]
     nodes: list[NodeDef]
     consts: list[Const]
+
+
+class Nodes(Protocol):
+    """What makes nodes and constants: the emission context."""
+
+    def const(self, data: Any, dtype: DType) -> Ref: ...
+
+    def op(self, kind: str, *operands: Ref, dtype: DType | None = None, main: int = 0, **attributes: Any) -> Ref: ...
 
 
 TYPES: dict[str, tuple[tuple[str, int], ...]] = {

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from kexport.ir.dim import find_size
-from kexport.ir.graph import Value
+from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType
 from kexport_shared.emit.sizes import Function
-from kexport_shared.graphdef.nodes import Ref
-
-if TYPE_CHECKING:
-    from kexport_shared.graphdef.context import Context
+from kexport_shared.graphdef.nodes import Nodes, Ref
 
 _KINDS = {
     "add": "AddV2", "mul": "Mul", "max": "Maximum", "min": "Minimum", "div": "FloorDiv", "floordiv": "FloorDiv",
 }  # fmt: skip
 
 
+class Scope(Nodes, Protocol):
+    """The emission context of a graph or of a body."""
+
+    graph: Graph
+    is_body: bool
+
+    @property
+    def values(self) -> Mapping[Value, Ref]: ...
+
+    def ref(self, value: Value) -> Ref: ...
+
+    def ints(self, values: Sequence[int]) -> Ref: ...
+
+    def scalar(self, value: int) -> Ref: ...
+
+    def borrow(self, size: str) -> Ref: ...
+
+
 class NodeArithmetic:
     """Reads sizes off the tensors of a graph, of a body's own off its inputs alone; others a body borrows."""
 
-    def __init__(self, context: Context):
+    def __init__(self, context: Scope):
         self._e = context
         self._shapes: dict[Ref, Ref] = {}
 

@@ -1,21 +1,10 @@
 """Emitters, one file for each family of ops, named as in `kexport/ops`. Importing this fills the table."""
 
-from kexport_tflite.emit import (  # noqa: F401
-    activation,
-    binary,
-    control,
-    conv,
-    create,
-    elementwise,
-    index,
-    layout,
-    matmul,
-    norm,
-    pool,
-    quantize,
-    reduce,
-    resize,
-)
+from __future__ import annotations
+
+from kexport_shared.emit.filling import import_all
 from kexport_tflite.emit.table import EMIT
+
+import_all(__name__, __path__)
 
 __all__ = ["EMIT"]

@@ -1,22 +1,10 @@
-"""Emitters of the ops that TensorFlow and TensorFlow.js have in common, one file a family as in `kexport.ops`."""
+"""Emitters of the ops that TensorFlow and TensorFlow.js have in common, one file a family as in `kexport/ops`."""
 
-from kexport_shared.graphdef.emit import (
-    activation,
-    binary,
-    control,
-    conv,
-    create,
-    elementwise,
-    index,
-    layout,
-    matmul,
-    pool,
-    reduce,
-    resize,
-)
+from __future__ import annotations
+
+from kexport_shared.emit.filling import import_all
 from kexport_shared.graphdef.table import COMMON
 
-__all__ = [
-    "COMMON", "activation", "binary", "control", "conv", "create", "elementwise", "index", "layout", "matmul", "pool",
-    "reduce", "resize",
-]  # fmt: skip
+import_all(__name__, __path__)
+
+__all__ = ["COMMON"]
