@@ -119,6 +119,13 @@ def test_tests_and_make_targets_exist() -> None:
     assert wrong == []
 
 
+def test_places_of_an_op_exist() -> None:
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    places = [p.replace("FAMILY", "activation") for p in re.findall(r"(?m)^\| `([\w./*]+)`", text) if "NAME" not in p]
+    assert len(places) > 10
+    assert [place for place in places if not list(ROOT.glob(place))] == []
+
+
 def test_make_help_lists_every_command() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     listed = set(re.findall(r"(?m)^([a-z-]+):.*## \S", text))
