@@ -107,6 +107,8 @@ class Traits:
     keeps: Keeps = Keeps.NOTHING
     data: tuple[int, ...] | None = None
     """The operands that results are made of, where others (indices, conditions, masks) only say how; None: all."""
+    weights: tuple[int, ...] = ()
+    """The operands that hold a layer's weights where they are constant; biases and parameters of norms are none."""
     range: Interval = REALS
     """Where results lie whatever the operands are."""
     fill: float | None = None

@@ -22,7 +22,7 @@ class Conv(Op):
     x[N, *S, C], kernel[*K, C/groups, O], bias[O].
     """
 
-    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, spatial=True)
+    traits = Traits(Work.ROUNDS, weights=(1,), multiplies=True, growth=Growth.GREAT, spatial=True)
     strides: tuple[int, ...]
     padding: Padding
     dilation: tuple[int, ...]
@@ -58,7 +58,7 @@ class DepthwiseConv(Op):
     x[N, *S, C], kernel[*K, C, M], bias[C*M]; output channel c*M + m.
     """
 
-    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, spatial=True)
+    traits = Traits(Work.ROUNDS, weights=(1,), multiplies=True, growth=Growth.GREAT, spatial=True)
     strides: tuple[int, ...]
     padding: Padding
     dilation: tuple[int, ...]
@@ -92,7 +92,7 @@ class ConvTranspose(Op):
     With groups, the C input channels are split, and each part makes O/groups output channels.
     """
 
-    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, spatial=True)
+    traits = Traits(Work.ROUNDS, weights=(1,), multiplies=True, growth=Growth.GREAT, spatial=True)
     strides: tuple[int, ...]
     padding: Padding
     output_padding: tuple[int, ...] | None

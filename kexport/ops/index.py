@@ -24,7 +24,7 @@ class Gather(Op):
     b runs over the first `batch_dims` axes of both, p over the axes of x up to `axis`, q over those after it.
     """
 
-    traits = Traits(Work.MOVES, Keeps.VALUES, data=(0,), text=Text.ALSO)
+    traits = Traits(Work.MOVES, Keeps.VALUES, data=(0,), weights=(0,), text=Text.ALSO)
     axis: int
     batch_dims: int = 0
 

@@ -20,7 +20,7 @@ from kexport.ops.broadcast import Shape, broadcast_shapes, same_dim
 class MatMul(Op):
     """a @ b over the last two axes; the others are broadcast. A transposed operand has these two axes swapped."""
 
-    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT)
+    traits = Traits(Work.ROUNDS, weights=(0, 1), multiplies=True, growth=Growth.GREAT)
     transpose_a: bool = False
     transpose_b: bool = False
 
@@ -44,7 +44,7 @@ class MatMul(Op):
 class Dense(Op):
     """activation(x @ w + bias); x[..., K], w[K, N], bias[N]."""
 
-    traits = Traits(Work.ROUNDS, multiplies=True, growth=Growth.GREAT, rowwise=True)
+    traits = Traits(Work.ROUNDS, weights=(1,), multiplies=True, growth=Growth.GREAT, rowwise=True)
     activation: str | None = None
 
     def facts(self) -> Traits:

@@ -30,7 +30,7 @@ class SimpleRnn(Op):
     x[B,T,I], h[B,U], w[I,U], r[U,U], bias[U], mask bool[B,T] -> y[B,T,U], h.
     """
 
-    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4))
+    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4), weights=(2, 3))
     activation: str | None = "tanh"
     reverse: bool = False
     zero_masked: bool = False
@@ -65,7 +65,7 @@ class Gru(Op):
     multiplies h @ r + recurrent_bias if `reset_after` (CuDNN), else h itself.
     """
 
-    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4, 5))
+    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4, 5), weights=(2, 3))
     activation: str | None = "tanh"
     recurrent_activation: str | None = "sigmoid"
     reset_after: bool = True
@@ -116,7 +116,7 @@ class Lstm(Op):
     x[B,T,I], h[B,U], c[B,U], w[I,4U], r[U,4U], bias[4U], mask bool[B,T] -> y[B,T,U], h, c.
     """
 
-    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4, 5))
+    traits = Traits(Work.ROUNDS_INSIDE, data=(0, 1, 2, 3, 4, 5), weights=(3, 4))
     activation: str | None = "tanh"
     recurrent_activation: str | None = "sigmoid"
     reverse: bool = False

@@ -10,12 +10,13 @@ import numpy as np
 from kexport import ops
 from kexport.ir.dim import Dim, product
 from kexport.ir.graph import Node, Value
-from kexport.ir.op import Array
+from kexport.ir.op import Array, having
 from kexport.ops.window import explicit_pads
 from kexport.rewrite.match import is_single
 from kexport.rewrite.rule import Rewriter, Skip
 
-LINEAR = (ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.Dense)
+LINEAR = having(lambda t: t.weights == (1,))
+"""Ops that multiply their first operand with weights, and may add a bias."""
 _PART = 1 << 20
 """Elements of a kernel held in float64 at a time."""
 

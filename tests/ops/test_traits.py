@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kexport import ops
-from kexport.ir.op import Array
+from kexport.ir.op import OPS, Array, arity
 from kexport.ir.traits import REALS, Growth, Interval, Keeps, Text, Work
 from kexport.ir.types import DType
 from kexport.ops.binary import Binary
@@ -145,3 +145,11 @@ def test_attributes_decide() -> None:
     assert not ops.Resize((2, 2), "bicubic").facts().keeps_scale
     assert ops.ScatterNd().facts().text is Text.ALSO
     assert ops.ScatterNd("add").facts().text is Text.NEVER
+
+
+def test_named_operands_exist_and_weights_are_data() -> None:
+    for op in OPS.values():
+        data, weights, (low, most) = op.traits.data, op.traits.weights, arity(op)
+        assert all(i < most for i in (*(data or ()), *weights)), op
+        assert all(i < low for i in weights), op
+        assert data is None or set(weights) <= set(data), op

@@ -24,7 +24,6 @@ _STARVED_PART = 0.25
 _STEPS = 255
 _COARSE = 0.2
 """The step of a logit that changes a probability by a tenth."""
-_WEIGHTED = (ops.Dense, ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MatMul)
 _BETTER = 'give these layers more bits by a recipe: scheme = "int16x8" or "float32"'
 
 
@@ -116,7 +115,7 @@ def rounding_snr(found: ValueStatistics) -> float:
 
 def _weight_snrs(node: Node) -> Iterator[float]:
     """dB that eight bits, with a scale per output channel, keep of the weights of a node."""
-    for value in node.inputs[1:2] if isinstance(node.op, _WEIGHTED) else ():
+    for value in node.inputs[1:2] if 1 in node.op.traits.weights else ():
         weights = value.data
         if weights is not None and weights.dtype.kind == "f" and weights.ndim >= 2 and weights.size:
             yield _snr(_by_channel(node, weights.astype(np.float64)))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from kexport import ops
 from kexport.ir.graph import Node
-
-WEIGHTED = (ops.Dense, ops.Conv, ops.DepthwiseConv, ops.ConvTranspose, ops.MatMul, ops.Gather, ops.Lstm, ops.Gru,
-            ops.SimpleRnn)  # fmt: skip
-"""Ops that have such weights."""
 
 
 def weights_of(node: Node) -> int:
     """How many numbers of a node are weights: constant matrices, in the ops that have them; biases are none."""
-    if not isinstance(node.op, WEIGHTED):
+    if not node.op.traits.weights:
         return 0
     return sum(v.data.size for v in node.inputs if v.data is not None and v.data.ndim > 1 and v.type.dtype.is_float)
