@@ -20,6 +20,7 @@ from kexport.capture.sources.keras2_limits import limited
 from kexport.capture.sources.kernels import check_padding, flips
 from kexport.capture.sources.lambdas import replace_lambdas
 from kexport.capture.sources.limits import within
+from kexport.capture.sources.weighted import refuse_weighted
 from kexport.capture.tracing.trace import Source
 from kexport.errors import CaptureError, KexportError
 
@@ -40,6 +41,7 @@ def _load(path: Path, config: dict[str, Any], reading: Reading) -> Any:
 
     tf_keras = import_tf_keras()
     replaced = replace_lambdas(config, reading.replace, tf_keras.layers.Layer, keras2_modules)
+    refuse_weighted(path, replaced.others)
     config = replaced.config
     known = {**custom_objects(reading.custom), **replaced.classes}
     from kexport.capture.sources.keras1_objects import Highway, MaxoutDense

@@ -24,6 +24,7 @@ from kexport.capture.sources.limits import within
 from kexport.capture.sources.nodes import check_calls
 from kexport.capture.sources.run import run_predict
 from kexport.capture.sources.structure import flatten, paths, unique
+from kexport.capture.sources.weighted import refuse_weighted
 from kexport.capture.tracing.trace import Source, Spec
 from kexport.errors import CaptureError, KexportError
 
@@ -49,6 +50,7 @@ def _load(path: Path, config: dict[str, Any], reading: Reading) -> Any:
     with damaged(where, "its config is none that Keras 2 writes"):
         config = without_training(repaired(config, bias_shapes(path)))
         replaced = replace_lambdas(config, reading.replace, tf_keras.layers.Layer, keras2_modules)
+        refuse_weighted(path, replaced.others)
         config = replaced.config
         found = references(replaced.config)
     objects = {**custom_objects(reading.custom), **replaced.classes}

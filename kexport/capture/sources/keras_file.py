@@ -20,6 +20,7 @@ from kexport.capture.sources.lambdas import Replaced, replace_lambdas, with_conf
 from kexport.capture.sources.limits import within
 from kexport.capture.sources.live import live_source
 from kexport.capture.sources.newer import for_this_keras
+from kexport.capture.sources.weighted import refuse_weighted
 from kexport.capture.tracing.trace import Source
 from kexport.errors import CaptureError
 
@@ -44,6 +45,7 @@ def load_keras3(path: Path, config: dict[str, Any], version: str, reading: Readi
     keras = import_keras()
     present = for_this_keras(config, version, path)
     replaced = replace_lambdas(present, reading.replace, keras.layers.Layer, keras3_modules)
+    refuse_weighted(path, replaced.others)
     found = references(replaced.config)
     objects = {**custom_objects(reading.custom), **replaced.classes}
     if reading.trust:

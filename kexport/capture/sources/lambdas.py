@@ -39,6 +39,8 @@ class Replaced:
     """What stands in for them, by class name."""
     left: dict[str, str] = field(default_factory=dict[str, str])
     """Why others are left, by layer."""
+    others: dict[str, str] = field(default_factory=dict[str, str])
+    """Layers that the user explains and that are no Lambda, with their class names: they may have weights."""
 
 
 def replace_lambdas(config: Config, replace: Replace, base: type, modules: Callable[[], Modules]) -> Replaced:
@@ -59,6 +61,8 @@ def replace_lambdas(config: Config, replace: Replace, base: type, modules: Calla
         name = inner.get("name") if isinstance(inner, dict) else None
         if isinstance(name, str) and isinstance(value.get("class_name"), str):
             names.append(name)
+            if name in replace and not _is_lambda(value):
+                made.others[name] = value["class_name"]
             if name in replace or _is_lambda(value):
                 return _stand_in(value, name)
         return {k: walk(v) for k, v in value.items()}
