@@ -27,29 +27,29 @@ from kexport.verify.tolerance import coarser
 
 OK, DIVERGES, MERGED, NO_EVIDENCE = "ok", "diverges", "merged", "no evidence"
 MAX_OPS = 4
-"""How many ops of a layer are named."""
+"""The most ops of a layer that are named."""
 CHANGED = "the graph made for this target computes something else from here on: a pass or its legalization is wrong"
 
 
 @dataclass(frozen=True)
 class LayerCheck:
-    """What one layer of an artifact showed. `verdict` is ok, diverges, merged (into a later one) or no evidence."""
+    """The findings about one layer. `verdict` is ok, diverges, merged (into a later one) or no evidence."""
 
     layer: str
     op: str
     """The ops of the layer, in order: `conv+add`."""
     verdict: str
     error: float | None = None
-    """The largest absolute error on the batch that did worst; the part of wrong elements where values are whole."""
+    """The largest absolute error on the worst batch; the fraction of wrong elements if values are integers."""
     budget: float | None = None
     batch: str = ""
     reason: str = ""
     tensor: str = ""
     """Its name in the artifact."""
     computed: tuple[str, ...] = ()
-    """The layers computed since the last values that show: this one, and those merged into it."""
+    """The layers computed since the last visible values: this one, and those merged into it."""
     sources: tuple[str, ...] = ()
-    """The layers that show whose values it is computed from; none for inputs."""
+    """The visible layers from which it is computed; none for inputs."""
 
     @property
     def ratio(self) -> float | None:
@@ -70,7 +70,7 @@ class LayerCheck:
 
 @dataclass(frozen=True)
 class Location:
-    """Where an artifact diverges in one runtime. `status` and `reason` are those of its outputs' verdict."""
+    """The divergence of an artifact in one runtime. `status` and `reason` are those of its outputs' verdict."""
 
     target: str
     artifact: str
@@ -79,7 +79,7 @@ class Location:
     reason: str
     layers: tuple[LayerCheck, ...] = ()
     note: str = ""
-    """Why layers do not show."""
+    """Why layers are not visible."""
 
     @property
     def first(self) -> LayerCheck | None:
@@ -100,7 +100,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Subject:
-    """An artifact to look into: where it is, and what it was made from."""
+    """An artifact to examine, and the graph that it was made from."""
 
     path: Path
     target: Target
@@ -122,7 +122,7 @@ class Subject:
         return lower_for(self.target, self.options, optimize(self.graph), self.contract)
 
     def aligned(self, inputs: Mapping[str, Array], points: Sequence[Checkpoint] | None = None) -> Alignment:
-        """Which tensors of the artifact hold the layers, or the values at some `points`."""
+        """Find the tensors of the artifact that hold the layers, or the values at some `points`."""
         lowered = self.lowered()
         return align(self.graph, lowered.graph, lowered.tensors(), inputs, points)
 
@@ -135,15 +135,15 @@ def check_layers(
     timeout: float = TIMEOUT,
     points: Sequence[Checkpoint] | None = None,
 ) -> tuple[tuple[LayerCheck, ...], str]:
-    """One check per checkpoint of the captured graph, in order of computation; and why they do not show, if so.
+    """Check every checkpoint of the captured graph, in order of computation; also return why any are not visible.
 
     Args:
         subject: the artifact.
         runtime: the engine that shows its inner values.
-        layers: what `layer_reference` made.
+        layers: the result of `layer_reference`.
         alignment: which tensors hold the layers.
         timeout: seconds for the engine.
-        points: which values are compared; None for what leaves the layers.
+        points: the values to compare; None for those that leave a layer.
     """
     points = checkpoints(subject.graph) if points is None else points
     result = _run(subject, runtime, layers, alignment, timeout)
@@ -180,7 +180,7 @@ def _like(recording: Recording, tap: Any) -> tuple[tuple[int, ...], Any]:
 
 
 def as_kind(array: Array, dtype: Any) -> Array:
-    """The array in another width of the same kind of number; engines keep flags and counts in what they like."""
+    """Convert to another width of the same kind of number, as engines keep flags and counts in types of their own."""
     wanted = np.zeros(0, dtype)
     same_kind = is_float(array) == is_float(wanted) and array.dtype.kind not in "OSU"
     return array.astype(dtype) if same_kind else array

@@ -31,13 +31,13 @@ from kexport.verify.record import record
 from kexport.verify.status import Status, Verdict
 
 MAX_RUNS = 40
-"""How many candidates are emitted and run at most."""
+"""The most candidates that are emitted and run."""
 BATCH = "reduced"
 
 
 @dataclass(frozen=True)
 class How:
-    """How a candidate is made into an artifact and run."""
+    """How to emit and run a candidate."""
 
     target: Target
     options: Any
@@ -46,25 +46,25 @@ class How:
 
 
 JudgePart = Callable[["Part", How, Path], Verdict]
-"""What an engine makes of an emitted part."""
+"""Runs an emitted part in an engine and judges it."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a captured graph and its inputs, taken from the oracle."""
+    """A part of a captured graph, with inputs from the oracle."""
 
     graph: Graph
     inputs: Mapping[str, Array]
 
     @property
     def size(self) -> int:
-        """How many nodes it has."""
+        """The number of its nodes."""
         return sum(1 for _ in self.graph.nodes)
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """The smallest part found. It fails on its own if `verdict` says so; else the divergence is in the file alone."""
+    """The smallest part found. If `verdict` does not fail, the divergence is in the artifact's file alone."""
 
     part: Part
     verdict: Verdict
@@ -76,19 +76,19 @@ class Reduction:
 
 
 def is_failure(verdict: Verdict) -> bool:
-    """Whether an engine ran something and it was wrong."""
+    """Return whether an engine ran an artifact and its results were wrong."""
     return verdict.status is Status.FAILED and verdict.seconds is not None
 
 
 def reduce_part(
     graph: Graph, end: Value | None, stops: Sequence[Value], inputs: Mapping[str, Array], how: How, judge: JudgePart
 ) -> Reduction:
-    """The smallest part of a captured graph that computes `end` and fails.
+    """Find the smallest part of a captured graph that computes `end` and fails.
 
     Args:
         graph: the captured graph.
         end: the first value that diverges; None if only the outputs do.
-        stops: the values before it that do not.
+        stops: the values before it that do not diverge.
         inputs: one batch of the graph's inputs.
         how: the target and the engine.
         judge: runs the artifact of a part in the engine.
@@ -116,14 +116,14 @@ def emit_part(part: Part, how: How, folder: Path) -> Path:
 
 
 def contract_of(graph: Graph) -> Contract:
-    """The contract of a graph that is no model of Keras."""
+    """Make the contract of a graph that is not a Keras model."""
     inputs = tuple(Port(v.name, v.type) for v in graph.inputs)
     outputs = tuple(Port(o.name, o.value.type) for o in graph.outputs)
     return Contract(inputs, outputs, list(range(len(inputs))), list(range(len(outputs))))
 
 
 def reference_of(part: Part, fingerprint: str = "") -> Reference:
-    """A reference in which Keras is played by the graph in float64."""
+    """Make a reference whose outputs are those of the graph in float64 instead of Keras."""
     graph = part.graph
     contract = contract_of(part.graph)
     sizes = bind_inputs([(v.name, v.type) for v in graph.inputs], [part.inputs[v.name] for v in graph.inputs])
@@ -140,7 +140,7 @@ def reference_of(part: Part, fingerprint: str = "") -> Reference:
 
 
 class _Trial:
-    """Emits and runs parts, and counts."""
+    """Emits and runs parts, and counts the runs."""
 
     def __init__(self, how: How, judge: JudgePart):
         self.how = how
@@ -150,7 +150,7 @@ class _Trial:
         self._kept: list[Part] = []
 
     def judge(self, part: Part) -> Verdict:
-        """The verdict on a part, found once."""
+        """Return the verdict on a part, cached."""
         if id(part) not in self.verdicts:
             self.runs += 1
             self._kept.append(part)
@@ -166,11 +166,11 @@ class _Trial:
             return Verdict(*head, Status.EMITTED, f"it cannot be written on its own: {e.what}")
 
     def fails(self, part: Part) -> bool:
-        """Whether a part diverges when it is run; what cannot be written or loaded shows nothing."""
+        """Return whether a part diverges when it is run; one that cannot be written or loaded is no evidence."""
         return is_failure(self.judge(part))
 
     def shrink(self, part: Part) -> Part:
-        """A smaller part that fails as well: fewer ops at the front, then at the end, then fewer examples."""
+        """Find a smaller part that fails as well: fewer ops at the front, then at the end, then fewer examples."""
         for smaller in (_suffixes, _prefixes, _examples):
             for candidate in smaller(part):
                 if self.runs >= MAX_RUNS:
@@ -184,7 +184,7 @@ class _Trial:
 def _beginnings(
     graph: Graph, end: Value | None, stops: Sequence[Value], values: Mapping[Value, Array]
 ) -> Iterator[Part]:
-    """Parts to begin with, from small to the whole model: with open sizes, then with fixed ones."""
+    """Yield initial parts, from small to the whole model: with open sizes, then with fixed ones."""
     whole = [o.value for o in graph.outputs]
     places = [] if end is None else [([end], list(stops)), ([end], [])]
     for ends, borders in [*places, (whole, [])]:
@@ -194,7 +194,7 @@ def _beginnings(
 
 
 def _bound_cut(graph: Graph, values: Mapping[Value, Array], ends: Sequence[Value], borders: Sequence[Value]) -> Graph:
-    """The part between values with the sizes of one batch instead of symbols."""
+    """Return the part between values with the sizes of one batch instead of symbols."""
     sizes = bind_inputs([(v.name, v.type) for v in graph.inputs], [values[v] for v in graph.inputs])
     bound = graph.bind(sizes)
     pairs = dict(zip(_all(graph), _all(bound), strict=True))
@@ -206,7 +206,7 @@ def _all(graph: Graph) -> list[Value]:
 
 
 def _suffixes(part: Part) -> Iterator[Part]:
-    """The last op alone, the last two, the last four …"""
+    """Yield the last op alone, the last two, the last four …"""
     nodes = list(part.graph.nodes)
     values = all_values(part.graph, part.inputs)
     ends = [o.value for o in part.graph.outputs]
@@ -218,7 +218,7 @@ def _suffixes(part: Part) -> Iterator[Part]:
 
 
 def _prefixes(part: Part) -> Iterator[Part]:
-    """All ops up to the first, the second …, whose values nothing else shows."""
+    """Yield all ops up to the first, the second … whose values no engine shows."""
     nodes = list(part.graph.nodes)
     values = all_values(part.graph, part.inputs)
     for node in nodes[:-1]:
@@ -234,7 +234,7 @@ def _between(
 
 
 def _examples(part: Part) -> Iterator[Part]:
-    """One example instead of a batch, where the first size of all inputs is the same symbol."""
+    """Reduce a batch to one example, if the first size of all inputs is the same symbol."""
     first = {v.type.shape[0] if v.type.rank else None for v in part.graph.inputs}
     (size,) = first if len(first) == 1 else (None,)
     if size is None or not is_symbol(size):

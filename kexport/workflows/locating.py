@@ -1,4 +1,4 @@
-"""locate: the first layer of each artifact that diverges, in each engine that is here."""
+"""locate: finds the first layer of each artifact that diverges, in each installed engine."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from kexport.workflows.report import ArtifactReport, ExportReport
 from kexport.workflows.verifying import Job, check_job, kept, read_job, subject_of
 
 BATCHES = 2
-"""How many batches are looked into: those that failed worst, then the first ones."""
+"""The most batches examined: those that failed worst, then the first ones."""
 
 
 @dataclass(frozen=True)
 class LocateReport:
-    """Where the artifacts of one model diverge, by artifact and engine."""
+    """The divergences of one model's artifacts, by artifact and engine."""
 
     name: str
     contract: Contract
     locations: tuple[Location, ...]
     capture: Mapping[str, str]
-    """Layers whose captured graph is not what Keras answered, where its layers were recorded, and why."""
+    """Layers whose captured graph differs from Keras, if its layers were recorded, and why."""
     batches: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """1 if an artifact failed its verification or the captured graph is not the model, else 0."""
+        """1 if an artifact failed its verification or the captured graph differs from the model, else 0."""
         return int(bool(self.capture) or any(x.status == Status.FAILED.value for x in self.locations))
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class LocateReport:
 
 @dataclass(frozen=True)
 class Inside:
-    """What it takes to look into the artifacts of a folder."""
+    """What is needed to examine the artifacts of a folder."""
 
     job: Job
     graph: Graph
@@ -83,9 +83,9 @@ def locate(
     progress: Progress | None = None,
     **how: Any,
 ) -> LocateReport:
-    """Verify artifacts, and compare every layer that shows in them with the captured graph.
+    """Verify artifacts, and compare every visible layer with the captured graph.
 
-    What was found is kept in `kexport.layers.json` beside the manifest, for `kexport report`, and in the manifest.
+    The findings are kept in `kexport.layers.json` beside the manifest, for `kexport report`, and in the manifest.
 
     Args:
         dist: the folder that `export` wrote, or one artifact in it.
@@ -93,8 +93,8 @@ def locate(
         reference: another reference file; None for the one in the folder.
         tolerance: for the outputs, as for `verify`; budgets of layers are always derived.
         timeout: seconds for reading what is there, and for each runtime.
-        browser: look into artifacts in a headless browser too.
-        model: the model again, where the folder does not hold the captured graph.
+        browser: examine artifacts in a headless browser too.
+        model: the model again, if the folder does not hold the captured graph.
         progress: told what is being done.
         how: how to read the model: `dims`, `trust` and `custom` as for `export`.
 
@@ -162,7 +162,7 @@ def _captured_again(job: Job, model: Any, how: Mapping[str, Any]) -> Graph:
 
 
 def _batches(job: Job, report: ExportReport) -> list[str]:
-    """The names of the batches to look into."""
+    """Return the names of the batches to examine."""
     verdicts = [v for a in report.artifacts for v in a.verdicts]
     failed = [v.worst.batch for v in verdicts if v.worst and v.worst.passed is False]
     pairs = [(find_target(a.target), a.options) for a in job.artifacts]
@@ -177,7 +177,7 @@ def _batches(job: Job, report: ExportReport) -> list[str]:
 def _locations(
     artifact: ArtifactEntry, checked: ArtifactReport, inside: Inside, timeout: float, tell: Progress
 ) -> list[Location]:
-    """One location per engine that ran the artifact; one without layers if none did."""
+    """Return one location per engine that ran the artifact; one without layers if none did."""
     subject = subject_of(inside.job, artifact, inside.graph)
     ran = {v.runtime: v for v in checked.verdicts if v.seconds is not None}
     runtimes = [r for r in subject.target.runtimes() if r.name in ran]
@@ -201,6 +201,6 @@ def _location(artifact: ArtifactEntry, verdict: Verdict, rows: Sequence[Any] = (
 
 
 def _smallest(layers: Reference) -> Mapping[str, Any]:
-    """The inputs of a batch that is usual, if there is one, and small."""
+    """Return the inputs of a small batch, if possible of usual values."""
     batches = [r.batch for r in layers.recordings]
     return min(batches, key=lambda b: (b.kind == "extreme", sum(a.size for a in b.inputs.values()))).inputs

@@ -1,4 +1,4 @@
-"""References: made while exporting, or recorded on a chosen backend and device for later."""
+"""Records references: during an export, or on a chosen backend and device for later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was recorded: the file, where Keras ran, and how many batches."""
+    """A recorded reference: the file, where Keras ran, and the number of batches."""
 
     path: str
     environment: Environment
@@ -97,10 +97,10 @@ def record_reference(
 
 
 def adopt_reference(captured: Captured, path: Path, tell: Progress = silent, clock: Clock | None = None) -> Reference:
-    """A reference recorded elsewhere, with what the captured graph says to its inputs.
+    """Complete a reference recorded elsewhere by the captured graph's outputs on its inputs.
 
     Raises:
-        VerifyError: it is of another model, or damaged.
+        VerifyError: it belongs to another model, or is damaged.
     """
     from kexport.capture.fingerprint import fingerprint
 
@@ -120,13 +120,13 @@ def make_reference(
     spans: Sequence[Mapping[str, Span]] = (),
     clock: Clock | None = None,
 ) -> Reference:
-    """Run the loaded model here, on generated batches and the user's samples; also on sizes within each of the `spans`.
+    """Run the loaded model here, on generated batches and the user's samples, also on sizes within each of `spans`.
 
     Where the `clock` says that the time does not suffice, the last batches are left out.
 
     Raises:
         ConfigError: there are to be no generated batches, and no samples either.
-        VerifyError: the model runs on none of the sizes tried, or answers otherwise than its graph.
+        VerifyError: the model runs on none of the sizes tried, or its graph gives other results.
     """
     from kexport.capture.fingerprint import fingerprint
     from kexport.capture.sources.run import run_drawing
@@ -147,7 +147,7 @@ def make_reference(
 
 
 def _generated(captured: Captured, spans: Sequence[Mapping[str, Span]], draw: int) -> list[Batch]:
-    """Batches that suit the graph, and the sizes that each artifact takes."""
+    """Plan batches that suit the graph, and the sizes that each artifact takes."""
     batches, _ = plan_batches(captured.contract, captured.graph, captured.source.run, draw=draw)
     batches += _within(spans, batches, captured)
     moving = moving_batch(captured.graph, batches)
@@ -155,7 +155,7 @@ def _generated(captured: Captured, spans: Sequence[Mapping[str, Span]], draw: in
 
 
 def _with_layers(reference: Reference, source: Source) -> Reference:
-    """A reference of outputs that say too little, with what Keras' own layers answer on one batch."""
+    """Add the outputs of Keras' layers on one batch to a reference whose outputs prove too little."""
     from kexport.capture.sources.run import run_eagerly
     from kexport.reference.layers import layers_while
 
@@ -165,7 +165,7 @@ def _with_layers(reference: Reference, source: Source) -> Reference:
         return reference
     inputs = list(chosen.batch.inputs.values())
     found: Mapping[str, Array] = {}
-    with suppress(Exception):  # what a layer does not answer eagerly is not compared with
+    with suppress(Exception):  # a layer that does not run eagerly is not compared
         found = layers_while(source.model, lambda: run_eagerly(source, inputs))
     if sum(array.size for array in found.values()) > MOST_ELEMENTS:
         return reference
@@ -174,7 +174,7 @@ def _with_layers(reference: Reference, source: Source) -> Reference:
 
 
 def _within(spans: Sequence[Mapping[str, Span]], batches: Sequence[Batch], captured: Captured) -> list[Batch]:
-    """Batches for artifacts that do not take all of the generated ones."""
+    """Make batches for artifacts that do not take all of the generated ones."""
     found: list[Batch] = []
     for allowed in spans:
         if not all(b.sizes[name] in span for b in (*batches, *found) for name, span in allowed.items()):

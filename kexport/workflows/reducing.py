@@ -1,4 +1,4 @@
-"""reduce: the smallest part of a model that still diverges, in a folder of its own that `verify` can run again."""
+"""reduce: writes the smallest part of a model that still diverges to a folder that `verify` can run again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ReduceReport:
-    """What a divergence was reduced to, or what is left of it."""
+    """The result of reducing a divergence."""
 
     model: str
     target: str
@@ -64,9 +64,9 @@ class ReduceReport:
     ops: tuple[str, ...]
     """The nodes of the part: `conv @ block/conv`."""
     reason: str
-    """What the engine made of the part."""
+    """The engine's verdict on the part."""
     located: str
-    """What the engine made of the layer in the whole artifact."""
+    """The engine's verdict on the layer in the whole artifact."""
     options: Mapping[str, Any]
     path: str = ""
     runs: int = 0
@@ -142,7 +142,7 @@ def check_reduced(folder: str | Path, timeout: float = 300.0) -> tuple[ReduceRep
 
 
 def _judge(part: Part, how: How, path: Path, reference: Reference | None = None) -> Verdict:
-    """What the engine makes of an emitted part."""
+    """Run an emitted part in the engine and judge it."""
     precision = str(getattr(how.options, "precision", "float32"))
     check = Check(precision=precision, runtimes=[how.runtime.name], timeout=how.timeout)
     return check_artifact(path, how.target, reference or reference_of(part), check)[0]
@@ -155,7 +155,7 @@ def how_of(target: str, runtime: str, options: Mapping[str, Any], timeout: float
 
 
 def _place(dist: Path, target: str | None, name: str | None, reference: Any) -> Path:
-    """The path of the artifact for a target; the folder for any."""
+    """Return the path of the artifact for a target; the folder without a target."""
     if target is None:
         return dist
     job = read_job(dist, dist, name, reference)
@@ -167,7 +167,7 @@ def _place(dist: Path, target: str | None, name: str | None, reference: Any) -> 
 
 
 def _failing(found: LocateReport, place: Path, runtime: str | None) -> Location:
-    """The place of a failure, rather one that is known to a layer."""
+    """Return the place of a failure, preferably one with a known layer."""
     failed = [x for x in found.locations if x.status == Status.FAILED.value and runtime in (None, x.runtime)]
     ran = [x for x in failed if x.layers]
     if ran:
@@ -193,7 +193,7 @@ def _reduced(graph: Graph, location: Location, found: LocateReport, job: Job, ho
 
 
 def _is_ours(graph: Graph, job: Job, artifact: ArtifactEntry, how: How) -> bool | None:
-    """Whether the files of an artifact are what is emitted now; None if nothing can be."""
+    """Return whether an artifact's files equal what is emitted now; None if nothing can be."""
     folder = (job.folder / artifact.path).parent
     with temporary_folder() as place:
         path = place / Path(artifact.path).name
@@ -218,7 +218,7 @@ def _report(
 
 
 def _write(reduction: Reduction, how: How, report: ReduceReport, out: Path) -> None:
-    """A folder as `export` leaves it, for a model that is the part, and what it came from beside it."""
+    """Write a folder like that of `export` for the part as a model, with a note on its origin."""
     part = reduction.part
     graph = reduction.part.graph
     with staging(out) as stage:
@@ -243,7 +243,7 @@ def _refuse_other_things(out: Path) -> None:
 
 
 def _emitted(reduction: Reduction, how: How, folder: Path) -> Path | None:
-    """The part as an artifact; None where the target does not take it on its own."""
+    """Emit the part as an artifact; None if the target refuses it on its own."""
     folder.mkdir()
     try:
         return emit_part(reduction.part, how, folder)
@@ -256,7 +256,7 @@ def _made(path: Path, verdict: Verdict, how: How) -> Made:
 
 
 def _fingerprint(graph: Graph) -> str:
-    """A hash of the text, which holds the hashes of all weights."""
+    """Hash the text, which contains the hashes of all weights."""
     return hashlib.sha256("\n".join([to_text(graph), *sorted(constant_table(graph))]).encode()).hexdigest()
 
 

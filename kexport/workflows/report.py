@@ -1,4 +1,4 @@
-"""What export and verify return: one report a model, one line an artifact."""
+"""The reports of export and verify: one per model, with a line per artifact."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kexport.ir.contract import Contract
 from kexport.verify.status import Status, Verdict, overall_status, worst_verdict
 
 REFUSED = "refused"
-"""The status of an artifact that was not made."""
+"""The status of a refused artifact."""
 
 
 @dataclass(frozen=True)
 class ArtifactReport:
-    """One artifact: its path, its size in bytes, and the verdict of the runtime that did worst.
+    """One artifact: its path, its size in bytes, and the verdict of the worst runtime.
 
     `max_error` is the largest absolute error to the Keras run over all outputs and batches, `snr` the lowest
     signal-to-noise ratio in dB, `argmax` the lowest share of rows whose largest element agrees (None where it does
@@ -30,13 +30,13 @@ class ArtifactReport:
     seconds: float
     verdicts: tuple[Verdict, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the artifact says of itself, such as the oldest engine that runs it."""
+    """What the artifact states about itself, such as the oldest engine that runs it."""
     refusal: str = ""
     """Why there is no artifact, where the target refused the model."""
 
     @staticmethod
     def refused(target: str, why: str) -> ArtifactReport:
-        """What is said of a target that made nothing of a model."""
+        """Make the report on a target that refused the model."""
         return ArtifactReport(target, "", 0, REFUSED, 0.0, refusal=why)
 
     @property
@@ -90,7 +90,7 @@ class ArtifactReport:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> ArtifactReport:
-        """The inverse of `to_json`; what it says of its verdicts is found out from them."""
+        """The inverse of `to_json`; fields that summarize the verdicts are derived from them."""
         fields = (str(data["target"]), str(data["path"]), int(data["size"]))
         verdicts = tuple(Verdict.from_json(v) for v in data["verdicts"])
         if data["status"] == REFUSED:
@@ -110,11 +110,11 @@ class ExportReport:
     artifacts: tuple[ArtifactReport, ...] = ()
     notes: tuple[str, ...] = field(default=())
     shortfalls: tuple[str, ...] = field(default=())
-    """What falls short of what was required, which is among the notes too."""
+    """The unmet requirements, which are among the notes too."""
 
     @property
     def ok(self) -> bool:
-        """Whether no artifact failed its check, no target refused the model, and all is as required."""
+        """Whether no artifact failed its check, no target refused the model, and all requirements are met."""
         bad = (Status.FAILED.value, REFUSED)
         return not self.shortfalls and not any(a.status in bad for a in self.artifacts)
 

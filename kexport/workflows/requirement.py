@@ -1,4 +1,4 @@
-"""What a user requires of artifacts: `verified`, or `simulated:coreml,tfjs`. A release is not to rest on less."""
+"""The statuses that a user requires of artifacts, for a release say: `verified`, or `simulated:coreml,tfjs`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from kexport.verify.status import Status
 from kexport.workflows.report import REFUSED, ArtifactReport, ExportReport
 
 LEVELS = (Status.VERIFIED, Status.SIMULATED, Status.VALID)
-"""What can be required."""
+"""The statuses that can be required."""
 Required = str | Iterable[str]
 """One requirement or several, as texts."""
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """The least status of the artifacts for some targets; of all where none is named."""
+    """The least status required of the artifacts for some targets; of all if none is named."""
 
     level: Status
     targets: tuple[str, ...] = ()
 
     @staticmethod
     def read(text: str) -> Requirement:
-        """The requirement that a text means: `LEVEL`, or `LEVEL:TARGET,...`.
+        """Parse a requirement: `LEVEL`, or `LEVEL:TARGET,...`.
 
         Raises:
-            ConfigError: it means none.
+            ConfigError: the text is not a requirement.
         """
         level, colon, targets = text.partition(":")
         names = tuple(name.strip() for name in targets.split(",") if name.strip())
@@ -41,7 +41,7 @@ class Requirement:
         return Requirement(found, names)
 
     def shortfalls(self, artifacts: Sequence[ArtifactReport]) -> Iterator[str]:
-        """What falls short of it and why, a sentence each."""
+        """Return which artifacts fall short of it and why, a sentence each."""
         known = [a.target for a in artifacts]
         for name in self.targets:
             if name not in known:
@@ -54,7 +54,7 @@ class Requirement:
 
 
 def read_requirements(required: Required) -> tuple[Requirement, ...]:
-    """Requirements as a user gives them.
+    """Parse requirements.
 
     Raises:
         ConfigError: a text means none.
@@ -63,7 +63,7 @@ def read_requirements(required: Required) -> tuple[Requirement, ...]:
 
 
 def with_requirements(report: ExportReport, requirements: Iterable[Requirement]) -> ExportReport:
-    """The report, with what falls short of the requirements."""
+    """Add unmet requirements to the report."""
     found = tuple(dict.fromkeys(line for r in requirements for line in r.shortfalls(report.artifacts)))
     return dataclasses.replace(report, notes=(*report.notes, *found), shortfalls=(*report.shortfalls, *found))
 
