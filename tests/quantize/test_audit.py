@@ -141,7 +141,7 @@ def test_channels_that_are_left_no_bits() -> None:
     assert "11 of 16 channels of 'fc'" in found.what
 
 
-@pytest.mark.parametrize(("factor", "coarse"), [(1, False), (30, True)])
+@pytest.mark.parametrize(("factor", "coarse"), [(1, False), (30, True), (1e5, True)])
 def test_logits_that_a_step_changes_by_much(factor: float, coarse: bool) -> None:
     graph = dense(kernel=normal(4, 16) * np.float32(factor))
     logits = graph.outputs[0].value

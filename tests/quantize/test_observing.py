@@ -16,6 +16,7 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType, TensorType
 from kexport.quantize.statistics import engine as engines
 from kexport.quantize.statistics.bounds import bounds_of, is_fixed
+from kexport.quantize.statistics.floor import softmax_floor
 from kexport.quantize.statistics.names import graph_digest, value_names
 from kexport.quantize.statistics.observing import batch_rows, observe
 from kexport.quantize.statistics.statistics import Statistics, merge
@@ -138,6 +139,13 @@ def test_logits_far_below_the_greatest_are_cut_off() -> None:
     assert parts.range_of(names[logits]) == (low, high)
     graph.output("raw", logits)
     assert observe(graph, Data(data)).range_of(names[logits])[0] == pytest.approx(100 * data.min(), rel=1e-5)
+
+
+def test_rows_that_are_masked_as_a_whole_have_no_floor() -> None:
+    logits = np.array([[1.0, 2.0, -1e9], [-1e9, -1e9, -1e9], [-np.inf, -np.inf, -np.inf]], np.float32)
+    assert softmax_floor(logits) == pytest.approx(2 - 8 - np.log(3))
+    assert softmax_floor(logits[1:]) == -np.inf
+    assert softmax_floor(logits[:0]) == -np.inf
 
 
 def test_batches_are_as_large_as_memory_allows() -> None:

@@ -81,10 +81,16 @@ def coarse_logits(observed: Observed) -> Iterator[Finding]:
         step, found = bad[layers[0]]
         low = max(found.low, found.floor)
         what = f"the values of {layers[0]!r}, of which a softmax is taken, lie in [{low:.4g}, {found.high:.4g}]: "
-        what += f"rounding them to eight bits changes a probability by up to {100 * math.expm1(step / 2):.0f} %"
+        what += f"rounding them to eight bits changes a probability by up to {_change(step)}"
         what += f"; so it is for {listed(layers[1:])}" if layers[1:] else ""
         hint = f'leave {layers[0]!r} and its softmax in float by a recipe: scheme = "float32"'
         yield Finding("coarse logits", tuple(layers), what, hint)
+
+
+def _change(step: float) -> str:
+    """By how much half a step of a logit changes a probability."""
+    factor = math.exp(min(step / 2, 100))
+    return f"{100 * (factor - 1):.0f} %" if factor < 10 else "more than its tenfold"
 
 
 def outlying_weights(graph: Graph) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ from kexport import ops
 from kexport.ir.graph import Graph, Value
 from kexport.ir.op import Array
 
+MASKED = -1e4
+"""A row whose greatest number is below this one is masked as a whole: it says nothing, and may be cut off."""
 LEFT = 8.0
 """exp(-LEFT) is the probability that all classes of a row which are cut off may get together."""
 
@@ -31,5 +33,5 @@ def softmax_floor(logits: Array) -> float:
     if not logits.size:
         return -math.inf
     top = logits.max(axis=-1)
-    known = top[np.isfinite(top)]
+    known = top[np.isfinite(top) & (top > MASKED)]
     return float(known.min()) - LEFT - math.log(logits.shape[-1]) if known.size else -math.inf
