@@ -265,6 +265,14 @@ class Context:
         key = (place(data), shape, dtype)
         return self._store(key, data, dtype, shape, name)
 
+    def parameter(self, value: Value, perm: Sequence[int], shape: Sequence[Dim] | None = None) -> Ref:
+        """An operand transposed and reshaped: at export time if it is constant, else by operations."""
+        if value.data is not None:
+            return self.weight(value.data, value.name, perm, shape)  # type: ignore[arg-type]
+        x = self.ref(value)
+        moved = self.op("transpose", shape=[x.shape[p] for p in perm], x=x, perm=list(perm))
+        return moved if shape is None else self.reshape(moved, shape)
+
     def _bytes(self, data: Array) -> DType | None:
         """The type of 8 bits that holds all of many integers; since iOS 16 they can be stored so."""
         if data.dtype.kind not in "iu" or data.size < PACKED_ELEMENTS or self.ios < 16:

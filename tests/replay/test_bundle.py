@@ -84,6 +84,8 @@ def test_one_target_is_packed_with_its_own_code(dist: Path, tmp_path: Path) -> N
     assert made.targets == ("tflite",)
     assert "dist/net.tflite" in names
     assert "code/kexport_shared/js/js/session.mjs" in names, "LiteRT.js in a page needs it"
+    assert {"code/kexport_shared/__init__.py", "code/kexport_shared/emit/walk.py"} <= names
+    assert not [n for n in names if n.startswith(("code/kexport_shared/mil/", "code/kexport_shared/graphdef/"))]
     assert not [n for n in names if "kexport_onnx" in n or n == "dist/net.onnx"]
     assert members(tmp_path / "one.zip")["code/kexport-0.1.0.dist-info/entry_points.txt"].splitlines() == [
         b"[kexport.targets]", b"tflite = kexport_tflite:TARGET",

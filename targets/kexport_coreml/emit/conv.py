@@ -5,12 +5,11 @@ Padding is always `custom`: Core ML's `same` does not depend on the stride as Te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from kexport import ops
-from kexport.ir.dim import Dim, SymDim
-from kexport.ir.graph import Node, Value
+from kexport.ir.dim import SymDim
+from kexport.ir.graph import Node
 from kexport.ops.window import Pairs, explicit_pads
 from kexport_coreml.context import Context
 from kexport_coreml.emit.table import EMIT
@@ -32,15 +31,6 @@ def own_padding(e: Context, x: Ref, pairs: Pairs, fill: float) -> tuple[Ref, lis
     shape = (*x.shape[:2], *(d + low + high for d, (low, high) in zip(x.shape[2:], pairs, strict=True)))
     amounts = e.dims([0, 0, 0, 0, *flat])
     return e.op("pad", shape=shape, x=x, pad=amounts, mode="constant", constant_val=fill), [0] * len(flat)
-
-
-def parameter(e: Context, value: Value, perm: Sequence[int], shape: Sequence[Dim] | None = None) -> Ref:
-    """An operand transposed and reshaped: at export time if it is constant, else by operations."""
-    if value.data is not None:
-        return e.weight(value.data, value.name, perm, shape)  # type: ignore[arg-type]
-    x = e.ref(value)
-    moved = e.op("transpose", shape=[x.shape[p] for p in perm], x=x, perm=list(perm))
-    return moved if shape is None else e.reshape(moved, shape)
 
 
 def _convolve(e: Context, node: Node, op: Sliding, weight: Ref, groups: int) -> Ref:
@@ -65,7 +55,7 @@ def add_bias(e: Context, y: Ref, bias: Ref) -> Ref:
 @EMIT.emits(ops.Conv)
 def conv(e: Context, op: ops.Conv, node: Node) -> Ref:
     kernel = node.inputs[1]
-    return _convolve(e, node, op, parameter(e, kernel, outputs_first(kernel.type.rank)), op.groups)
+    return _convolve(e, node, op, e.parameter(kernel, outputs_first(kernel.type.rank)), op.groups)
 
 
 @EMIT.emits(ops.DepthwiseConv)
@@ -73,7 +63,7 @@ def depthwise_conv(e: Context, op: ops.DepthwiseConv, node: Node) -> Ref:
     """A grouped convolution with a group for each channel."""
     kernel = node.inputs[1]
     *window, channels, multiplier = kernel.type.shape
-    weight = parameter(e, kernel, channels_first(kernel.type.rank), (channels * multiplier, 1, *window))
+    weight = e.parameter(kernel, channels_first(kernel.type.rank), (channels * multiplier, 1, *window))
     return _convolve(e, node, op, weight, int(channels))  # type: ignore[arg-type]
 
 
@@ -89,7 +79,7 @@ def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     shape = node.output.type.shape
     inside = (*shape[:2], *(d - low - high for d, low, high in zip(shape[2:], grown[0::2], grown[1::2], strict=True)))
     y = e.op(
-        "conv_transpose", shape=inside, x=e.ref(x), weight=parameter(e, kernel, outputs_first(kernel.type.rank)),
+        "conv_transpose", shape=inside, x=e.ref(x), weight=e.parameter(kernel, outputs_first(kernel.type.rank)),
         bias=None if late else b, strides=list(op.strides), pad_type="custom", pad=[max(c, 0) for c in crops],
         dilations=list(op.dilation), groups=op.groups,
     )  # fmt: skip

@@ -7,7 +7,6 @@ import numpy as np
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport_coreml.context import Context
-from kexport_coreml.emit.conv import parameter
 from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
@@ -39,5 +38,5 @@ def group_norm(e: Context, op: ops.GroupNorm, node: Node) -> Ref:
     one, zero = (e.const(np.full(op.groups, v), grouped.dtype) for v in (1, 0))
     normal = e.op("instance_norm", x=grouped, gamma=one, beta=zero, epsilon=op.epsilon)
     whole = e.reshape(normal, x.type.shape)
-    factor, offset = (parameter(e, v, (0,), (channels, *(1,) * len(spatial))) for v in (gamma, beta))
+    factor, offset = (e.parameter(v, (0,), (channels, *(1,) * len(spatial))) for v in (gamma, beta))
     return e.elementwise("add", e.elementwise("mul", whole, factor), offset)
