@@ -118,6 +118,15 @@ def test_dead_channels_and_constant_outputs() -> None:
     assert "output 'y' is 7" in found["constant output"].what
 
 
+def test_what_no_data_goes_into_says_nothing() -> None:
+    graph = dense()
+    zeros = graph.add(ops.Full((symbol("batch"), 16), 0.0, DType.F32), origin="state").output
+    value = graph.outputs[0].value
+    graph.keep_outputs(())
+    graph.output("y", graph.add(ops.Add(), value, zeros, origin="sum").output)
+    assert findings(graph, normal(100, 4)) == {}
+
+
 def test_numbers_that_are_not_finite() -> None:
     graph = Graph("g")
     x = graph.input("x", TensorType(DType.F32, (symbol("batch"), 4)))

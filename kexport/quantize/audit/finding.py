@@ -35,10 +35,13 @@ class Observed:
     statistics: Statistics
 
     def values(self) -> list[tuple[Value, ValueStatistics]]:
-        """All values of which numbers were seen, inputs first."""
+        """All values that are computed from the data and of which numbers were seen, inputs first."""
         names = value_names(self.graph)
         found = self.statistics.values
-        pairs = [(v, found[n]) for v, n in names.items() if n in found]
+        moved = set(self.graph.inputs)
+        for node in self.graph.nodes:
+            moved.update(node.outputs if moved.intersection(node.inputs) else ())
+        pairs = [(v, found[n]) for v, n in names.items() if n in found and v in moved]
         return [(v, s) for v, s in pairs if s.count]
 
 
