@@ -265,6 +265,9 @@ class Target(ABC):
     """Endings of files beside an artifact that no engine reads, and that are not of its size: sources made from it."""
     options: ClassVar[type[Options]] = Options
     emitters: ClassVar[EmitterTable]
+    computes_in_integers: ClassVar[bool] = False
+    """Whether artifacts compute in integers what stands between `dequantize` and `quantize`; others compute the same in
+    floats."""
     rules: ClassVar[tuple[Rule, ...]] = ()
     """What `legalize` runs, for some options or other: an op without an emitter that a rule names is had in parts."""
 

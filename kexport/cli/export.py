@@ -43,6 +43,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     ("check on your own samples too", "kexport export model.keras --inputs samples.npz -o dist/"),
     ("against a run on a GPU box", "kexport export model.keras --reference gpu.safetensors -o dist/"),
     ("a model that a function returns", "kexport export my_package.models:build --name tiny -o dist/"),
+    ("in eight bits", "kexport export model.keras --quantize int8 --calibrate samples.npz -o dist/"),
     ("an option of a target", "kexport export model.keras --to onnx -O onnx.opset=21 -o dist/"),
 )
 @click.argument("model")
@@ -58,6 +59,10 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 @require_option
 @click.option("--strict", is_flag=True, help="Write nothing if one target refuses the model.")
 @click.option("--keep", is_flag=True, help="Leave artifacts of another model that DIR holds under the same name.")
+@click.option("--quantize", metavar="RECIPE", help="int8, int8-weights, or a TOML file of rules for layers.")
+@click.option("--calibrate", metavar="DATA", help="Data for int8: an .npz, .npy, or folder of arrays or images.")
+@click.option("--min-snr", type=float, metavar="DB", help="Fail where quantization leaves less of the outputs.")
+@click.option("--min-agreement", metavar="PERCENT", help="Fail where fewer decisions are those of the float model.")
 @inputs_option
 @click.option("--only-inputs", "only_samples", is_flag=True, help="Verify on the samples of --inputs alone.")
 @click.option("--reference", metavar="FILE", help="Verify against this reference, recorded elsewhere.")

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kexport.cli.command import State
-from kexport.cli.values import read_dims, read_replacements, read_tolerances
+from kexport.cli.values import read_dims, read_part, read_replacements, read_tolerances
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -103,6 +103,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "custom": ("custom", tuple),
     "tolerance": ("tolerance", read_tolerances),
     "replace": ("replace", read_replacements),
+    "min_agreement": ("min_agreement", read_part),
     "samples": ("samples", lambda path: Path(path) if path else None),
 }
 """Option -> (argument of the functions in `kexport.workflows`, reader of its values)."""

@@ -65,3 +65,22 @@ def split_pair(option: str, value: str, example: str) -> tuple[str, str]:
     if not (key and equals and text):
         raise ConfigError(f"{value!r} is not of the form NAME=VALUE", where=option, hint=f"for example {example}")
     return key, text
+
+
+def read_part(value: str | None) -> float | None:
+    """`99.5%` or `99.5` as 0.995.
+
+    Raises:
+        ConfigError: no number from 0 to 100.
+    """
+    if value is None:
+        return None
+    try:
+        found = float(value.removesuffix("%"))
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= 100:
+        raise ConfigError(
+            f"--min-agreement takes a percentage, not {value!r}", hint="for example --min-agreement 99.5%"
+        )
+    return found / 100

@@ -22,6 +22,7 @@ from kexport.names import suggest
 from kexport.proof.agreement import contract_problems
 from kexport.proof.drawn import Drawn, judge_drawn, settled
 from kexport.proof.inner import Inner, Insight
+from kexport.proof.steps import Steps
 from kexport.reading import check_format, read_back
 from kexport.target import Runtime, Span, Target
 from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
@@ -70,6 +71,8 @@ class Check:
     """The sizes that the artifact takes, by dynamic dim; a dim that is left out takes any size."""
     subject: Subject | None = None
     """The graph that the artifact was made from, to judge outputs that depend on random numbers."""
+    quantized: bool = False
+    """Whether the reference is that of a quantized graph, so that the artifact is judged step by step."""
     inner: Callable[[], Subject | None] | None = None
     """Finds what the artifact was made from, by which its inner layers are judged where its outputs say nothing; None
     where that was not kept, since they do."""
@@ -138,19 +141,21 @@ def _unread(target: Target, check: Check) -> list[str]:
     return [f"its format was checked at export, not here, where {', '.join(missing)} is missing"] if missing else []
 
 
-def _insight(reference: Reference, check: Check) -> Insight | None:
+def _insight(reference: Reference, check: Check) -> Insight | Steps | None:
     """Return what can be known of the values inside the artifact."""
     try:
         subject = check.inner() if check.inner is not None else None
     except KexportError:
         return None
     recordings = fitting(reference, check.contract or reference.contract, check.spans)
-    return subject and Insight(subject, reference, recordings)
+    if subject is None:
+        return None
+    return Steps(subject, recordings) if check.quantized else Insight(subject, reference, recordings)
 
 
 def _in_time(
     path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check,
-    insight: Callable[[], Insight | None] | None,
+    insight: Callable[[], Insight | Steps | None] | None,
 ) -> Verdict:  # fmt: skip
     """Return the verdict of one runtime in the time that is left; where batches were left out, it shows too little."""
     clock = check.clock
@@ -176,7 +181,7 @@ def unjudged(path: Path, target: Target, reason: str) -> Verdict:
 
 def _checked(
     path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check,
-    insight: Callable[[], Insight | None] | None,
+    insight: Callable[[], Insight | Steps | None] | None,
 ) -> Verdict:  # fmt: skip
     contract = check.contract or reference.contract
     recordings = fitting(reference, contract, check.spans)
@@ -222,7 +227,7 @@ def _broken(result: RunResult, checks: Sequence[OutputCheck]) -> tuple[Status, s
 
 def _concluded(
     runtime: Runtime, reference: Reference, check: Check, checks: Sequence[OutputCheck], drawn: Drawn,
-    quiet: Sequence[Silent], insight: Callable[[], Insight | None] | None,
+    quiet: Sequence[Silent], insight: Callable[[], Insight | Steps | None] | None,
 ) -> tuple[Status, str]:  # fmt: skip
     """Return the status of an artifact that was run, and why; inner values may supply evidence that outputs lack."""
     contract = _judged(reference, drawn)
@@ -236,7 +241,9 @@ def _concluded(
     names = [p.name for p in contract.outputs if p.name not in reference.random]
     unproven = [n for n in names if not any(c.passed for c in checks if c.output == n)]
     quiet = [s for s in quiet if s.output in names and s.output not in unproven]
-    if unproven or (quiet and insight is not None):
+    if check.quantized and insight is not None and check.run is None:
+        good, reason = _by_steps(runtime, check, unproven, good, reason, insight())
+    elif unproven or (quiet and insight is not None):
         unsettled = any(c.output in unproven and c.metrics.finite for c in checks)
         good, reason = _by_inner(runtime, check, unproven, quiet, good, reason, insight and insight(), unsettled)
     if drawn.missing and good > Status.VALID:
@@ -245,9 +252,26 @@ def _concluded(
     return good, reason
 
 
+def _by_steps(
+    runtime: Runtime, check: Check, unproven: Sequence[str], good: Status, reason: str, insight: Insight | Steps | None
+) -> tuple[Status, str]:
+    """The status of an artifact that computes in integers, by each of them."""
+    inner = Inner(missing="there is no captured graph here")
+    if insight is not None:
+        inner = insight.judge(runtime, (), check.timeout)
+    if inner.fault:
+        return Status.FAILED, f"{inner.fault} ({reason})"
+    if not inner.missing:
+        steps = f"{good.value} by its {inner.agree} quantized values, each right to one integer (two in coarse kernels)"
+        return good, steps if unproven else f"{steps}: {reason}"
+    if not unproven:
+        return good, reason
+    return Status.UNJUDGED, f"{reason}; its quantized values say no more: {inner.missing}"
+
+
 def _by_inner(
     runtime: Runtime, check: Check, unproven: Sequence[str], quiet: Sequence[Silent], good: Status, reason: str,
-    insight: Insight | None, unsettled: bool,
+    insight: Insight | Steps | None, unsettled: bool,
 ) -> tuple[Status, str]:  # fmt: skip
     """The status by the values inside; without them nothing is known of outputs that stay the same. Where outputs are
     `unsettled`, as rounding decides what they are, nothing can be known.

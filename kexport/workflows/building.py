@@ -138,7 +138,7 @@ def check(build: Build, reference: Reference, captured: Captured, how: Check) ->
         build.looked_inside = True
         return subject
 
-    how = dataclasses.replace(how, subject=subject, inner=inner)
+    how = dataclasses.replace(how, subject=subject, inner=inner, quantized="quantization" in build.facts)
     how = for_artifact(how, build.target, captured.contract, options)
     build.verdicts = check_artifact(build.path, build.target, reference, how)
 

@@ -27,6 +27,7 @@ from kexport.workflows.kept_graph import keep_graph
 from kexport.workflows.place import check_place
 from kexport.workflows.progress import Progress, silent, tell_runtimes
 from kexport.workflows.publishing import Export, Made, publish_export
+from kexport.workflows.quantizing import read_wish, split_targets, variant_of
 from kexport.workflows.report import ArtifactReport, ExportReport
 from kexport.workflows.requirement import Required, read_requirements, with_requirements
 from kexport.workflows.staging import staging
@@ -58,6 +59,10 @@ def export(
     require: Required = (),
     keep: bool = False,
     strict: bool = False,
+    quantize: Any = None,
+    calibrate: Any = None,
+    min_snr: float | None = None,
+    min_agreement: float | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     timeout: float = 600.0,
     progress: Progress | None = None,
@@ -91,6 +96,11 @@ def export(
         keep: leave artifacts of another model that lie in the folder under the same name.
         strict: write nothing if one of the targets refuses the model. Without it the others are written, and the
             report is not ok.
+        quantize: a preset such as "int8" or "int8-weights", a TOML file of rules, or a `Recipe`.
+        calibrate: data on which ranges are observed: a file or folder of arrays, a folder of images, an array, a dict
+            of arrays by input, or an iterable of batches. None for `samples`.
+        min_snr: the least signal to noise ratio in dB that quantization may leave of the float model's outputs.
+        min_agreement: the least part of samples, from 0 to 1, on which both decide the same.
         options: options by target: `{"onnx": {"opset": 21}}`.
         timeout: seconds for the whole. Where reading or writing takes longer, nothing is written; where verifying does,
             the artifacts are there, unjudged, and the report says what was judged until then.
@@ -101,6 +111,8 @@ def export(
     """
     tell = progress or silent
     choices = _choose(to, options or {})
+    wish = read_wish(quantize, calibrate, samples, min_snr, min_agreement)
+    choices, lacking = split_targets(choices, wish, all_of_them=to is None) if wish else (choices, [])
     requirements = read_requirements(require)
     check_place(Path(out), model, name)  # what is wrong with it is said before the work
     how = {"example": example, "replace": replace, "architecture": architecture}
@@ -108,24 +120,30 @@ def export(
     with deadline(timeout, "reading the model", where=place_of(model)):
         captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
     name = model_name(name, captured.source.name)
+    floats, variant = captured, variant_of(captured, graph, wish, tell)
+    captured, graph = variant.captured, variant.graph
     with deadline(clock.left, "fitting the graph to the formats", EmitError, name):
         lowered, refused = lower(choices, graph, captured.contract, tell)
+    refused += lacking
     _stop(refused, strict or not lowered)
     out = Path(out)
     with staging(out) as stage:
         spans = [b.lowered.spans for b in lowered]
         given = Samples(Path(samples) if samples else None, only_samples)
-        recording = cache(lambda: _reference(captured, reference, given, spans, clock, tell))
+        recording = cache(lambda: _reference(floats, reference, given, spans, clock, tell))
         with deadline(clock.left, "writing the artifacts", EmitError, name):
             builds, more = _emitted(lowered, stage, name, captured, recording if verify else None, tell)
         refused += more
         _stop(refused, bool(more) and (strict or not builds))
-        recorded = _in_time(recording, builds) if verify else None
+        recorded = _in_time(lambda: variant.answers(recording()), builds) if verify else None
+        for build in builds:
+            build.facts |= variant.facts
         if recorded is not None:
             _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout, clock=clock), tell)
         # One with less than all batches would prove too little wherever it is verified against later.
         beside = _write_beside(stage, name, graph, None if clock.left_out else recorded)
-        deep = layers or bool(recorded and recorded.random) or any(b.is_to_be_explained for b in builds)
+        whole = layers or wish is not None
+        deep = whole or bool(recorded and recorded.random) or any(b.is_to_be_explained for b in builds)
         kept = stage / f"{name}{graph_archive.SUFFIX}"
         if (verify or layers) and keep_graph(captured.graph, kept, captured.source.path, whole=deep):
             beside["captured"] = kept
@@ -133,7 +151,9 @@ def export(
         made = [Made.of(b) for b in builds]
         publish_export(_described(captured, name, made, beside), out, stage, keep=keep)
     reports = (*_reports(builds, made, out), *_refused(refused))
-    return with_requirements(ExportReport(name, captured.contract, reports, _notes(captured, builds)), requirements)
+    return with_requirements(
+        ExportReport(name, captured.contract, reports, (*_notes(captured, builds), *variant.notes)), requirements
+    )
 
 
 def _choose(to: Names, options: Mapping[str, Mapping[str, Any]]) -> list[Choice]:

@@ -282,7 +282,9 @@ def _check(artifact: ArtifactEntry, job: Job, check: Check) -> list[Verdict]:
         check = dataclasses.replace(check, runtimes=[name for name in check.runtimes if name in known])
     subject = _subject(artifact, job) if job.reference.random else None
     inner = partial(_subject, artifact, job) if job.model.captured else None
-    check = dataclasses.replace(check, unchanged=True, subject=subject, inner=inner)
+    check = dataclasses.replace(
+        check, unchanged=True, subject=subject, inner=inner, quantized="quantization" in artifact.facts
+    )
     return check_artifact(job.place(artifact), target, job.reference, check)
 
 

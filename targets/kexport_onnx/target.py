@@ -32,6 +32,7 @@ class OnnxTarget(Target):
     suffix = ".onnx"
     extra = "onnx"
     options = OnnxOptions
+    computes_in_integers = True
     emitters = EMIT
     rules = RULES
     schemes = SCHEMES

@@ -38,6 +38,7 @@ class TfliteTarget(Target):
     extra = "tflite"
     unread = SOURCES
     options = TfliteOptions
+    computes_in_integers = True
     emitters = EMIT
     rules = RULES
     schemes = SCHEMES

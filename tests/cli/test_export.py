@@ -34,6 +34,10 @@ DEFAULTS = {
     "only_samples": False,
     "reference": None,
     "tolerance": None,
+    "quantize": None,
+    "calibrate": None,
+    "min_snr": None,
+    "min_agreement": None,
     "options": {},
     "timeout": 600,
 }

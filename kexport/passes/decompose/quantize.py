@@ -23,7 +23,12 @@ def dequantize(op: ops.Dequantize, node: Node, rewriter: Rewriter) -> Value:
     """(q - zero_point) * scale. Differences of integers of up to 16 bits are exact in float32."""
     (q, scale, zero_point) = node.inputs
     dtype = scale.type.dtype
-    return _on_grid(rewriter, q, (scale, zero_point), op, dtype, lambda x, step, zero: (x - zero) * step)
+    return _on_grid(rewriter, q, (scale, zero_point), op, dtype, _real)
+
+
+def _real(x: Term, step: Term, zero: Term) -> Term:
+    data = zero.value.data
+    return x * step if data is not None and not data.any() else (x - zero) * step
 
 
 @rule(ops.Quantize)
@@ -50,8 +55,14 @@ def _on_grid(
     term = Term(rewriter, _reshaped(rewriter, x, split))
     term = term if x.type.dtype is dtype else term.cast(dtype)
     step, zero = (Term(rewriter, v if along is None else _reshaped(rewriter, v, along)) for v in grid)
-    step, zero = (t if t.type.dtype is dtype else t.cast(dtype) for t in (step, zero))
+    step, zero = (t if t.type.dtype is dtype else _cast(rewriter, t, dtype) for t in (step, zero))
     return _reshaped(rewriter, meaning(term, step, zero).value, shape)
+
+
+def _cast(rewriter: Rewriter, term: Term, dtype: DType) -> Term:
+    """Constants are cast here, so that it shows whether they are 0."""
+    data = term.value.data
+    return term.cast(dtype) if data is None else Term(rewriter, rewriter.constant(data.astype(dtype.numpy)))
 
 
 def _split(shape: tuple[Dim, ...], axis: int, block: int | None) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
@@ -65,7 +76,11 @@ def _split(shape: tuple[Dim, ...], axis: int, block: int | None) -> tuple[tuple[
 
 
 def _reshaped(rewriter: Rewriter, x: Value, shape: tuple[Dim, ...]) -> Value:
-    return x if x.type.shape == shape else rewriter.add(ops.Reshape(shape), x)
+    if x.type.shape == shape:
+        return x
+    if x.data is not None and x.type.rank <= 1:  # scales, one a channel
+        return rewriter.constant(x.data.reshape(shape))  # type: ignore[arg-type]  static
+    return rewriter.add(ops.Reshape(shape), x)
 
 
 RULES = (dequantize, quantize)

@@ -8,6 +8,7 @@ from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.rewrite import Rewriter, rule
+from kexport.rewrite.grids import dequantized, held_in
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
 
@@ -38,13 +39,23 @@ _BYTES = (DType.I8, DType.U8, DType.I32)
 
 @rule(ops.Quantize, ops.Dequantize)
 def expand_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
-    """Blocks of scales and integers of other widths came with opset 21; float64 has no kernel."""
+    """Blocks of scales and integers of other widths came with opset 21; float64 has no kernel.
+
+    Of weights that alone are dequantized ONNX Runtime makes a MatMulNBits, which rounds the other operand to 8 bits.
+    """
     integers, floats = node.inputs[0].type.dtype, node.output.type.dtype
     if isinstance(op, ops.Quantize):
         integers, floats = op.dtype, integers
-    if op.block is None and integers in _BYTES and floats is DType.F32 and node.inputs[2].type.dtype is integers:
+    alone = dequantized(node.output) is not None and not any(map(_computes_in_integers, node.output.users))
+    has_kernel = integers in _BYTES and node.inputs[2].type.dtype is integers
+    if has_kernel and floats is DType.F32 and op.block is None and not alone:
         return None
     return DECOMPOSE[type(op)].apply(node, rewriter)
+
+
+def _computes_in_integers(node: Node) -> bool:
+    """Whether what a node computes with its constants was quantized."""
+    return any(held_in(v) is not None and dequantized(v) is None for v in node.inputs)
 
 
 RULES = (silu_of_doubles, expand_double, expand_grid)
