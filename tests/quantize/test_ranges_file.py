@@ -30,7 +30,7 @@ def statistics() -> Statistics:
         "mask": measure(np.array([-np.inf, 0, 1], np.float32)),
         "probs": measure(draw((40, 2)).astype(np.float32) ** 2 / 99, bounds=(0.0, 1.0), fixed=True),
         "logits": dataclasses.replace(measure(draw((40, 2)).astype(np.float32)), floor=-3.5),
-        "scale": measure(np.float32(3).reshape(())),
+        "scale": measure(np.asarray(3, np.float32)),
     }
     return Statistics("0" * 64, ("a" * 64, ""), 40, values)
 
