@@ -19,7 +19,7 @@ from kexport.lowered import Lowered, lower_for
 from kexport.paths import problem_with
 from kexport.proof.artifact import Check, check_artifact, for_artifact
 from kexport.reading import check_format
-from kexport.target import Options, Target
+from kexport.target import Options, Span, Target
 from kexport.verify.peaks import find_peaks
 from kexport.verify.status import Status, Verdict, overall_status
 from kexport.workflows.files import files_of
@@ -46,6 +46,8 @@ class Build:
     """One artifact on its way: what is written, its place in the staging folder, seconds spent."""
 
     lowered: Lowered
+    spans: Mapping[str, Span]
+    """The sizes that the artifact takes, by dynamic dim."""
     seconds: float
     path: Path = Path()
     verdicts: list[Verdict] = field(default_factory=list)
@@ -86,7 +88,7 @@ def lower(
 def _lowered(target: Target, options: Options, graph: Graph, contract: Contract) -> Build:
     start = time.perf_counter()
     lowered = lower_for(target, options, graph, contract)
-    return Build(lowered, time.perf_counter() - start)
+    return Build(lowered, lowered.spans, time.perf_counter() - start)
 
 
 def all_refused(refusals: Sequence[Refusal]) -> KexportError:

@@ -128,7 +128,7 @@ def export(
     _stop(refused, strict or not lowered)
     out = Path(out)
     with staging(out) as stage:
-        spans = [b.lowered.spans for b in lowered]
+        spans = [b.spans for b in lowered]
         given = Samples(Path(samples) if samples else None, only_samples)
         recording = cache(lambda: _reference(floats, reference, given, spans, clock, tell))
         with deadline(clock.left, "writing the artifacts", EmitError, name):
