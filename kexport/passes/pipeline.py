@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from kexport.errors import ConfigError
@@ -51,6 +52,8 @@ _MAX_ROUNDS = 8
 def run_passes(graph: Graph, names: Sequence[str], log: Log | None = None, verify: bool = False) -> bool:
     """Run passes in order, repeatedly, until none changes the graph; True if any did.
 
+    Warn where some still change it after the last round: the graph is right, but may be larger than it has to be.
+
     Args:
         graph: edited in place.
         names: keys of `PASSES`.
@@ -65,11 +68,15 @@ def run_passes(graph: Graph, names: Sequence[str], log: Log | None = None, verif
     if unknown:
         raise ConfigError(f"there is no pass {unknown[0]!r}", hint=suggest(unknown[0], PASSES, "passes"))
     changed = False
+    results: list[bool] = []
     for _ in range(_MAX_ROUNDS):
         results = [_run(graph, PASSES[name], log, verify) for name in names]
         if not any(results):
-            break
+            return changed
         changed = True
+    restless = ", ".join(name for name, result in zip(names, results, strict=True) if result)
+    what = f"graph {graph.name!r} is still changed after {_MAX_ROUNDS} rounds of passes, by {restless}"
+    warnings.warn(what, RuntimeWarning, stacklevel=2)
     return changed
 
 

@@ -80,6 +80,22 @@ def test_verify_finds_the_pass_that_breaks_the_graph(monkeypatch: pytest.MonkeyP
         run_passes(parse_graph(text), ["breaks"], verify=True)
 
 
+class Restless:
+    """A pass that never comes to rest."""
+
+    name = "restless"
+
+    def run(self, graph: Graph, log: Log | None = None) -> bool:
+        return True
+
+
+def test_passes_that_do_not_come_to_rest_are_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(PASSES, "restless", Restless())
+    graph = parse_graph('graph "g" (%x: f32[n]) { %a = neg(%x) return "a": %a }')
+    with pytest.warns(RuntimeWarning, match="graph 'g' is still changed after 8 rounds of passes, by restless$"):
+        assert run_passes(graph, ["dead_code", "restless"])
+
+
 @dataclass(frozen=True)
 class Twice(RegionOp, abstract=True):
     """body applied twice."""
