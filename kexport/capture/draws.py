@@ -47,9 +47,20 @@ _EXPLAIN: Mapping[str, Callable[[Sequence[Array], Array], Array]] = {
 """The draw that explains the result of a TensorFlow op, by the op's name without `Stateless` and version."""
 
 
+def is_draw(op: Any) -> bool:
+    """Whether an op draws random numbers that can be explained."""
+    return _plain(op.type) in _EXPLAIN
+
+
+def explained(kind: str, operands: Sequence[Array], drawn: Array) -> Array:
+    """Return the draw that explains the result of a TensorFlow op; it has one axis at least."""
+    found = _EXPLAIN[_plain(kind)](operands, drawn)
+    return found.reshape(found.shape or (1,))
+
+
 def draw_of(op: Any) -> int:
     """Return the number of an op's draw in a trace: the count of drawing ops before it."""
-    drawing = [o for o in op.graph.get_operations() if _plain(o.type) in _EXPLAIN]
+    drawing = [o for o in op.graph.get_operations() if is_draw(o)]
     return drawing.index(op)
 
 
@@ -58,10 +69,9 @@ def watched(call: Callable[[], T]) -> tuple[T, dict[int, Array]]:
     draws: dict[int, Array] = {}
 
     def see(kind: Any, inputs: Any, attributes: Any, outputs: Any, *_: Any, **__: Any) -> None:
-        explain = _EXPLAIN.get(_plain(kind.decode() if isinstance(kind, bytes) else kind))
-        if explain is not None:
-            drawn = explain([np.asarray(t) for t in inputs], np.asarray(outputs[0]))
-            draws[len(draws)] = drawn.reshape(drawn.shape or (1,))
+        name = kind.decode() if isinstance(kind, bytes) else kind
+        if _plain(name) in _EXPLAIN:
+            draws[len(draws)] = explained(name, [np.asarray(t) for t in inputs], np.asarray(outputs[0]))
 
     op_callbacks.add_op_callback(see)
     try:

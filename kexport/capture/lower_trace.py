@@ -42,20 +42,22 @@ def lower(trace: Trace, types: Sequence[TensorType], paths: Mapping[int, str] | 
     erase_dead(run.graph, list(run.graph.nodes))
     report_foreign(run)
     if trace.source.kind == "savedmodel":
-        refuse_draws(run.graph)
+        refuse_equal_draws(run.graph)
     return run.graph
 
 
-def refuse_draws(graph: Graph) -> None:
-    """Refuse random numbers in a SavedModel: its draws cannot be observed, so that nothing could be compared.
+def refuse_equal_draws(graph: Graph) -> None:
+    """Refuse draws of a SavedModel that cannot be told apart, as a function that draws is called more than once.
 
     Raises:
-        UnsupportedError: names all draws.
+        UnsupportedError: names all of them.
     """
-    reason = "it draws random numbers inside a SavedModel, where they cannot be seen; export the Keras model"
-    found = [Unsupported(n.origin, n.op.name, reason) for n in graph.nodes if isinstance(n.op, Draw)]
-    if found:
-        raise UnsupportedError(found)
+    drawing = [n for n in graph.nodes if isinstance(n.op, Draw)]
+    numbers = [n.op.draw for n in drawing if isinstance(n.op, Draw)]
+    reason = "it draws random numbers in several functions of a SavedModel, or in one that is called more than once"
+    equal = [n for n, number in zip(drawing, numbers, strict=True) if numbers.count(number) > 1]
+    if equal:
+        raise UnsupportedError([Unsupported(n.origin, n.op.name, f"{reason}; export the Keras model") for n in equal])
 
 
 def report_foreign(run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -161,8 +160,3 @@ def test_what_no_format_draws_is_refused(keras: Any, kind: str) -> None:
         "binomial": lambda seed, a: a * random.binomial((4,), 3.0, 0.5, seed=seed),
     }[kind]
     assert "draws random numbers; make them an input" in refusal(keras.Model(x, drawing_layer(keras, draw)(x)))
-
-
-def test_draws_inside_a_savedmodel_are_refused(keras: Any, tmp_path: Path) -> None:
-    sampling_model(keras).export(str(tmp_path / "saved"), verbose=False)
-    assert "inside a SavedModel" in refusal(str(tmp_path / "saved"))

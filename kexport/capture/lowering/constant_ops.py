@@ -40,14 +40,15 @@ def evaluate_op(op: Any, operands: Sequence[Any]) -> list[Array]:
         raise NotLowered("it is not a TensorFlow op that can be called by itself")
     try:
         with tf.init_scope(), tf.device("/CPU:0"):
-            results = function(**_operands(op, operands), **_attributes(op, function))
+            results = function(**named_operands(op, operands), **own_attributes(op, function))
     except (tf.errors.OpError, TypeError, ValueError) as e:
         raise NotLowered(f"TensorFlow cannot compute it: {e}") from e
     tensors = results if isinstance(results, (tuple, list)) else [results]
     return [as_text(t) for t in tf.nest.flatten(list(tensors))]
 
 
-def _operands(op: Any, arrays: Sequence[Any]) -> dict[str, Any]:
+def named_operands(op: Any, arrays: Sequence[Any]) -> dict[str, Any]:
+    """Name the operands of an op as `tf.raw_ops` does."""
     left = list(arrays)
     named: dict[str, Any] = {}
     for arg in op.op_def.input_arg:
@@ -60,7 +61,8 @@ def _operands(op: Any, arrays: Sequence[Any]) -> dict[str, Any]:
     return named
 
 
-def _attributes(op: Any, function: Any) -> dict[str, Any]:
+def own_attributes(op: Any, function: Any) -> dict[str, Any]:
+    """Return the attributes of an op that its operands do not tell."""
     inferred = {a.type_attr or a.type_list_attr for a in op.op_def.input_arg}
     inferred |= {a.number_attr for a in op.op_def.input_arg}
     wanted = (a for a in op.op_def.attr if a.name not in inferred)

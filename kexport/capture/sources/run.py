@@ -106,9 +106,22 @@ def run_drawing(source: Source) -> Callable[[Sequence[Array]], tuple[list[Array]
     """Run eagerly, where it shows which random numbers are drawn: they come too, by the number of the draw."""
     from kexport.capture.draws import watched
 
+    if source.kind == "savedmodel":
+        return _run_saved_drawing(source)
+
     def run(arrays: Sequence[Array]) -> tuple[list[Array], dict[int, Array]]:
         with kept_states(source.model):
             answer, draws = watched(lambda: source.call([_as_tensor(a) for a in arrays]))
+        return arrays_of(answer), draws
+
+    return run
+
+
+def _run_saved_drawing(source: Source) -> Callable[[Sequence[Array]], tuple[list[Array], dict[int, Array]]]:
+    def run(arrays: Sequence[Array]) -> tuple[list[Array], dict[int, Array]]:
+        from kexport.capture.sources.saved_draws import run_step_by_step
+
+        answer, draws = run_step_by_step(source, [_as_tensor(a) for a in arrays])
         return arrays_of(answer), draws
 
     return run
