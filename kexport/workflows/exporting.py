@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexport.deadline import Clock, deadline
+from kexport.engines.standby import standby
 from kexport.errors import ConfigError, EmitError, KexportError, TimeUp
 from kexport.evidence import graph_archive
 from kexport.evidence.reference_file import SUFFIX, Reference, save_reference
@@ -31,6 +32,7 @@ from kexport.workflows.quantizing import read_wish, split_targets, variant_of
 from kexport.workflows.report import ArtifactReport, ExportReport
 from kexport.workflows.requirement import Required, read_requirements, with_requirements
 from kexport.workflows.staging import staging
+from kexport.workflows.waiting import engines_of
 
 if TYPE_CHECKING:
     from kexport.capture.capturing import Captured
@@ -117,39 +119,40 @@ def export(
     check_place(Path(out), model, name)  # what is wrong with it is said before the work
     how = {"example": example, "replace": replace, "architecture": architecture}
     clock = Clock(timeout)
-    with deadline(timeout, "reading the model", where=place_of(model)):
-        captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
-    name = model_name(name, captured.source.name)
-    floats, variant = captured, variant_of(captured, graph, wish, tell)
-    captured, graph = variant.captured, variant.graph
-    with deadline(clock.left, "fitting the graph to the formats", EmitError, name):
-        lowered, refused = lower(choices, graph, captured.contract, tell)
-    refused += lacking
-    _stop(refused, strict or not lowered)
-    out = Path(out)
-    with staging(out) as stage:
-        spans = [b.spans for b in lowered]
-        given = Samples(Path(samples) if samples else None, only_samples)
-        recording = cache(lambda: _reference(floats, reference, given, spans, clock, tell))
-        with deadline(clock.left, "writing the artifacts", EmitError, name):
-            builds, more = _emitted(lowered, stage, name, captured, recording if verify else None, tell)
-        refused += more
-        _stop(refused, bool(more) and (strict or not builds))
-        recorded = _in_time(lambda: variant.answers(recording()), builds) if verify else None
-        for build in builds:
-            build.facts |= variant.facts
-        if recorded is not None:
-            _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout, clock=clock), tell)
-        # One with less than all batches would prove too little wherever it is verified against later.
-        beside = _write_beside(stage, name, graph, None if clock.left_out else recorded)
-        whole = layers or wish is not None
-        deep = whole or bool(recorded and recorded.random) or any(b.is_to_be_explained for b in builds)
-        kept = stage / f"{name}{graph_archive.SUFFIX}"
-        if (verify or layers) and keep_graph(captured.graph, kept, captured.source.path, whole=deep):
-            beside["captured"] = kept
-        tell("publish", str(out), None)
-        made = [Made.of(b) for b in builds]
-        publish_export(_described(captured, name, made, beside), out, stage, keep=keep)
+    with standby(engines_of([t for t, _ in choices]) if verify else ()):  # they load beside the capture
+        with deadline(timeout, "reading the model", where=place_of(model)):
+            captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
+        name = model_name(name, captured.source.name)
+        floats, variant = captured, variant_of(captured, graph, wish, tell)
+        captured, graph = variant.captured, variant.graph
+        with deadline(clock.left, "fitting the graph to the formats", EmitError, name):
+            lowered, refused = lower(choices, graph, captured.contract, tell)
+        refused += lacking
+        _stop(refused, strict or not lowered)
+        out = Path(out)
+        with staging(out) as stage:
+            spans = [b.spans for b in lowered]
+            given = Samples(Path(samples) if samples else None, only_samples)
+            recording = cache(lambda: _reference(floats, reference, given, spans, clock, tell))
+            with deadline(clock.left, "writing the artifacts", EmitError, name):
+                builds, more = _emitted(lowered, stage, name, captured, recording if verify else None, tell)
+            refused += more
+            _stop(refused, bool(more) and (strict or not builds))
+            recorded = _in_time(lambda: variant.answers(recording()), builds) if verify else None
+            for build in builds:
+                build.facts |= variant.facts
+            if recorded is not None:
+                _check(builds, recorded, captured, Check(tolerances=tolerance, timeout=timeout, clock=clock), tell)
+            # One with less than all batches would prove too little wherever it is verified against later.
+            beside = _write_beside(stage, name, graph, None if clock.left_out else recorded)
+            whole = layers or wish is not None
+            deep = whole or bool(recorded and recorded.random) or any(b.is_to_be_explained for b in builds)
+            kept = stage / f"{name}{graph_archive.SUFFIX}"
+            if (verify or layers) and keep_graph(captured.graph, kept, captured.source.path, whole=deep):
+                beside["captured"] = kept
+            tell("publish", str(out), None)
+            made = [Made.of(b) for b in builds]
+            publish_export(_described(captured, name, made, beside), out, stage, keep=keep)
     reports = (*_reports(builds, made, out), *_refused(refused))
     return with_requirements(
         ExportReport(name, captured.contract, reports, (*_notes(captured, builds), *variant.notes)), requirements
