@@ -61,6 +61,7 @@ def target_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 @click.option("--keep", is_flag=True, help="Leave artifacts of another model that DIR holds under the same name.")
 @click.option("--quantize", metavar="RECIPE", help="int8, int8-weights, or a TOML file of rules for layers.")
 @click.option("--calibrate", metavar="DATA", help="Data for int8: an .npz, .npy, or folder of arrays or images.")
+@click.option("--budget", metavar="TERMS", help="Leave layers in float until it is met: 'agreement>=99.5%, size<=60%'.")
 @click.option("--min-snr", type=float, metavar="DB", help="Fail where quantization leaves less of the outputs.")
 @click.option("--min-agreement", metavar="PERCENT", help="Fail where fewer decisions are those of the float model.")
 @inputs_option

@@ -65,6 +65,7 @@ def export(
     calibrate: Any = None,
     min_snr: float | None = None,
     min_agreement: float | None = None,
+    budget: str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     timeout: float = 600.0,
     progress: Progress | None = None,
@@ -103,6 +104,8 @@ def export(
             of arrays by input, or an iterable of batches. None for `samples`.
         min_snr: the least signal to noise ratio in dB that quantization may leave of the float model's outputs.
         min_agreement: the least part of samples, from 0 to 1, on which both decide the same.
+        budget: what may be lost and how large it may be, such as "agreement>=99.5%, size<=60%": the layers that hurt
+            most stay in float until it is met.
         options: options by target: `{"onnx": {"opset": 21}}`.
         timeout: seconds for the whole. Where reading or writing takes longer, nothing is written; where verifying does,
             the artifacts are there, unjudged, and the report says what was judged until then.
@@ -113,7 +116,7 @@ def export(
     """
     tell = progress or silent
     choices = _choose(to, options or {})
-    wish = read_wish(quantize, calibrate, samples, min_snr, min_agreement)
+    wish = read_wish(quantize, calibrate, samples, min_snr, min_agreement, budget)
     choices, lacking = split_targets(choices, wish, all_of_them=to is None) if wish else (choices, [])
     requirements = read_requirements(require)
     check_place(Path(out), model, name)  # what is wrong with it is said before the work

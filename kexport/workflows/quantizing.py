@@ -17,10 +17,13 @@ from kexport.quantize.audit.audit import audit
 from kexport.quantize.calibration.fit import ports_of
 from kexport.quantize.calibration.source import open_source
 from kexport.quantize.graph.insert import quantize_graph
+from kexport.quantize.mixed.budget import Budget
+from kexport.quantize.mixed.search import fit_budget
 from kexport.quantize.recipes.read import find_recipe
 from kexport.quantize.recipes.recipe import Recipe
 from kexport.quantize.recipes.scheme import SCHEMES, STATIC
 from kexport.quantize.statistics.observing import observe
+from kexport.quantize.statistics.statistics import Statistics
 from kexport.quantize.steps import Loss, loss_between, quantized_reference
 from kexport.verify.record import capture_problems
 from kexport.workflows.building import Choice, Refusal
@@ -38,6 +41,7 @@ class Wish:
     data: Any
     min_snr: float | None = None
     min_agreement: float | None = None
+    budget: Budget | None = None
 
 
 @dataclass
@@ -68,7 +72,7 @@ class Variant:
             raise VerifyError("capture disagrees with Keras: " + "; ".join(problems))
         found = quantized_reference(reference, self.captured.graph, self.wish.recipe.name)
         loss = _loss(self.floats, self.graph, self.wish, reference)
-        self.facts = {"quantization": {"recipe": self.wish.recipe.name, **loss.to_json()}}
+        self.facts = {"quantization": {**self.facts["quantization"], **loss.to_json()}}
         self.notes += (f"{self.wish.recipe.name} keeps {loss}",)
         if short := shortfalls(loss, self.wish):
             hint = "leave the layers that hurt in float by a recipe, or calibrate with more data"
@@ -82,6 +86,7 @@ def read_wish(
     samples: str | Path | None,
     min_snr: float | None = None,
     min_agreement: float | None = None,
+    budget: str | None = None,
 ) -> Wish | None:
     """What is to be quantized; None if nothing is. Without data of its own it calibrates on the samples.
 
@@ -90,6 +95,7 @@ def read_wish(
     """
     if quantize is None:
         given = {"--calibrate": calibrate, "--min-snr": min_snr, "--min-agreement": min_agreement}
+        given["--budget"] = budget
         lonely = next((name for name, value in given.items() if value is not None), None)
         if lonely:
             raise ConfigError(f"{lonely} says nothing without a recipe", hint="add --quantize int8")
@@ -103,7 +109,11 @@ def read_wish(
     if unready:
         hint = f"emitted are {', '.join(sorted(READY - {'float32'}))}"
         raise ConfigError(f"no format emits the scheme {unready[0]!r} yet", where=recipe.name, hint=hint)
-    return Wish(recipe, data, min_snr, min_agreement)
+    allowed = Budget.parse(budget) if budget else None
+    if allowed and data is None:
+        hint = "add --calibrate with an .npz file or a folder of images"
+        raise ConfigError("what a budget allows is measured on data, and there is none", hint=hint)
+    return Wish(recipe, data, min_snr, min_agreement, allowed)
 
 
 MOST, ROWS = 512, 32
@@ -159,9 +169,21 @@ def variant_of(captured: Captured, graph: Graph, wish: Wish | None, tell: Progre
         statistics = observe(graph, open_source(wish.data, ports_of(graph)), tell=told)
         notes = tuple(str(f) for f in audit(graph, statistics, captured.graph))
     tell("quantize", wish.recipe.name, None)
+    if wish.budget is not None:
+        wish, kept = _within(graph, wish, wish.budget, statistics)
+        notes += kept
     made = optimize(quantize_graph(graph, wish.recipe, statistics))
-    facts = {"quantization": {"recipe": wish.recipe.name}}
+    facts = {"quantization": {"recipe": wish.recipe.name, "rules": wish.recipe.to_json()["rules"]}}
     return Variant(dataclasses.replace(captured, graph=made), made, graph, wish, notes, facts)
+
+
+def _within(graph: Graph, wish: Wish, budget: Budget, statistics: Statistics | None) -> tuple[Wish, tuple[str, ...]]:
+    """The recipe in which the layers that hurt most stay in float, as many as the budget asks for; and which ones."""
+    batches = [inputs for inputs, _ in open_source(wish.data, ports_of(graph), limit=MOST).batches(ROWS)]
+    found = fit_budget(graph, wish.recipe, budget, lambda g, r: quantize_graph(g, r, statistics), batches)
+    left = ", ".join(found.layers)
+    text = f"the budget {budget} leaves {left} in float" if left else f"the budget {budget} is met as it is"
+    return dataclasses.replace(wish, recipe=found.recipe), (text,)
 
 
 def _loss(floats: Graph, quantized: Graph, wish: Wish, reference: Reference) -> Loss:

@@ -38,6 +38,7 @@ DEFAULTS = {
     "calibrate": None,
     "min_snr": None,
     "min_agreement": None,
+    "budget": None,
     "options": {},
     "timeout": 600,
 }

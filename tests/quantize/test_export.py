@@ -88,6 +88,16 @@ def test_floors_leave_nothing_behind(model: Any, data: Any, tmp_path: Path) -> N
     assert not (tmp_path / "images.onnx").exists()
 
 
+def test_a_budget_leaves_layers_in_float(model: Any, data: Any, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"quantize": "int8", "calibrate": data, "verify": False, "out": tmp_path}
+    report = kexport.export(model, to=["onnx"], budget="snr>=60dB", **how)
+    assert any("the budget snr>=60dB leaves" in note for note in report.notes)
+    rules = report.artifacts[0].facts["quantization"]["rules"]
+    assert any(r["scheme"] == "float32" for r in rules)
+    with pytest.raises(ConfigError, match="budget"):
+        kexport.export(model, to=["onnx"], budget="snr>=60dB, size<=1%", **how)
+
+
 def test_the_command_line(model: Any, data: Any, tmp_path: Path) -> None:
     from click.testing import CliRunner
 
