@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kexport import ops
 from kexport.ir.graph import Node
 from kexport.ir.op import Op
 from kexport.ir.types import DType
 from kexport.passes.decompose import DECOMPOSE
 from kexport.rewrite import Rewriter, rule
-from kexport.rewrite.grids import dequantized, held_in
+from kexport.rewrite.grids import dequantized, grid_of, held_in
+from kexport.rewrite.match import made_by
 from kexport.rewrite.rule import Replacement
 from kexport.rewrite.term import Term
 
@@ -53,9 +56,28 @@ def expand_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewrite
     return DECOMPOSE[type(op)].apply(node, rewriter)
 
 
+@rule(ops.Dequantize)
+def unsigned_data(op: ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
+    """Data in int8 is moved by 128 to uint8, which stands for the same numbers.
+
+    ONNX Runtime does so on x86 (QDQS8ToU8Transformer), but not for a value that two nodes read, and fuses none of the
+    nodes around it then.
+    """
+    above = made_by(node.inputs[0], ops.Quantize)
+    grid = grid_of(node)
+    if above is None or above.op != ops.Quantize(DType.I8) or grid is None or not grid.is_whole:
+        return None
+    zero = rewriter.constant(np.asarray(grid.zeros[0] + _MIDDLE, np.uint8))
+    scale = node.inputs[1]
+    return rewriter.add(op, rewriter.add(ops.Quantize(DType.U8), above.inputs[0], scale, zero), scale, zero)
+
+
+_MIDDLE = 128
+
+
 def _computes_in_integers(node: Node) -> bool:
     """Whether what a node computes with its constants was quantized."""
     return any(held_in(v) is not None and dequantized(v) is None for v in node.inputs)
 
 
-RULES = (silu_of_doubles, expand_double, expand_grid)
+RULES = (silu_of_doubles, expand_double, expand_grid, unsigned_data)
