@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kexport import ops
 from kexport.errors import ConfigError, EmitError, VerifyError
 from kexport.evidence.reference_file import Reference
 from kexport.ir.evaluator import evaluate
@@ -173,6 +174,8 @@ def variant_of(captured: Captured, graph: Graph, wish: Wish | None, tell: Progre
         wish, kept = _within(graph, wish, wish.budget, statistics)
         notes += kept
     made = optimize(quantize_graph(graph, wish.recipe, statistics))
+    if not any(isinstance(n.op, ops.Dequantize) for n in made.nodes):
+        notes += (f"nothing is quantized: no layer has weights that {wish.recipe.name} makes smaller",)
     facts = {"quantization": {"recipe": wish.recipe.name, "rules": wish.recipe.to_json()["rules"]}}
     return Variant(dataclasses.replace(captured, graph=made), made, graph, wish, notes, facts)
 

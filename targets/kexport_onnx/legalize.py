@@ -46,7 +46,8 @@ _EXPAND: tuple[Rule, ...] = (
 _CHANNELS = (channels_first(*CHANNELS_FIRST), *matmul.RULES)
 _BATCH_NORM = DECOMPOSE[ops.BatchNorm]
 RULES: tuple[Rule, ...] = (
-    *_EXPAND, *decompose(*SINCE).rules, *_CHANNELS, sink_through_batch_norm, hold_channels_first, _BATCH_NORM, four_bits
+    *_EXPAND, types.weights_alone, *decompose(*SINCE).rules, *_CHANNELS, sink_through_batch_norm, hold_channels_first,
+    _BATCH_NORM, four_bits,
 )  # fmt: skip
 """What legalization runs for some options or other."""
 
@@ -61,7 +62,7 @@ def legalize(graph: Graph, options: OnnxOptions, log: Log | None = None) -> None
     chosen = options.written_for(graph)
     refuse_strangers(graph, newest)
     expand = (*_EXPAND, *decompose(*(op for op, since in SINCE.items() if chosen < since)).rules)
-    RulePass("onnx_decompose", expand).run(graph, log)
+    RulePass("onnx_decompose", (*expand, types.weights_alone)).run(graph, log)
     RulePass("onnx_channels", _CHANNELS).run(graph, log)
     SinkTransposes(sink_through_batch_norm, hold_channels_first).run(graph, log)
     RulePass("onnx_batch_norm", (_BATCH_NORM, *expand)).run(graph, log)

@@ -42,18 +42,26 @@ _BYTES = (DType.I8, DType.U8, DType.I32)
 
 @rule(ops.Quantize, ops.Dequantize)
 def expand_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
-    """Blocks of scales and integers of other widths came with opset 21; float64 has no kernel.
-
-    Of weights that alone are dequantized ONNX Runtime makes a MatMulNBits, which rounds the other operand to 8 bits.
-    """
+    """Blocks of scales and integers of other widths came with opset 21; float64 has no kernel."""
     integers, floats = node.inputs[0].type.dtype, node.output.type.dtype
     if isinstance(op, ops.Quantize):
         integers, floats = op.dtype, integers
-    alone = dequantized(node.output) is not None and not any(map(_computes_in_integers, node.output.users))
     has_kernel = integers in _BYTES and node.inputs[2].type.dtype is integers
-    if has_kernel and floats is DType.F32 and op.block is None and not alone:
+    if has_kernel and floats is DType.F32 and op.block is None:
         return None
     return DECOMPOSE[type(op)].apply(node, rewriter)
+
+
+@rule(ops.Dequantize)
+def weights_alone(op: ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
+    """Constants that meet floats are a product: of DequantizeLinear and MatMul ONNX Runtime makes a MatMulNBits, which
+    rounds the other operand to 8 bits.
+
+    It runs once, before transposes stand between convolutions and what they read.
+    """
+    if dequantized(node.output) is None or any(map(_computes_in_integers, node.output.users)):
+        return None
+    return DECOMPOSE[ops.Dequantize].apply(node, rewriter)
 
 
 @rule(ops.Dequantize)
