@@ -57,20 +57,22 @@ class Integers:
     """The grid of integers."""
     nodes: set[Node] = field(default_factory=set[Node])
     """The nodes that work on integers."""
+    outputs: set[Value] = field(default_factory=set[Value])
+    """The results of the graph."""
 
     def idle(self, node: Node) -> bool:
         """Whether nothing is left to do for a node: an integer operator has taken it in."""
         if isinstance(node.op, ops.Dequantize):
-            return node.inputs[0].data is not None or (
-                bool(node.output.users) and all(user in self.nodes for user in node.output.users)
-            )
+            users = node.output.users
+            read = node.output in self.outputs or not all(user in self.nodes for user in users)
+            return node.inputs[0].data is not None or (bool(users) and not read)
         source = node.inputs[0].producer if node.inputs else None
         return isinstance(node.op, ops.Quantize) and source in self.nodes
 
 
 def find_integers(graph: Graph) -> Integers:
     """What a legalized graph computes in integers."""
-    found = Integers()
+    found = Integers(outputs={o.value for o in graph.outputs})
     for node in graph.nodes:
         grid = grid_of(node)
         if grid is not None:

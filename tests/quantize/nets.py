@@ -56,7 +56,21 @@ def series() -> Any:
     return keras.Model(given, layers.Dense(3, activation="sigmoid", name="tags")(x), name="series")
 
 
-MODELS = {"images": images, "series": series}
+def inner() -> Any:
+    """Outputs that are also computed with, one of them twice."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(5)
+    given = keras.Input((16,), name="features")
+    first = layers.Dense(12, activation="relu", name="first")(given)
+    second = layers.Dense(12, name="second")(first)
+    joined = layers.Concatenate(name="join")([first, second])
+    last = layers.Dense(4, activation="softmax", name="last")(joined)
+    return keras.Model(given, [first, joined, last], name="inner")
+
+
+MODELS = {"images": images, "series": series, "inner": inner}
 
 
 @cache
