@@ -29,7 +29,7 @@ from kexport.verify.tolerance import Noise, capture_problem, measure
 
 COSTLY = 3e9
 """Multiply-adds of one evaluation from which on a model is judged on fewer and smaller batches."""
-SHARES = {"Keras": 0.2, "float64": 0.4, "rounding": 0.5}
+SHARES = {"Keras": 0.2, "float64": 0.4, "rounding": 0.75}
 """The part of the time that is left which each stage of a recording may take. What is left then is for the engines."""
 EVERY = "*"
 """Stands for every output in tolerances given by the user."""
