@@ -200,13 +200,13 @@ def test_attention_without_masks_is_eight_nodes(keras: Any) -> None:
 def test_einsum_dense_is_a_product_with_a_matrix(keras: Any) -> None:
     layers = keras.layers
     x = keras.Input((None, 6))
-    heads = layers.EinsumDense("abc,cde->abde", (None, 2, 4), bias_axes="de", activation="relu")(x)
+    heads = layers.EinsumDense("abc,cde->abde", (None, 2, 4), bias_axes="de", activation="relu", name="heads")(x)
     back = layers.EinsumDense("abde,dec->abc", (None, 6), bias_axes="c")(heads)
     captured = agree(randomize(keras.Model(x, back)), [normal(2, 5, 6)])
     products = [n for n in captured.graph.nodes if n.op.name == "mat_mul"]
     assert [n.inputs[1].type.shape for n in products] == [(6, 8), (8, 6)]
     assert all(n.inputs[1].is_constant for n in products)
-    assert products[0].inputs[1].name == "einsum_dense/kernel"
+    assert products[0].inputs[1].name == "heads/kernel"
     assert op_counts(captured)["transpose"] == 0
 
 

@@ -16,6 +16,7 @@ from kexport import ops
 from kexport.errors import ConfigError, VerifyError
 from kexport.ir.graph import Graph
 from kexport.locate.divergence import CHANGED, Location
+from kexport.rewrite import Log
 from kexport.target import find_target
 from kexport.workflows.locating import LocateReport, locate
 from kexport.workflows.manifest import FILE, read_manifest
@@ -209,8 +210,8 @@ def test_a_wrong_legalization_is_told_from_a_wrong_emitter(
     target = find_target("onnx")
     legalize = target.legalize
 
-    def wrong(graph: Graph, options: Any) -> None:
-        legalize(graph, options)
+    def wrong(graph: Graph, options: Any, log: Log | None = None) -> None:
+        legalize(graph, options, log)
         for node in graph.nodes:
             if node.op.name == "layer_norm":
                 node.op = dataclasses.replace(node.op, epsilon=0.5)  # type: ignore[call-arg]
