@@ -139,7 +139,10 @@ def interpreter(content: bytes, *, keep: bool = False, arena: int | None = None)
     Raises:
         NotApplicable: TFLite Micro refuses the file.
     """
-    from tflite_micro.python.tflite_micro.runtime import Interpreter, InterpreterConfig
+    from tflite_micro.python.tflite_micro.runtime import (  # pyright: ignore[reportMissingImports]  an extra
+        Interpreter,
+        InterpreterConfig,
+    )
 
     config = InterpreterConfig.kPreserveAllTensors if keep else InterpreterConfig.kAllocationRecording
     with _declining("load"):
