@@ -18,15 +18,16 @@ from kexport.target import find_target
 from tests.target.artifacts import write
 
 SECONDS = 5.0
+"""Of the processor: what other processes do meanwhile does not count."""
 AXES = 200_000
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    start = time.monotonic()
+    start = time.process_time()
     yield
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def refused(path: Path, message: str) -> None:
