@@ -262,7 +262,7 @@ def _by_steps(
     if inner.fault:
         return Status.FAILED, f"{inner.fault} ({reason})"
     if not inner.missing:
-        steps = f"{good.value} by its {inner.agree} quantized values, each right to one integer (two in coarse kernels)"
+        steps = f"{good.value} by its {inner.agree} quantized values, each right to one integer"
         return good, steps if unproven else f"{steps}: {reason}"
     if not unproven:
         return good, reason

@@ -25,8 +25,7 @@ MOVED = 1 / 16
 """How far a number may be from the middle of two integers, in steps, to go either way."""
 RUNS = 4
 QUANTA = 2.0
-"""Steps of the last grid that an output may always be off: LiteRT's int8 kernels of softmax, logistic and tanh are
-fixed-point approximations (`tensorflow/lite/kernels/internal/reference/softmax.h`), off by one, and round once more."""
+"""Steps of the last grid that an output may always be off, as the operations before it may each be off by one."""
 
 
 def quantized_reference(reference: Reference, graph: Graph, title: str) -> Reference:

@@ -68,8 +68,8 @@ def weights_alone(op: ops.Dequantize, node: Node, rewriter: Rewriter) -> Replace
 def unsigned_data(op: ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
     """Data in int8 is moved by 128 to uint8, which stands for the same numbers.
 
-    ONNX Runtime does so on x86 (QDQS8ToU8Transformer), but not for a value that two nodes read, and fuses none of the
-    nodes around it then.
+    Measured with ONNX Runtime 1.31 on x86: of int8 that two nodes read, it fuses neither these nodes nor those around
+    them; of uint8 it does. Its transformer QDQS8ToU8 is the likely reason.
     """
     above = made_by(node.inputs[0], ops.Quantize)
     grid = grid_of(node)
