@@ -23,7 +23,9 @@ from kexport.ops import ArgMax, Dense, Softmax
 from kexport.rewrite import Log
 from kexport.target import EmitterTable, Runtime, Session, Target
 
-FEATURES, HIDDEN, CLASSES = 12, 16, 5
+FEATURES = 12
+HIDDEN = 16
+CLASSES = 5
 SPEC = "tests.toy:TARGET"
 """How the worker finds the toy target."""
 
@@ -188,7 +190,10 @@ BEHAVIOURS: dict[str, Callable[[dict[str, Array]], Any]] = {
 class ToyTarget(Target):
     """Artifacts are JSON."""
 
-    name, title, suffix, extra = "toy", "Toy JSON", ".json", "toy"
+    name = "toy"
+    title = "Toy JSON"
+    suffix = ".json"
+    extra = "toy"
     emitters: ClassVar[EmitterTable] = EmitterTable()
 
     def missing(self) -> list[str]:

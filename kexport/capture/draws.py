@@ -40,10 +40,13 @@ def _of_classes(operands: Sequence[Array], drawn: Array) -> Array:
 
 
 _EXPLAIN: Mapping[str, Callable[[Sequence[Array], Array], Array]] = {
-    "RandomStandardNormal": _as_it_is, "RandomUniform": _as_it_is, "TruncatedNormal": _of_truncated,
-    "RandomUniformInt": _of_integers, "Multinomial": _of_classes,
+    "RandomStandardNormal": _as_it_is,
+    "RandomUniform": _as_it_is,
+    "TruncatedNormal": _of_truncated,
+    "RandomUniformInt": _of_integers,
+    "Multinomial": _of_classes,
     "RandomNormal": _as_it_is,
-}  # fmt: skip
+}
 """The draw that explains the result of a TensorFlow op, by the op's name without `Stateless` and version."""
 
 

@@ -21,7 +21,8 @@ WHAT_LOADS = (
 )
 MODELS = (".keras", ".h5", ".hdf5")
 """The endings of files that hold models; other names are read by how the file begins."""
-_ZIP, _HDF5 = b"PK", b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def load(source: Any, reading: Reading | None = None, **how: Any) -> Source:

@@ -14,7 +14,10 @@ from kexport.cli.signals import Ended
 from kexport.errors import KexportError, UnsupportedError
 from kexport.printable import indented, one_line
 
-USAGE, BUG, INTERRUPTED, BROKEN_PIPE = 3, 70, 130, 141
+USAGE = 3
+BUG = 70
+INTERRUPTED = 130
+BROKEN_PIPE = 141
 BUG_HINT = (
     "this is a bug in kexport; please report it with the command line, the output of `kexport doctor` "
     "and the traceback that --debug shows"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from kexport.workflows import LocateReport
 
 COLUMNS = ("layer", "ops", "error", "budget", "verdict", "error / budget")
-BEFORE, AFTER = 5, 4
+BEFORE = 5
+AFTER = 4
 """Layers shown around the one that matters."""
 _DECADES = 4
 

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 10_000
 """The width of output to a file or pipe: practically unlimited."""
-_GOOD, _FAIR, _BAD = "green", "yellow", "bold red"
+_GOOD = "green"
+_FAIR = "yellow"
+_BAD = "bold red"
 STYLES = {
-    "verified": _GOOD, "simulated": _FAIR, "unjudged": "bold yellow", "valid": _FAIR, "emitted": _FAIR, "failed": _BAD,
+    "verified": _GOOD,
+    "simulated": _FAIR,
+    "unjudged": "bold yellow",
+    "valid": _FAIR,
+    "emitted": _FAIR,
+    "failed": _BAD,
     "refused": _BAD,
-}  # fmt: skip
+}
 COLUMNS = ("target", "file", "size", "status", "runtime", "max error", "SNR", "argmax", "seconds")
 
 

@@ -19,7 +19,9 @@ from kexport.printable import indented, json_text, one_line
 
 MAX_SECONDS = 1e8
 """Three years: a bound that every system's timers accept."""
-USAGE, BUG, INTERRUPTED = 3, 70, 130
+USAGE = 3
+BUG = 70
+INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):

@@ -66,7 +66,8 @@ def rule_notes(state: State) -> Iterator[None]:
     if not state.verbose or state.quiet:
         yield
         return
-    logger, notes = logging.getLogger(CHANNEL), RuleNotes()
+    logger = logging.getLogger(CHANNEL)
+    notes = RuleNotes()
     before = logger.level, logger.propagate
     logger.addHandler(notes)
     logger.setLevel(logging.DEBUG if state.verbose > 1 else logging.INFO)

@@ -12,7 +12,8 @@ from kexport.cli.export import print_outcome
 from kexport.cli.shared import arguments, check_options
 from kexport.errors import ConfigError
 
-LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+LOCAL = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
 
 
 @subcommand(

@@ -96,8 +96,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _HOOKS: dict[str, Any] = {
-    "parse_int": _whole, "parse_float": _finite, "parse_constant": _no_number, "object_pairs_hook": _object,
-}  # fmt: skip
+    "parse_int": _whole,
+    "parse_float": _finite,
+    "parse_constant": _no_number,
+    "object_pairs_hook": _object,
+}
 
 
 def _check_depth(document: Any) -> None:

@@ -20,11 +20,20 @@ from kexport.documents.read import parse_json
 from kexport.ir.op import Array
 
 DTYPES = {
-    "U64": np.dtype("<u8"), "I64": np.dtype("<i8"), "F64": np.dtype("<f8"), "C64": np.dtype("<c8"),
-    "F32": np.dtype("<f4"), "U32": np.dtype("<u4"), "I32": np.dtype("<i4"), "F16": np.dtype("<f2"),
-    "U16": np.dtype("<u2"), "I16": np.dtype("<i2"), "I8": np.dtype("i1"), "U8": np.dtype("u1"),
+    "U64": np.dtype("<u8"),
+    "I64": np.dtype("<i8"),
+    "F64": np.dtype("<f8"),
+    "C64": np.dtype("<c8"),
+    "F32": np.dtype("<f4"),
+    "U32": np.dtype("<u4"),
+    "I32": np.dtype("<i4"),
+    "F16": np.dtype("<f2"),
+    "U16": np.dtype("<u2"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U8": np.dtype("u1"),
     "BOOL": np.dtype(np.bool_),
-}  # fmt: skip
+}
 """The element types, in the order of their tensors in a file."""
 METADATA = "__metadata__"
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -91,7 +100,9 @@ def _header(text: bytes) -> dict[str, Any]:
 
 
 def _place(name: str, entry: Mapping[str, Any]) -> _Place:
-    dtype, shape, (start, stop) = DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
+    dtype = DTYPES[entry["dtype"]]
+    shape = tuple(entry["shape"])
+    start, stop = entry["data_offsets"]
     if not all(type(n) is int and n >= 0 for n in (*shape, start, stop)):
         raise ValueError(f"{name!r} has sizes that are no sizes")
     if stop - start != prod(shape) * dtype.itemsize:

@@ -17,7 +17,8 @@ Accepts = Callable[[Sizes], object]
 """Tries sizes; raises an exception of any kind if the model rejects them."""
 
 BATCH_SIZES = (1, 3)
-MANY, LONGER = 64, 4
+MANY = 64
+LONGER = 4
 """Samples of a second batch that costs little, a quarter of them where other dims are `LONGER` times as long instead.
 Branches that one value in a thousand takes (the end of a hard sigmoid, a cap of 6), or that only long series reach, are
 otherwise seen by no batch, and faults in them by no one."""
@@ -207,7 +208,8 @@ class _Search:
                 self.accepts(dict(sizes))
                 self.tried[key] = True
             except Exception as e:  # noqa: BLE001  whatever a model raises means that it does not take the size
-                self.failure, self.tried[key] = e, False
+                self.failure = e
+                self.tried[key] = False
         return self.tried[key]
 
 

@@ -14,7 +14,8 @@ from kexport.ir.types import DType
 
 STRANGE = ("", "unheard", "Ünïcode", "日本語", "a", "42", "x_y", "e\u0301", "UPPER")
 """Words that need not be in a vocabulary."""
-SPACES, MARKS = (" ", " ", " ", "  ", "\t", "\n"), ("", "", "", ",", ".", "!", "'s", "-", "(", "<br />")
+SPACES = (" ", " ", " ", "  ", "\t", "\n")
+MARKS = ("", "", "", ",", ".", "!", "'s", "-", "(", "<br />")
 MOST_KNOWN = 4096
 """The most words of a vocabulary to draw from."""
 LONGEST = 12

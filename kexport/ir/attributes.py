@@ -37,8 +37,11 @@ def _any(checks: Sequence[Check], value: Any) -> bool:
     return any(check(value) for check in checks)
 
 
-_INT, _DIM = partial(_is, int), partial(_is, (int, SymDim))
-_FLOAT, _TEXT, _NONE = partial(_is, (float, int, bool)), partial(_is, str), partial(_is, type(None))
+_INT = partial(_is, int)
+_DIM = partial(_is, (int, SymDim))
+_FLOAT = partial(_is, (float, int, bool))
+_TEXT = partial(_is, str)
+_NONE = partial(_is, type(None))
 _PAIRS = partial(_each, partial(_pair, _DIM))
 _KINDS: dict[str, Check] = {
     "bool": partial(_is, bool),

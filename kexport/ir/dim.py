@@ -359,11 +359,12 @@ def _divide_by_int(a: Dim, b: int) -> Dim:
 
 def _divide(a: Dim, b: Dim) -> Dim | None:
     """Return the exact polynomial quotient, or None."""
-    (lead, lead_coef), quotient = next(iter(_terms(b).items())), 0
+    lead, lead_coef = next(iter(_terms(b).items()))
+    quotient = 0
     for _ in range(64):
         if a == 0:
             return quotient
-        (mono, coef) = next(iter(_terms(a).items()))
+        mono, coef = next(iter(_terms(a).items()))
         rest = list(mono)
         for atom in lead:
             if atom not in rest:
@@ -380,7 +381,7 @@ def _divide(a: Dim, b: Dim) -> Dim | None:
 def _atom_bounds(atom: Atom) -> tuple[Number, Number]:
     if isinstance(atom, str):
         return 1, math.inf
-    (alo, ahi), (blo, bhi) = bounds(atom.args[0]), bounds(atom.args[1])
+    (alo, ahi), (blo, bhi) = map(bounds, atom.args)
     if atom.fn == "max":
         return max(alo, blo), max(ahi, bhi)
     if atom.fn == "min":

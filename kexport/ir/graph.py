@@ -239,7 +239,8 @@ class Graph:
             operands = (env[v] if not v.is_constant else v for v in node.inputs)
             made = copy.add(map_op(node.op).copied(), *(self._detached(v, env) for v in operands), origin=node.origin)
             for old, new in zip(node.outputs, made.outputs, strict=True):
-                env[old], new.name = new, old.name
+                env[old] = new
+                new.name = old.name
         for name, value in self._outputs:
             copy.output(name, self._detached(value, env) if value.is_constant else env[value])
         return copy

@@ -27,8 +27,15 @@ MAX_DEPTH = 32
 MAX_MADE = 1 << 24
 """The most elements of a constant that is not written out."""
 _WRONG = (
-    GraphError, UndecidableDim, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
-)  # fmt: skip
+    GraphError,
+    UndecidableDim,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 """What ops and NumPy raise on malformed attributes, operands and numbers."""
 _SPACE = re.compile(r"(?:\s|;[^\n]*)*")
 _VALUE = re.compile(r'%(?:([A-Za-z0-9_.]+)|("(?:[^"\\]|\\.)*"))')

@@ -25,7 +25,10 @@ from kexport.verify.compare import is_float
 from kexport.verify.judge import OutputCheck, judge_batch, tolerances
 from kexport.verify.tolerance import coarser
 
-OK, DIVERGES, MERGED, NO_EVIDENCE = "ok", "diverges", "merged", "no evidence"
+OK = "ok"
+DIVERGES = "diverges"
+MERGED = "merged"
+NO_EVIDENCE = "no evidence"
 MAX_OPS = 4
 """The most ops of a layer that are named."""
 CHANGED = "the graph made for this target computes something else from here on: a pass or its legalization is wrong"
@@ -195,8 +198,10 @@ def _row(
 ) -> LayerCheck:
     head = (point.name, "+".join([*reach.ops[:MAX_OPS], *(["..."] if len(reach.ops) > MAX_OPS else [])]))
     rest: dict[str, Any] = {
-        "tensor": tensors.get(point.name, ""), "computed": reach.layers, "sources": reach.sources,
-    }  # fmt: skip
+        "tensor": tensors.get(point.name, ""),
+        "computed": reach.layers,
+        "sources": reach.sources,
+    }
     if point.name == lost:
         return LayerCheck(*head, DIVERGES, reason=CHANGED, **rest)
     if not checks:

@@ -10,9 +10,14 @@ from kexport.printable import printable
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666")
 """Colours that colour-blind readers can tell apart (Okabe and Ito)."""
-LOWEST, HIGHEST = -4, 4
+LOWEST = -4
+HIGHEST = 4
 """The decades of error over budget drawn; points outside are put on the edge."""
-_STEP, _LEFT, _TOP, _HEIGHT, _CHAR = 22, 70, 24, 260, 6.2
+_STEP = 22
+_LEFT = 70
+_TOP = 24
+_HEIGHT = 260
+_CHAR = 6.2
 _STYLE = "text{font:11px sans-serif;fill:#222}.grid{stroke:#ddd}.budget{stroke:#b00;stroke-dasharray:5 3}"
 
 

@@ -326,4 +326,4 @@ __all__ = [
     "Transpose",
     "While",
     "apply_activation",
-]  # fmt: skip
+]

@@ -18,7 +18,8 @@ from kexport.ops.broadcast import broadcast_to
 from kexport.ops.elementwise import Unary
 from kexport.ops.erf import erf
 
-_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
 
 
 def _sigmoid(x: Array) -> Array:

@@ -52,7 +52,8 @@ def _decide_equal(a: Any, b: Any) -> bool:
 
 
 _dim_equal = np.frompyfunc(_decide_equal, 2, 1)
-_dim_max, _dim_min = np.frompyfunc(dim_max, 2, 1), np.frompyfunc(dim_min, 2, 1)
+_dim_max = np.frompyfunc(dim_max, 2, 1)
+_dim_min = np.frompyfunc(dim_min, 2, 1)
 
 
 def maximum(a: Array, b: Array) -> Any:
@@ -115,28 +116,32 @@ class Div(Binary):
     """a / b, not for integers."""
 
     traits = Traits(Work.ROUNDS, multiplies=True, algebra=Algebra(neutral=1))
-    accepts, fn = "floating-point", np.true_divide
+    accepts = "floating-point"
+    fn = np.true_divide
 
 
 class FloorDiv(Binary):
     """floor(a / b); of floats the quotient is rounded first, as TensorFlow does."""
 
     traits = Traits(Work.ROUNDS, Keeps.SIGN, steps=True, growth=Growth.SLIGHT)
-    accepts, fn = "real", _floor_div
+    accepts = "real"
+    fn = _floor_div
 
 
 class Mod(Binary):
     """a - floor(a / b) * b: the sign is that of b."""
 
     traits = Traits(Work.ROUNDS, Keeps.SIGN, steps=True)
-    accepts, fn = "real", np.mod
+    accepts = "real"
+    fn = np.mod
 
 
 class Pow(Binary):
     """a ** b."""
 
     traits = Traits(Work.ROUNDS, growth=Growth.GREAT, algebra=Algebra(neutral=1))
-    accepts, fn = "real", _pow
+    accepts = "real"
+    fn = _pow
 
 
 class Maximum(Binary):
@@ -145,7 +150,8 @@ class Maximum(Binary):
     traits = Traits(
         Work.PICKS, Keeps.VALUES, saturates=True, algebra=Algebra(commutative=True, neutral=-math.inf, idempotent=True)
     )
-    accepts, fn = "real", maximum
+    accepts = "real"
+    fn = maximum
 
 
 class Minimum(Binary):
@@ -154,14 +160,16 @@ class Minimum(Binary):
     traits = Traits(
         Work.PICKS, Keeps.VALUES, saturates=True, algebra=Algebra(commutative=True, neutral=math.inf, idempotent=True)
     )
-    accepts, fn = "real", minimum
+    accepts = "real"
+    fn = minimum
 
 
 class Atan2(Binary):
     """The angle in [-pi, pi] of the point with y = a and x = b."""
 
     traits = Traits(Work.ROUNDS, range=Interval(-math.pi, math.pi))
-    accepts, fn = "floating-point", np.arctan2
+    accepts = "floating-point"
+    fn = np.arctan2
 
 
 class SquaredDifference(Binary):
@@ -175,14 +183,16 @@ class Equal(Comparison):
     """a == b."""
 
     traits = Traits(Work.EXACT, steps=True, text=Text.ALSO, algebra=Algebra(commutative=True))
-    accepts, fn = "any", equal
+    accepts = "any"
+    fn = equal
 
 
 class NotEqual(Comparison):
     """a != b."""
 
     traits = Traits(Work.EXACT, steps=True, text=Text.ALSO, algebra=Algebra(commutative=True))
-    accepts, fn = "any", _not_equal
+    accepts = "any"
+    fn = _not_equal
 
 
 class Less(Comparison):
@@ -217,56 +227,64 @@ class LogicalAnd(Binary):
     """a and b."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=1, absorbing=0, idempotent=True))
-    accepts, fn = "boolean", np.logical_and
+    accepts = "boolean"
+    fn = np.logical_and
 
 
 class LogicalOr(Binary):
     """a or b."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0, absorbing=1, idempotent=True))
-    accepts, fn = "boolean", np.logical_or
+    accepts = "boolean"
+    fn = np.logical_or
 
 
 class LogicalXor(Binary):
     """Either a or b, not both."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0))
-    accepts, fn = "boolean", np.logical_xor
+    accepts = "boolean"
+    fn = np.logical_xor
 
 
 class BitAnd(Binary):
     """The bits set in a and in b."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, absorbing=0, idempotent=True))
-    accepts, fn = "integer", np.bitwise_and
+    accepts = "integer"
+    fn = np.bitwise_and
 
 
 class BitOr(Binary):
     """The bits set in a or in b."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0, idempotent=True))
-    accepts, fn = "integer", np.bitwise_or
+    accepts = "integer"
+    fn = np.bitwise_or
 
 
 class BitXor(Binary):
     """The bits set in one of a and b."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(commutative=True, neutral=0))
-    accepts, fn = "integer", np.bitwise_xor
+    accepts = "integer"
+    fn = np.bitwise_xor
 
 
 class ShiftLeft(Binary):
     """a * 2**b; bits shifted out are lost. 0 <= b < number of bits."""
 
     traits = Traits(Work.EXACT, growth=Growth.GREAT, algebra=Algebra(neutral=0))
-    accepts, fn = "integer", np.left_shift
+    accepts = "integer"
+    fn = np.left_shift
 
 
 class ShiftRight(Binary):
     """floor(a / 2**b): signed integers keep their sign. 0 <= b < number of bits."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(neutral=0))
-    accepts, fn = "integer", np.right_shift
+    accepts = "integer"
+    fn = np.right_shift
 
 
 class Select(Op):

@@ -123,7 +123,8 @@ class Scan(RegionOp):
         rows: dict[int, list[Array]] = {}
         for t in reversed(order) if self.reverse else order:
             results = run(self.body, [*state, *(s[t] for s in steps), *others])
-            state, rows[t] = results[: self.carried], results[self.carried :]
+            state = results[: self.carried]
+            rows[t] = results[self.carried :]
         stacked = zip(*(rows[t] for t in order), strict=True) if rows else self._nothing()
         return (*state, *(np.stack(list(r), self.axis) for r in stacked))
 

@@ -155,7 +155,9 @@ def _pool(x: Array, window: Ints, strides: Ints, padding: Padding, join: Callabl
         width = list(one)
         step = list(one)
         size = list(padded.shape[1:-1])
-        width[axis], step[axis], size[axis] = window[axis], strides[axis], sizes[axis]
+        width[axis] = window[axis]
+        step[axis] = strides[axis]
+        size[axis] = sizes[axis]
         views = _taps(padded, tuple(width), tuple(size), tuple(step), tuple(one))
         total = next(views)[1].copy()
         for _, seen in views:

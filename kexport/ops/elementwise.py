@@ -49,21 +49,24 @@ class Neg(Unary):
     """-x."""
 
     traits = Traits(Work.EXACT, growth=Growth.SLIGHT, algebra=Algebra(involution=True))
-    accepts, fn = "numeric", np.negative
+    accepts = "numeric"
+    fn = np.negative
 
 
 class Abs(Unary):
     """|x|."""
 
     traits = Traits(Work.EXACT, range=POSITIVE, growth=Growth.SLIGHT, algebra=Algebra(idempotent=True, even=True))
-    accepts, fn = "real", np.absolute
+    accepts = "real"
+    fn = np.absolute
 
 
 class Sign(Unary):
     """-1, 0 or 1, as x is negative, zero or positive."""
 
     traits = Traits(Work.EXACT, Keeps.SIGN, range=SYMMETRIC, steps=True, algebra=Algebra(idempotent=True))
-    accepts, fn = "real", np.sign
+    accepts = "real"
+    fn = np.sign
 
 
 class Square(Unary):
@@ -238,14 +241,16 @@ class LogicalNot(Unary):
     """not x."""
 
     traits = Traits(Work.EXACT, algebra=Algebra(involution=True))
-    accepts, fn = "boolean", np.logical_not
+    accepts = "boolean"
+    fn = np.logical_not
 
 
 class BitNot(Unary):
     """Every bit of x flipped."""
 
     traits = Traits(Work.EXACT, growth=Growth.SLIGHT, algebra=Algebra(involution=True))
-    accepts, fn = "integer", np.invert
+    accepts = "integer"
+    fn = np.invert
 
 
 class IsNan(Predicate):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _BITS = (1 << 64) - 1
-K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
+K0 = 0xC3A5C85C97CB3127
+K1 = 0xB492B66FBE98F273
+K2 = 0x9AE16A3B2F90404F
 _BLOCK = 64
 SIP_ROUND = ((0, 1, 13, True), (2, 3, 16, False), (0, 3, 21, False), (2, 1, 17, True))
 """A round of SipHash: v[a] += v[b]; v[b] is rotated left and xored with v[a]; v[a] may be rotated by half its bits."""

@@ -176,14 +176,16 @@ class CumSum(Cumulative):
     """The running sum."""
 
     traits = Traits(Work.ROUNDS, Keeps.SIGN, growth=Growth.GREAT)
-    start, fn = 0, np.add
+    start = 0
+    fn = np.add
 
 
 class CumProd(Cumulative):
     """The running product."""
 
     traits = Traits(Work.ROUNDS, Keeps.SIGN, growth=Growth.GREAT)
-    start, fn = 1, np.multiply
+    start = 1
+    fn = np.multiply
 
 
 @dataclass(frozen=True)

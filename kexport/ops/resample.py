@@ -28,8 +28,11 @@ def _lanczos(radius: int) -> Callable[[Array], Array]:
 
 
 _KERNELS: dict[str, Callable[[Array], Array]] = {
-    "bilinear": _triangle, "bicubic": _keys_cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5),
-}  # fmt: skip
+    "bilinear": _triangle,
+    "bicubic": _keys_cubic,
+    "lanczos3": _lanczos(3),
+    "lanczos5": _lanczos(5),
+}
 METHODS = ("nearest", *_KERNELS)
 """The methods that `resize` knows."""
 

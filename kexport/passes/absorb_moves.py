@@ -127,7 +127,12 @@ def gather_of_the_only_place(op: ops.Gather, node: Node, rewriter: Rewriter) -> 
 PASS = RulePass(
     "absorb_moves",
     (
-        broadcast_operand, broadcast_of_constant, transposed_operand, reduce_nothing, reduce_of_reduce, gather_of_steps,
+        broadcast_operand,
+        broadcast_of_constant,
+        transposed_operand,
+        reduce_nothing,
+        reduce_of_reduce,
+        gather_of_steps,
         gather_of_the_only_place,
     ),
-)  # fmt: skip
+)

@@ -46,7 +46,8 @@ def neutral(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
 @rule(*having(lambda t: t.algebra.absorbing is not None))
 def absorbing(op: Op, node: Node, rewriter: Rewriter) -> Replacement:
     """x and false is false; x or true is true."""
-    value, type = uniform(node.inputs[1]), node.output.type
+    value = uniform(node.inputs[1])
+    type = node.output.type
     if value is None or value != op.traits.algebra.absorbing:
         return None
     return rewriter.add(ops.Full(type.shape, bool(value) if type.dtype is DType.BOOL else 0, type.dtype))
@@ -157,7 +158,8 @@ _POWERS: dict[float, Op] = {2: ops.Square(), 0.5: ops.Sqrt(), -1: ops.Reciprocal
 @rule(ops.Pow)
 def power(op: ops.Pow, node: Node, rewriter: Rewriter) -> Replacement:
     """x ** 2 is square(x); likewise 3 and -1, and where x >= 0 also 1/2 and -1/2 (for -inf they differ)."""
-    x, exponent = Term(rewriter, node.inputs[0]), uniform(node.inputs[1])
+    x = Term(rewriter, node.inputs[0])
+    exponent = uniform(node.inputs[1])
     if exponent is None or not x.type.dtype.is_float or x.type != node.output.type:
         return None
     if exponent == 3:
@@ -273,7 +275,8 @@ def _product(under_a: bool, under_b: bool, a: Array, b: Array) -> Array | Skip:
     if a.dtype.kind in "iub":
         return a * b
     with np.errstate(all="ignore"):
-        x, y = a.astype(np.float64), b.astype(np.float64)
+        x = a.astype(np.float64)
+        y = b.astype(np.float64)
         exact = (1 / x if under_a else x) * (1 / y if under_b else y)
         data = exact.astype(a.dtype)
     if not bool((np.isfinite(data) & ((data != 0) | (exact == 0))).all()):

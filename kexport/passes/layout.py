@@ -99,7 +99,8 @@ def broadcast_of_new_axes(op: ops.BroadcastTo, node: Node, rewriter: Rewriter) -
     inner = made_by(node.inputs[0], ops.Reshape)
     if inner is None:
         return None
-    old, new = inner.inputs[0].type.shape, inner.output.type.shape
+    old = inner.inputs[0].type.shape
+    new = inner.output.type.shape
     if new != (1,) * (len(new) - len(old)) + old:
         return None
     return rewriter.add(op, inner.inputs[0])
@@ -205,7 +206,8 @@ def move_of_full(
     rewriter: Rewriter,
 ) -> Replacement:
     """One number everywhere stays so."""
-    inner, type = made_by(node.inputs[0], ops.Full), node.output.type
+    inner = made_by(node.inputs[0], ops.Full)
+    type = node.output.type
     if inner is None:
         return None
     return rewriter.add(ops.Full(type.shape, inner.op.attributes()["value"], type.dtype))
@@ -240,7 +242,8 @@ def reshapes_around(op: ops.Reshape, node: Node, rewriter: Rewriter) -> Replacem
     if fold is None or not chain:
         return None
     x = fold.inputs[0]
-    folded, result = fold.output.type.shape, node.inputs[0].type.shape
+    folded = fold.output.type.shape
+    result = node.inputs[0].type.shape
     if any(n.op.traits.rowwise for n in chain):
         fitting = x.type.rank > 0 and len(folded) > 0 and x.type.shape[-1] == folded[-1]
         fitting = fitting and node.output.type.shape == (*x.type.shape[:-1], result[-1])

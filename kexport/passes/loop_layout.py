@@ -31,11 +31,15 @@ def hold_channels_first(op: ops.Scan, node: Node, rewriter: Rewriter) -> Replace
         return None
     inputs += [False] * (len(node.inputs) - len(inputs))
     scan = ops.Scan(_body(op, inputs, outputs, node.origin), op.carried, op.sequences, op.axis, op.reverse)
-    operands = [_moved(rewriter, v, _axis(op, k, op.sequences), to_first) if turn else v
-                for k, (v, turn) in enumerate(zip(node.inputs, inputs, strict=True))]  # fmt: skip
+    operands = [
+        _moved(rewriter, v, _axis(op, k, op.sequences), to_first) if turn else v
+        for k, (v, turn) in enumerate(zip(node.inputs, inputs, strict=True))
+    ]
     made = rewriter.add_all(scan, *operands)
-    return tuple(_moved(rewriter, v, _axis(op, k, len(made)), to_last) if turn else v
-                 for k, (v, turn) in enumerate(zip(made, outputs, strict=True)))  # fmt: skip
+    return tuple(
+        _moved(rewriter, v, _axis(op, k, len(made)), to_last) if turn else v
+        for k, (v, turn) in enumerate(zip(made, outputs, strict=True))
+    )
 
 
 def _turned(value: Value) -> bool:
@@ -58,11 +62,15 @@ def _body(op: Any, inputs: Sequence[bool], outputs: Sequence[bool], origin: str)
         rank = old.type.rank
         shape = tuple(old.type.shape[p] for p in to_first(rank)) if turn else old.type.shape
         operands.append(body.input(old.name, old.type.with_shape(shape)))
-    operands = [body.add(ops.Transpose(to_last(v.type.rank)), v) if turn else v
-                for v, turn in zip(operands, inputs, strict=True)]  # fmt: skip
+    operands = [
+        body.add(ops.Transpose(to_last(v.type.rank)), v) if turn else v
+        for v, turn in zip(operands, inputs, strict=True)
+    ]
     results = inline(body, op.body, operands)
-    turned = [body.add(ops.Transpose(to_first(v.type.rank)), v) if turn else v
-              for v, turn in zip(results, outputs, strict=True)]  # fmt: skip
+    turned = [
+        body.add(ops.Transpose(to_first(v.type.rank)), v) if turn else v
+        for v, turn in zip(results, outputs, strict=True)
+    ]
     return body.finish({o.name: v for o, v in zip(op.body.outputs, turned, strict=True)})
 
 

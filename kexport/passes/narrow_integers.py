@@ -34,7 +34,8 @@ def move_before_cast(op: ops.Transpose | ops.Reshape, node: Node, rewriter: Rewr
 def move_before_dequantize(op: ops.Transpose | ops.Reshape, node: Node, rewriter: Rewriter) -> Replacement:
     """Move constant quantized integers before they are dequantized, together with their scales."""
     (x,) = node.inputs
-    source, grid = dequantized(x), grid_of(x.producer)
+    source = dequantized(x)
+    grid = grid_of(x.producer)
     if source is None or source.data is None or grid is None or not node.output.type.is_static:
         return None
     if len(source.users) > 1 or len(x.users) > 1:
@@ -62,7 +63,8 @@ def by_block(op: Binary, node: Node, rewriter: Rewriter) -> Replacement:
     """Multiply rows by block scales along a separate axis of blocks, instead of repeating the scales."""
     whole = node.output.type.shape
     for i, value in enumerate(node.inputs):
-        gather, other = made_by(value, ops.Gather), node.inputs[1 - i]
+        gather = made_by(value, ops.Gather)
+        other = node.inputs[1 - i]
         axis = _blocks(gather) if gather else None
         if gather is None or axis is None or not value.type.shape == other.type.shape == whole:
             continue

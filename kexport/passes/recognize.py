@@ -125,7 +125,8 @@ def _gelu_gate(whole: Factors, gate: Value, maker: Any) -> Found:
     rest = whole.without(gate)
     if moved is None or not rest or len(rest) != 1:
         return None
-    (x,), dtype = rest, gate.type.dtype
+    (x,) = rest
+    dtype = gate.type.dtype
     inner = factors(moved.value)
     curve = inner.values[0].producer if len(inner.values) == 1 else None
     if curve is None or not is_close(whole.number * moved.number, 0.5, dtype):
@@ -272,7 +273,18 @@ def mean(op: ops.Mul | ops.Div, node: Node, rewriter: Rewriter) -> Replacement:
 PASS = RulePass(
     "recognize",
     (
-        clip, clip_by_name, clip_of_clip, leaky_relu, product, hard_sigmoid, sigmoid, softsign, softplus, softmax,
-        log_softmax, log_softmax_of_sum, mean,
+        clip,
+        clip_by_name,
+        clip_of_clip,
+        leaky_relu,
+        product,
+        hard_sigmoid,
+        sigmoid,
+        softsign,
+        softplus,
+        softmax,
+        log_softmax,
+        log_softmax_of_sum,
+        mean,
     ),
-)  # fmt: skip
+)

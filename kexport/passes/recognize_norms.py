@@ -115,7 +115,8 @@ def _scale_of(parts: _Parts) -> tuple[Inverse, Value | None] | None:
     """Return rsqrt(…) and gamma of a scale, if the shift is that of the mean."""
     whole = factors(parts.scale)
     for value in whole.values if whole.number == 1 else ():
-        inverse, gamma = inverse_deviation(value), whole.without(value)
+        inverse = inverse_deviation(value)
+        gamma = whole.without(value)
         if inverse is None or inverse.x is not parts.x or gamma is None or len(gamma) > 1:
             continue
         if inverse.mean is not None and parts.shift.are(inverse.mean, parts.scale):

@@ -52,9 +52,11 @@ def only_transposed(node: Node) -> bool:
     """Return whether only transposes read the results."""
     users = [u for v in node.outputs for u in v.users]
     assert node.graph is not None
-    return bool(users) and not any(node.graph.is_output(v) for v in node.outputs) and all(
-        isinstance(u.op, ops.Transpose) for u in users
-    )  # fmt: skip
+    return (
+        bool(users)
+        and not any(node.graph.is_output(v) for v in node.outputs)
+        and all(isinstance(u.op, ops.Transpose) for u in users)
+    )
 
 
 def _perm(node: Node) -> Perm:
@@ -77,9 +79,12 @@ def _sunk(rewriter: Rewriter, op: Op, above: Node, *rest: Value, perm: Perm | No
 @rule(ops.Transpose)
 def merge_transposes(op: ops.Transpose, node: Node, rewriter: Rewriter) -> Replacement:
     """T(T(x)) is one transpose, or none."""
-    perm, source, above = _perm(node), node.inputs[0], transpose_above(node.inputs[0])
+    perm = _perm(node)
+    source = node.inputs[0]
+    above = transpose_above(node.inputs[0])
     if above is not None:
-        perm, source = tuple(_perm(above)[p] for p in perm), above.inputs[0]
+        perm = tuple(_perm(above)[p] for p in perm)
+        source = above.inputs[0]
     if perm == tuple(range(len(perm))):
         return source
     return None if above is None else rewriter.add(ops.Transpose(perm), source)
@@ -147,7 +152,8 @@ def sink_through_reduction(op: Reduce | ArgReduce, node: Node, rewriter: Rewrite
 @rule(ops.Gather)
 def sink_through_gather(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """One axis is replaced by that of the indices, or goes."""
-    above, indices = transpose_above(node.inputs[0]), node.inputs[1]
+    above = transpose_above(node.inputs[0])
+    indices = node.inputs[1]
     if above is None or op.batch_dims or indices.type.rank > 1:
         return None
     perm = _perm(above)
@@ -214,7 +220,8 @@ def _is_free(value: Value, perm: Perm) -> bool:
 
 def _untransposed(value: Value, perm: Perm, rewriter: Rewriter) -> Value:
     """The value whose transpose by `perm` is `value` (up to leading axes of size 1)."""
-    above, inv = transpose_above(value), inverse(perm)
+    above = transpose_above(value)
+    inv = inverse(perm)
     if above is not None and _perm(above) == perm:
         return above.inputs[0]
     padded = _padded(value, perm)
@@ -224,8 +231,9 @@ def _untransposed(value: Value, perm: Perm, rewriter: Rewriter) -> Value:
         view = value.data.reshape((1,) * (len(perm) - value.data.ndim) + value.data.shape)
         return rewriter.constant(view.transpose(inv), value.name)
     if not keeps_order(padded, inv):
-        return rewriter.add(ops.Transpose(inv), value if len(padded) == value.type.rank
-                            else rewriter.add(ops.Reshape(padded), value))  # fmt: skip
+        return rewriter.add(
+            ops.Transpose(inv), value if len(padded) == value.type.rank else rewriter.add(ops.Reshape(padded), value)
+        )
     shape = tuple(padded[p] for p in inv)
     return value if shape == value.type.shape else rewriter.add(ops.Reshape(shape), value)
 
@@ -243,7 +251,8 @@ def sink_through_flatten(op: ops.Dense | ops.MatMul, node: Node, rewriter: Rewri
 
     The new w is a reshape of a transposed view, so that no copy of it exists before it is written.
     """
-    flat, w = node.inputs[0].producer, node.inputs[1]
+    flat = node.inputs[0].producer
+    w = node.inputs[1]
     if flat is None or not isinstance(flat.op, ops.Reshape) or w.data is None or w.data.ndim != 2:
         return None
     if op in (ops.MatMul(True, False), ops.MatMul(False, True), ops.MatMul(True, True)):
@@ -251,7 +260,8 @@ def sink_through_flatten(op: ops.Dense | ops.MatMul, node: Node, rewriter: Rewri
     above = transpose_above(flat.inputs[0])
     if above is None:
         return None
-    shape, perm = above.output.type.shape, _perm(above)
+    shape = above.output.type.shape
+    perm = _perm(above)
     kept = flat.output.type.rank - 1
     sizes = [d for d in shape[kept:] if not isinstance(d, SymDim)]
     outer_stays = shape[:kept] == flat.output.type.shape[:-1] and perm[:kept] == tuple(range(kept))
@@ -269,7 +279,8 @@ def sink_through_reshape(op: ops.Reshape, node: Node, rewriter: Rewriter) -> Rep
     above = transpose_above(node.inputs[0])
     if above is None or not only_transposed(node):
         return None
-    perm, shape = _perm(above), node.output.type.shape
+    perm = _perm(above)
+    shape = node.output.type.shape
     groups = axis_groups(above.output.type.shape, shape)
     if groups is None or not all(_adjacent([perm[i] for i in old]) for old, _ in groups):
         return Skip("the reshape mixes axes that were apart")
@@ -283,7 +294,8 @@ def meet_through_reshape(op: ops.Transpose, node: Node, rewriter: Rewriter) -> R
     middle = node.inputs[0].producer
     if middle is None or not isinstance(middle.op, ops.Reshape) or not rewriter.only_use(node.inputs[0]):
         return None
-    above, perm = transpose_above(middle.inputs[0]), _perm(node)
+    above = transpose_above(middle.inputs[0])
+    perm = _perm(node)
     if above is None:
         return None
     groups = axis_groups(middle.inputs[0].type.shape, middle.output.type.shape)
@@ -299,14 +311,19 @@ def axis_groups(old: Sequence[Dim], new: Sequence[Dim]) -> list[tuple[list[int],
     groups: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(old) and j < len(new):
-        first, left, right = (i, j), old[i], new[j]
-        i, j = i + 1, j + 1
+        first = (i, j)
+        left = old[i]
+        right = new[j]
+        i = i + 1
+        j = j + 1
         while left != right:
             longer = _is_longer(left, right)
             if longer and j < len(new):
-                right, j = right * new[j], j + 1
+                right = right * new[j]
+                j = j + 1
             elif longer is False and i < len(old):
-                left, i = left * old[i], i + 1
+                left = left * old[i]
+                i = i + 1
             else:
                 return None
         groups.append((list(range(first[0], i)), list(range(first[1], j))))
@@ -357,7 +374,8 @@ class SinkTransposes:
     name = "sink_transposes"
 
     def __init__(self, *extra: Rule):
-        self._sink, self._settle = RulePass(self.name, (*extra, *SINK)), RulePass(self.name, SETTLE)
+        self._sink = RulePass(self.name, (*extra, *SINK))
+        self._settle = RulePass(self.name, SETTLE)
 
     def run(self, graph: Graph, log: Log | None = None) -> bool:
         """Edit `graph`; True if anything moved."""

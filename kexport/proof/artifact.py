@@ -154,9 +154,13 @@ def _insight(reference: Reference, check: Check) -> Insight | Steps | None:
 
 
 def _in_time(
-    path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check,
+    path: Path,
+    target: Target,
+    runtime: Runtime,
+    reference: Reference,
+    check: Check,
     insight: Callable[[], Insight | Steps | None] | None,
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """Return the verdict of one runtime in the time that is left; where batches were left out, it shows too little."""
     clock = check.clock
     if clock is None:
@@ -180,21 +184,32 @@ def unjudged(path: Path, target: Target, reason: str) -> Verdict:
 
 
 def _checked(
-    path: Path, target: Target, runtime: Runtime, reference: Reference, check: Check,
+    path: Path,
+    target: Target,
+    runtime: Runtime,
+    reference: Reference,
+    check: Check,
     insight: Callable[[], Insight | Steps | None] | None,
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     contract = check.contract or reference.contract
     recordings = fitting(reference, contract, check.spans)
     result = (check.run or run_artifact)(
-        path, check.target or target.name, runtime, [r.batch.inputs for r in recordings],
-        timeout=check.timeout, threads=check.threads, repeats=check.repeats,
-    )  # fmt: skip
+        path,
+        check.target or target.name,
+        runtime,
+        [r.batch.inputs for r in recordings],
+        timeout=check.timeout,
+        threads=check.threads,
+        repeats=check.repeats,
+    )
     if result.status in _NOT_RUN:
         return _verdict(path, target, runtime, Status.VALID, f"not run: {result.message}", result)
     allowed = tolerances(
-        reference, precision=coarser(check.precision, runtime.precision), runtime_budget=runtime.budget,
+        reference,
+        precision=coarser(check.precision, runtime.precision),
+        runtime_budget=runtime.budget,
         overrides=check.tolerances,
-    )  # fmt: skip
+    )
     pairs = [(settled(r, reference.random), outputs) for r, outputs in zip(recordings, result.outputs, strict=False)]
     stopped = 0
     if runtime.saturates:
@@ -226,9 +241,14 @@ def _broken(result: RunResult, checks: Sequence[OutputCheck]) -> tuple[Status, s
 
 
 def _concluded(
-    runtime: Runtime, reference: Reference, check: Check, checks: Sequence[OutputCheck], drawn: Drawn,
-    quiet: Sequence[Silent], insight: Callable[[], Insight | Steps | None] | None,
-) -> tuple[Status, str]:  # fmt: skip
+    runtime: Runtime,
+    reference: Reference,
+    check: Check,
+    checks: Sequence[OutputCheck],
+    drawn: Drawn,
+    quiet: Sequence[Silent],
+    insight: Callable[[], Insight | Steps | None] | None,
+) -> tuple[Status, str]:
     """Return the status of an artifact that was run, and why; inner values may supply evidence that outputs lack."""
     contract = _judged(reference, drawn)
     passed, reason = overall(checks, contract)
@@ -270,9 +290,15 @@ def _by_steps(
 
 
 def _by_inner(
-    runtime: Runtime, check: Check, unproven: Sequence[str], quiet: Sequence[Silent], good: Status, reason: str,
-    insight: Insight | Steps | None, unsettled: bool,
-) -> tuple[Status, str]:  # fmt: skip
+    runtime: Runtime,
+    check: Check,
+    unproven: Sequence[str],
+    quiet: Sequence[Silent],
+    good: Status,
+    reason: str,
+    insight: Insight | Steps | None,
+    unsettled: bool,
+) -> tuple[Status, str]:
     """The status by the values inside; without them nothing is known of outputs that stay the same. Where outputs are
     `unsettled`, as rounding decides what they are, nothing can be known.
     """

@@ -92,5 +92,8 @@ def _expected(graph: Graph, recording: Recording, draws: Draws, contract: Contra
 
 def _actual(recording: Recording, found: Mapping[str, Array], tensors: Mapping[str, str]) -> dict[str, Array]:
     """Convert outputs to the types of the contract, as engines keep flags and counts in types of their choice."""
-    return {n: as_kind(np.asarray(found[tensors[n]]), a.dtype).reshape(a.shape) for n, a in recording.outputs.items()
-            if found[tensors[n]].size == a.size}  # fmt: skip
+    return {
+        n: as_kind(np.asarray(found[tensors[n]]), a.dtype).reshape(a.shape)
+        for n, a in recording.outputs.items()
+        if found[tensors[n]].size == a.size
+    }

@@ -56,7 +56,9 @@ class Insight:
     """The known values inside an artifact: found once, the same for all its runtimes."""
 
     def __init__(self, subject: Subject, reference: Reference, recordings: Sequence[Recording]):
-        self.subject, self.reference, self.recordings = subject, reference, recordings
+        self.subject = subject
+        self.reference = reference
+        self.recordings = recordings
         self._found: dict[tuple[str, ...], _Inside] = {}
 
     def depends(self, output: str) -> bool:
@@ -103,7 +105,8 @@ def inner_points(graph: Graph, outputs: Collection[str]) -> list[Checkpoint]:
     before = _before(graph, outputs)
     order = {node: i for i, node in enumerate(graph.nodes)}
     found = {(p.node, p.result): p for p in checkpoints(graph) if list(graph.nodes)[p.node] in before}
-    random, names = random_values(graph), {p.name for p in found.values()}
+    random = random_values(graph)
+    names = {p.name for p in found.values()}
     for node in before:
         value = node.inputs[0] if node.op.facts().saturates and node.inputs else None
         if value is None or value.producer is None or value in random:
@@ -144,7 +147,8 @@ def _thinned(points: list[Checkpoint]) -> list[Checkpoint]:
 def _affordable(points: Sequence[Checkpoint], graph: Graph, recording: Recording) -> list[Checkpoint]:
     """Return the last points that together have at most `MOST_ELEMENTS`."""
     nodes = list(graph.bind(recording.batch.sizes).nodes)
-    kept, total = list[Checkpoint](), 0
+    kept = list[Checkpoint]()
+    total = 0
     for point in reversed(points):
         total += math.prod(d for d in nodes[point.node].outputs[point.result].type.shape if isinstance(d, int))
         if total > MOST_ELEMENTS and kept:

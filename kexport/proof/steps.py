@@ -115,7 +115,8 @@ def _cone(node: Node, graph: Graph, names: Mapping[Value, str]) -> list[Value] |
     """What a quantized value is computed from, as far back as integers or inputs; None where the way
     ends at something that the artifact does not show."""
     sources: dict[Value, None] = {}
-    work, seen = [node.inputs[0]], set[Value]()
+    work = [node.inputs[0]]
+    seen = set[Value]()
     while work:
         value = work.pop()
         if value in seen or value.data is not None:
@@ -132,9 +133,12 @@ def _cone(node: Node, graph: Graph, names: Mapping[Value, str]) -> list[Value] |
 
 
 def _judged(
-    steps: Sequence[Step], graph: Graph, names: Mapping[Value, str], shown: Mapping[str, Array],
+    steps: Sequence[Step],
+    graph: Graph,
+    names: Mapping[Value, str],
+    shown: Mapping[str, Array],
     inputs: Mapping[str, Array],
-) -> Inner:  # fmt: skip
+) -> Inner:
     sizes = bind_inputs([(v.name, v.type) for v in graph.inputs], [inputs[v.name] for v in graph.inputs])
     agree = 0
     for step in steps:

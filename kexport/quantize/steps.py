@@ -121,12 +121,15 @@ class Loss:
 
 def loss_between(pairs: Sequence[tuple[Mapping[str, Array], Mapping[str, Array]]]) -> Loss:
     """The loss over batches of outputs by name, (float, quantized)."""
-    snr, agreement, samples = np.inf, 1.0, sum(_rows(next(iter(f.values()))) for f, _ in pairs)
+    snr = np.inf
+    agreement = 1.0
+    samples = sum(_rows(next(iter(f.values()))) for f, _ in pairs)
     for name in pairs[0][0]:
         signal = noise = 0.0
         same = total = 0
         for exact, found in pairs:
-            a, b = exact[name].astype(np.float64), found[name].astype(np.float64)
+            a = exact[name].astype(np.float64)
+            b = found[name].astype(np.float64)
             known = np.isfinite(a) & np.isfinite(b)
             signal += float(np.square(a[known]).sum())
             noise += float(np.square(a[known] - b[known]).sum())

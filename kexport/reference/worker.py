@@ -22,7 +22,9 @@ from kexport.lifeline import follow_parent
 from kexport.reference.backends import BACKENDS, Without
 from kexport.reference.here import Request, record_here
 
-JOB, ERROR, RESULT = "job.json", "error.json", "reference.safetensors"
+JOB = "job.json"
+ERROR = "error.json"
+RESULT = "reference.safetensors"
 
 
 def write_job(folder: Path, model: Path, request: Request) -> None:

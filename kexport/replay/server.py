@@ -18,7 +18,8 @@ from kexport.replay.connection import CHUNK, GRACE, BoundedHandler, BoundedServe
 from kexport.replay.policy import NOTHING, engine_policy, page_policy, with_nonce
 from kexport.replay.visit import Opened, Visit
 
-LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+LOCAL = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
 PAGE = Path(__file__).parent / "page.html"
 MAX_BODY = 512 << 20
 """The most bytes of one message from a page."""

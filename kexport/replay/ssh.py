@@ -35,7 +35,10 @@ _URL = re.compile(
 )
 _MARK = "kexport-replay:"
 """The prefix of progress lines from the other side, which tells them from a shell's greeting."""
-_UNWRITABLE, _UNREACHABLE, _NOT_RUNNABLE, _NOT_FOUND = 120, 255, 126, 127
+_UNWRITABLE = 120
+_UNREACHABLE = 255
+_NOT_RUNNABLE = 126
+_NOT_FOUND = 127
 _SCRIPT = f"""umask 077
 d=$(mktemp -d "${{TMPDIR:-/tmp}}/kexport-XXXXXX") || exit {_UNWRITABLE}
 trap 'rm -rf "$d"' EXIT

@@ -20,8 +20,14 @@ from kexport.workflows.verifying import OTHER_MODEL
 
 DAMAGED = "damaged"
 MARKS = {
-    "verified": "✓", "simulated": "≈", "unjudged": "?", "valid": "○", "emitted": "○", "failed": "✗", DAMAGED: "✗",
-}  # fmt: skip
+    "verified": "✓",
+    "simulated": "≈",
+    "unjudged": "?",
+    "valid": "○",
+    "emitted": "○",
+    "failed": "✗",
+    DAMAGED: "✗",
+}
 """A sign for every status, for readers who do not see its colour."""
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 MEANINGS = {

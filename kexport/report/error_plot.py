@@ -11,15 +11,22 @@ from kexport.locate.divergence import LayerCheck, Location
 from kexport.report.by_layer import engine_of, ratio_of
 from kexport.report.words import ratio_text
 
-LOWEST, HIGHEST = -4, 3
+LOWEST = -4
+HIGHEST = 3
 """The decades drawn; marks outside are put on the edge."""
 MARGIN = 3.0
 """Margin on either side, in percent of the width."""
 ROW = 22
 MARKS = (
-    "M-4-4h8v8h-8z", "M0-5L5 4H-5z", "M0-5.5L5.5 0 0 5.5-5.5 0z", "M-5-2h3v-3h4v3h3v4h-3v3h-4v-3h-3z",
-    "M0 5L-5-4H5z", "M-5-5L0-2 5-5 2 0 5 5 0 2-5 5-2 0z", "M-2-5h4v10h-4z", "M-5-2h10v4h-10z",
-)  # fmt: skip
+    "M-4-4h8v8h-8z",
+    "M0-5L5 4H-5z",
+    "M0-5.5L5.5 0 0 5.5-5.5 0z",
+    "M-5-2h3v-3h4v3h3v4h-3v3h-4v-3h-3z",
+    "M0 5L-5-4H5z",
+    "M-5-5L0-2 5-5 2 0 5 5 0 2-5 5-2 0z",
+    "M-2-5h4v10h-4z",
+    "M-5-2h10v4h-10z",
+)
 """Shapes that tell engines apart without their colours."""
 
 

@@ -13,7 +13,8 @@ from kexport.rewrite.wide import BYTES, Wide
 
 DIGITS = {DType.I32: 10, DType.I64: 19, DType.U64: 20}
 """The most digits of a number."""
-_ZERO, _MINUS = ord("0"), ord("-")
+_ZERO = ord("0")
+_MINUS = ord("-")
 
 
 class Decimal:
@@ -21,7 +22,8 @@ class Decimal:
 
     def __init__(self, x: Term):
         digits, negative, count = _digits(x)
-        self.rewriter, self.width = x.rewriter, int(digits.type.shape[1]) + 1  # type: ignore[arg-type]
+        self.rewriter = x.rewriter
+        self.width = int(digits.type.shape[1]) + 1  # type: ignore[arg-type]
         self.length = count + negative
         places = self._constant(np.arange(self.width))
         blank = Term(x.rewriter, x.rewriter.add(ops.Full((x.type.shape[0], 1), 0, DType.I32)))

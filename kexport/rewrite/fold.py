@@ -83,8 +83,9 @@ def fold_sizes(op: Op, operands: Sequence[Value], types: Sequence[TensorType]) -
 
 
 _CHOICES: dict[type[Op], np.ufunc] = {
-    ops.Maximum: np.frompyfunc(dim_max, 2, 1), ops.Minimum: np.frompyfunc(dim_min, 2, 1),
-}  # fmt: skip
+    ops.Maximum: np.frompyfunc(dim_max, 2, 1),
+    ops.Minimum: np.frompyfunc(dim_min, 2, 1),
+}
 """Select between two sizes symbolically, since numpy would have to compare them."""
 
 

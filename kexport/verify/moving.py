@@ -24,7 +24,8 @@ from kexport.verify.silence import are_ends
 NAME = "moving"
 SCALES = (0.3, 0.1, 0.03, 0.01, 0.001, 3.0, 10.0, 30.0)
 """The factors by which inputs are scaled."""
-ALIVE, BETTER = 0.5, 0.2
+ALIVE = 0.5
+BETTER = 0.2
 """The fraction of elements that must vary for an output to count as moving, and the gain that a batch must bring."""
 CLOSE = 1e-5
 """The relative distance below which samples are not told apart."""

@@ -21,7 +21,8 @@ from kexport.verify.draws import given
 from kexport.verify.perturb import Rounding, farther, needs_perturbing, terms_of
 from kexport.verify.tolerance import CAPS, FACTOR
 
-MOST_RUNS, LEAST_RUNS = 6, 2
+MOST_RUNS = 6
+LEAST_RUNS = 2
 """Runs with random rounding besides the plain one, if they are cheap, and if a graph turns rounding into steps."""
 MORE_RUNS = 12
 """Runs if Keras is farther off than the first ones explain."""

@@ -20,7 +20,9 @@ from kexport.temporary import temporary_folder
 from kexport.workflows.manifest import FILE, FileEntry, ModelEntry, read_manifest
 
 SUFFIX = ".zip"
-DATA, CODE, START = "dist/", "code/", "__main__.py"
+DATA = "dist/"
+CODE = "code/"
+START = "__main__.py"
 """The names of the manifest's folder, the code's folder and the program in the bundle."""
 MAX_MEMBERS = 20_000
 MAX_MANIFEST = 64 << 20

@@ -126,8 +126,10 @@ def export(
         with deadline(timeout, "reading the model", where=place_of(model)):
             captured, graph = _capture(model, tell, dims=dims, trust=trust, custom=custom, signature=signature, **how)
         name = model_name(name, captured.source.name)
-        floats, variant = captured, variant_of(captured, graph, wish, tell)
-        captured, graph = variant.captured, variant.graph
+        floats = captured
+        variant = variant_of(captured, graph, wish, tell)
+        captured = variant.captured
+        graph = variant.graph
         with deadline(clock.left, "fitting the graph to the formats", EmitError, name):
             lowered, refused = lower(choices, graph, captured.contract, tell)
         refused += lacking

@@ -117,7 +117,8 @@ def read_wish(
     return Wish(recipe, data, min_snr, min_agreement, allowed)
 
 
-MOST, ROWS = 512, 32
+MOST = 512
+ROWS = 32
 """Samples that the loss is measured on at most, and how many of them at a time."""
 READY = {"float32", "int8", "int8-weights"}
 """The schemes that targets emit."""

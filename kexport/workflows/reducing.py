@@ -211,10 +211,19 @@ def _report(
     ops = tuple(f"{n.op.name} @ {n.origin}" if n.origin else n.op.name for n in reduction.part.graph.nodes)
     first: LayerCheck | None = location.first
     return ReduceReport(
-        model, location.target, location.runtime, first.layer if first else "", reduction.reproduced, ops,
-        reduction.verdict.reason, first.reason if first else location.reason, artifact.options, str(out),
-        reduction.runs, same,
-    )  # fmt: skip
+        model,
+        location.target,
+        location.runtime,
+        first.layer if first else "",
+        reduction.reproduced,
+        ops,
+        reduction.verdict.reason,
+        first.reason if first else location.reason,
+        artifact.options,
+        str(out),
+        reduction.runs,
+        same,
+    )
 
 
 def _write(reduction: Reduction, how: How, report: ReduceReport, out: Path) -> None:

@@ -166,8 +166,9 @@ def require_runs(report: ExportReport) -> ExportReport:
         return report
     reasons = {v.artifact: v.reason for v in reversed(verdicts)}
     what = "; ".join(f"{artifact}: {reasons[artifact]}" for artifact in sorted(reasons))
-    raise VerifyError(f"nothing was run: {what}", where=next((v.host for v in verdicts if v.host), None),
-                      hint=_engines(report))  # fmt: skip
+    raise VerifyError(
+        f"nothing was run: {what}", where=next((v.host for v in verdicts if v.host), None), hint=_engines(report)
+    )
 
 
 def kept(report: ExportReport, folder: Path, model: ModelEntry) -> ExportReport:

@@ -16,7 +16,8 @@ from kexport_coreml.writer import set_immediate, set_type
 
 LABELS = "coreml.labels"
 """The name of the classifier option in errors."""
-LABEL, SCORES = "classLabel", "classLabel_probs"
+LABEL = "classLabel"
+SCORES = "classLabel_probs"
 """The names of these outputs in Apple's converter."""
 
 

@@ -135,9 +135,12 @@ class Context:
         return self.op_all(kind, ((dtype, tuple(shape)),), **inputs)[0]
 
     def op_all(
-        self, kind: str, results: Sequence[tuple[DType | None, tuple[Dim, ...]]], blocks: Sequence[Block] = (),
+        self,
+        kind: str,
+        results: Sequence[tuple[DType | None, tuple[Dim, ...]]],
+        blocks: Sequence[Block] = (),
         **inputs: Any,
-    ) -> tuple[Ref, ...]:  # fmt: skip
+    ) -> tuple[Ref, ...]:
         """Add an operation.
 
         Args:
@@ -251,8 +254,14 @@ class Context:
         key = content(array) if array.size <= SHARED_ELEMENTS else None
         return self._store(key, array, dtype, array.shape, name)
 
-    def weight(self, data: Array, name: str = "", perm: Sequence[int] | None = None,
-               shape: Sequence[int] | None = None, dtype: DType | None = None) -> Ref:  # fmt: skip
+    def weight(
+        self,
+        data: Array,
+        name: str = "",
+        perm: Sequence[int] | None = None,
+        shape: Sequence[int] | None = None,
+        dtype: DType | None = None,
+    ) -> Ref:
         """A constant of the graph, transposed, then reshaped, then cast. The bytes are read when they are written."""
         data = data if perm is None else data.transpose(perm)
         dtype = self.computed(DType.of(data.dtype)) if dtype is None else dtype

@@ -20,9 +20,18 @@ CODES = MappingProxyType({
 """DataType of MIL.proto."""
 DTYPES = MappingProxyType({code: dtype for dtype, code in CODES.items()})
 
-BLOB_CODES = MappingProxyType({
-    DType.F16: 1, DType.F32: 2, DType.U8: 3, DType.I8: 4, DType.I16: 6, DType.U16: 7, DType.I32: 14, DType.U32: 15,
-})  # fmt: skip
+BLOB_CODES = MappingProxyType(
+    {
+        DType.F16: 1,
+        DType.F32: 2,
+        DType.U8: 3,
+        DType.I8: 4,
+        DType.I16: 6,
+        DType.U16: 7,
+        DType.I32: 14,
+        DType.U32: 15,
+    }
+)
 """BlobDataType of the weight file (MILBlob/Blob/BlobDataType.hpp of coremltools)."""
 
 ARRAY_CODES = MappingProxyType({DType.F16: 65552, DType.F32: 65568, DType.I32: 131104})

@@ -98,13 +98,15 @@ class _Plan:
             return self._visit_bodies(node)
         if not any(v.type.dtype in _FLOATS for v in (*node.inputs, *node.outputs)):
             return False
-        op, facts = inner(node), node.op.facts()
+        op = inner(node)
+        facts = node.op.facts()
         for value in node.inputs:
             self._mark_constant(value)
         large, passing, scaled = (any(v in s for v in node.inputs) for s in (self.large, self.passing, self.scaled))
         again = _scales_elements(op)
         scaled = scaled and again
-        seed, sum_of_integers = _is_large_seed(node), isinstance(op, ops.Cast) and _adds_up(node.inputs[0])
+        seed = _is_large_seed(node)
+        sum_of_integers = isinstance(op, ops.Cast) and _adds_up(node.inputs[0])
         if seed or (large and self._spreads(node)):
             self.large.update(node.outputs)
         if sum_of_integers or (passing and not (facts.multiplies or facts.normalizes)):
@@ -201,7 +203,8 @@ def _is_large_seed(node: Node) -> bool:
 
 def _adds_up(value: Value, depth: int = _DEPTH) -> bool:
     """Whether integers may be sums of products, or of many."""
-    dtype, node = value.type.dtype, value.producer
+    dtype = value.type.dtype
+    node = value.producer
     if not dtype.is_int or dtype in _NARROW:
         return False
     if node is None:

@@ -50,9 +50,19 @@ _FORMS: tuple[Rule, ...] = (*window.RULES, *layout.RULES, index.top_of_open_numb
 _MOVES: tuple[Rule, ...] = (reshape_of_reduction, move_of_full, *layout.RULES, *rank.RULES, *SETTLE)
 _BATCH_NORM = DECOMPOSE[ops.BatchNorm]
 RULES: tuple[Rule, ...] = (
-    *_RECURRENT, *control.SCANS, *control.RULES, *_NUMBERS, *_EXPAND, resize.resize_of_open_size(MIN_IOS), *_FORMS,
-    *index.RULES, *norm.RULES, _CHANNELS, *_MOVES, _BATCH_NORM,
-)  # fmt: skip
+    *_RECURRENT,
+    *control.SCANS,
+    *control.RULES,
+    *_NUMBERS,
+    *_EXPAND,
+    resize.resize_of_open_size(MIN_IOS),
+    *_FORMS,
+    *index.RULES,
+    *norm.RULES,
+    _CHANNELS,
+    *_MOVES,
+    _BATCH_NORM,
+)
 """What legalization runs for some options or other."""
 
 

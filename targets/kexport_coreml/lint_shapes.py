@@ -26,8 +26,19 @@ def _integer(i: int, first: Type | None, elements: _Elements) -> DType:
 
 RESULT_DTYPES: dict[str, Callable[[int, Type | None, _Elements], DType | None]] = {
     **dict.fromkeys(
-        ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_not", "logical_and",
-         "logical_or", "logical_xor"), _boolean
+        (
+            "equal",
+            "not_equal",
+            "less",
+            "less_equal",
+            "greater",
+            "greater_equal",
+            "logical_not",
+            "logical_and",
+            "logical_or",
+            "logical_xor",
+        ),
+        _boolean,
     ),
     **dict.fromkeys(("reduce_argmax", "reduce_argmin", "shape"), _integer),
     "cast": lambda i, first, elements: _BY_NAME.get(elements.get("dtype", "")),
@@ -35,7 +46,7 @@ RESULT_DTYPES: dict[str, Callable[[int, Type | None, _Elements], DType | None]] 
     "classify": lambda i, first, elements: None,
     "fill": lambda i, first, elements: None,
     "range_1d": lambda i, first, elements: None,
-}  # fmt: skip
+}
 """The element type of result number i, where it is not that of the first operand; None is not checked."""
 
 _SAME = (
@@ -104,6 +115,9 @@ def _reshape(shapes: list[Shape], elements: _Elements, declared: Shape) -> Shape
 
 
 _RULES: dict[str, Callable[[list[Shape], _Elements, Shape], Shape | None]] = {
-    **dict.fromkeys(_SAME, _same), **dict.fromkeys(_BROADCAST, _broadcast),
-    **dict.fromkeys(("reshape", "squeeze", "expand_dims"), _reshape), "transpose": _transpose, "concat": _concat,
-}  # fmt: skip
+    **dict.fromkeys(_SAME, _same),
+    **dict.fromkeys(_BROADCAST, _broadcast),
+    **dict.fromkeys(("reshape", "squeeze", "expand_dims"), _reshape),
+    "transpose": _transpose,
+    "concat": _concat,
+}

@@ -16,7 +16,8 @@ from kexport_coreml import proto
 from kexport_coreml.description import CONTRACT_KEY, NAMES_KEY
 from kexport_coreml.dtypes import ARRAY_DTYPES, at_the_border
 
-MANIFEST, DATA = "Manifest.json", "Data"
+MANIFEST = "Manifest.json"
+DATA = "Data"
 
 
 def model_path(path: Path) -> Path:

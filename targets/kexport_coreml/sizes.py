@@ -14,8 +14,13 @@ from kexport_coreml.refs import Ref
 from kexport_shared.emit.sizes import Function
 
 _KINDS = {
-    "add": "add", "mul": "mul", "max": "maximum", "min": "minimum", "div": "floor_div", "floordiv": "floor_div",
-}  # fmt: skip
+    "add": "add",
+    "mul": "mul",
+    "max": "maximum",
+    "min": "minimum",
+    "div": "floor_div",
+    "floordiv": "floor_div",
+}
 
 
 class Operations(Protocol):

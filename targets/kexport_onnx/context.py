@@ -32,7 +32,8 @@ class Context:
     """
 
     def __init__(self, graph: Graph, opset: int):
-        self.graph, self.opset = graph, opset
+        self.graph = graph
+        self.opset = opset
         self.calls: list[Call] = []
         self.weights: list[Weight] = []
         self._refs: dict[Value, Ref] = {}
@@ -97,9 +98,14 @@ class Context:
         return self.op_all(kind, *operands, dtypes=(dtype,), main=main, **attributes)[0]
 
     def op_all(
-        self, kind: str, *operands: Ref | None, dtypes: Sequence[DType | None], main: int = 0,
-        wanted: Sequence[bool] | None = None, **attributes: Any,
-    ) -> tuple[Ref, ...]:  # fmt: skip
+        self,
+        kind: str,
+        *operands: Ref | None,
+        dtypes: Sequence[DType | None],
+        main: int = 0,
+        wanted: Sequence[bool] | None = None,
+        **attributes: Any,
+    ) -> tuple[Ref, ...]:
         """Add a node with a result for each of `dtypes`; those that are not `wanted` get no name.
 
         An element type that ONNX Runtime has no kernel for is cast to a wider one before, and back after the node.

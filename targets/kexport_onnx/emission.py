@@ -28,7 +28,8 @@ CONTRACT_KEY = "kexport.contract"
 VERSION_KEY = "kexport.version"
 RUNTIME_KEY = "kexport.onnxruntime"
 """The first release of ONNX Runtime that runs the model, in its metadata."""
-ML, ML_OPSET = "ai.onnx.ml", 2
+ML = "ai.onnx.ml"
+ML_OPSET = 2
 _LACKS = "ONNX Runtime has none for {}; give the layer the dtype float32"
 DOMAINS = {"LabelEncoder": ML}
 """Ops of other domains, and the only other domain: models import it if they have one of these."""
@@ -118,8 +119,10 @@ def _check_names(graph: Graph, contract: Contract) -> None:
     names = [p.name for p in (*contract.inputs, *contract.outputs)]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise EmitError(f"an ONNX model cannot have two inputs or outputs called {', '.join(map(repr, twice))}",
-                        hint="rename a layer or an input of the model")  # fmt: skip
+        raise EmitError(
+            f"an ONNX model cannot have two inputs or outputs called {', '.join(map(repr, twice))}",
+            hint="rename a layer or an input of the model",
+        )
 
 
 def _name_outputs(e: Context, graph: Graph, contract: Contract) -> dict[str, str]:
@@ -170,8 +173,9 @@ def _subgraph_proto(graph: Subgraph) -> Any:
 
     proto = GraphProto(name=graph.name)
     for call in graph.calls:
-        node = proto.node.add(op_type=call.kind, name=call.name, input=call.inputs, output=call.outputs,
-                              domain=DOMAINS.get(call.kind))  # fmt: skip
+        node = proto.node.add(
+            op_type=call.kind, name=call.name, input=call.inputs, output=call.outputs, domain=DOMAINS.get(call.kind)
+        )
         for name, value in sorted(call.attributes.items()):
             attribute = _subgraph_proto(value) if isinstance(value, Subgraph) else value
             node.attribute.append(make_attribute(name, attribute))

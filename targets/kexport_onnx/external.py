@@ -25,7 +25,8 @@ _INNER: Mapping[str, Mapping[int, str]] = {
     "tensor": {13: _EXTERNAL},
 }
 """The messages on the way to tensors, by the number of their field. Source: onnx/onnx.proto."""
-_KEY, _VALUE = 1, 2
+_KEY = 1
+_VALUE = 2
 _LOCATION = b"location"
 MAX_DEPTH = 100
 """The depth to which protobuf reads nested messages."""

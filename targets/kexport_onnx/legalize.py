@@ -28,9 +28,17 @@ _REFUSED: dict[tuple[type[Op], DType], str] = {
 }
 
 DECOMPOSED: tuple[type[Op], ...] = (
-    ops.Atan2, ops.Expm1, ops.HashNumber, ops.IsFinite, ops.Log1p, ops.NotEqual, ops.Rsqrt, ops.Silu, ops.Square,
+    ops.Atan2,
+    ops.Expm1,
+    ops.HashNumber,
+    ops.IsFinite,
+    ops.Log1p,
+    ops.NotEqual,
+    ops.Rsqrt,
+    ops.Silu,
+    ops.Square,
     ops.SquaredDifference,
-)  # fmt: skip
+)
 """Ops that ONNX lacks. Silu it has, as Swish, since opset 24; ONNX Runtime has no kernel, but fuses x * sigmoid(x)."""
 
 CHANNELS_FIRST = having(lambda t: t.spatial)
@@ -40,15 +48,25 @@ SINCE: dict[type[Op], int] = {ops.CumProd: 26}
 """The opset that brought the op; for older ones it is decomposed."""
 
 _EXPAND: tuple[Rule, ...] = (
-    *types.RULES, *decompose(*DECOMPOSED).rules, *norm.RULES, *pool.RULES, *resize.RULES,
+    *types.RULES,
+    *decompose(*DECOMPOSED).rules,
+    *norm.RULES,
+    *pool.RULES,
+    *resize.RULES,
     *recurrent.RULES,
-)  # fmt: skip
+)
 _CHANNELS = (channels_first(*CHANNELS_FIRST), *matmul.RULES)
 _BATCH_NORM = DECOMPOSE[ops.BatchNorm]
 RULES: tuple[Rule, ...] = (
-    *_EXPAND, types.weights_alone, *decompose(*SINCE).rules, *_CHANNELS, sink_through_batch_norm, hold_channels_first,
-    _BATCH_NORM, four_bits,
-)  # fmt: skip
+    *_EXPAND,
+    types.weights_alone,
+    *decompose(*SINCE).rules,
+    *_CHANNELS,
+    sink_through_batch_norm,
+    hold_channels_first,
+    _BATCH_NORM,
+    four_bits,
+)
 """What legalization runs for some options or other."""
 
 

@@ -16,7 +16,10 @@ from kexport_onnx.wire import fields
 
 DOMAINS = frozenset(("", "ai.onnx", ML))
 """The domains of ONNX's own operators. Engines have further ones, and some of those run code that a model names."""
-_MODEL_OPSET, _FUNCTION, _FUNCTION_OPSET, _DOMAIN = 8, 25, 9, 1
+_MODEL_OPSET = 8
+_FUNCTION = 25
+_FUNCTION_OPSET = 9
+_DOMAIN = 1
 """Fields of a model, of a function in it, and of the import of a set of operators. Source: onnx/onnx.proto."""
 
 

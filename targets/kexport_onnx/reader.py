@@ -19,7 +19,9 @@ from kexport_onnx.mapped import mapped
 from kexport_onnx.wire import Field, bytes_field, fields
 from kexport_onnx.writer import INLINE
 
-_GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
+_GRAPH = 7
+_INITIALIZER = 5
+_RAW_DATA = 9
 
 
 def read_contract(path: Path) -> Contract:

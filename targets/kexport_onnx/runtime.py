@@ -28,7 +28,8 @@ _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 """Full float32, and an algorithm that does not depend on timings."""
 
 
-_FLOAT, _BFLOAT16 = "tensor(float)", "tensor(bfloat16)"
+_FLOAT = "tensor(float)"
+_BFLOAT16 = "tensor(bfloat16)"
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 """Where weights beside a model are, when the model itself comes as bytes."""
 

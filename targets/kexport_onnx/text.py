@@ -11,8 +11,12 @@ from kexport.ir.traits import Text
 from kexport.ir.types import DType
 
 SINCE: dict[type[Op], int] = {
-    ops.Equal: 19, ops.NotEqual: 19, ops.JoinText: 20, ops.ReplaceText: 20, ops.SplitText: 20,
-}  # fmt: skip
+    ops.Equal: 19,
+    ops.NotEqual: 19,
+    ops.JoinText: 20,
+    ops.ReplaceText: 20,
+    ops.SplitText: 20,
+}
 """The opset that brought what becomes of an op on text."""
 
 

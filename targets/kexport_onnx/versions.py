@@ -33,9 +33,15 @@ class Release(NamedTuple):
 
 
 _NEWEST_OPSET = {
-    Release(1, 14): 18, Release(1, 15): 19, Release(1, 17): 20, Release(1, 18): 21, Release(1, 21): 22,
-    Release(1, 23): 23, Release(1, 24): 25, Release(1, 25): 26,
-}  # fmt: skip
+    Release(1, 14): 18,
+    Release(1, 15): 19,
+    Release(1, 17): 20,
+    Release(1, 18): 21,
+    Release(1, 21): 22,
+    Release(1, 23): 23,
+    Release(1, 24): 25,
+    Release(1, 25): 26,
+}
 """The newest opset by the release that brought it. Each reads the file versions of its opsets."""
 _RELEASES = sorted(_NEWEST_OPSET)
 OLDEST = _RELEASES[0]

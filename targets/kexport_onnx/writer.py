@@ -28,8 +28,15 @@ ALIGN = 4096
 """External tensors begin at multiples of a page, so that runtimes can map them into memory."""
 
 # Field numbers of onnx.proto.
-_MODEL_GRAPH, _GRAPH_INITIALIZER = 7, 5
-_DIMS, _DATA_TYPE, _STRING_DATA, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 6, 8, 9, 13, 14
+_MODEL_GRAPH = 7
+_GRAPH_INITIALIZER = 5
+_DIMS = 1
+_DATA_TYPE = 2
+_STRING_DATA = 6
+_NAME = 8
+_RAW_DATA = 9
+_EXTERNAL_DATA = 13
+_DATA_LOCATION = 14
 _EXTERNAL = 1
 
 

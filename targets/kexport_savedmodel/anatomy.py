@@ -17,7 +17,9 @@ from kexport_savedmodel.operations import OPERATIONS
 from kexport_savedmodel.writer import MODEL, NOTES
 from kexport_shared.graphdef.wire import BYTES, FIXED32, VARINT, Field, fields
 
-ONE, MAYBE, MANY = (1, 1), (0, 1), (0, 1 << 62)
+ONE = (1, 1)
+MAYBE = (0, 1)
+MANY = (0, 1 << 62)
 """How often a part is there: at least, at most. Protobuf leaves out zeros and empty texts."""
 
 
@@ -29,8 +31,10 @@ class Part(NamedTuple):
     message: str = ""
 
 
-NUMBER, NUMBERS = Part((VARINT,), MAYBE), Part((VARINT, BYTES), MANY)
-TEXT, TEXTS = Part((BYTES,), MAYBE), Part((BYTES,), MANY)
+NUMBER = Part((VARINT,), MAYBE)
+NUMBERS = Part((VARINT, BYTES), MANY)
+TEXT = Part((BYTES,), MAYBE)
+TEXTS = Part((BYTES,), MANY)
 NODE = "a node"
 PARTS: Mapping[str, Mapping[int, Part]] = {
     "the model": {1: NUMBER, 2: Part((BYTES,), ONE, "the graph")},
@@ -59,9 +63,15 @@ PARTS: Mapping[str, Mapping[int, Part]] = {
     NODE: {1: TEXT, 2: TEXT, 3: TEXTS, 5: Part((BYTES,), MANY, "an attribute")},
     "an attribute": {1: TEXT, 2: Part((BYTES,), ONE, "a value")},
     "a value": {
-        1: Part((BYTES,), MAYBE, "a list"), 2: TEXT, 3: NUMBER, 4: Part((FIXED32,), MAYBE),
-        5: NUMBER, 6: NUMBER, 7: Part((BYTES,), MAYBE, "a shape"),
-        8: Part((BYTES,), MAYBE, "a constant"), 10: Part((BYTES,), MAYBE, "a call"),
+        1: Part((BYTES,), MAYBE, "a list"),
+        2: TEXT,
+        3: NUMBER,
+        4: Part((FIXED32,), MAYBE),
+        5: NUMBER,
+        6: NUMBER,
+        7: Part((BYTES,), MAYBE, "a shape"),
+        8: Part((BYTES,), MAYBE, "a constant"),
+        10: Part((BYTES,), MAYBE, "a call"),
     },
     "a list": {2: TEXTS, 3: NUMBERS, 6: NUMBERS},
     "a shape": {2: Part((BYTES,), MANY, "a size")},
@@ -79,7 +89,7 @@ PARTS: Mapping[str, Mapping[int, Part]] = {
     },
     "a named tensor": {1: TEXT, 2: Part((BYTES,), ONE, "a tensor")},
     "a tensor": {1: TEXT, 2: NUMBER, 3: Part((BYTES,), ONE, "a shape")},
-}  # fmt: skip
+}
 """The fields of every message that the writer writes, by number, and texts that say who made a model. Source:
 tensorflow/core/protobuf and framework."""
 NOTES_FOLDER = NOTES.partition("/")[0]

@@ -9,8 +9,12 @@ from kexport_shared.graphdef.dialect import Dialect
 __all__ = ["TENSORFLOW", "Context"]
 
 _WIDER = {
-    DType.I8: DType.I32, DType.I16: DType.I32, DType.U8: DType.I32, DType.U16: DType.I32, DType.U32: DType.I64,
-}  # fmt: skip
+    DType.I8: DType.I32,
+    DType.I16: DType.I32,
+    DType.U8: DType.I32,
+    DType.U16: DType.I32,
+    DType.U32: DType.I64,
+}
 _MOVES = (
     "BroadcastTo", "Cast", "ConcatV2", "Const", "ExpandDims", "Fill", "GatherNd", "GatherV2", "Identity", "Invert",
     "OneHot", "PadV2", "Placeholder", "Reshape", "ResizeNearestNeighbor", "ReverseV2", "ScatterNd", "SelectV2",

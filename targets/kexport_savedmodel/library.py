@@ -21,10 +21,16 @@ _NAMES = {
     "activations": "Elu LeakyRelu Relu Relu6 Selu Softplus Softsign",
     "out": "Cumprod Cumsum",
     "resized_images": "ResizeBilinear ResizeNearestNeighbor",
-    "logsoftmax": "LogSoftmax", "product": "MatMul", "softmax": "Softmax", "values indices": "TopKV2",
-    "indices values shape": "StringSplitV2", "result": "RaggedTensorToTensor", "table_handle": "HashTableV2",
-    "row_splits char_values": "UnicodeDecode", "values": "LookupTableFindV2",
-}  # fmt: skip
+    "logsoftmax": "LogSoftmax",
+    "product": "MatMul",
+    "softmax": "Softmax",
+    "values indices": "TopKV2",
+    "indices values shape": "StringSplitV2",
+    "result": "RaggedTensorToTensor",
+    "table_handle": "HashTableV2",
+    "row_splits char_values": "UnicodeDecode",
+    "values": "LookupTableFindV2",
+}
 RESULTS = {kind: names.split() for names, kinds in _NAMES.items() for kind in kinds.split()}
 """What the results of an op are called, if not `output`; an op with one name may have any number of results."""
 

@@ -12,9 +12,12 @@ from kexport_savedmodel.reader import last, meta_graph, model, read_contract, ru
 from kexport_shared.graphdef.dtypes import BY_CODE
 from kexport_shared.graphdef.wire import Field, fields
 
-_NODE, _LIBRARY = 1, 2
+_NODE = 1
+_LIBRARY = 2
 """Fields of a GraphDef."""
-_SIGNATURE, _FUNCTION_NODE, _RESULT = 1, 3, 4
+_SIGNATURE = 1
+_FUNCTION_NODE = 3
+_RESULT = 4
 """Fields of a FunctionDef."""
 
 

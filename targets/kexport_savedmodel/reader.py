@@ -40,9 +40,11 @@ def read_contract(path: Path) -> Contract:
         if sorted(p.name for p in ports) != sorted(infos):
             raise EmitError(f"the signature and {NOTES} name different tensors", where=str(path))
     return Contract(
-        tuple(_port(p, inputs[p.name]) for p in own.inputs), tuple(_port(p, outputs[p.name]) for p in own.outputs),
-        own.input_structure, own.output_structure,
-    )  # fmt: skip
+        tuple(_port(p, inputs[p.name]) for p in own.inputs),
+        tuple(_port(p, outputs[p.name]) for p in own.outputs),
+        own.input_structure,
+        own.output_structure,
+    )
 
 
 def read_inputs(path: Path) -> dict[str, str]:

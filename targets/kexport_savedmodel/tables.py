@@ -42,5 +42,12 @@ def _fill(e: Context, table: Table) -> Ref:
 
 def _handle(e: Context, table: Table) -> Ref:
     """The table itself; its element type means nothing. Without node names `tf.saved_model.load` shares no table."""
-    return e.op("HashTableV2", dtype=DType.STRING, container="", shared_name=table.name, use_node_name_sharing=True,
-                key_dtype=DType.STRING, value_dtype=table.dtype)  # fmt: skip
+    return e.op(
+        "HashTableV2",
+        dtype=DType.STRING,
+        container="",
+        shared_name=table.name,
+        use_node_name_sharing=True,
+        key_dtype=DType.STRING,
+        value_dtype=table.dtype,
+    )

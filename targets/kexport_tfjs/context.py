@@ -13,9 +13,16 @@ STRANGERS = (DType.C64, DType.STRING)
 
 _FLOATS = {DType.F16: DType.F32, DType.BF16: DType.F32, DType.F64: DType.F32}
 _INTEGERS = {
-    DType.I4: DType.I32, DType.I8: DType.I32, DType.I16: DType.I32, DType.I64: DType.I32, DType.U4: DType.I32,
-    DType.U8: DType.I32, DType.U16: DType.I32, DType.U32: DType.I32, DType.U64: DType.I32,
-}  # fmt: skip
+    DType.I4: DType.I32,
+    DType.I8: DType.I32,
+    DType.I16: DType.I32,
+    DType.I64: DType.I32,
+    DType.U4: DType.I32,
+    DType.U8: DType.I32,
+    DType.U16: DType.I32,
+    DType.U32: DType.I32,
+    DType.U64: DType.I32,
+}
 _AS_FLOAT = {DType.I32: DType.F32}
 
 TFJS = Dialect(

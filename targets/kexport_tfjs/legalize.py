@@ -26,9 +26,16 @@ DECOMPOSED: tuple[type[Op], ...] = (ops.OneHot, ops.Softsign, ops.SpaceToDepth)
 """Ops that TensorFlow.js lacks, or has wrongly, besides those that no engine has."""
 
 _OWN: tuple[Rule, ...] = (
-    *norm.RULES, *activation.RULES, *window.RULES, *matmul.RULES, *index.RULES, *transpose.RULES, *control.RULES,
-    hash_narrow_number, DECOMPOSE[ops.FloorDiv],
-)  # fmt: skip
+    *norm.RULES,
+    *activation.RULES,
+    *window.RULES,
+    *matmul.RULES,
+    *index.RULES,
+    *transpose.RULES,
+    *control.RULES,
+    hash_narrow_number,
+    DECOMPOSE[ops.FloorDiv],
+)
 """Floats are divided and then rounded down: the plain JavaScript backend's FloorDiv gives 0 for infinities."""
 RULES: tuple[Rule, ...] = common.rules(DECOMPOSED, _OWN)
 """What legalization runs."""

@@ -31,8 +31,12 @@ class Context:
     def __init__(
         self, model: Model, graph: Graph, *, half_weights: bool = False, sizes: Mapping[str, Dim] | None = None
     ):
-        self.model, self.graph, self.half_weights, self.sizes = model, graph, half_weights, sizes or {}
-        self.subgraph, self.number = Subgraph(graph.name), len(model.subgraphs)
+        self.model = model
+        self.graph = graph
+        self.half_weights = half_weights
+        self.sizes = sizes or {}
+        self.subgraph = Subgraph(graph.name)
+        self.number = len(model.subgraphs)
         model.subgraphs.append(self.subgraph)
         self.origin = ""
         self._of: dict[Value, int] = {}
@@ -48,7 +52,8 @@ class Context:
     def inner(self, body: Graph) -> Context:
         """A further subgraph of the same model, for the body of an operator; contents are stored once for all."""
         context = Context(self.model, body, half_weights=self.half_weights, sizes=self.sizes)
-        context.origin, context._buffers = self.origin, self._buffers
+        context.origin = self.origin
+        context._buffers = self._buffers
         return context
 
     def enter(self, node: Node) -> None:
@@ -95,7 +100,8 @@ class Context:
             return self._quantized(source, value.name, layout, self.in_integers)
         if value in self.integers.grids:
             return self._quantized(value, value.name, layout, True)
-        array, type = layout(data), value.type
+        array = layout(data)
+        type = value.type
         if stored_integers(value) is not None:
             return self._integers(array, value)
         if type.dtype is not DType.F32 or not (data.dtype == np.float16 or self._halves(data)):
@@ -110,7 +116,8 @@ class Context:
     def _quantized(self, source: Value, name: str, layout: Callable[[Array], Array], kept: bool) -> int:
         """A constant of integers on a grid: as it is if `kept`, or made floats when the model is loaded."""
         assert source.data is not None
-        array, grid = layout(source.data), self.integers.grids[source].moved(source.data.shape, layout)
+        array = layout(source.data)
+        grid = self.integers.grids[source].moved(source.data.shape, layout)
         assert grid is not None, "kernels have a scale for each filter at most"
         return self._on_grid(array, grid, name or source.name, kept)
 
@@ -118,7 +125,8 @@ class Context:
         """Integers of up to 8 bits, which are made floats when the model is loaded; unsigned ones of 4 bits by -8."""
         zero = 0
         if array.dtype.name == "uint4":
-            array, zero = (array.astype(np.int8) - np.int8(8)).astype(DType.I4.numpy), -8
+            array = (array.astype(np.int8) - np.int8(8)).astype(DType.I4.numpy)
+            zero = -8
         return self._on_grid(array, Grid(np.ones(1), np.full(1, zero)), value.name, kept=False)
 
     def _on_grid(self, array: Array, grid: Grid, name: str, kept: bool) -> int:

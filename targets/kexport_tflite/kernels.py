@@ -74,9 +74,16 @@ _FAMILIES: tuple[tuple[type[Op], frozenset[DType]], ...] = (
 )
 
 WIDER = {
-    DType.F16: DType.F32, DType.BF16: DType.F32, DType.I8: DType.I32, DType.U8: DType.I32, DType.I16: DType.I32,
-    DType.U16: DType.I32, DType.BOOL: DType.I32, DType.U32: DType.I64, DType.F64: DType.F32,
-}  # fmt: skip
+    DType.F16: DType.F32,
+    DType.BF16: DType.F32,
+    DType.I8: DType.I32,
+    DType.U8: DType.I32,
+    DType.I16: DType.I32,
+    DType.U16: DType.I32,
+    DType.BOOL: DType.I32,
+    DType.U32: DType.I64,
+    DType.F64: DType.F32,
+}
 """Types that hold all values of smaller ones; results are cast back, which wraps around as the small type does.
 There is no arithmetic in float64: it is computed in float32."""
 

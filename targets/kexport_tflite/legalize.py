@@ -41,9 +41,13 @@ DECOMPOSED = (
 
 _EXPAND = rules_for(*DECOMPOSED)
 _CLEAN = (
-    moves.to_the_same_shape, moves.slice_of_everything, moves.nothing_to_do, moves.only_the_last_shape_counts,
-    moves.transpose_of_transpose, moves.tile_of_ones,
-)  # fmt: skip
+    moves.to_the_same_shape,
+    moves.slice_of_everything,
+    moves.nothing_to_do,
+    moves.only_the_last_shape_counts,
+    moves.transpose_of_transpose,
+    moves.tile_of_ones,
+)
 _FORMS: tuple[Rule, ...] = (
     *types.RULES, *arithmetic.RULES, *control.RULES, *_EXPAND, *planar.RULES, transpose.spread_kernel, *conv.RULES,
     *transpose.RULES, *pool.RULES, *matmul.RULES, *reduce.RULES, *index.RULES, *resize.RULES, *create.RULES,

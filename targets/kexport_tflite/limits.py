@@ -23,11 +23,12 @@ _STRANGERS = {
     DType.I64: "TF Lite has no int64 kernel for it; cast to int32",
 }
 _RANKS: dict[type[Op], int] = {
-    ops.Pad: 5, ops.MatMul: 5,
-    **dict.fromkeys((
-        ops.ReduceSum, ops.ReduceMean, ops.ReduceMax, ops.ReduceMin, ops.Softmax, ops.Concat, ops.Split, ops.Dense
-    ), 6),
-}  # fmt: skip
+    ops.Pad: 5,
+    ops.MatMul: 5,
+    **dict.fromkeys(
+        (ops.ReduceSum, ops.ReduceMean, ops.ReduceMax, ops.ReduceMin, ops.Softmax, ops.Concat, ops.Split, ops.Dense), 6
+    ),
+}
 """The most axes of an operator's tensors. Measured on LiteRT 2.3."""
 
 

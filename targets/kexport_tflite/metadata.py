@@ -19,8 +19,11 @@ NAME = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 LABELS = "labels.txt"
 _PARSER_VERSION = "1.0.0"
-_NORMALIZATION_OPTIONS, _IMAGE_PROPERTIES, _AXIS_LABELS = 1, 2, 2
-_RGB, _GRAYSCALE = 1, 2
+_NORMALIZATION_OPTIONS = 1
+_IMAGE_PROPERTIES = 2
+_AXIS_LABELS = 2
+_RGB = 1
+_GRAYSCALE = 2
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time a zip can hold: a file of the same content has the same bytes."""
 

@@ -19,8 +19,15 @@ from kexport_tflite.emission import CONTRACT, SIGNATURE
 from kexport_tflite.writer import IDENTIFIER, TYPES, schema
 
 _DAMAGED = (
-    struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError,
-)  # fmt: skip
+    struct.error,
+    IndexError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
 """What the schema's classes raise on bytes that make no sense, and what comes of a table that is not there."""
 
 

@@ -29,7 +29,9 @@ INLINE_LIMIT = (1 << 31) - 1
 _PLACEHOLDER = 2
 _ALIGNMENT = {True: 16, False: 64}
 """Of weights inside and outside of the flatbuffer; the schema asks for 16, the runtime's kernels like 64."""
-_DATA, _OFFSET, _SIZE = 4, 6, 8  # vtable slots of the fields of Buffer
+_DATA = 4
+_OFFSET = 6
+_SIZE = 8  # vtable slots of the fields of Buffer
 _ENUMS = {
     "padding": "Padding",
     "fused_activation_function": "ActivationFunctionType",

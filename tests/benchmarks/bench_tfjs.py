@@ -26,8 +26,10 @@ from tests.benchmarks.latency import interleaved
 from tests.benchmarks.process import Made, run
 
 MODELS = ("MobileNetV2", "ConvNeXtTiny")
-REPEATS, ROUNDS = 2, 9
-OURS, PEER = "kexport tfjs", "tensorflowjs"
+REPEATS = 2
+ROUNDS = 9
+OURS = "kexport tfjs"
+PEER = "tensorflowjs"
 CONVERT = """
 import sys, time
 from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
@@ -65,8 +67,10 @@ def convert(peer: str, model: str, folder: Path) -> Made:
 
 def _print(model: str, made: list[Made], expected: Mapping[str, Any]) -> None:
     places = {"Node": NodeWasm(), "Chromium": BrowserWasm()}
-    print(f"\n{model}\n{'maker':<14}{'seconds':>9}{'ratio':>7}{'bytes':>12}" + "".join(
-        f"{p + ' ms':>13}{'ratio':>7}{'error':>10}" for p in places))  # fmt: skip
+    print(
+        f"\n{model}\n{'maker':<14}{'seconds':>9}{'ratio':>7}{'bytes':>12}"
+        + "".join(f"{p + ' ms':>13}{'ratio':>7}{'error':>10}" for p in places)
+    )
     good = [m for m in made if not m.error]
     columns = {m.maker: f"{m.maker:<14}{m.seconds:>9.2f}{m.seconds / made[0].seconds:>7.1f}{m.size:>12}" for m in good}
     failed = {m.maker: m.error for m in made if m.error}
@@ -93,7 +97,8 @@ def _print(model: str, made: list[Made], expected: Mapping[str, Any]) -> None:
 def _runner(engine: Any, path: Path, inputs: Any) -> Callable[[], Any]:
     """Runs a graph model by whoever: its signature has one input and one output."""
     signature = json.loads((path / "model.json").read_text())["signature"]
-    (name,), (output,) = signature["inputs"], signature["outputs"]
+    (name,) = signature["inputs"]
+    (output,) = signature["outputs"]
     place = engine.mount(path) if isinstance(engine, BrowserEngine) else str(path)
     engine.ask({"do": "load", "path": place}, {})
     return lambda: engine.ask({"do": "run", "outputs": [output]}, {name: inputs})[output]

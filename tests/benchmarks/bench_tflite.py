@@ -21,7 +21,9 @@ from tests.benchmarks.latency import interleaved
 from tests.benchmarks.patterns import PATTERNS, RECURRENT
 from tests.benchmarks.process import Made, run
 
-OURS, PEER, PEER_OF_ONE = "kexport tflite", "tflite converter", "tflite converter, batch 1"
+OURS = "kexport tflite"
+PEER = "tflite converter"
+PEER_OF_ONE = "tflite converter, batch 1"
 SMALL = {**PATTERNS, **RECURRENT}
 MODELS = ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50", *SMALL)
 THREADS = (1, 2)

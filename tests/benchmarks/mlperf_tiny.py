@@ -198,7 +198,8 @@ def _tflm(path: Path, x: Rows, reference: Rows, xnnpack: Rows) -> str:
     from kexport_tflite.micro.runtime import Tflm
 
     outline = Outline.read(path)
-    (given,), (made,) = outline.inputs, outline.outputs
+    (given,) = outline.inputs
+    (made,) = outline.outputs
     try:
         got = Tflm().load(path).run({given.name: _quantized(x, given.scale, given.zero_point)})[made.name]
     except KexportError as e:

@@ -76,7 +76,8 @@ def _drawn(folder: Path) -> Data:
     rng = np.random.default_rng(0)
     mean = np.zeros(10, np.float32)
     spread = 8 / np.sqrt(np.arange(1, 11, dtype=np.float32))
-    mean[0], spread[0] = -45, 20
+    mean[0] = -45
+    spread[0] = 20
     calm = rng.normal(size=(2 * CALIBRATION, 49, 10)) + rng.normal(size=(2 * CALIBRATION, 1, 10))
     x = (mean + spread * calm).astype(np.float32)[..., None]
     return Data(x[:CALIBRATION], x[CALIBRATION:], None, "drawn, without labels")

@@ -105,9 +105,21 @@ def test_kernels_are_slid_as_their_backend_did(
     check(path, x if order == "th" else x.transpose(0, 2, 3, 1), softmax(y @ dense + shift))
 
 
-RNN = {"output_dim": 3, "activation": "tanh", "go_backwards": False, "stateful": False, "unroll": False,
-       "inner_init": "orthogonal", "U_regularizer": None, "dropout_W": 0.0, "dropout_U": 0.0, "input_dim": 2,
-       "input_length": None, "batch_input_shape": [None, None, 2], "input_dtype": "float32"}  # fmt: skip
+RNN = {
+    "output_dim": 3,
+    "activation": "tanh",
+    "go_backwards": False,
+    "stateful": False,
+    "unroll": False,
+    "inner_init": "orthogonal",
+    "U_regularizer": None,
+    "dropout_W": 0.0,
+    "dropout_U": 0.0,
+    "input_dim": 2,
+    "input_length": None,
+    "batch_input_shape": [None, None, 2],
+    "input_dtype": "float32",
+}
 
 
 @pytest.mark.parametrize("consume", ["cpu", "mem", "gpu"])
@@ -183,7 +195,9 @@ def test_convolutions_of_sequences(tf_keras: Any, tmp_path: Path, form: str, bac
 @pytest.mark.parametrize("order", ["th", "tf"])
 @pytest.mark.parametrize("size", [7, 8])
 def test_a_deconvolution_reaches_its_output_shape(tf_keras: Any, tmp_path: Path, order: str, size: int) -> None:
-    kernel, bias, x = some(2, 3, 3, 3), some(2), some(1, 3, 3, 3)  # [out, in, rows, columns]
+    kernel = some(2, 3, 3, 3)
+    bias = some(2)
+    x = some(1, 3, 3, 3)  # [out, in, rows, columns]
     shape = [None, 2, size, size] if order == "th" else [None, size, size, 2]
     options = {
         "nb_filter": 2,

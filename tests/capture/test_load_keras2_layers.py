@@ -34,9 +34,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """What layers need that have no use for a number."""
 SIZES: dict[str, Any] = {
-    "filters": 2, "kernel_size": 3, "units": 2, "rate": 0.5, "stddev": 0.5, "num_heads": 2, "key_dim": 2, "factor": 0.1,
-    "height": 2, "width": 2, "height_factor": 0.1, "width_factor": 0.1,
-}  # fmt: skip
+    "filters": 2,
+    "kernel_size": 3,
+    "units": 2,
+    "rate": 0.5,
+    "stddev": 0.5,
+    "num_heads": 2,
+    "key_dim": 2,
+    "factor": 0.1,
+    "height": 2,
+    "width": 2,
+    "height_factor": 0.1,
+    "width_factor": 0.1,
+}
 NEED_OTHERS = {
     "AbstractRNNCell",
     "BaseRandomLayer",

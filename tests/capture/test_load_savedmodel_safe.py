@@ -52,9 +52,18 @@ def test_no_harmless_operation_has_a_path_or_an_address(keras: Any) -> None:
 
 
 CUDNN = (
-    "", "V2", "V3", "Backprop", "BackpropV2", "BackpropV3", "CanonicalToParams", "CanonicalToParamsV2", "ParamsSize",
-    "ParamsToCanonical", "ParamsToCanonicalV2",
-)  # fmt: skip
+    "",
+    "V2",
+    "V3",
+    "Backprop",
+    "BackpropV2",
+    "BackpropV3",
+    "CanonicalToParams",
+    "CanonicalToParamsV2",
+    "ParamsSize",
+    "ParamsToCanonical",
+    "ParamsToCanonicalV2",
+)
 
 
 # --- operations in a signature
@@ -82,22 +91,41 @@ def _hostile(place: str) -> dict[str, Callable[[Any], Any]]:
         "CreateSummaryFileWriter": summary,
         "ImmutableConst": lambda x: raw.ImmutableConst(dtype=tf.float32, shape=[1], memory_region_name=place),
         "RestoreV2": lambda x: raw.RestoreV2(
-            prefix=x, tensor_names=["v"], shape_and_slices=[""], dtypes=[tf.float32],
+            prefix=x,
+            tensor_names=["v"],
+            shape_and_slices=[""],
+            dtypes=[tf.float32],
         )[0],
         "SaveV2": lambda x: [
-            raw.SaveV2(prefix=place, tensor_names=["v"], shape_and_slices=[""], tensors=[x]), x,
+            raw.SaveV2(prefix=place, tensor_names=["v"], shape_and_slices=[""], tensors=[x]),
+            x,
         ][1],
         "TextLineDataset": lambda x: tf.data.TextLineDataset(x).reduce(x, lambda a, b: b),
         "DecodeProtoV2": lambda x: raw.DecodeProtoV2(
-            bytes=x, message_type="m", field_names=[], output_types=[], descriptor_source=place,
+            bytes=x,
+            message_type="m",
+            field_names=[],
+            output_types=[],
+            descriptor_source=place,
         )[0],
-    }  # fmt: skip
+    }
 
 
 OPERATIONS = (
-    "ReadFile", "WriteFile", "MatchingFiles", "PrintV2", "EagerPyFunc", "PyFuncStateless", "DebugIdentityV2",
-    "CreateSummaryFileWriter", "ImmutableConst", "RestoreV2", "SaveV2", "TextLineDataset", "DecodeProtoV2",
-)  # fmt: skip
+    "ReadFile",
+    "WriteFile",
+    "MatchingFiles",
+    "PrintV2",
+    "EagerPyFunc",
+    "PyFuncStateless",
+    "DebugIdentityV2",
+    "CreateSummaryFileWriter",
+    "ImmutableConst",
+    "RestoreV2",
+    "SaveV2",
+    "TextLineDataset",
+    "DecodeProtoV2",
+)
 
 
 def save(path: Path, function: Callable[[Any], Any]) -> Path:

@@ -11,10 +11,20 @@ from kexport.ir.evaluator import evaluate
 from tests.capture.agree import agree, op_counts
 
 FAMILIES = {
-    "MobileNetV2": 64, "MobileNetV3Small": 64, "EfficientNetB0": 64, "EfficientNetV2B0": 64, "ResNet50": 64,
-    "ResNet50V2": 64, "DenseNet121": 64, "InceptionV3": 96, "Xception": 96, "NASNetMobile": 96, "VGG16": 64,
-    "ConvNeXtTiny": 64, "MobileNet": 64,
-}  # fmt: skip
+    "MobileNetV2": 64,
+    "MobileNetV3Small": 64,
+    "EfficientNetB0": 64,
+    "EfficientNetV2B0": 64,
+    "ResNet50": 64,
+    "ResNet50V2": 64,
+    "DenseNet121": 64,
+    "InceptionV3": 96,
+    "Xception": 96,
+    "NASNetMobile": 96,
+    "VGG16": 64,
+    "ConvNeXtTiny": 64,
+    "MobileNet": 64,
+}
 CONVOLUTIONS = {"conv", "depthwise_conv"}
 
 

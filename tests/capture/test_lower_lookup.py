@@ -11,7 +11,8 @@ from kexport.capture.capturing import capture
 from kexport.errors import UnsupportedError
 from tests.capture.agree import agree, op_counts
 
-LEAST, MOST = -(2**63), 2**63 - 1
+LEAST = -(2**63)
+MOST = 2**63 - 1
 NEAR = [10, 20, -5]
 FAR = [7, -(2**40), 2**50, 12345678901, 3]
 

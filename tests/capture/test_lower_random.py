@@ -43,11 +43,16 @@ def test_every_distribution(keras: Any) -> None:
     def draw(seed: Any, x: Any) -> Any:
         shape = ops.shape(x)
         return [
-            random.normal(shape, 1.0, 2.0, seed=seed), random.uniform(shape, -1, 2, seed=seed),
-            random.truncated_normal(shape, 1.0, 0.5, seed=seed), random.randint(shape, 2, 9, seed=seed),
-            random.categorical(x, 6, seed=seed), random.dropout(x, 0.3, seed=seed), x * random.normal((), seed=seed),
-            random.normal((2, 3), dtype="float16", seed=seed), random.shuffle(x, axis=1, seed=seed),
-        ]  # fmt: skip
+            random.normal(shape, 1.0, 2.0, seed=seed),
+            random.uniform(shape, -1, 2, seed=seed),
+            random.truncated_normal(shape, 1.0, 0.5, seed=seed),
+            random.randint(shape, 2, 9, seed=seed),
+            random.categorical(x, 6, seed=seed),
+            random.dropout(x, 0.3, seed=seed),
+            x * random.normal((), seed=seed),
+            random.normal((2, 3), dtype="float16", seed=seed),
+            random.shuffle(x, axis=1, seed=seed),
+        ]
 
     x = keras.Input((4,))
     captured = explained(keras.Model(x, drawing_layer(keras, draw)(x)), normal(5, 4))

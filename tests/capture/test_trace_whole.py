@@ -17,7 +17,8 @@ from kexport.errors import CaptureError
 from kexport.ir.text import to_text
 from tests.capture.agree import agree, normal, op_counts, randomize
 
-IMAGE, LINE = (9, 8, 4), (9, 4)
+IMAGE = (9, 8, 4)
+LINE = (9, 4)
 BATCH_NORMS: dict[str, tuple[tuple[int | None, ...], dict[str, Any]]] = {
     "plain": (IMAGE, {}),
     "axis": (IMAGE, {"axis": 1}),

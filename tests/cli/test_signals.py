@@ -41,9 +41,13 @@ main()
 def started(code: str, root: Path, *arguments: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "targets")])}
     return subprocess.Popen(
-        [*before, sys.executable, "-c", code, *arguments], cwd=root, env=env, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [*before, sys.executable, "-c", code, *arguments],
+        cwd=root,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def eventually(what: Callable[[], object], seconds: float = 60.0) -> bool:

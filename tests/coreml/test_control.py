@@ -192,8 +192,9 @@ def test_blocks_in_blocks(precision: str, rtol: float, tmp_path: Path) -> None:
     graph = parse_graph(NESTED)
     path = export(graph, tmp_path / "m.mlpackage", precision=precision)
     assert (kinds(path)["while_loop"], kinds(path)["cond"]) == (2, 1)
-    (outer,) = (o for o in read_model(path).mlProgram.functions["main"].block_specializations["CoreML6"].operations
-                if o.blocks)  # fmt: skip
+    (outer,) = (
+        o for o in read_model(path).mlProgram.functions["main"].block_specializations["CoreML6"].operations if o.blocks
+    )
     inside = [o.type for o in walk(outer)]
     assert "tanh" in inside
     assert not {"const", "shape", "slice_by_size"} & set(inside)

@@ -23,7 +23,8 @@ from kexport_coreml.runtime import load_with_coremltools
 from tests.coreml.helper import export, kinds, run
 from tests.onnx.nets import Net, any_size
 
-BATCH, LENGTH = symbol("batch"), symbol("length")
+BATCH = symbol("batch")
+LENGTH = symbol("length")
 
 
 def line(*dims: Dim) -> Graph:

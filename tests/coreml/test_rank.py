@@ -41,7 +41,8 @@ def test_axes_that_go_together_are_one(body: str, tmp_path: Path) -> None:
     shapes = {"x": (2, 2, 3, 8, 6), "k": (2, 2, 3, 4, 3)}
     inputs = {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
     path = export(graph, tmp_path / "g.mlpackage")
-    (got,), (want,) = run(path, inputs).values(), evaluate(graph, inputs).values()
+    (got,) = run(path, inputs).values()
+    (want,) = evaluate(graph, inputs).values()
     assert got.shape == want.shape
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
     assert all(len(o.type.tensorType.dimensions) <= 5 for op in operations(path) for o in op.outputs)

@@ -22,8 +22,10 @@ from kexport_coreml.rules.recurrent import why_not
 from kexport_shared.emit.recurrent import TimeFirst
 from tests.coreml.helper import export, kinds, operations, run
 
-BATCH, LENGTH = symbol("batch"), symbol("length")
-INPUTS, UNITS = 3, 4
+BATCH = symbol("batch")
+LENGTH = symbol("length")
+INPUTS = 3
+UNITS = 4
 GATES = {ops.SimpleRnn: 1, ops.Gru: 3, ops.Lstm: 4}
 SHAPE = (BATCH, LENGTH, INPUTS)
 
@@ -32,7 +34,8 @@ class Net:
     """Layers one after another, each from zeros on."""
 
     def __init__(self, shape: tuple[Dim, ...] = SHAPE):
-        self.graph, self._rng = Graph(), np.random.default_rng(5)
+        self.graph = Graph()
+        self._rng = np.random.default_rng(5)
         self.x = self.graph.input("x", TensorType(DType.F32, shape))
 
     def weight(self, *shape: int) -> Value:

@@ -18,22 +18,46 @@ from tests.documents.generate import PLACE, code_of, place_of, schemas
 
 SCHEMAS = dict(schemas())
 CONTRACT = {
-    "inputs": [{"name": "x", "type": "f32[batch,3]"}], "outputs": [{"name": "y", "type": "f32[batch]"}],
-    "input_structure": {"x": 0, "more": [1, None]}, "output_structure": 0,
-}  # fmt: skip
+    "inputs": [{"name": "x", "type": "f32[batch,3]"}],
+    "outputs": [{"name": "y", "type": "f32[batch]"}],
+    "input_structure": {"x": 0, "more": [1, None]},
+    "output_structure": 0,
+}
 LAYER = {
-    "layer": "a/b", "op": "conv+add", "verdict": "ok", "error": 1e-7, "budget": "inf", "ratio": None, "batch": "b",
-    "reason": "", "tensor": "t", "computed": ["a/b"], "sources": [],
-}  # fmt: skip
+    "layer": "a/b",
+    "op": "conv+add",
+    "verdict": "ok",
+    "error": 1e-7,
+    "budget": "inf",
+    "ratio": None,
+    "batch": "b",
+    "reason": "",
+    "tensor": "t",
+    "computed": ["a/b"],
+    "sources": [],
+}
 LOCATION = {
-    "target": "onnx", "artifact": "m.onnx", "runtime": "r", "status": "failed", "reason": "", "layers": [LAYER],
-    "note": "", "first": None,
-}  # fmt: skip
+    "target": "onnx",
+    "artifact": "m.onnx",
+    "runtime": "r",
+    "status": "failed",
+    "reason": "",
+    "layers": [LAYER],
+    "note": "",
+    "first": None,
+}
 TIMING = {"status": "ok", "message": "", "runs": 5, "median": 0.1, "load": None, "layers": {"": 0.1, "a": 2}}
 ROW = {
-    "target": "onnx", "path": "m.onnx", "sha256": "0", "size": 1, "runtime": "r", "version": "1", "device": "cpu",
-    "threads": 1, "timing": TIMING,
-}  # fmt: skip
+    "target": "onnx",
+    "path": "m.onnx",
+    "sha256": "0",
+    "size": 1,
+    "runtime": "r",
+    "version": "1",
+    "device": "cpu",
+    "threads": 1,
+    "timing": TIMING,
+}
 METRICS = {
     "expected_shape": [2, 3], "actual_shape": [2], "expected_dtype": "float32", "actual_dtype": "missing",
     "elements": 6, "excluded": 0, "finite": 6, "nonfinite_mismatches": 0, "mismatches": 1, "max_abs": 1e-7,
@@ -41,24 +65,53 @@ METRICS = {
     "argmax_agreement": 0.5, "worst": [0, 1], "permutation": None,
 }  # fmt: skip
 TOLERANCE = {
-    "output": "y", "batch": "b", "atol": 1e-6, "conditioning": 1e-7, "reference": 1e-7, "magnitude": 1,
-    "precision_budget": 0.0, "runtime_budget": 0.0, "overridden": False, "judges": True, "reason": "",
-}  # fmt: skip
+    "output": "y",
+    "batch": "b",
+    "atol": 1e-6,
+    "conditioning": 1e-7,
+    "reference": 1e-7,
+    "magnitude": 1,
+    "precision_budget": 0.0,
+    "runtime_budget": 0.0,
+    "overridden": False,
+    "judges": True,
+    "reason": "",
+}
 CHECK = {"output": "y", "batch": "b", "passed": None, "reason": "", "metrics": METRICS, "tolerance": TOLERANCE}
 VERDICT = {
-    "artifact": "m.onnx", "target": "onnx", "runtime": "r", "version": None, "host": "Linux", "device": "cpu",
-    "status": "verified", "reason": "", "outputs": [CHECK], "sha256": "0",
+    "artifact": "m.onnx",
+    "target": "onnx",
+    "runtime": "r",
+    "version": None,
+    "host": "Linux",
+    "device": "cpu",
+    "status": "verified",
+    "reason": "",
+    "outputs": [CHECK],
+    "sha256": "0",
     "batches": [{"name": "b", "kind": "random", "sizes": {"batch": 2}, "seed": 0}],
-}  # fmt: skip
+}
 FILE = {"path": "m.onnx", "size": 1, "sha256": "0"}
 ARTIFACT = {
-    "target": "onnx", "path": "m.onnx", "files": [FILE], "status": "verified", "options": {"opset": 21, "sizes": [1]},
-    "verdicts": [VERDICT], "fingerprint": "", "kept": False, "facts": {"runs_in": "r 1", "opset": 18},
-}  # fmt: skip
+    "target": "onnx",
+    "path": "m.onnx",
+    "files": [FILE],
+    "status": "verified",
+    "options": {"opset": 21, "sizes": [1]},
+    "verdicts": [VERDICT],
+    "fingerprint": "",
+    "kept": False,
+    "facts": {"runs_in": "r 1", "opset": 18},
+}
 RUN = {
-    "target": "onnx", "sha256": "0", "runtime": "r", "host": "Linux", "device": "cpu", "seconds": {"load": 0.1},
+    "target": "onnx",
+    "sha256": "0",
+    "runtime": "r",
+    "host": "Linux",
+    "device": "cpu",
+    "seconds": {"load": 0.1},
     "peak_bytes": 1,
-}  # fmt: skip
+}
 EXAMPLES: dict[str, Any] = {
     "kexport": {
         "schema": 2,

@@ -95,7 +95,8 @@ def _fixed(contract: Contract) -> Contract:
     return contract.bind(dict.fromkeys(contract.symbols, 1))
 
 
-_FLOAT, _INT = (DType.F32,), (DType.I32, DType.I64)
+_FLOAT = (DType.F32,)
+_INT = (DType.I32, DType.I64)
 
 TABLE = (
     Fault("outputs swapped", first_node, _swap_outputs),

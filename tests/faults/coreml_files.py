@@ -20,10 +20,21 @@ from tests.faults.stored import weight_faults
 FLOAT32 = 11
 """DataType.FLOAT32 of MIL.proto."""
 OTHERS = {
-    "add": "sub", "sub": "add", "maximum": "minimum", "tanh": "sigmoid", "sigmoid": "tanh", "relu6": "relu",
-    "silu": "relu", "reduce_mean": "reduce_sum", "reduce_max": "reduce_min", "max_pool": "avg_pool",
-    "softplus": "softsign", "exp": "square", "reduce_argmax": "reduce_argmin", "less": "greater",
-}  # fmt: skip
+    "add": "sub",
+    "sub": "add",
+    "maximum": "minimum",
+    "tanh": "sigmoid",
+    "sigmoid": "tanh",
+    "relu6": "relu",
+    "silu": "relu",
+    "reduce_mean": "reduce_sum",
+    "reduce_max": "reduce_min",
+    "max_pool": "avg_pool",
+    "softplus": "softsign",
+    "exp": "square",
+    "reduce_argmax": "reduce_argmin",
+    "less": "greater",
+}
 """Operations and others that take the same parameters."""
 
 

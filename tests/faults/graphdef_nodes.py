@@ -95,7 +95,8 @@ def _other_padding(value: Any) -> Any:
 def _other_kind(nodes: list[Node]) -> str:
     for node in reversed(nodes):
         if node["op"] in OTHERS:
-            was, node["op"] = node["op"], OTHERS[node["op"]]
+            was = node["op"]
+            node["op"] = OTHERS[node["op"]]
             return f"{was} {node['name']}"
     raise Inapplicable
 
@@ -113,7 +114,8 @@ def _bypassed(nodes: list[Node]) -> str:
     kinds = ("Tanh", "Sigmoid", "Relu", "Relu6", "Elu", "Selu", "Softmax", "Softplus", "Exp", "LeakyRelu")
     for node in reversed(nodes):
         if node["op"] in kinds:
-            was, node["op"] = node["op"], "Identity"
+            was = node["op"]
+            node["op"] = "Identity"
             node["attr"] = {"T": node["attr"]["T"]}
             return f"{was} {node['name']}"
     raise Inapplicable

@@ -20,8 +20,13 @@ from tests.faults.engines import engine_effect, in_process
 from tests.faults.outcome import ROUNDING, Case, Outcome, outcome_of
 
 TABLE: tuple[Fault, ...] = (
-    *weights.TABLE, *settings.TABLE, *structure.TABLE, *recurrent.TABLE, *border.TABLE, *harmless.TABLE
-)  # fmt: skip
+    *weights.TABLE,
+    *settings.TABLE,
+    *structure.TABLE,
+    *recurrent.TABLE,
+    *border.TABLE,
+    *harmless.TABLE,
+)
 """Every kind of fault in graphs."""
 
 

@@ -15,7 +15,8 @@ from tests.faults.file_fault import FileEdit, FileFault, removed, truncations
 from tests.faults.graphdef_nodes import Node, node_faults
 from tests.faults.stored import weight_faults
 
-MODEL, NOTES = "saved_model.pb", "assets.extra/kexport.json"
+MODEL = "saved_model.pb"
+NOTES = "assets.extra/kexport.json"
 
 
 def _load(path: Path) -> Any:

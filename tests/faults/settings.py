@@ -177,14 +177,18 @@ TABLE = (
     Fault("slope of elu", at(ops.Elu), attributes(alpha=0.9)),
     Fault("slopes per channel reversed", at(ops.Prelu), lambda g, n: _reversed_slopes(g, n)),
     Fault("other form of gelu", at(ops.Gelu), attributes(lambda op: ops.Gelu(approximate=not op.approximate))),
-    Fault("clipped too low", at(ops.Clip, test=lambda n: n.op.attributes()["high"] is not None),
-          attributes(lambda op: dataclasses.replace(op, high=op.high * 0.9))),
+    Fault(
+        "clipped too low",
+        at(ops.Clip, test=lambda n: n.op.attributes()["high"] is not None),
+        attributes(lambda op: dataclasses.replace(op, high=op.high * 0.9)),
+    ),
     Fault("clipped at one end only", at(ops.Clip), attributes(low=None)),
     Fault("clip dropped", at(ops.Clip, ops.Minimum, ops.Maximum), bypass()),
     Fault("epsilon 1e-5", at(*NORMS, test=lambda n: n.op.attributes()["epsilon"] != 1e-5), attributes(epsilon=1e-5)),
     Fault("epsilon 1e-3", at(*NORMS, test=lambda n: n.op.attributes()["epsilon"] != 1e-3), attributes(epsilon=1e-3)),
-    Fault("epsilon off by a tenth", at(*NORMS),
-          attributes(lambda op: dataclasses.replace(op, epsilon=op.epsilon * 1.1))),
+    Fault(
+        "epsilon off by a tenth", at(*NORMS), attributes(lambda op: dataclasses.replace(op, epsilon=op.epsilon * 1.1))
+    ),
     Fault("normalized along the wrong axis", at(ops.LayerNorm), _axes_before),
     Fault("groups of the norm", at(ops.GroupNorm), attributes(lambda op: dataclasses.replace(op, groups=1))),
     Fault("norm dropped", at(*NORMS), bypass()),
@@ -197,11 +201,14 @@ TABLE = (
     Fault("maximum for mean", at(ops.ReduceMean), _kind(ops.ReduceMax)),
     Fault("minimum for maximum", at(ops.ReduceMax, ops.Maximum), lambda g, n: _least(g, n)),
     Fault("all for any", at(ops.ReduceAny), _kind(ops.ReduceAll)),
-    Fault("reduced over the wrong axis", at(ops.ReduceMean, ops.ReduceSum, ops.ReduceMax, ops.ReduceAny),
-          lambda g, n: _other_axes(g, n)),
+    Fault(
+        "reduced over the wrong axis",
+        at(ops.ReduceMean, ops.ReduceSum, ops.ReduceMax, ops.ReduceAny),
+        lambda g, n: _other_axes(g, n),
+    ),
     Fault("arithmetic in half precision", at(*FUSING, ops.MatMul), result(_half_arithmetic), rounds=True),
     Fault("scale off by 1e-4", at(*FUSING, ops.MatMul, *NORMS), _scaled(1.0001)),
-)  # fmt: skip
+)
 
 
 def _shift_crop(graph: Graph, node: Node) -> None:

@@ -157,7 +157,8 @@ def _picked(place: Callable[[int, int], Any]) -> Edit:
 def _resampled(graph: Graph, node: Node, weights: Callable[[int, int], Any]) -> None:
     """The node's work done by two products with matrices."""
     x = node.inputs[0]
-    (_, h, w, c), (oh, ow) = x.type.shape, node.output.type.shape[1:3]
+    _, h, w, c = x.type.shape
+    oh, ow = node.output.type.shape[1:3]
     if not all(isinstance(d, int) for d in (h, w, c, oh, ow)):
         raise Inapplicable
     down, right = (graph.constant(weights(*pair).astype(np.float32)) for pair in ((h, oh), (w, ow)))

@@ -195,9 +195,11 @@ REDUCED = (
     FileFault("scale of stored integers", _quantization(lambda q: {"scale": q["scale"] * 1.5})),
     FileFault("scale of another weight", _quantization(lambda q: {"scale": q["scale"] * 2})),
     FileFault("least value of stored integers lost", _quantization(lambda q: {"min": 0.0})),
-    FileFault("zero point off by a tenth of the range", _quantization(
-        lambda q: {"min": q["min"] + 0.1 * q["scale"] * (255 if q["dtype"] == "uint8" else 65535)})),
+    FileFault(
+        "zero point off by a tenth of the range",
+        _quantization(lambda q: {"min": q["min"] + 0.1 * q["scale"] * (255 if q["dtype"] == "uint8" else 65535)}),
+    ),
     FileFault("integers of the other sign", at_file(_shard, lambda d: d[:-200] + bytes(255 - b for b in d[-200:]))),
     *truncations("reduced shard", _shard),
-)  # fmt: skip
+)
 """Faults in weights that are stored as integers with a scale and a least value."""

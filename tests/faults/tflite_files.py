@@ -16,10 +16,19 @@ from tests.faults.stored import weight_faults
 
 Change = Callable[[Any], Any]
 OTHERS = {
-    "ADD": "SUB", "MUL": "DIV", "LOGISTIC": "TANH", "TANH": "LOGISTIC", "MAXIMUM": "MINIMUM", "RELU": "RELU6",
-    "ELU": "RELU", "MAX_POOL_2D": "AVERAGE_POOL_2D", "MEAN": "SUM", "REDUCE_MAX": "REDUCE_MIN",
-    "LESS": "GREATER", "EXP": "ABS",
-}  # fmt: skip
+    "ADD": "SUB",
+    "MUL": "DIV",
+    "LOGISTIC": "TANH",
+    "TANH": "LOGISTIC",
+    "MAXIMUM": "MINIMUM",
+    "RELU": "RELU6",
+    "ELU": "RELU",
+    "MAX_POOL_2D": "AVERAGE_POOL_2D",
+    "MEAN": "SUM",
+    "REDUCE_MAX": "REDUCE_MIN",
+    "LESS": "GREATER",
+    "EXP": "ABS",
+}
 """Operators and others that take the same operands."""
 
 
@@ -241,4 +250,4 @@ TABLE = (
     FileFault("output type in the file", _edited(_retyped), declared=True, wild=True),
     FileFault("inner names changed in the file", _edited(_tensors_renamed), harmless=True),
     FileFault("notes added to the file", _edited(_noted), harmless=True),
-)  # fmt: skip
+)

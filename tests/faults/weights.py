@@ -177,4 +177,4 @@ TABLE = (
     Fault("deviation for variance", at(BatchNorm), constant(4, np.sqrt)),
     Fault("gamma dropped", at(*NORMS, RmsNorm, BatchNorm), constant(1, np.ones_like)),
     Fault("beta dropped", at(*NORMS, BatchNorm), constant(2, np.zeros_like)),
-)  # fmt: skip
+)

@@ -129,8 +129,18 @@ def _deep(data: bytes, draw: random.Random) -> bytes:
 
 
 BYTES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    _cut, _flip, _flip, _noise, _number, _number, _doubled, _without, _head, _head, _deep,
-)  # fmt: skip
+    _cut,
+    _flip,
+    _flip,
+    _noise,
+    _number,
+    _number,
+    _doubled,
+    _without,
+    _head,
+    _head,
+    _deep,
+)
 
 
 # --- JSON

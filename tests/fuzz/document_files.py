@@ -33,10 +33,19 @@ ODD: tuple[Any, ...] = (
 )  # fmt: skip
 """Values that no document of ours has at most places."""
 LINES = (
-    '%z = neg(%q)', '%z: f32[n] = relu(%"x")', "%c: f32[9999999,99999999] = const #0123456789abcdef", "return", "}",
-    '%c: f32[4] = const splat(1e999)', "%c: f32[1] = const random(-1)", 'graph "g" () {', "%z = const 1", ";",
-    "%z = tile(%x) {reps=[n*n*n*n, 999999999, max(n,m), 3]}", '%w = while(%x) {cond=graph "c" () { return }}',
-)  # fmt: skip
+    "%z = neg(%q)",
+    '%z: f32[n] = relu(%"x")',
+    "%c: f32[9999999,99999999] = const #0123456789abcdef",
+    "return",
+    "}",
+    "%c: f32[4] = const splat(1e999)",
+    "%c: f32[1] = const random(-1)",
+    'graph "g" () {',
+    "%z = const 1",
+    ";",
+    "%z = tile(%x) {reps=[n*n*n*n, 999999999, max(n,m), 3]}",
+    '%w = while(%x) {cond=graph "c" () { return }}',
+)
 PIECES = ("{", "}", "[", "]", "(", ")", ",", '"', "%", "@", "-1", "1e999", "9" * 50, "none", "true", "f99", "n//0", "0")
 CASES = ("manifest", "reference", "kx", "graph", "bench", "layers", "runs", "bundle", "bundled manifest")
 

@@ -18,13 +18,32 @@ from kexport.errors import KexportError
 from tests.fuzz.keras_files import bases, mutants
 
 RUNS = (
-    "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.Popen", "pty.spawn", "socket.connect",
-    "socket.bind", "urllib.Request", "ftplib.connect", "os.startfile",
-)  # fmt: skip
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "subprocess.Popen",
+    "pty.spawn",
+    "socket.connect",
+    "socket.bind",
+    "urllib.Request",
+    "ftplib.connect",
+    "os.startfile",
+)
 CHANGES = (
-    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.link", "os.symlink", "os.truncate",
-    "shutil.copyfile", "shutil.rmtree", "shutil.move",
-)  # fmt: skip
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.mkdir",
+    "os.chmod",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "shutil.copyfile",
+    "shutil.rmtree",
+    "shutil.move",
+)
 PROBE = "kexport.capture.sources.hdf5_probe"
 """The process that reads HDF5 files first; it is started again where one of them ends it."""
 READABLE = ("/proc", "/sys", "/dev", "/usr", "/lib", "/etc/localtime")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 KINDS = {"documents": "document_worker", "keras": "keras_worker", "artifacts": "artifact_worker"}
 """What is damaged, and the module that tries it."""
-STARTING, EACH = 240.0, 5.0
+STARTING = 240.0
+EACH = 5.0
 """Seconds for packages and for the files that are damaged, and for a mutant on the average."""
 
 

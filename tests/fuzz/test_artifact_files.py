@@ -11,8 +11,10 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="mutants of messages are made with its classes")
 
-SEED, COUNT = int(os.environ.get("FUZZ_SEED", "0")), int(os.environ.get("FUZZ_COUNT", "600"))
-STARTING, EACH = 240, 2.0
+SEED = int(os.environ.get("FUZZ_SEED", "0"))
+COUNT = int(os.environ.get("FUZZ_COUNT", "600"))
+STARTING = 240
+EACH = 2.0
 """Seconds for packages and for the artifacts that are damaged, and for a mutant on the average."""
 
 

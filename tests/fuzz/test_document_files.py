@@ -11,7 +11,8 @@ from tests.fuzz.rounds import Round, run_round
 
 pytest.importorskip("onnx", reason="artifacts that documents are about are made with it")
 
-SEED, COUNT = int(os.environ.get("FUZZ_SEED", "0")), int(os.environ.get("FUZZ_COUNT", "80"))
+SEED = int(os.environ.get("FUZZ_SEED", "0"))
+COUNT = int(os.environ.get("FUZZ_COUNT", "80"))
 
 
 def test_damaged_documents_end_commands_as_they_should(root: Path, tmp_path: Path) -> None:

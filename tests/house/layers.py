@@ -45,10 +45,17 @@ PUBLIC = {"kexport.errors", "kexport.workflows"}
 """What `kexport/__init__.py` hands out; it imports them on use."""
 
 TARGET_MAY = {
-    "kexport.lifeline", "kexport.temporary",
-    "kexport.errors", "kexport.names", "kexport.paths", "kexport.ir", "kexport.ops", "kexport.rewrite",
-    "kexport.passes", "kexport.target",
-}  # fmt: skip
+    "kexport.lifeline",
+    "kexport.temporary",
+    "kexport.errors",
+    "kexport.names",
+    "kexport.paths",
+    "kexport.ir",
+    "kexport.ops",
+    "kexport.rewrite",
+    "kexport.passes",
+    "kexport.target",
+}
 """What a target may import of kexport, besides its root."""
 
 SHARED = {"kexport_shared.emit", "kexport_shared.graphdef", "kexport_shared.js"}
@@ -110,7 +117,11 @@ SERVED = {"kexport_savedmodel": {"tensorflow"}}
 """Frameworks that are the runtime of a target: in its runtime.py only, inside functions."""
 
 RUNTIMES = {
-    "onnxruntime", "ai_edge_litert.interpreter", "ai_edge_litert.compiled_model", "coremltools", "kexport_shared.mil",
+    "onnxruntime",
+    "ai_edge_litert.interpreter",
+    "ai_edge_litert.compiled_model",
+    "coremltools",
+    "kexport_shared.mil",
     "tflite_micro",
-}  # fmt: skip
+}
 """What a target may import in a runtime.py only, inside functions."""

@@ -11,7 +11,8 @@ import numpy as np
 from kexport.ir.op import Array
 from tests.capture.agree import randomize
 
-WORDS, LENGTH = 60, 7
+WORDS = 60
+LENGTH = 7
 Feed = Callable[[int, np.random.Generator], Array]
 
 

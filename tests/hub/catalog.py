@@ -18,11 +18,17 @@ PICTURE = {"image_shape": (32, 32, 3)}
 MIT = Part(
     "MiTBackbone",
     {
-        "layerwise_depths": [1, 1], "num_layers": 2, "layerwise_num_heads": [1, 2], "layerwise_sr_ratios": [2, 1],
-        "max_drop_path_rate": 0.1, "layerwise_patch_sizes": [7, 3], "layerwise_strides": [4, 2],
-        "hidden_dims": [16, 32], **PICTURE,
+        "layerwise_depths": [1, 1],
+        "num_layers": 2,
+        "layerwise_num_heads": [1, 2],
+        "layerwise_sr_ratios": [2, 1],
+        "max_drop_path_rate": 0.1,
+        "layerwise_patch_sizes": [7, 3],
+        "layerwise_strides": [4, 2],
+        "hidden_dims": [16, 32],
+        **PICTURE,
     },
-)  # fmt: skip
+)
 CLIP = {
     "vision_encoder": Part("clip.clip_vision_encoder.CLIPVisionEncoder", {**VISION, **PICTURE}),
     "text_encoder": Part(
@@ -81,15 +87,24 @@ SAM = {
 HG = Part(
     "HGNetV2Backbone",
     {
-        "depths": [1, 1, 1, 1], "embedding_size": 8, "hidden_sizes": [16, 32, 32, 48], "stem_channels": [3, 8, 8],
-        "hidden_act": "relu", "use_learnable_affine_block": True,
+        "depths": [1, 1, 1, 1],
+        "embedding_size": 8,
+        "hidden_sizes": [16, 32, 32, 48],
+        "stem_channels": [3, 8, 8],
+        "hidden_act": "relu",
+        "use_learnable_affine_block": True,
         "stackwise_stage_filters": [
-            [8, 8, 16, 1, 2, 3], [16, 8, 32, 1, 2, 3], [32, 16, 32, 1, 2, 5], [32, 16, 48, 1, 2, 5],
+            [8, 8, 16, 1, 2, 3],
+            [16, 8, 32, 1, 2, 3],
+            [32, 16, 32, 1, 2, 5],
+            [32, 16, 48, 1, 2, 5],
         ],
-        "apply_downsample": [False, True, True, True], "use_lightweight_conv_block": [False, False, True, True],
-        "image_shape": (64, 64, 3), "out_features": ["stage3", "stage4"],
+        "apply_downsample": [False, True, True, True],
+        "use_lightweight_conv_block": [False, False, True, True],
+        "image_shape": (64, 64, 3),
+        "out_features": ["stage3", "stage4"],
     },
-)  # fmt: skip
+)
 DFINE = {
     "backbone": HG, "decoder_in_channels": [16, 16], "encoder_hidden_dim": 16, "num_denoising": 0, "num_labels": 5,
     "hidden_dim": 16, "learn_initial_query": False, "num_queries": 10, "anchor_image_size": (64, 64),
@@ -102,24 +117,39 @@ DFINE = {
 EFFICIENT: dict[str, Any] = {
     f"stackwise_{name}": value
     for name, value in {
-        "width_coefficients": [1.0] * 3, "depth_coefficients": [1.0] * 3, "kernel_sizes": [3, 5, 3],
-        "num_repeats": [1, 2, 1], "input_filters": [8, 8, 16], "output_filters": [8, 16, 16],
-        "expansion_ratios": [1, 4, 4], "squeeze_and_excite_ratios": [0.0, 0.25, 0.25], "strides": [1, 2, 2],
+        "width_coefficients": [1.0] * 3,
+        "depth_coefficients": [1.0] * 3,
+        "kernel_sizes": [3, 5, 3],
+        "num_repeats": [1, 2, 1],
+        "input_filters": [8, 8, 16],
+        "output_filters": [8, 16, 16],
+        "expansion_ratios": [1, 4, 4],
+        "squeeze_and_excite_ratios": [0.0, 0.25, 0.25],
+        "strides": [1, 2, 2],
         "block_types": ["fused", "v1", "unfused"],
     }.items()
-}  # fmt: skip
+}
 MOBILE: dict[str, Any] = {
     f"stackwise_{name}": value
     for name, value in {
-        "expansion": [[40, 56], [64, 144]], "num_blocks": [2, 2], "num_filters": [[16, 16], [24, 24]],
-        "kernel_size": [[3, 3], [5, 5]], "num_strides": [[2, 1], [2, 1]], "se_ratio": [[None, None], [0.25, 0.25]],
-        "activation": [["relu"] * 2, ["hard_swish"] * 2], "padding": [[1, 1], [2, 2]],
+        "expansion": [[40, 56], [64, 144]],
+        "num_blocks": [2, 2],
+        "num_filters": [[16, 16], [24, 24]],
+        "kernel_size": [[3, 3], [5, 5]],
+        "num_strides": [[2, 1], [2, 1]],
+        "se_ratio": [[None, None], [0.25, 0.25]],
+        "activation": [["relu"] * 2, ["hard_swish"] * 2],
+        "padding": [[1, 1], [2, 2]],
     }.items()
-}  # fmt: skip
+}
 RESNET = {
-    "input_conv_filters": [64], "input_conv_kernel_sizes": [7], "stackwise_num_filters": [64, 128],
-    "stackwise_num_blocks": [1, 1], "stackwise_num_strides": [1, 2], **PICTURE,
-}  # fmt: skip
+    "input_conv_filters": [64],
+    "input_conv_kernel_sizes": [7],
+    "stackwise_num_filters": [64, 128],
+    "stackwise_num_blocks": [1, 1],
+    "stackwise_num_strides": [1, 2],
+    **PICTURE,
+}
 
 BACKBONES: tuple[Backbone, ...] = (
     Backbone("AlbertBackbone", {**SHORT, "embedding_dim": 16}, SEGMENTS),

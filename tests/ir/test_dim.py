@@ -29,7 +29,8 @@ from kexport.ir.dim import (
 )
 from kexport.ir.dim_parser import parse_dim
 
-N, M = symbol("n"), symbol("m")
+N = symbol("n")
+M = symbol("m")
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ def test_copy_shares_constants_and_nothing_else():
     )
     copy = graph.copy()
     assert to_text(copy) == to_text(graph)
-    (c,), (original,) = copy.constants, graph.constants
+    (c,) = copy.constants
+    (original,) = graph.constants
     assert c is not original
     assert c.data is original.data
     (node,) = copy.nodes

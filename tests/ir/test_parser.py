@@ -39,7 +39,7 @@ FAULTS = {
     "bad output": (HEAD + "  return %x", "expected a string", "  return "),
     "output twice": (HEAD + '  return "a": %x, "a": %x\n}', "two outputs are called 'a'", '  return "a": %x, '),
     "no end": (HEAD + '  return "a": %x', "expected a string", '  return "a": %x'),
-    "no text": (HEAD + '  %y = neg(%x) @"\x01"', "it is no JSON", '  %y = neg(%x) @'),
+    "no text": (HEAD + '  %y = neg(%x) @"\x01"', "it is no JSON", "  %y = neg(%x) @"),
     "half a character": (HEAD + '  %"\\ud800" = neg(%x)', "half of a character", "  %"),
     "two constants": (HEAD + "  %a: f32[], %b: f32[] = const 1", "const has one result, 2 are named", None),
     "many digits": (HEAD + f"  %c: i32[] = const {'9' * 5000}", "4300 digits", None),
@@ -52,26 +52,30 @@ FAULTS = {
     "negative size": (HEAD + "  %c: f32[-1] = const splat(0)", "no tensor has an axis of size -1", "  %c: "),
     "deep list": (HEAD + "  %c: f32[1] = const " + "[" * 5000, "nested more than 32 levels deep", None),
     "deep attribute": (HEAD + "  %y = tile(%x) {reps=" + "[" * 5000, "nested more than 32 levels deep", None),
-    "deep graph": (HEAD + "  %y = while() {body=graph \"b\" () {" * 5000, "nested more than 32 levels deep", None),
+    "deep graph": (HEAD + '  %y = while() {body=graph "b" () {' * 5000, "nested more than 32 levels deep", None),
     "many axes": (f'graph "g" (%x: f32[{"1," * 65}]', "no tensor has 65 axes, 64 are the most", 'graph "g" (%x: '),
     "size without end": (
         f'graph "g" (%x: f32[{"*".join(f"(a{i}+b{i})" for i in range(22))}])',
-        "the formula of a size grows beyond what any real model has", 'graph "g" (%x: ',
+        "the formula of a size grows beyond what any real model has",
+        'graph "g" (%x: ',
     ),
     "sizes that grow": (
         f'graph "g" (%x0: f32[{2**40}]) {{\n  %x1 = reshape(%x0) {{shape=[{2**20}, {2**20}]}}\n'
         "  %x2 = tile(%x1) {reps=[8388608, 8388608]}\n  %x3 = tile(%x2) {reps=[8388608, 1]}",
-        f"no tensor has an axis of size {2**66}", None,
+        f"no tensor has an axis of size {2**66}",
+        None,
     ),
     "wrong kind": (HEAD + "  %y = clip(%x) {low=[1], high=2.0}", "clip takes float | None for the attribute", None),
     "graph for a number": (
-        HEAD + '  %y = clip(%x) {low=graph "g" () { return }, high=2.0}', "clip takes float | None", None,
+        HEAD + '  %y = clip(%x) {low=graph "g" () { return }, high=2.0}',
+        "clip takes float | None",
+        None,
     ),
     "text for a list": (HEAD + '  %y = transpose(%x) {perm="ab"}', "transpose takes tuple[int, ...]", None),
     "dims for numbers": (HEAD + "  %y = transpose(%x) {perm=[n, 0]}", "transpose takes tuple[int, ...]", None),
     "flag for a number": (HEAD + "  %y = tile(%x) {reps=[true, 1]}", "tile takes tuple[Dim, ...]", None),
     "more text": (HEAD + '  return "a": %x }\n x', "text after the end of the graph", " "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)

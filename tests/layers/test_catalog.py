@@ -12,12 +12,18 @@ from tests.layers.catalog import CATALOG, LEFT_OUT
 EVERYWHERE = {"self", "name", "trainable", "dtype", "kwargs", "seed", "autocast", "weights"}
 FOR_TRAINING = ("_initializer", "_regularizer", "_constraint", "lora_rank", "lora_alpha")
 UNTRIED = {
-    "momentum": "training", "renorm_clipping": "training", "renorm_momentum": "training", "synchronized": "training",
-    "quantization_config": "quantized layers have tests of their own", "gptq_unpacked_column_size": "the same",
-    "sparse": "sparse tensors are no part of a deployed model", "ragged": "nor are ragged ones",
+    "momentum": "training",
+    "renorm_clipping": "training",
+    "renorm_momentum": "training",
+    "synchronized": "training",
+    "quantization_config": "quantized layers have tests of their own",
+    "gptq_unpacked_column_size": "the same",
+    "sparse": "sparse tensors are no part of a deployed model",
+    "ragged": "nor are ragged ones",
     "num_bins": "learned by adapt()",
-    "epsilon": "a small number", "mask": "of Lambda",
-}  # fmt: skip
+    "epsilon": "a small number",
+    "mask": "of Lambda",
+}
 """Options that are not varied, and why."""
 
 

@@ -16,7 +16,8 @@ from tests.noise import suite
 from tests.noise.models import MODELS
 
 SEEDS = 20
-NEAR, RARE = 0.5, 1e-3
+NEAR = 0.5
+RARE = 1e-3
 """Ratios above NEAR may be so rare."""
 
 

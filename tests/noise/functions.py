@@ -27,7 +27,8 @@ from kexport.target import Runtime, Target, find_target
 from tests.faults.engines import RUNTIMES, run_here
 
 EPSILON = float(np.finfo(np.float32).eps)
-LARGE, TINY = 0.1, 1e-3
+LARGE = 0.1
+TINY = 1e-3
 """From which magnitude on a result counts as large, and below which as tiny."""
 WIDTH = 8
 """Numbers in a row of the grid, but for functions of a whole row."""

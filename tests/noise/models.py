@@ -238,9 +238,20 @@ def _images() -> Iterator[tuple[str, Model]]:
 
 
 def _applications() -> Iterator[tuple[str, Model]]:
-    for name, size in (("MobileNet", 32), ("MobileNetV2", 32), ("MobileNetV3Small", 32), ("EfficientNetB0", 32),
-                       ("ResNet50", 32), ("ResNet50V2", 32), ("NASNetMobile", 32), ("DenseNet121", 32),
-                       ("ConvNeXtTiny", 32), ("Xception", 71), ("InceptionV3", 75), ("VGG16", 32)):  # fmt: skip
+    for name, size in (
+        ("MobileNet", 32),
+        ("MobileNetV2", 32),
+        ("MobileNetV3Small", 32),
+        ("EfficientNetB0", 32),
+        ("ResNet50", 32),
+        ("ResNet50V2", 32),
+        ("NASNetMobile", 32),
+        ("DenseNet121", 32),
+        ("ConvNeXtTiny", 32),
+        ("Xception", 71),
+        ("InceptionV3", 75),
+        ("VGG16", 32),
+    ):
         for last in ("softmax", None):
             yield f"application/{name}/{last or 'logits'}", partial(application, name, size, last)
 

@@ -44,8 +44,13 @@ class Point:
     reason: str
 
 
-def points(models: Iterable[tuple[str, Model]], seeds: Sequence[int], targets: Sequence[str], folder: Path,
-           skip: Callable[[str, int], bool] = lambda name, seed: False) -> Iterator[Point]:  # fmt: skip
+def points(
+    models: Iterable[tuple[str, Model]],
+    seeds: Sequence[int],
+    targets: Sequence[str],
+    folder: Path,
+    skip: Callable[[str, int], bool] = lambda name, seed: False,
+) -> Iterator[Point]:
     """All that is measured, model by model; those that `skip` names are left out."""
     import keras
 

@@ -31,7 +31,8 @@ class Net:
         return self.graph.constant(self.rng.uniform(low, high, shape).astype(np.float32), f"w{self.layers}")
 
     def conv(self, x: Value, filters: int, size: int = 3, stride: int = 1, padding: Any = "same", **more: Any) -> Value:
-        spatial, channels = x.type.rank - 2, int(x.type.shape[-1])  # type: ignore[arg-type]
+        spatial = x.type.rank - 2
+        channels = int(x.type.shape[-1])  # type: ignore[arg-type]
         kernel = self.weight(*(size,) * spatial, channels, filters)
         bias = self.weight(filters)
         return self.add(ops.Conv((stride,) * spatial, padding, (1,) * spatial, **more), x, kernel, bias)

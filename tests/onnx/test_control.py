@@ -183,8 +183,10 @@ def test_element_types_of_states_and_sequences(dtype: DType, tmp_path: Path) -> 
     step.output("s", new)
     step.output("y", new)
     graph = Graph()
-    values = [graph.input(n, TensorType(t, d)) for n, t, d in
-              (("s", dtype, (2,)), ("x", dtype, (4, 2)), ("f", DType.BOOL, (4,)))]  # fmt: skip
+    values = [
+        graph.input(n, TensorType(t, d))
+        for n, t, d in (("s", dtype, (2,)), ("x", dtype, (4, 2)), ("f", DType.BOOL, (4,)))
+    ]
     for i, value in enumerate(graph.add(ops.Scan(step, 1, 2, reverse=True), *values).outputs):
         graph.output(f"y{i}", value)
     x_ = (10 * floats(4, 2)).astype(dtype.numpy)
@@ -209,9 +211,16 @@ def test_complex_numbers_in_a_body_are_refused_by_layer_path() -> None:
 def test_an_error_in_a_body_names_the_layer_inside(tmp_path: Path) -> None:
     n = LENGTH // 2
     step = Graph("step")
-    step.output("y", step.add(ops.Add(), step.input("x", TensorType(DType.F32, ())),
-                              step.add(ops.ReduceSum((0,)), step.add(ops.Full((LENGTH,), 1.0, DType.F32),
-                              origin="net/loop/ones").output).output).output)  # fmt: skip
+    step.output(
+        "y",
+        step.add(
+            ops.Add(),
+            step.input("x", TensorType(DType.F32, ())),
+            step.add(
+                ops.ReduceSum((0,)), step.add(ops.Full((LENGTH,), 1.0, DType.F32), origin="net/loop/ones").output
+            ).output,
+        ).output,
+    )
     graph = Graph()
     x = graph.input("x", TensorType(DType.F32, (n,)))
     graph.output("y", graph.add(ops.Scan(step, 0, 1), x, origin="net/loop").output)

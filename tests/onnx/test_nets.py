@@ -68,8 +68,15 @@ def test_pads_are_folded_where_that_is_right(tmp_path: Path) -> None:
 
 def test_onnx_runtime_can_fuse_what_it_knows(tmp_path: Path) -> None:
     found = optimized_kinds(export(nets.plain(), tmp_path / "net.onnx", optimize=True))
-    assert found == {"Transpose": 1, "FusedConv": 2, "MaxPool": 1, "AveragePool": 1, "GlobalAveragePool": 1,
-                     "Flatten": 1, "Gemm": 1}  # fmt: skip
+    assert found == {
+        "Transpose": 1,
+        "FusedConv": 2,
+        "MaxPool": 1,
+        "AveragePool": 1,
+        "GlobalAveragePool": 1,
+        "Flatten": 1,
+        "Gemm": 1,
+    }
 
 
 def test_dynamic_sizes_stay_symbolic_in_the_file(tmp_path: Path) -> None:

@@ -26,11 +26,19 @@ def run(ts: int, dur: int) -> dict[str, Any]:
 
 def test_nodes_of_a_layer_are_added_and_others_are_the_rest() -> None:
     events = [
-        run(0, 900), kernel("b", 1, 800),
-        run(1000, 100), kernel("a/conv_nchwc", 1001, 20), kernel("fused a/conv:2", 1030, 10), kernel("b", 1050, 40),
-        run(2000, 120), kernel("a/conv_nchwc", 2001, 30), kernel("ReorderOutput", 2040, 15), kernel("loop", 2060, 60),
-        kernel("loop/body", 2070, 50), {"cat": "Node", "name": "b_fence_before", "ts": 2001, "dur": 7},
-    ]  # fmt: skip
+        run(0, 900),
+        kernel("b", 1, 800),
+        run(1000, 100),
+        kernel("a/conv_nchwc", 1001, 20),
+        kernel("fused a/conv:2", 1030, 10),
+        kernel("b", 1050, 40),
+        run(2000, 120),
+        kernel("a/conv_nchwc", 2001, 30),
+        kernel("ReorderOutput", 2040, 15),
+        kernel("loop", 2060, 60),
+        kernel("loop/body", 2070, 50),
+        {"cat": "Node", "name": "b_fence_before", "ts": 2001, "dur": 7},
+    ]
     found = layer_seconds(events, NODES, skip=1)
     assert found == pytest.approx({"": 30e-6, "a/conv": 30e-6, "loop": 30e-6, "b": 20e-6})
     assert list(found) == ["", "a/conv", "loop", "b"]

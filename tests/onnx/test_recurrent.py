@@ -23,7 +23,8 @@ from kexport_onnx.rules.recurrent import NATIVE_ACTIVATIONS
 from tests.onnx.helper import export, kinds, run
 from tests.ops.case import BATCH, LENGTH
 
-INPUTS, UNITS = 3, 4
+INPUTS = 3
+UNITS = 4
 NATIVE = {"LSTM": ops.Lstm, "GRU": ops.Gru, "RNN": ops.SimpleRnn}
 GATES = {ops.Lstm: 4, ops.Gru: 3, ops.SimpleRnn: 1}
 MASKS = {

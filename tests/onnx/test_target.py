@@ -107,8 +107,16 @@ def test_a_size_that_no_input_has_is_an_error(tmp_path: Path) -> None:
 def test_sizes_are_computed_from_the_inputs(size: int, tmp_path: Path) -> None:
     n = symbol("n")
     m = symbol("m")
-    sizes = (n, 2 * n + 1, n * m - m, (n + 1) // 2, (-1 * n) // 3 + n, (n * m) // (m + 1),
-             kexport.ir.dim.dim_max(n, 5), kexport.ir.dim.dim_min(n - m, 3))  # fmt: skip
+    sizes = (
+        n,
+        2 * n + 1,
+        n * m - m,
+        (n + 1) // 2,
+        (-1 * n) // 3 + n,
+        (n * m) // (m + 1),
+        kexport.ir.dim.dim_max(n, 5),
+        kexport.ir.dim.dim_min(n - m, 3),
+    )
     graph = Graph()
     graph.input("x", TensorType(DType.F32, (n, 4)))
     graph.input("y", TensorType(DType.F32, (m,)))

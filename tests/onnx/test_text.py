@@ -107,8 +107,9 @@ def test_nothing_is_replaced_twice(tmp_path: Path) -> None:
     x = graph.input("x", TEXT)
     graph.output("y", graph.add(ops.ReplaceText(("ab", "a", "b", "c"), "<"), x).output)
     assert run(export(graph, tmp_path / "m.onnx"), {"x": np.array(["xabcab", "cba"], object)})["y"].tolist() == [
-        "x<<<", "<<<",
-    ]  # fmt: skip
+        "x<<<",
+        "<<<",
+    ]
 
 
 @pytest.mark.parametrize("name", MOVES)

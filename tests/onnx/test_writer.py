@@ -218,7 +218,11 @@ def test_wire_format() -> None:
     assert varint(300) == b"\xac\x02"
     (field,) = fields(memoryview(number_field(16, 150)))
     assert (field.number, field.value) == (16, 150)
-    for damaged, message in ((b"\x0b", "wire type 3"), (b"\x0a\x05ab", "cut off"), (b"\xff" * 11, "does not end"),
-                             (b"\x80", "cut off")):  # fmt: skip
+    for damaged, message in (
+        (b"\x0b", "wire type 3"),
+        (b"\x0a\x05ab", "cut off"),
+        (b"\xff" * 11, "does not end"),
+        (b"\x80", "cut off"),
+    ):
         with pytest.raises(EmitError, match=message):
             list(fields(memoryview(damaged)))

@@ -14,7 +14,8 @@ from kexport.ir.graph import Graph
 from kexport.ir.op import Array, Op, RegionOp, infer
 from kexport.ir.types import DType, TensorType
 
-BATCH, LENGTH = symbol("batch"), symbol("length")
+BATCH = symbol("batch")
+LENGTH = symbol("length")
 SIZES = {"batch": 2, "length": 5}
 """The sizes at which cases are computed."""
 

@@ -15,13 +15,16 @@ from kexport.ir.types import DType
 from tests.ops.case import BATCH, Case, booleans, constant, integers, literal, normal, uniform, weight
 from tests.ops.expected import each, tf_call
 
-_X, _Y = normal(BATCH, 3, 4), normal(BATCH, 3, 4)
+_X = normal(BATCH, 3, 4)
+_Y = normal(BATCH, 3, 4)
 _AWAY = uniform(0.3, 3.0, BATCH, 3, 4)
-_I, _J = integers(-9, 9, BATCH, 6), integers(1, 9, BATCH, 6)
+_I = integers(-9, 9, BATCH, 6)
+_J = integers(1, 9, BATCH, 6)
 _SIGNED = literal([[7, -7, 7, -7, 6, -6], [1, -1, 8, 0, -8, 3]], DType.I32)
 _SIGNS = literal([[3, 3, -3, -3, 3, 3], [-2, -2, 4, 5, 4, -3]], DType.I32)
 _NAN = literal([1.0, math.nan])
-_P, _Q = booleans(BATCH, 8), booleans(BATCH, 8)
+_P = booleans(BATCH, 8)
+_Q = booleans(BATCH, 8)
 
 _ARITHMETIC: dict[Op, Callable[..., Any]] = {
     ops.Add(): operator.add,

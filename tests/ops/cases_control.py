@@ -92,8 +92,12 @@ CASES = [
     Case(_while(), (ZERO, FOUR, normal(BATCH, 2), normal(2)), _expected_while),
     Case(_while(), (THREE, TWO, normal(BATCH, 2), normal(2)), _expected_while, "never"),
     *(
-        Case(_running(axis, reverse), (normal(BATCH, 2), normal(*shape, 2), normal(2)),
-             _expected_running(axis, reverse), label)
+        Case(
+            _running(axis, reverse),
+            (normal(BATCH, 2), normal(*shape, 2), normal(2)),
+            _expected_running(axis, reverse),
+            label,
+        )
         for axis, reverse, shape, label in (
             (0, False, (LENGTH, BATCH), ""),
             (1, False, (BATCH, LENGTH), "batch_first"),
@@ -103,4 +107,4 @@ CASES = [
     ),
     Case(_pairs(), (normal(LENGTH, 3), normal(LENGTH, 3)), lambda a, b: (a + b, a < b), "stateless"),
     Case(_nested(), (normal(), normal(LENGTH)), _expected_nested, "branch"),
-]  # fmt: skip
+]

@@ -12,10 +12,12 @@ from kexport.ir.types import DType
 from tests.ops.case import BATCH, LENGTH, Case, Operand, integers, normal, weight
 from tests.ops.expected import Array, keras, keras_call, pad_spatial, tensorflow, tf_call, to_numpy
 
-_IMAGE, _KERNEL = normal(BATCH, 9, 8, 3), weight(3, 3, 3, 4)
+_IMAGE = normal(BATCH, 9, 8, 3)
+_KERNEL = weight(3, 3, 3, 4)
 _WIDE = normal(BATCH, 6, 7, 20)
 _ANY = normal(BATCH, LENGTH, LENGTH + 3, 3)
-_LINE, _VOLUME = normal(BATCH, 11, 3), normal(BATCH, 5, 6, 4, 2)
+_LINE = normal(BATCH, 11, 3)
+_VOLUME = normal(BATCH, 5, 6, 4, 2)
 
 
 def _conv(name: str, strides: Any, padding: Any, dilation: Any, activation: str = "linear", **options: Any) -> Any:
@@ -121,8 +123,12 @@ CONV = [
     _conv_case(_VOLUME, weight(2, 3, 2, 2, 4), (2, 1, 2), "valid", (1, 1, 1), "3d_stride"),
     _conv_case(_ANY, _KERNEL, (2, 2), "same", (1, 1), "any_size", bias=True),
     _conv_case(_ANY, _KERNEL, (2, 1), "valid", (1, 1), "any_size_valid"),
-    Case(ops.Conv((2, 3), "valid", (2, 2)), (_IMAGE, _KERNEL),
-         lambda *a: _conv("conv", 1, "valid", 2)(*a)[:, ::2, ::3], "strided_dilated"),
+    Case(
+        ops.Conv((2, 3), "valid", (2, 2)),
+        (_IMAGE, _KERNEL),
+        lambda *a: _conv("conv", 1, "valid", 2)(*a)[:, ::2, ::3],
+        "strided_dilated",
+    ),
     Case(ops.Conv((1, 1), "same", (1, 1)), (_IMAGE, normal(3, 3, 3, 4)), _conv("conv", 1, "same", 1), "kernel_input"),
     _depthwise_case(_IMAGE, _DEPTH, (1, 1), "same", (1, 1), "same"),
     _depthwise_case(_IMAGE, _DEPTH, (2, 2), "same", (1, 1), "stride"),
@@ -131,9 +137,13 @@ CONV = [
     _depthwise_case(_IMAGE, _DEPTH, (1, 1), "same", (2, 2), "dilated"),
     _depthwise_case(_IMAGE, _DEPTH, (2, 2), ((1, 1), (0, 1)), (1, 1), "explicit"),
     _depthwise_case(_LINE, weight(3, 3, 2), (1,), "same", (1,), "1d"),
-    Case(ops.DepthwiseConv((1, 1), "same", (1, 1), "relu6"), (_IMAGE, _DEPTH),
-         _conv("depthwise_conv", 1, "same", 1, "relu6"), "relu6"),
-]  # fmt: skip
+    Case(
+        ops.DepthwiseConv((1, 1), "same", (1, 1), "relu6"),
+        (_IMAGE, _DEPTH),
+        _conv("depthwise_conv", 1, "same", 1, "relu6"),
+        "relu6",
+    ),
+]
 
 TRANSPOSED = [
     _transpose_case(_IMAGE, weight(3, 3, 4, 3), (2, 2), "same", None, "same"),
@@ -193,18 +203,29 @@ POOL = [
     *(Case(p((3, 3), (2, 2), "same"), (_IMAGE,), _pool(n, (3, 3), (2, 2), "same"), "same") for p, n in _POOLS.items()),
     *(Case(p((3, 2), (1, 1), "same"), (_IMAGE,), _pool(n, (3, 2), (1, 1), "same"), "wide") for p, n in _POOLS.items()),
     *(Case(p((3,), (2,), "same"), (_LINE,), _pool(n, (3,), (2,), "same"), "1d") for p, n in _POOLS.items()),
-    *(Case(p((2, 3, 2), (2, 2, 1), "same"), (_VOLUME,), _pool(n, (2, 3, 2), (2, 2, 1), "same"), "3d", 1e-6)
-      for p, n in _POOLS.items()),
-    *(Case(p((3, 3), (2, 2), "same"), (_ANY,), _pool(n, (3, 3), (2, 2), "same"), "any_size")
-      for p, n in _POOLS.items()),
-    *(Case(p((1, 1), (2, 2), w), (_ANY,), _pool(n, (1, 1), (2, 2), w), f"points_{w}")
-      for p, n in _POOLS.items() for w in ("same", "valid")),
+    *(
+        Case(p((2, 3, 2), (2, 2, 1), "same"), (_VOLUME,), _pool(n, (2, 3, 2), (2, 2, 1), "same"), "3d", 1e-6)
+        for p, n in _POOLS.items()
+    ),
+    *(
+        Case(p((3, 3), (2, 2), "same"), (_ANY,), _pool(n, (3, 3), (2, 2), "same"), "any_size")
+        for p, n in _POOLS.items()
+    ),
+    *(
+        Case(p((1, 1), (2, 2), w), (_ANY,), _pool(n, (1, 1), (2, 2), w), f"points_{w}")
+        for p, n in _POOLS.items()
+        for w in ("same", "valid")
+    ),
     *(Case(p((2, 1), (1, 2), "same"), (_ANY,), _pool(n, (2, 1), (1, 2), "same"), "lines") for p, n in _POOLS.items()),
     Case(ops.MaxPool((3, 3), (2, 2), ((1, 1), (0, 2))), (_IMAGE,), _padded_max, "explicit"),
     Case(ops.AvgPool((3, 3), (2, 2), ((1, 1), (0, 2))), (_IMAGE,), _padded_mean, "explicit"),
-    Case(ops.MaxPool((2, 2), (1, 1), "same"), (integers(-9, 9, BATCH, 4, 5, 2),),
-         lambda x: tf_call("nn.max_pool2d", ksize=2, strides=1, padding="SAME")(x.astype(np.float32)), "i32"),
-]  # fmt: skip
+    Case(
+        ops.MaxPool((2, 2), (1, 1), "same"),
+        (integers(-9, 9, BATCH, 4, 5, 2),),
+        lambda x: tf_call("nn.max_pool2d", ksize=2, strides=1, padding="SAME")(x.astype(np.float32)),
+        "i32",
+    ),
+]
 
 
 def _resize(size: Any, method: str, antialias: bool) -> Any:
@@ -212,9 +233,11 @@ def _resize(size: Any, method: str, antialias: bool) -> Any:
 
 
 _OPEN: dict[str, Any] = {
-    "to_fixed": (4, 11), "whole": (LENGTH * 3, LENGTH * 2 + 6), "half": ((LENGTH + 1) // 2, LENGTH + 3),
+    "to_fixed": (4, 11),
+    "whole": (LENGTH * 3, LENGTH * 2 + 6),
+    "half": ((LENGTH + 1) // 2, LENGTH + 3),
     "one_axis": (LENGTH, 7),
-}  # fmt: skip
+}
 
 
 def _resize_open(label: str, method: str, antialias: bool) -> Any:

@@ -16,7 +16,8 @@ _PADS = ((0, 0), (1, 2), (0, 1), (2, 0))
 
 
 _SIDES = (LENGTH, BATCH)
-_SHORT, _LONG = dim_min(*_SIDES), dim_max(*_SIDES)
+_SHORT = dim_min(*_SIDES)
+_LONG = dim_max(*_SIDES)
 _MIDDLE = tuple((side - _SHORT) // 2 for side in _SIDES)
 _MIDDLE_END = tuple(begin + _SHORT for begin in _MIDDLE)
 _TO_SQUARE = tuple(((_LONG - side) // 2,) * 2 for side in _SIDES)
@@ -120,17 +121,28 @@ INDEX = [
     Case(ops.GatherNd(), (normal(3, 4, 5), _PLACES), tf_call("gather_nd")),
     Case(ops.GatherNd(), (normal(3, 4), _PLACES), tf_call("gather_nd"), "elements"),
     Case(ops.GatherNd(), (normal(3, 4), literal([2, 1], DType.I32)), tf_call("gather_nd"), "one"),
-    *(Case(ops.GatherNd(b), (normal(BATCH, 3, 4), integers(0, 2, BATCH, 3, 1)), tf_call("gather_nd", batch_dims=b),
-           f"batch{b}") for b in (1, 2)),
+    *(
+        Case(
+            ops.GatherNd(b),
+            (normal(BATCH, 3, 4), integers(0, 2, BATCH, 3, 1)),
+            tf_call("gather_nd", batch_dims=b),
+            f"batch{b}",
+        )
+        for b in (1, 2)
+    ),
     Case(ops.ScatterNd(), (normal(3, 4), _PLACES, normal(3)), lambda *a: _scatter("update", *a)),
-    Case(ops.ScatterNd(), (normal(4, LENGTH), literal([[2], [0]], DType.I32), normal(2, LENGTH)),
-         lambda *a: _scatter("update", *a), "rows"),
+    Case(
+        ops.ScatterNd(),
+        (normal(4, LENGTH), literal([[2], [0]], DType.I32), normal(2, LENGTH)),
+        lambda *a: _scatter("update", *a),
+        "rows",
+    ),
     Case(ops.ScatterNd("add"), (normal(4, 2), _TWICE, normal(3, 2)), lambda *a: _scatter("add", *a), "add"),
     Case(ops.ScatterNd("max"), (normal(4, 2), _TWICE, normal(3, 2)), lambda *a: _scatter("max", *a), "max"),
     Case(ops.ScatterNd("min"), (normal(4, 2), _TWICE, normal(3, 2)), lambda *a: _scatter("min", *a), "min"),
     Case(ops.OneHot(4), (integers(-1, 5, BATCH, 3),), tf_call("one_hot", depth=4)),
     Case(ops.OneHot(3, 1, DType.I32), (integers(0, 2, BATCH, 4),), tf_call("one_hot", depth=3, axis=1), "axis"),
     Case(ops.OneHot(3, 0, DType.BOOL), (integers(0, 2, 4),), tf_call("one_hot", depth=3, axis=0), "bool"),
-]  # fmt: skip
+]
 
 CASES = [*LAYOUT, *CREATE, *INDEX]

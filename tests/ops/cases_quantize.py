@@ -63,4 +63,4 @@ CASES = [
     Case(ops.Dequantize(), (_U8, literal(0.5), _zeros(99, DType.U8)), _real(), "u8"),
     Case(ops.Dequantize(-1), (_I8, _SCALES, _zeros([0, 5, -7], DType.I8)), _real(2), "axis"),
     Case(ops.Dequantize(0, 2), (_ROWS, _BLOCKS, _zeros([[0, 1], [2, 3]], DType.I8)), _real(0, 2), "blocks"),
-]  # fmt: skip
+]

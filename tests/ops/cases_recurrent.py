@@ -11,7 +11,8 @@ from tests.ops.case import BATCH, LENGTH, Case, Operand, booleans, normal, weigh
 from tests.ops.expected import keras, to_numpy
 
 Array = np.ndarray[Any, Any]
-INPUTS, UNITS = 3, 4
+INPUTS = 3
+UNITS = 4
 _X = normal(BATCH, LENGTH, INPUTS)
 _STATE = normal(BATCH, UNITS)
 

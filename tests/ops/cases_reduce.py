@@ -92,8 +92,12 @@ MATMUL = [
     Case(ops.MatMul(), (normal(BATCH, 3), weight(3, 5)), _einsum("ij,jk"), "matrix"),
     Case(ops.MatMul(), (normal(BATCH, 3, 4), normal(BATCH, 4, 5)), _einsum("bij,bjk->bik"), "batch"),
     Case(ops.MatMul(transpose_a=True), (normal(BATCH, 4, 3), normal(BATCH, 4, 5)), _einsum("bji,bjk->bik"), "ta"),
-    Case(ops.MatMul(transpose_b=True), (normal(BATCH, LENGTH, 4), normal(BATCH, LENGTH, 4)),
-         _einsum("bij,bkj->bik"), "tb"),
+    Case(
+        ops.MatMul(transpose_b=True),
+        (normal(BATCH, LENGTH, 4), normal(BATCH, LENGTH, 4)),
+        _einsum("bij,bkj->bik"),
+        "tb",
+    ),
     Case(ops.MatMul(True, True), (normal(BATCH, 4, 3), normal(BATCH, 5, 4)), _einsum("bji,bkj->bik"), "both"),
     Case(ops.MatMul(), (normal(BATCH, 2, 3, 4), normal(2, 4, 5)), _einsum("abij,bjk->abik"), "broadcast"),
     Case(ops.MatMul(), (normal(BATCH, 1, 3, 4), normal(2, 4, 5)), _einsum("acij,bjk->abik"), "broadcast_both"),
@@ -102,9 +106,11 @@ MATMUL = [
     Case(ops.Dense(), (normal(BATCH, 6), weight(6, 4), weight(4)), _dense("linear")),
     Case(ops.Dense(), (normal(BATCH, 6), weight(6, 4)), _dense("linear"), "no_bias"),
     Case(ops.Dense(), (normal(BATCH, LENGTH, 6), weight(6, 4), weight(4)), _dense("linear"), "sequence"),
-    *(Case(ops.Dense(name), (normal(BATCH, 6), weight(6, 4), weight(4)), _dense(name), name)
-      for name in ops.ACTIVATIONS),
-]  # fmt: skip
+    *(
+        Case(ops.Dense(name), (normal(BATCH, 6), weight(6, 4), weight(4)), _dense(name), name)
+        for name in ops.ACTIVATIONS
+    ),
+]
 
 
 def _group_norm(groups: int, epsilon: float) -> Any:
@@ -140,11 +146,15 @@ NORM = [
     Case(ops.LayerNorm((2, 3), 1e-3), (_X, weight(4, 5), weight(4, 5)), _layer_norm((2, 3), 1e-3), "two"),
     Case(ops.LayerNorm((1,), 1e-6), (_X, weight(3), weight(3)), _layer_norm(1, 1e-6), "middle"),
     _SHIFTED,
-    Case(ops.RmsNorm((1,), 0.1), (_X, weight(3)),
-         lambda x, g: x / np.sqrt((x**2).mean(1, keepdims=True) + 0.1) * g[:, None, None], "middle"),
+    Case(
+        ops.RmsNorm((1,), 0.1),
+        (_X, weight(3)),
+        lambda x, g: x / np.sqrt((x**2).mean(1, keepdims=True) + 0.1) * g[:, None, None],
+        "middle",
+    ),
     Case(ops.GroupNorm(2, 1e-3), (normal(BATCH, 3, 4, 6), weight(6), weight(6)), _group_norm(2, 1e-3)),
     Case(ops.GroupNorm(3, 1e-5), (normal(BATCH, LENGTH, 6), weight(6), weight(6)), _group_norm(3, 1e-5), "sequence"),
     Case(ops.GroupNorm(4, 1e-3), (normal(BATCH, 3, 4), weight(4), weight(4)), _group_norm(4, 1e-3), "instance"),
-]  # fmt: skip
+]
 
 CASES = [*REDUCE, *MATMUL, *NORM]

@@ -13,9 +13,15 @@ from tests.ops.case import BATCH, LENGTH, Case, Operand, booleans, constant, int
 
 WORDS = ("the", "Cat", "ÉCOLE", "naïve", "", "a.b", "42", "İß", "日本", "z")
 SENTENCES = (
-    "The cat, the DOG!", " two  spaces\tand\nlines ", "", "   ", "naïve ÉCOLE 日本 #1", "one", "a\x0bb\x0cc\rd\xa0e",
+    "The cat, the DOG!",
+    " two  spaces\tand\nlines ",
+    "",
+    "   ",
+    "naïve ÉCOLE 日本 #1",
+    "one",
+    "a\x0bb\x0cc\rd\xa0e",
     "under_score [x] ^ `y` ~ \\ \"q\" 'r'",
-)  # fmt: skip
+)
 PUNCTUATION = tuple("!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")
 KEYS = ["the", "cat", "日本", "", "42", "naïve"]
 
@@ -77,10 +83,13 @@ HASHES = {"": 6, "a": 4, "hello": 0, "12345678": 7, "q" * 17: 1, "e" * 33: 11, "
 KEYED = {"": 1, "a": 1, "hello": 0, "12345678": 9, "q" * 17: 7, "e" * 33: 5, "t" * 65: 12, "u" * 129: 5}
 """`tf.strings.to_hash_bucket_strong(text, 13, [133, 137])`."""
 
-BUCKETS = dict(zip(
-    (0, 7, -1, 42, -100, 999, 1234, -12345, 1234567, -7654321, 12345678, 987654321, 2147483647, -2147483648),
-    (735, 88, 430, 736, 814, 466, 222, 310, 423, 734, 362, 3, 757, 469), strict=True,
-))  # fmt: skip
+BUCKETS = dict(
+    zip(
+        (0, 7, -1, 42, -100, 999, 1234, -12345, 1234567, -7654321, 12345678, 987654321, 2147483647, -2147483648),
+        (735, 88, 430, 736, 814, 466, 222, 310, 423, 734, 362, 3, 757, 469),
+        strict=True,
+    )
+)
 """`tf.strings.to_hash_bucket_fast(tf.as_string(number), 1000)`."""
 LARGE = dict(zip(
     (10**9, -(10**11), 123456789012345, 10**15 - 1, 10**16, -(10**15), 123456789012345678, 2**63 - 1, -(2**63), 2**53),

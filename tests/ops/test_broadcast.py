@@ -11,7 +11,8 @@ from kexport.ir.op import Op, infer
 from kexport.ir.types import TensorType
 from kexport.ops.broadcast import DimConflict, broadcast_shapes, same_dim
 
-N, M = symbol("n"), symbol("m")
+N = symbol("n")
+M = symbol("m")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from kexport.ir.op import Op, infer
 from kexport.ir.types import DType, TensorType
 
 ONES = (1, 1)
-IMAGE, KERNEL = "f32[n,8,8,4]", "f32[3,3,4,6]"
+IMAGE = "f32[n,8,8,4]"
+KERNEL = "f32[3,3,4,6]"
 CONV = ops.Conv(ONES, "same", ONES)
 TRANSPOSE = ops.ConvTranspose(ONES, "same", None, ONES)
 

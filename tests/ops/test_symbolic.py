@@ -12,7 +12,8 @@ from kexport.ir.dim import SymDim, UndecidableDim, dim_max, dim_min, substitute,
 from kexport.ir.op import Op
 from kexport.ir.types import DType
 
-N, M = symbol("n"), symbol("m")
+N = symbol("n")
+M = symbol("m")
 SHAPE = np.array([N, M + 1, 3], dtype=object)
 ONE = np.array(N, dtype=object)
 SIZES: dict[str, Any] = {"n": 6, "m": 4}

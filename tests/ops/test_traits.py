@@ -38,7 +38,8 @@ def numbers(arrays: Any) -> Array:
 
 @pytest.mark.parametrize("case", BOUNDED, ids=lambda c: c.id)
 def test_results_lie_in_the_range(case: Case) -> None:
-    found, (low, high) = numbers(results(case, DType.F32)), case.op.facts().range
+    found = numbers(results(case, DType.F32))
+    low, high = case.op.facts().range
     assert (found >= low - 1e-6).all()
     assert (found <= high + 1e-6).all()
 
@@ -81,7 +82,8 @@ def test_copies_are_elements_of_the_operands(case: Case) -> None:
 
 @pytest.mark.parametrize("case", UNARY, ids=lambda c: c.id)
 def test_identities_of_one_operand(case: Case) -> None:
-    algebra, (x,) = case.op.traits.algebra, case.arrays()
+    algebra = case.op.traits.algebra
+    (x,) = case.arrays()
     if algebra.idempotent:
         once = case.op.evaluate(x)
         np.testing.assert_array_equal(case.op.evaluate(once), once)  # type: ignore[arg-type]
@@ -93,7 +95,8 @@ def test_identities_of_one_operand(case: Case) -> None:
 
 @pytest.mark.parametrize("case", BINARY, ids=lambda c: c.id)
 def test_identities_of_two_operands(case: Case) -> None:
-    algebra, (a, b) = case.op.traits.algebra, case.arrays()
+    algebra = case.op.traits.algebra
+    a, b = case.arrays()
     if algebra.commutative:
         np.testing.assert_array_equal(case.op.evaluate(a, b), case.op.evaluate(b, a))
     if algebra.mirrored:
@@ -149,7 +152,9 @@ def test_attributes_decide() -> None:
 
 def test_named_operands_exist_and_weights_are_data() -> None:
     for op in OPS.values():
-        data, weights, (low, most) = op.traits.data, op.traits.weights, arity(op)
+        data = op.traits.data
+        weights = op.traits.weights
+        low, most = arity(op)
         assert all(i < most for i in (*(data or ()), *weights)), op
         assert all(i < low for i in weights), op
         assert data is None or set(weights) <= set(data), op

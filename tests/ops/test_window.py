@@ -18,7 +18,8 @@ WINDOWS = list(itertools.product((1, 2, 3, 5), (1, 2, 3), (1, 2)))
 def test_symbolic_sizes_and_pads_bind_to_the_fixed_ones(padding: str) -> None:
     for (window, stride, dilation), n in itertools.product(WINDOWS, (9, 10, 11, 12)):
         rest = ((window,), (stride,), (dilation,), padding)
-        (size,), ((low, high),) = output_sizes((N,), *rest), explicit_pads((N,), *rest)
+        (size,) = output_sizes((N,), *rest)
+        ((low, high),) = explicit_pads((N,), *rest)
         assert (substitute(size, {"n": n}),) == output_sizes((n,), *rest)
         assert ((substitute(low, {"n": n}), substitute(high, {"n": n})),) == explicit_pads((n,), *rest)
 
@@ -41,7 +42,8 @@ def test_same_with_stride_1_has_the_same_pads_for_every_size() -> None:
 def test_crops_cut_the_full_result_to_the_output_size(padding: str, extra: tuple[int, ...] | None) -> None:
     for (window, stride, dilation), n in itertools.product(WINDOWS, (2, 3, 8)):
         args = ((window,), (stride,), (dilation,), padding, extra)
-        (size,), ((low, high),) = transpose_sizes((n,), *args), transpose_crops((n,), *args)
+        (size,) = transpose_sizes((n,), *args)
+        ((low, high),) = transpose_crops((n,), *args)
         assert (n - 1) * stride + (window - 1) * dilation + 1 - low - high == size
         assert transpose_crops((N,), *args)[0] == (low, high)
         assert substitute(transpose_sizes((N,), *args)[0], {"n": n}) == size

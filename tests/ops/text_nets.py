@@ -15,10 +15,15 @@ from tests.ops.case import BATCH
 TEXT = TensorType(DType.STRING, (BATCH,))
 KEYS = ("the", "cat", "日本")
 TABLE: dict[DType, tuple[Any, Any]] = {
-    DType.I64: ((2**40, 3, 4), -1), DType.I32: ((2, 3, 4), 0), DType.U8: ((250, 3, 4), 1), DType.F32: ((0.1, 3, 4), 7),
-    DType.F64: ((0.1, 3, 4), 1e300), DType.F16: ((0.5, 3, 4), 1), DType.BOOL: ((True, False, True), True),
+    DType.I64: ((2**40, 3, 4), -1),
+    DType.I32: ((2, 3, 4), 0),
+    DType.U8: ((250, 3, 4), 1),
+    DType.F32: ((0.1, 3, 4), 7),
+    DType.F64: ((0.1, 3, 4), 1e300),
+    DType.F16: ((0.5, 3, 4), 1),
+    DType.BOOL: ((True, False, True), True),
     DType.STRING: (("der", "Katze", ""), "?"),
-}  # fmt: skip
+}
 """For each element type, what `KEYS` stand for, and what all other words do."""
 SHOUTED = {0: ["Hi a", ""], 2: ["HI A!!", "!!"]}
 """What `shouting` makes of ["Hi a", ""], by the number of rounds."""

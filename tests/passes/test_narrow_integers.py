@@ -17,7 +17,8 @@ from kexport.passes.pipeline import OPTIMIZE, run_passes
 from kexport.rewrite import RulePass
 from kexport.rewrite.narrow import run_length
 
-ROWS, COLUMNS = 32, 24
+ROWS = 32
+COLUMNS = 24
 F32 = DType.F32
 
 

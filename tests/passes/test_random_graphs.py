@@ -164,10 +164,26 @@ class Builder:
 
     def build(self, steps: int) -> Graph:
         grow: list[Callable[[], Value]] = [
-            self.unary, self.unary, self.binary, self.scale, self.scale, self.gate, self.conv, self.padded_conv,
-            self.dense, self.norm, self.spelled_norm, self.moves, self.pieces, self.spread, self.choice, self.heads,
-            self.quotient, self.gathered, self.pooled,
-        ]  # fmt: skip
+            self.unary,
+            self.unary,
+            self.binary,
+            self.scale,
+            self.scale,
+            self.gate,
+            self.conv,
+            self.padded_conv,
+            self.dense,
+            self.norm,
+            self.spelled_norm,
+            self.moves,
+            self.pieces,
+            self.spread,
+            self.choice,
+            self.heads,
+            self.quotient,
+            self.gathered,
+            self.pooled,
+        ]
         for _ in range(steps):
             value = self.choose.choice(grow)()
             self.values.append(self.add(ops.Softsign(), value) if self.choose.random() < 0.25 else value)

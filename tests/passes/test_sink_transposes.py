@@ -16,8 +16,10 @@ from kexport.ir.types import DType, TensorType
 from kexport.ir.verifier import verify_graph
 from kexport.passes.sink_transposes import PASS, axis_groups, inverse, keeps_order
 
-LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-BATCH, LENGTH = symbol("batch"), symbol("length")
+LAST = (0, 2, 3, 1)
+FIRST = (0, 3, 1, 2)
+BATCH = symbol("batch")
+LENGTH = symbol("length")
 Build = Callable[[Graph, Value], Value]
 
 

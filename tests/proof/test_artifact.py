@@ -197,7 +197,8 @@ def ports(*texts: str) -> tuple[Port, ...]:
     return tuple(Port(t.split(":")[0], TensorType.parse(t.split(":")[1])) for t in texts)
 
 
-A, B = "a:f32[batch,3]", "b:i32[batch]"
+A = "a:f32[batch,3]"
+B = "b:i32[batch]"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from kexport.workflows.verifying import verify
 from tests import toy
 
 keras = pytest.importorskip("keras")
-layers, ops = keras.layers, keras.ops
+layers = keras.layers
+ops = keras.ops
 
 
 def model(*stack: Any, units: int = 6) -> Any:

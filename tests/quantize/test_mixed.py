@@ -48,7 +48,8 @@ def rounded(graph: Graph, recipe: Recipe) -> Graph:
     """The graph with weights rounded to as many bits as their scheme has, with one scale for all."""
     copy = graph.copy()
     for node in copy.nodes:
-        bits, kernel = recipe.scheme_of(node).bits, node.inputs[1].data
+        bits = recipe.scheme_of(node).bits
+        kernel = node.inputs[1].data
         assert kernel is not None
         if bits < 32:
             step = np.float32(np.abs(kernel).max() / (2 ** (bits - 1) - 1))

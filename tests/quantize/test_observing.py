@@ -126,7 +126,8 @@ def test_logits_far_below_the_greatest_are_cut_off() -> None:
     x = graph.input("x", TensorType(DType.F32, (symbol("batch"), 12)))
     logits = graph.add(ops.Mul(), x, graph.constant(np.float32(100))).output
     graph.output("p", graph.add(ops.Softmax(), logits).output)
-    names, data = value_names(graph), rows()
+    names = value_names(graph)
+    data = rows()
     found = observe(graph, Data(data))
     low, high = found.range_of(names[logits])
     assert high == pytest.approx(100 * data.max(), rel=1e-5)

@@ -11,7 +11,8 @@ import numpy as np
 from kexport.ir.op import Array
 from tests.capture.agree import randomize
 
-WORDS, WIDTH = 500, 128
+WORDS = 500
+WIDTH = 128
 
 
 def mlp(keras: Any) -> Any:
@@ -124,8 +125,11 @@ class Quantized:
         return random.standard_normal(shape).astype("float32")
 
 
-_MLP, _ATTENTION, _EINSUM = 256 * 320 + 320 * 40, 4 * 192 * 192, 256 * 256
-_WORDS, _BACK = WORDS * WIDTH + WIDTH * 64, 2 * WORDS * WIDTH + WIDTH * WIDTH
+_MLP = 256 * 320 + 320 * 40
+_ATTENTION = 4 * 192 * 192
+_EINSUM = 256 * 256
+_WORDS = WORDS * WIDTH + WIDTH * 64
+_BACK = 2 * WORDS * WIDTH + WIDTH * WIDTH
 
 MODELS: tuple[Quantized, ...] = (
     Quantized("mlp-int8", mlp, _mode("int8"), _MLP),

@@ -64,11 +64,18 @@ def running(folder: Path) -> Iterator[Sshd]:
 
 def _server(folder: Path, port: int) -> str:
     lines = {
-        "ListenAddress": "127.0.0.1", "Port": port, "HostKey": folder / "host", "PidFile": "none",
-        "AuthorizedKeysFile": folder / "id.pub", "PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no",
-        "UsePAM": "no", "StrictModes": "no", "PermitRootLogin": "prohibit-password",
+        "ListenAddress": "127.0.0.1",
+        "Port": port,
+        "HostKey": folder / "host",
+        "PidFile": "none",
+        "AuthorizedKeysFile": folder / "id.pub",
+        "PasswordAuthentication": "no",
+        "KbdInteractiveAuthentication": "no",
+        "UsePAM": "no",
+        "StrictModes": "no",
+        "PermitRootLogin": "prohibit-password",
         "SetEnv": f"TMPDIR={folder / 'tmp'}",
-    }  # fmt: skip
+    }
     return "".join(f"{name} {value}\n" for name, value in lines.items())
 
 

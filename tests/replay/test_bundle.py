@@ -88,8 +88,9 @@ def test_one_target_is_packed_with_its_own_code(dist: Path, tmp_path: Path) -> N
     assert not [n for n in names if n.startswith(("code/kexport_shared/mil/", "code/kexport_shared/graphdef/"))]
     assert not [n for n in names if "kexport_onnx" in n or n == "dist/net.onnx"]
     assert members(tmp_path / "one.zip")["code/kexport-0.1.0.dist-info/entry_points.txt"].splitlines() == [
-        b"[kexport.targets]", b"tflite = kexport_tflite:TARGET",
-    ]  # fmt: skip
+        b"[kexport.targets]",
+        b"tflite = kexport_tflite:TARGET",
+    ]
 
 
 def test_one_artifact_can_be_named(dist: Path, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from kexport.report.boxes import MAX_NODES, boxes_of
 from kexport.report.layout import lay_out
 from tests.report.dist import net
 
-BOX, GAP = (100.0, 40.0), (20.0, 30.0)
+BOX = (100.0, 40.0)
+GAP = (20.0, 30.0)
 
 
 def random_edges(count: int, seed: int) -> list[tuple[int, int]]:
@@ -49,7 +50,7 @@ def test_a_chain_is_straight() -> None:
 
 def test_a_skipping_edge_goes_beside_the_boxes() -> None:
     layout = lay_out(3, [(0, 1), (1, 2), (0, 2)], BOX, GAP)
-    (_, beside, _) = layout.paths[0, 2]
+    _, beside, _ = layout.paths[0, 2]
     assert abs(beside[0] - layout.places[1][0]) >= BOX[0] / 2 + GAP[0]
 
 

@@ -12,7 +12,8 @@ from kexport.ir.graph import Graph
 from kexport.ir.types import DType, TensorType
 from kexport.rewrite.fold import MAX_GROWTH, build, dims_of, emit_sizes, symbolic
 
-N, T = symbol("n"), symbol("t")
+N = symbol("n")
+T = symbol("t")
 
 
 def graph_with_sizes() -> tuple[Graph, list]:

@@ -22,7 +22,8 @@ from kexport_shared.graphdef.wire import Message, fields
 from tests.savedmodel.helper import export, run
 from tests.tfjs.nets import BATCH, image_net, integers, twice
 
-MODEL, NOTES = "saved_model.pb", "assets.extra/kexport.json"
+MODEL = "saved_model.pb"
+NOTES = "assets.extra/kexport.json"
 
 
 def test_a_net_computes_the_same_through_its_signature(tmp_path: Path) -> None:

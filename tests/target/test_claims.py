@@ -85,8 +85,11 @@ def _coreml_axes(path: Path) -> None:
 
 
 SHAPES: dict[str, Callable[[Path], None]] = {
-    "onnx": _onnx_axes, "tfjs": _tfjs_axes, "savedmodel": _savedmodel_axes, "coreml": _coreml_axes,
-}  # fmt: skip
+    "onnx": _onnx_axes,
+    "tfjs": _tfjs_axes,
+    "savedmodel": _savedmodel_axes,
+    "coreml": _coreml_axes,
+}
 
 
 @pytest.mark.parametrize("form", SHAPES)

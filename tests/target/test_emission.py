@@ -160,7 +160,8 @@ class Calculator:
 
     def calculate(self, function: Function, a: list[int], b: list[int]) -> list[int]:
         self.steps.append(function)
-        (x,), (y,) = a, b
+        (x,) = a
+        (y,) = b
         if function == "div":
             assert x >= 0
             assert y > 0
@@ -172,7 +173,8 @@ class Calculator:
         return [n for part in parts for n in part]
 
 
-N, M = symbol("n"), symbol("m")
+N = symbol("n")
+M = symbol("m")
 DIMS = [N, M, N + 1, 3 * N * M - 2, (N + 1) // 2, (N - 5) // 2, dim_max(N, M + 1), dim_min(2 * N, M), -(-N // 3)]
 
 

@@ -29,7 +29,9 @@ from kexport.ir.types import DType
 from kexport.passes.pipeline import OPTIMIZE
 
 FOLDER = Path(__file__).parent
-_NEXT, _BECOMES, _SAME = "=====", "-----", "unchanged"
+_NEXT = "====="
+_BECOMES = "-----"
+_SAME = "unchanged"
 _NOTE = re.compile(r"^; (passes|skips|float64|sizes \w+|range %\S+): (.*)$", re.MULTILINE)
 
 

@@ -33,12 +33,21 @@ class Page:
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        command = [program, *FLAGS, "--no-sandbox", "--remote-debugging-pipe", "--window-size=900,600", *flags,
-                   f"--user-data-dir={self._profile.name}", "about:blank"]  # fmt: skip
+        command = [
+            program,
+            *FLAGS,
+            "--no-sandbox",
+            "--remote-debugging-pipe",
+            "--window-size=900,600",
+            *flags,
+            f"--user-data-dir={self._profile.name}",
+            "about:blank",
+        ]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START, str(theirs_in), str(theirs_out), *command],
-            pass_fds=(theirs_in, theirs_out), stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            pass_fds=(theirs_in, theirs_out),
+            stderr=subprocess.DEVNULL,
+        )
         os.close(theirs_in)
         os.close(theirs_out)
         self._buffer = b""

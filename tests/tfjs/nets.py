@@ -31,7 +31,8 @@ def image_net(size: int = 12, channels: int = 8) -> Graph:
     x = g.add(ops.DepthwiseConv((1, 1), "same", (1, 1)), x, kernel, origin="depthwise").output
     x = g.add(ops.Relu6(), x, origin="relu6").output
     features = g.add(ops.ReduceMean((1, 2)), x, origin="pool").output
-    w, b = g.constant(weight(2 * channels, 5), "dense/kernel"), g.constant(weight(5), "dense/bias")
+    w = g.constant(weight(2 * channels, 5), "dense/kernel")
+    b = g.constant(weight(5), "dense/bias")
     y = g.add(ops.Dense(), features, w, b, origin="dense").output
     g.output("class", g.add(ops.Softmax(), y, origin="dense").output)
     g.output("features", features)

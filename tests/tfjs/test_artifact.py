@@ -40,9 +40,14 @@ def test_bias_and_activation_are_fused(tmp_path: Path) -> None:
     found = kinds(export(image_net(), tmp_path / "m.tfjs"))
     del found["Const"]
     assert found == {
-        "Placeholder": 1, "_FusedConv2D": 2, "FusedDepthwiseConv2dNative": 1, "Mean": 1, "_FusedMatMul": 1,
-        "Softmax": 1, "Identity": 2,
-    }  # fmt: skip
+        "Placeholder": 1,
+        "_FusedConv2D": 2,
+        "FusedDepthwiseConv2dNative": 1,
+        "Mean": 1,
+        "_FusedMatMul": 1,
+        "Softmax": 1,
+        "Identity": 2,
+    }
 
 
 def test_a_net_computes_the_same(tmp_path: Path, node_wasm: Engine) -> None:

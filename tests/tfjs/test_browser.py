@@ -64,10 +64,13 @@ def test_a_loop_computes_the_same(browser: tuple[BrowserRuntime, BrowserEngine],
     masked = next(c for c in RECURRENT if c.id == "lstm-masked_reverse")
     sequence = np.random.default_rng(2).standard_normal((3, 21, 2)).astype(np.float32)
     start = np.ones((3, 2), np.float32)
-    for i, (graph, inputs) in enumerate((
-        (strained(), {"x": start}), (running_sum(symbol("length")), {"start": start, "x": sequence}),
-        (masked.graph(), masked.inputs()),
-    )):  # fmt: skip
+    for i, (graph, inputs) in enumerate(
+        (
+            (strained(), {"x": start}),
+            (running_sum(symbol("length")), {"start": start, "x": sequence}),
+            (masked.graph(), masked.inputs()),
+        )
+    ):
         path = export(graph, tmp_path / f"{i}.tfjs")
         found = open_session(engine, path, engine.mount(path)).run(inputs)
         for name, want in evaluate(graph, inputs, wide=True).items():

@@ -18,9 +18,12 @@ ROUNDING = 2e-6
 """Of a float32 result, relative to its greatest magnitude: some units in the last place."""
 
 UNSUPPORTED = {
-    "bit_and": "loses the operands", "bit_or": "loses the operands", "bit_xor": "loses the operands",
-    "scatter_nd-max": "cannot scatter the maximum", "scatter_nd-min": "cannot scatter the minimum",
-}  # fmt: skip
+    "bit_and": "loses the operands",
+    "bit_or": "loses the operands",
+    "bit_xor": "loses the operands",
+    "scatter_nd-max": "cannot scatter the maximum",
+    "scatter_nd-min": "cannot scatter the minimum",
+}
 """Cases that an export refuses, and what it says."""
 WRONG_IN_WASM = {"maximum-nan": "the wasm backend's maximum and minimum ignore NaN"}
 """Cases that a kernel computes wrongly and that no other form would be worth its cost."""

@@ -9,7 +9,8 @@ from kexport.ir.dim import Dim, symbol
 from kexport.ir.graph import Graph, Value
 from kexport.ir.types import DType, TensorType
 
-BATCH, LENGTH = symbol("batch"), symbol("length")
+BATCH = symbol("batch")
+LENGTH = symbol("length")
 
 
 class Layers:

@@ -105,11 +105,17 @@ def test_the_arena_is_just_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stem", "expected"),
     [
-        ("small", "small_model"), ("my_model", "my_model"), ("class", "class_model"), ("2nd", "m2nd_model"),
-        ("a--b  c", "a_b_c_model"), ("näme", "n_me_model"), ("模型", "model"), ("_x", "x_model"),
+        ("small", "small_model"),
+        ("my_model", "my_model"),
+        ("class", "class_model"),
+        ("2nd", "m2nd_model"),
+        ("a--b  c", "a_b_c_model"),
+        ("näme", "n_me_model"),
+        ("模型", "model"),
+        ("_x", "x_model"),
         ("tflite", "tflite_model"),
     ],
-)  # fmt: skip
+)
 def test_namespaces_are_names_of_the_language(stem: str, expected: str) -> None:
     assert namespace(stem) == expected
 

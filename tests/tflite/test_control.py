@@ -81,10 +81,17 @@ def test_every_length_and_batch_in_one_session(reverse: bool, runtime: str, tmp_
 @pytest.mark.parametrize(
     ("units", "length", "loops"),
     [
-        (4, 1, 0), (4, 16, 0), (4, 17, 1), (512, 1, 0), (512, 2, 1), (4, 100, 1), (96, 100, 2),
-        (128, 2 * STEPS, 1), (4, LENGTH, 2),
+        (4, 1, 0),
+        (4, 16, 0),
+        (4, 17, 1),
+        (512, 1, 0),
+        (512, 2, 1),
+        (4, 100, 1),
+        (96, 100, 2),
+        (128, 2 * STEPS, 1),
+        (4, LENGTH, 2),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_the_form_of_a_scan(units: int, length: Dim, loops: int, reverse: bool, tmp_path: Path) -> None:
     """Written out, a loop, or a loop over blocks."""

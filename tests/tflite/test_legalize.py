@@ -25,7 +25,8 @@ from tests.ops.cases import CASES
 from tests.tflite.helper import assert_matches, legalized
 from tests.tflite.nets import BATCH
 
-H, W = symbol("height"), symbol("width")
+H = symbol("height")
+W = symbol("width")
 
 
 def assert_same_meaning(graph: Graph, inputs: dict[str, Any], rounding: float = 1e-12) -> Graph:
@@ -189,10 +190,13 @@ UNSUPPORTED = {
     "complex": (ops.Neg(), TensorType(DType.C64, (2,)), (), "TF Lite knows no complex numbers"),
     "strings": (ops.Equal(), TensorType(DType.STRING, (2,)), ("x",), "it works on text"),
     "six padded axes": (
-        ops.Pad(((1, 1),) * 6), TensorType(DType.F32, (2,) * 6), (), "tensors of 6 axes; TF Lite takes 5 at most here"
+        ops.Pad(((1, 1),) * 6),
+        TensorType(DType.F32, (2,) * 6),
+        (),
+        "tensors of 6 axes; TF Lite takes 5 at most here",
     ),
     "seven reduced axes": (ops.ReduceSum((0,)), TensorType(DType.F32, (1,) * 7), (), "tensors of 7 axes"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
@@ -212,12 +216,14 @@ COMPUTED = {
     "kernel": (ops.ConvTranspose((2, 2), "same", None, (1, 1)), (1, 4, 4, 2), [(3, 3, 2, 2)], TRANSPOSED),
     "bias": (ops.ConvTranspose((2, 2), "same", None, (1, 1)), (1, 4, 4, 2), [(3, 3, 2, 2), (2,)], TRANSPOSED),
     "3-D kernel": (
-        ops.ConvTranspose((1,) * 3, "same", None, (1,) * 3), (1, 4, 4, 4, 2), [(3, 3, 3, 2, 2)],
+        ops.ConvTranspose((1,) * 3, "same", None, (1,) * 3),
+        (1, 4, 4, 4, 2),
+        [(3, 3, 3, 2, 2)],
         "a transposed convolution whose kernel is computed",
     ),
     "groups": (ops.Conv((1,) * 3, "same", (1,) * 3, 2), (1, 4, 4, 4, 4), [(2, 2, 2, 2, 4)], GROUPS),
     "depthwise": (ops.DepthwiseConv((1,) * 3, "same", (1,) * 3), (1, 4, 4, 4, 2), [(2, 2, 2, 2, 1)], GROUPS),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", COMPUTED)

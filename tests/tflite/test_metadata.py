@@ -85,7 +85,8 @@ def test_the_metadata_name_tensors_and_files(tmp_path: Path) -> None:
     assert blob[4:8] == IDENTIFIER
     (subgraph,) = Reader.root(blob).children(3)
     assert Reader.root(blob).text(7) == "1.0.0"
-    (image,), (scores,) = subgraph.children(2), subgraph.children(3)
+    (image,) = subgraph.children(2)
+    (scores,) = subgraph.children(3)
     assert (image.text(0), scores.text(0)) == ("x", "y")
     assert (image.child(3).byte(0), image.child(3).child(1).byte(0)) == (2, 1)  # ImageProperties, RGB
     (unit,) = image.children(4)

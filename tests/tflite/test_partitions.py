@@ -82,15 +82,18 @@ FORMS = {
     "product with a constant": (ops.MatMul(transpose_b=True), (BATCH, 5, 8), ((4, 8),), {"FULLY_CONNECTED": 1}),
     "dilated": (ops.Conv((1, 1), "same", (2, 2)), (BATCH, 8, 8, 4), ((3, 3, 4, 4),), {"CONV_2D": 1}),
     "groups": (ops.Conv((1, 1), "same", (1, 1), 2), (BATCH, 8, 8, 4), ((3, 3, 2, 6),), {"CONV_2D": 1}),
-    "groups of one": (
-        ops.Conv((1, 1), "same", (1, 1), 4), (BATCH, 8, 8, 4), ((3, 3, 1, 8),), {"DEPTHWISE_CONV_2D": 1}
-    ),
+    "groups of one": (ops.Conv((1, 1), "same", (1, 1), 4), (BATCH, 8, 8, 4), ((3, 3, 1, 8),), {"DEPTHWISE_CONV_2D": 1}),
     "multiplier": (
-        ops.DepthwiseConv((1, 1), "same", (2, 2)), (BATCH, 8, 8, 4), ((3, 3, 4, 3),), {"DEPTHWISE_CONV_2D": 1}
+        ops.DepthwiseConv((1, 1), "same", (2, 2)),
+        (BATCH, 8, 8, 4),
+        ((3, 3, 4, 3),),
+        {"DEPTHWISE_CONV_2D": 1},
     ),
     "1-D": (ops.Conv((1,), "same", (1,)), (BATCH, 9, 4), ((3, 4, 4),), {"RESHAPE": 2, "CONV_2D": 1}),
     "transposed": (
-        ops.ConvTranspose((2, 2), "same", None, (1, 1)), (BATCH, 8, 8, 4), ((3, 3, 6, 4),),
+        ops.ConvTranspose((2, 2), "same", None, (1, 1)),
+        (BATCH, 8, 8, 4),
+        ((3, 3, 6, 4),),
         {"PAD": 1, "CONV_2D": 1, "DEPTH_TO_SPACE": 1},
     ),
     "softmax of another axis": (ops.Softmax(1), (BATCH, 5, 8), (), {"TRANSPOSE": 2, "SOFTMAX": 1}),
@@ -106,9 +109,12 @@ FORMS = {
     "log softmax": (ops.LogSoftmax(), (BATCH, 5), (), {"REDUCE_MAX": 1, "SUB": 2, "EXP": 1, "SUM": 1, "LOG": 1}),
     "every other pixel": (ops.MaxPool((1, 1), (2, 2), "valid"), (BATCH, 8, 8, 4), (), {"DEPTHWISE_CONV_2D": 1}),
     "3-D max pool": (
-        ops.MaxPool((2, 2, 2), (2, 2, 2), "same"), (BATCH, 4, 6, 6, 3), (), {"RESHAPE": 3, "MAX_POOL_2D": 2}
+        ops.MaxPool((2, 2, 2), (2, 2, 2), "same"),
+        (BATCH, 4, 6, 6, 3),
+        (),
+        {"RESHAPE": 3, "MAX_POOL_2D": 2},
     ),
-}  # fmt: skip
+}
 """Op, input, weights, and the operators it becomes; XNNPACK takes them all."""
 
 

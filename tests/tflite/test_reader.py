@@ -108,7 +108,7 @@ DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no producer": (lambda m: m.subgraphs[0].operators.pop(), "an output is never written"),
     "no signature": (lambda m: _set(signatureDefs=[])(m), "there is no signature 'serving_default'"),
     "other signature": (lambda m: m.signatureDefs[0].inputs.clear(), "does not name the inputs of the graph"),
-}  # fmt: skip
+}
 
 
 def _shorten(model: Any) -> None:
@@ -132,7 +132,7 @@ BODY_DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "itself": (lambda m: _set(condSubgraphIndex=0)(_loop(m)), "WHILE names subgraph 0, which is no body"),
     "exchanged": (lambda m: _set(bodySubgraphIndex=1)(_loop(m)), r"needs a body with \(4, 4\) inputs and outputs, not"),
     "order": (lambda m: m.subgraphs[2].operators.reverse(), "before it is written"),
-}  # fmt: skip
+}
 
 
 def _loop(model: Any) -> Any:

@@ -20,7 +20,8 @@ from tests.onnx.nets import NETS
 from tests.tflite.helper import RUNTIMES, assert_matches, export
 from tests.tflite.nets import BATCH, LENGTH, encoder
 
-HEIGHT, WIDTH = symbol("height"), symbol("width")
+HEIGHT = symbol("height")
+WIDTH = symbol("width")
 SIZES = {"batch": (1, 3), "height": (16, 24), "width": (24, 16), "length": (9, 12)}
 """Two sizes for every dynamic dim."""
 

@@ -129,10 +129,18 @@ def test_equal_constants_are_stored_once(tmp_path: Path) -> None:
     assert operators(path) == {"FULLY_CONNECTED": 3}
 
 
-@pytest.mark.parametrize("view", [
-    lambda a: a, lambda a: a.T, lambda a: a[::2, 1:], lambda a: a[:, ::-1], lambda a: np.broadcast_to(a[:1], (5, 6)),
-    lambda a: a[0, 0], lambda a: a[:0],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a,
+        lambda a: a.T,
+        lambda a: a[::2, 1:],
+        lambda a: a[:, ::-1],
+        lambda a: np.broadcast_to(a[:1], (5, 6)),
+        lambda a: a[0, 0],
+        lambda a: a[:0],
+    ],
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_content_is_laid_out_while_it_is_written(view: object, dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kexport_tflite.model._CHUNK", 40)

@@ -12,7 +12,8 @@ import pytest
 
 from kexport.verify.compare import Metrics, compare, find_permutation, kinds, value_range
 
-NAN, INF = np.nan, np.inf
+NAN = np.nan
+INF = np.inf
 
 
 def f32(*values: Any) -> np.ndarray[Any, Any]:

@@ -15,7 +15,8 @@ from kexport.proof.agreement import contract_problems
 from kexport.verify.compare import compare
 from kexport.verify.judge import OutputCheck, judge_batch, overall, tolerances
 
-NAN, INF = np.nan, np.inf
+NAN = np.nan
+INF = np.inf
 TINY = 1e-42
 """A subnormal number of float32."""
 Array = Any

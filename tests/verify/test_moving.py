@@ -17,7 +17,8 @@ from kexport.verify.silence import are_ends
 from tests import toy
 
 X = TensorType(DType.F32, (symbol("batch"), 3))
-MEAN, DEVIATION = np.float32([[200, -40, 7]]), np.float32([[25, 8, 0.1]])
+MEAN = np.float32([[200, -40, 7]])
+DEVIATION = np.float32([[25, 8, 0.1]])
 
 
 def normalized(kind: str) -> Graph:

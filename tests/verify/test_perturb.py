@@ -150,9 +150,8 @@ def test_names_of_ops_exist() -> None:
 
 
 def test_farther_takes_the_worse_element() -> None:
-    oracle = np.array([1.0, 1.0, 1.0])
-    a, b = np.array([1, 1.5, 2], np.float32), np.array([1.25, 1, np.nan], np.float32)
-    assert farther(a, b, oracle).tolist() == [1.25, 1.5, 2]
+    b = np.array([1.25, 1, np.nan], np.float32)
+    assert farther(np.array([1, 1.5, 2], np.float32), b, np.ones(3)).tolist() == [1.25, 1.5, 2]
     assert farther(np.array([1, 2]), np.array([1, 3]), np.array([1, 2])).tolist() == [1, 3]
 
 
@@ -324,7 +323,8 @@ def test_neither_batch_nor_channels_make_a_resize_coarse(shape: tuple[int, ...])
 
 
 def test_bodies_are_moved_too() -> None:
-    body, x = Graph("body"), TensorType.parse("f32[3]")
+    body = Graph("body")
+    x = TensorType.parse("f32[3]")
     value = body.input("x", x)
     body.output("y", body.add(Mul(), value, body.constant(np.float32(1.1))).output)
     cond = Graph("cond")
@@ -340,7 +340,8 @@ def test_bodies_are_moved_too() -> None:
 
 
 def test_halves_in_bodies_are_seen() -> None:
-    body, x = Graph("body"), TensorType.parse("f16[3,3]")
+    body = Graph("body")
+    x = TensorType.parse("f16[3,3]")
     value = body.input("x", x)
     body.output("y", body.add(MatMul(), value, value).output)
     graph = Graph()
@@ -393,8 +394,7 @@ def test_an_order_that_rounding_decides_is_doubtful_and_the_rest_is_judged() -> 
 
 
 def test_every_float_type_narrows() -> None:
-    graph = graph_of(Mul(), TensorType(DType.F64, (symbol("batch"), 4)), np.float64(1 / 3))
+    graph = graph_of(Mul(), TensorType(DType.F64, (3, 4)), np.float64(1 / 3))
     x = np.random.default_rng(0).standard_normal((3, 4))
     narrow = evaluate(graph, {"x": x}, narrow=True)["y"]
-    assert narrow.dtype == np.float32
-    assert np.array_equal(narrow, x.astype(np.float32) * np.float32(1 / 3))
+    np.testing.assert_array_equal(narrow, x.astype(np.float32) * np.float32(1 / 3), strict=True)

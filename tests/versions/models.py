@@ -259,9 +259,17 @@ SMALL: dict[str, Make] = {
 """What CI tries beside the oldest pair."""
 
 _MEASURED = (
-    "dilated conv", "dilated depthwise", "transposed conv", "nearest upsampling", "3-D dense", "causal conv1d", "lstm",
-    "gru", "stacked bidirectional lstm", "conv lstm",
-)  # fmt: skip
+    "dilated conv",
+    "dilated depthwise",
+    "transposed conv",
+    "nearest upsampling",
+    "3-D dense",
+    "causal conv1d",
+    "lstm",
+    "gru",
+    "stacked bidirectional lstm",
+    "conv lstm",
+)
 _APPLICATIONS = ("MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0", "DenseNet121", "ConvNeXtTiny")
 
 ALL: dict[str, Make] = {

@@ -22,19 +22,31 @@ ALLOWED = {"float32": 1e-4, "float16": 4e-2}
 def cnn() -> Any:
     from keras import Input, Sequential, layers
 
-    return Sequential([
-        Input((28, 28, 1)), layers.Conv2D(8, 3, activation="relu"), layers.MaxPooling2D(),
-        layers.Conv2D(16, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.5),
-        layers.Dense(10, activation="softmax"),
-    ])  # fmt: skip
+    return Sequential(
+        [
+            Input((28, 28, 1)),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
 
 
 def mlp() -> Any:
     from keras import Input, Sequential, layers
 
-    return Sequential([
-        Input((20,)), layers.Dense(32, activation="gelu"), layers.BatchNormalization(), layers.Dense(3),
-    ])  # fmt: skip
+    return Sequential(
+        [
+            Input((20,)),
+            layers.Dense(32, activation="gelu"),
+            layers.BatchNormalization(),
+            layers.Dense(3),
+        ]
+    )
 
 
 def mobilenet() -> Any:
@@ -50,8 +62,12 @@ def convnext() -> Any:
 
 
 MODELS: dict[str, Callable[[], Any]] = {
-    "cnn": cnn, "mlp": mlp, "mobilenet": mobilenet, "convnext": convnext, "encoder": encoder,
-}  # fmt: skip
+    "cnn": cnn,
+    "mlp": mlp,
+    "mobilenet": mobilenet,
+    "convnext": convnext,
+    "encoder": encoder,
+}
 
 
 PAIRS = [(n, f"ios{d}") for n in MODELS for d in (15, 16, 17, 18) if n != "convnext" or d in (15, 18)]

@@ -16,9 +16,12 @@ from kexport.workflows.layers_file import LAYERS, LayersEntry, keep_layers
 NAMED_INF = LayerCheck("inf", "conv", "diverges", math.inf, 1e-6, "nan", "why", "t", ("inf", "a"), ("b",))
 LOST = LayerCheck("lost", "relu", "diverges", reason="the graph is another")
 ENTRY = LayersEntry(
-    "net", ("random-0",), {"norm": "too far off"},
-    (Location("onnx", "net.onnx", "engine", "failed", "why", (NAMED_INF, LOST), "note"),), {"onnx": "1"},
-)  # fmt: skip
+    "net",
+    ("random-0",),
+    {"norm": "too far off"},
+    (Location("onnx", "net.onnx", "engine", "failed", "why", (NAMED_INF, LOST), "note"),),
+    {"onnx": "1"},
+)
 
 
 def test_everything_comes_back(tmp_path: Path) -> None:

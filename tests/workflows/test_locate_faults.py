@@ -24,9 +24,13 @@ from tests.faults.edits import Injected, inject
 from tests.faults.effect import EFFECTIVE, effect
 
 NAMES = (
-    "padding on the wrong side", "average for maximum", "activation dropped", "softmax without its sum",
-    "exponent bit flipped", "weight off by 1 %",
-)  # fmt: skip
+    "padding on the wrong side",
+    "average for maximum",
+    "activation dropped",
+    "softmax without its sum",
+    "exponent bit flipped",
+    "weight off by 1 %",
+)
 BATCHES = ["random-0", "random-1"]
 
 

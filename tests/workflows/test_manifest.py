@@ -206,9 +206,12 @@ def verdict(
     return Verdict("m.onnx", "onnx", runtime, version, host, device, status, "", (), ran)
 
 
-NOT_RUN, RAN = verdict("a", Status.VALID, version=None), verdict("a", Status.VERIFIED, "b")
-WRONG, THERE = verdict("a", Status.FAILED, "b"), verdict("a", Status.VERIFIED, "b", host="there")
-CRASHED, NO_RUNTIME = verdict("a", Status.FAILED), verdict("", Status.VALID)
+NOT_RUN = verdict("a", Status.VALID, version=None)
+RAN = verdict("a", Status.VERIFIED, "b")
+WRONG = verdict("a", Status.FAILED, "b")
+THERE = verdict("a", Status.VERIFIED, "b", host="there")
+CRASHED = verdict("a", Status.FAILED)
+NO_RUNTIME = verdict("", Status.VALID)
 NOT_VALID = verdict("a", Status.FAILED, version=None)
 OTHER = verdict("o", Status.SIMULATED, "b")
 

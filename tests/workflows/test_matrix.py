@@ -10,7 +10,8 @@ from kexport.ir.op import OPS
 from kexport.target import targets
 from kexport.workflows.matrix import DECOMPOSED, LACKING, NATIVE, markdown, support, support_matrix
 
-BEGIN, END = "<!-- support matrix: generated -->\n", "<!-- end -->"
+BEGIN = "<!-- support matrix: generated -->\n"
+END = "<!-- end -->"
 
 
 def test_the_readme_shows_the_matrix(root: Path, request: pytest.FixtureRequest) -> None:

@@ -24,9 +24,14 @@ from tests.workflows.locating import break_emitter, change_weight, in_this_proce
 pytest.importorskip("tensorflow", reason="the extra tensorflow is not installed")
 
 FILES = {
-    "kexport.json", "kexport.runs.json", "reduced.graph.safetensors", "reduced.json", "reduced.kx", "reduced.onnx",
+    "kexport.json",
+    "kexport.runs.json",
+    "reduced.graph.safetensors",
+    "reduced.json",
+    "reduced.kx",
+    "reduced.onnx",
     "reduced.reference.safetensors",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

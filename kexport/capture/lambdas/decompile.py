@@ -29,9 +29,16 @@ NULL = Name("<null>")
 """The marker that CPython pushes beside a function that is not a method."""
 UNARY = {"UNARY_NEGATIVE": "-", "UNARY_POSITIVE": "+"}
 BINARY = {
-    "ADD": "+", "SUBTRACT": "-", "MULTIPLY": "*", "TRUE_DIVIDE": "/", "DIVIDE": "/", "POWER": "**",
-    "FLOOR_DIVIDE": "//", "MODULO": "%", "MATRIX_MULTIPLY": "@",
-}  # fmt: skip
+    "ADD": "+",
+    "SUBTRACT": "-",
+    "MULTIPLY": "*",
+    "TRUE_DIVIDE": "/",
+    "DIVIDE": "/",
+    "POWER": "**",
+    "FLOOR_DIVIDE": "//",
+    "MODULO": "%",
+    "MATRIX_MULTIPLY": "@",
+}
 BINARY_OP = ("+", "&", "//", "<<", "@", "*", "%", "|", "**", ">>", "-", "/", "^")
 """The signs by the number after BINARY_OP; those that assign follow in the same order."""
 COMPARISONS = ("<", "<=", "==", "!=", ">", ">=", "in", "not in", "is", "is not")

@@ -32,7 +32,8 @@ SIGNS: Mapping[tuple[str, int], Callable[..., Any]] = {
     (">", 2): operator.gt, (">=", 2): operator.ge, ("==", 2): operator.eq, ("!=", 2): operator.ne,
     ("&", 2): operator.and_, ("|", 2): operator.or_, ("^", 2): operator.xor,
 }  # fmt: skip
-LARGE, POWER = 1 << 62, 64
+LARGE = 1 << 62
+POWER = 64
 """The largest integer and the largest power that are computed with."""
 ARGUMENTS = {"mask": None, "training": False}
 """The values that Keras passes to parameters of these names."""

@@ -51,9 +51,16 @@ NUMBERS: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 """Functions of NumPy and `math`, which compute with numbers alone."""
 BUILTINS: Mapping[str, Any] = {
-    "True": True, "False": False, "None": None, "abs": abs, "float": float, "int": int, "len": len, "list": list,
+    "True": True,
+    "False": False,
+    "None": None,
+    "abs": abs,
+    "float": float,
+    "int": int,
+    "len": len,
+    "list": list,
     "tuple": tuple,
-}  # fmt: skip
+}
 """Functions of Python itself, and the constants that Python 2 takes for names."""
 CONSTANTS = {"pi": math.pi, "e": math.e, "newaxis": None}
 """Of NumPy and `math`."""

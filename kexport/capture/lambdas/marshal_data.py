@@ -67,9 +67,17 @@ LAYOUTS = {
 }  # fmt: skip
 """The first version with each layout."""
 NUMBERS = {
-    "argcount", "posonlyargcount", "kwonlyargcount", "nlocals", "stacksize", "flags", "firstlineno",
-}  # fmt: skip
-LOCAL, CELL, FREE = 0x20, 0x40, 0x80
+    "argcount",
+    "posonlyargcount",
+    "kwonlyargcount",
+    "nlocals",
+    "stacksize",
+    "flags",
+    "firstlineno",
+}
+LOCAL = 0x20
+CELL = 0x40
+FREE = 0x80
 """The kinds of names in `localspluskinds`."""
 
 

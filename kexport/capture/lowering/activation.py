@@ -12,15 +12,25 @@ from kexport.ir.graph import Value
 from kexport.ir.op import Op
 
 table = Table()
-table.one_to_one({
-    "Relu": ops.Relu, "Relu6": ops.Relu6, "Selu": ops.Selu, "Sigmoid": ops.Sigmoid, "Softplus": ops.Softplus,
-    "Softsign": ops.Softsign, "Tanh": ops.Tanh, "Elu": ops.Elu,
-})  # fmt: skip
+table.one_to_one(
+    {
+        "Relu": ops.Relu,
+        "Relu6": ops.Relu6,
+        "Selu": ops.Selu,
+        "Sigmoid": ops.Sigmoid,
+        "Softplus": ops.Softplus,
+        "Softsign": ops.Softsign,
+        "Tanh": ops.Tanh,
+        "Elu": ops.Elu,
+    }
+)
 
 SIMPLE: dict[str, Op] = {
-    "nn.silu": ops.Silu(), "nn.hard_sigmoid": ops.HardSigmoid(), "nn.hard_silu": ops.HardSilu(),
+    "nn.silu": ops.Silu(),
+    "nn.hard_sigmoid": ops.HardSigmoid(),
+    "nn.hard_silu": ops.HardSilu(),
     "nn.hard_tanh": ops.Clip(-1.0, 1.0),
-}  # fmt: skip
+}
 """Calls with one operand, of which the result has the type."""
 
 

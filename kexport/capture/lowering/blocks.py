@@ -40,7 +40,8 @@ def _taken_apart(ctx: Context, value: Value) -> list[Element]:
 
 def width(first: Element, last: Element) -> Dim | None:
     """Return the number of elements between two positions if it is known, as between `2 * i - 2` and `2 * (i + 1)`."""
-    (terms, offset), (others, end) = _linear(first), _linear(last)
+    terms, offset = _linear(first)
+    others, end = _linear(last)
     return end - offset if terms == others else None
 
 

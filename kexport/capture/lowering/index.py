@@ -15,8 +15,11 @@ from kexport.ir.types import DType
 table = Table()
 
 SCATTERS = {
-    "TensorScatterUpdate": "update", "TensorScatterAdd": "add", "TensorScatterMax": "max", "TensorScatterMin": "min",
-}  # fmt: skip
+    "TensorScatterUpdate": "update",
+    "TensorScatterAdd": "add",
+    "TensorScatterMax": "max",
+    "TensorScatterMin": "min",
+}
 
 
 @table.op("GatherV2")

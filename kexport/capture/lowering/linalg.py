@@ -164,7 +164,8 @@ def _pivots(ctx: Context, a: Value) -> tuple[Value, Value]:
 
 def _solution(ctx: Context, a: Value, b: Value) -> Value:
     """Elimination of a beside b, and the rows of the result from the last one up."""
-    size, width = int(a.type.shape[1]), b.type.shape[2]  # type: ignore[arg-type]
+    size = int(a.type.shape[1])  # type: ignore[arg-type]
+    width = b.type.shape[2]
     found: list[Value] = []
     for k, step in reversed(list(enumerate(_steps(ctx, ctx.emit(ops.Concat(2), a, b))))):
         left = size - k

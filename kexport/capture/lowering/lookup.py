@@ -16,7 +16,8 @@ from kexport.ir.op import Array
 from kexport.ir.types import DType
 
 table = Table()
-SPREAD, FREE = 4, 256
+SPREAD = 4
+FREE = 256
 """A vector has at most this many entries a key, and these more, most of them holding the default."""
 
 

@@ -21,7 +21,8 @@ table = Table()
 @table.op("MatrixBandPart")
 def band_part(ctx: Context, op: Any, x: Value, lower: Value, upper: Value) -> Value:
     """Zero outside of a band around the diagonal; a negative width is unlimited."""
-    (below,), (above,) = ctx.dims(lower), ctx.dims(upper)
+    (below,) = ctx.dims(lower)
+    (above,) = ctx.dims(upper)
     rows, columns = _positions(ctx, x.type.shape[-2], x.type.shape[-1])
     offset = ctx.emit(ops.Sub(), columns, rows)
     inside: Value | None = None
@@ -98,7 +99,8 @@ def diagonal(ctx: Context, x: Value, shift: int = 0) -> Value:
 
 def _open_diagonal(ctx: Context, x: Value, shift: int) -> Value:
     """One diagonal of matrices of any size: all else is cleared and each row is summed."""
-    (height, width), rank = x.type.shape[-2:], x.type.rank
+    height, width = x.type.shape[-2:]
+    rank = x.type.rank
     first_row = max(0, -shift)
     first_column = max(0, shift)
     hit = _is_diagonal(ctx, height, width, shift)
@@ -120,7 +122,8 @@ def set_diag(ctx: Context, op: Any, x: Value, diagonal: Value, k: Value) -> Valu
     """A matrix with one diagonal replaced."""
     if len(ctx.ints(k)) != 1:
         raise NotLowered("several diagonals at once; replace one after the other")
-    (height, width), shift = x.type.shape[-2:], ctx.int(k)
+    height, width = x.type.shape[-2:]
+    shift = ctx.int(k)
     hit = _is_diagonal(ctx, height, width, shift)
     match diagonal.producer:
         case Node(op=ops.Full(value=number)):

@@ -135,7 +135,8 @@ def _ascending(axis: Any, rank: int) -> tuple[int, ...]:
 @table.op("LRN")
 def local_response(ctx: Context, op: Any, x: Value) -> Value:
     """Divided by a power of the sum of squares in the channels around."""
-    radius, (bias, alpha, beta) = op.get_attr("depth_radius"), (op.get_attr(n) for n in ("bias", "alpha", "beta"))
+    radius = op.get_attr("depth_radius")
+    bias, alpha, beta = (op.get_attr(n) for n in ("bias", "alpha", "beta"))
     channels = x.type.shape[-1]
     if not isinstance(channels, int):
         raise NotLowered("the number of channels is not known")

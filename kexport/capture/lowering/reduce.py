@@ -16,9 +16,14 @@ from kexport.ir.types import DType
 table = Table()
 
 REDUCTIONS: dict[str, type[ops.ReduceSum] | Any] = {
-    "Sum": ops.ReduceSum, "Mean": ops.ReduceMean, "Max": ops.ReduceMax, "Min": ops.ReduceMin, "Prod": ops.ReduceProd,
-    "Any": ops.ReduceAny, "All": ops.ReduceAll,
-}  # fmt: skip
+    "Sum": ops.ReduceSum,
+    "Mean": ops.ReduceMean,
+    "Max": ops.ReduceMax,
+    "Min": ops.ReduceMin,
+    "Prod": ops.ReduceProd,
+    "Any": ops.ReduceAny,
+    "All": ops.ReduceAll,
+}
 """TensorFlow's reductions: (x, axes), attribute keep_dims."""
 
 
@@ -106,7 +111,8 @@ def cumulative_logsumexp(ctx: Context, op: Any, x: Value, axis: Value) -> Value:
 def _cut_off(ctx: Context, x: Value, axis: int, begin: int, end: int) -> Value:
     starts = [0] * x.type.rank
     ends = list(x.type.shape)
-    starts[axis], ends[axis] = begin, end
+    starts[axis] = begin
+    ends[axis] = end
     return ctx.emit(ops.Slice(tuple(starts), tuple(ends), (1,) * x.type.rank), x)
 
 

@@ -78,7 +78,8 @@ def _split(body: Any, x: Value, axis: int) -> tuple[Value, ...]:
 
 def _overlaps(body: Any, mine: Sequence[Value], others: Sequence[Value], overlap: float) -> Value:
     """Return whether the intersection over union of boxes exceeds `overlap`; a box without area overlaps nothing."""
-    (y, x, y_end, x_end), (v, u, v_end, u_end) = _ordered(body, mine), _ordered(body, others)
+    y, x, y_end, x_end = _ordered(body, mine)
+    v, u, v_end, u_end = _ordered(body, others)
     area, area_of_others = (
         body.add(ops.Mul(), body.add(ops.Sub(), b, a), body.add(ops.Sub(), d, c))
         for a, b, c, d in ((y, y_end, x, x_end), (v, v_end, u, u_end))

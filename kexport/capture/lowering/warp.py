@@ -116,8 +116,11 @@ def _clamp(x: Arithmetic, size: int) -> Arithmetic:
 
 
 _FILL_MODES: dict[str, Callable[[Arithmetic, int], Arithmetic]] = {
-    "CONSTANT": lambda x, size: x, "NEAREST": _clamp, "REFLECT": _reflect, "WRAP": _wrap,
-}  # fmt: skip
+    "CONSTANT": lambda x, size: x,
+    "NEAREST": _clamp,
+    "REFLECT": _reflect,
+    "WRAP": _wrap,
+}
 
 
 def _raised(x: Arithmetic) -> Arithmetic:

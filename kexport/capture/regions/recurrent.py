@@ -16,7 +16,9 @@ from kexport.ir.op import Op
 def lower_cells(ctx: Context, loop: CellLoop, operands: list[Value]) -> tuple[Value, ...]:
     """The last output, all outputs and the last states of a recurrent layer with one of Keras' own cells."""
     x, *rest = operands
-    states, (w, r), rest = rest[: loop.states], rest[loop.states : loop.states + 2], rest[loop.states + 2 :]
+    states = rest[: loop.states]
+    w, r = rest[loop.states : loop.states + 2]
+    rest = rest[loop.states + 2 :]
     states = [ctx.broadcast(s, (x.type.shape[0], s.type.shape[1])) if s.type.shape[0] == 1 else s for s in states]
     biases = [rest.pop(0)] if loop.biased else []
     y, *last = ctx.emit_all(_recurrent(loop), x, *states, w, r, *_biases(ctx, loop, biases, r), *rest)

@@ -30,7 +30,12 @@ def stand_in(scope: Scope, ctx: Context, op: Any, inputs: Sequence[Found]) -> tu
 
 
 REGIONS = {
-    STAND_IN: stand_in, "If": branch, "StatelessIf": branch, "Case": branch, "StatelessCase": branch,
-    "While": while_loop, "StatelessWhile": while_loop,
-}  # fmt: skip
+    STAND_IN: stand_in,
+    "If": branch,
+    "StatelessIf": branch,
+    "Case": branch,
+    "StatelessCase": branch,
+    "While": while_loop,
+    "StatelessWhile": while_loop,
+}
 """The lowering of each."""

@@ -12,7 +12,8 @@ from kexport.capture.sources.hdf5_probe import probe
 from kexport.capture.sources.limits import BOMB_FLOOR, BOMB_RATIO, MAX_JSON, parse_json
 from kexport.errors import CaptureError, KexportError
 
-CONFIG, METADATA = "config.json", "metadata.json"
+CONFIG = "config.json"
+METADATA = "metadata.json"
 WEIGHTS = ("model.weights.h5", "model.weights.json")
 """The weights in one file, or where they are in several."""
 SAVE_HINT = "save the whole model again with model.save('model.keras')"

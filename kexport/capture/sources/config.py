@@ -15,14 +15,27 @@ KERAS_PACKAGES = ("keras", "tf_keras")
 POSITIONS = ("activation", "initializer", "regularizer", "constraint")
 """Last words of options whose values are names of functions and classes."""
 FILES = (
-    "vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from", "initial_vocabulary", "filepath", "merges",
+    "vocabulary",
+    "idf_weights",
+    "vocabulary_file",
+    "ckpt_to_load_from",
+    "initial_vocabulary",
+    "filepath",
+    "merges",
     "proto",
-)  # fmt: skip
+)
 """Options that are read as the path of a file where they are text."""
 DATA = (
-    "TensorShape", "CompositeTensor", "__tuple__", "__ellipsis__", "__bytes__", "__tensor__", "__numpy__", "__slice__",
+    "TensorShape",
+    "CompositeTensor",
+    "__tuple__",
+    "__ellipsis__",
+    "__bytes__",
+    "__tensor__",
+    "__numpy__",
+    "__slice__",
     "__keras_tensor__",
-)  # fmt: skip
+)
 """Class names of plain values."""
 HOLD_FUNCTIONS = ("Lambda", "ResidualWrapper", "DropoutWrapper", "DeviceWrapper")
 """Layers with functions of the user, each beside an option that ends in `_type`."""

@@ -18,7 +18,9 @@ CUSTOM_HINT = (
     "--custom MODULE (in Python: custom=['module']) imports your module or file that defines them; "
     "--trust imports the modules that the file names"
 )
-MAX_SHOWN, MAX_LINE, MAX_STUBS = 20, 300, 3
+MAX_SHOWN = 20
+MAX_LINE = 300
+MAX_STUBS = 3
 
 
 class Verdict(Enum):

@@ -10,10 +10,13 @@ from typing import Any
 from kexport.capture.sources.limits import BOMB_FLOOR, BOMB_RATIO
 from kexport.errors import CaptureError, KexportError
 
-MAX_DEPTH, MAX_OBJECTS, MAX_ATTRIBUTES = 100, 500_000, 10_000
+MAX_DEPTH = 100
+MAX_OBJECTS = 500_000
+MAX_ATTRIBUTES = 10_000
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 """The filters built into h5py; HDF5 would search libraries on the machine for others."""
-NUMBERS, TEXT = "fiubc", "SUO"
+NUMBERS = "fiubc"
+TEXT = "SUO"
 """The kinds of element types of weights, and of text."""
 
 

@@ -25,8 +25,10 @@ from kexport.capture.sources.hdf5_check import check_hdf5, damaged, read_all
 from kexport.errors import CaptureError, ConfigError
 from kexport.lifeline import leashed
 
-SECONDS, BYTES_A_SECOND = 30, 20 << 20
-MEMORY, TIMES = 4 << 30, 4
+SECONDS = 30
+BYTES_A_SECOND = 20 << 20
+MEMORY = 4 << 30
+TIMES = 4
 """The memory that the process may always use, and the multiple of the file's size on top."""
 HOPELESS = "the file is damaged: reading it does not come to an end, or ends the process that reads it"
 

@@ -113,9 +113,13 @@ RULES: Mapping[str, Rule] = {
 """Layers by their class in Keras 1. Models and `Merge` are not among them."""
 
 MERGES: Mapping[str, tuple[str, str | None, str]] = {
-    "sum": ("Add", None, ""), "mul": ("Multiply", None, ""), "ave": ("Average", None, ""), "max": ("Maximum", None, ""),
-    "concat": ("Concatenate", "concat_axis", "axis"), "dot": ("Dot", "dot_axes", "axes"),
-}  # fmt: skip
+    "sum": ("Add", None, ""),
+    "mul": ("Multiply", None, ""),
+    "ave": ("Average", None, ""),
+    "max": ("Maximum", None, ""),
+    "concat": ("Concatenate", "concat_axis", "axis"),
+    "dot": ("Dot", "dot_axes", "axes"),
+}
 """Mode of a `Merge` -> (layer of Keras 2, the option that counts, its name there)."""
 
 ACTIVATIONS = frozenset(["linear", "relu", "sigmoid", "hard_sigmoid", "tanh", "softmax", "softplus", "softsign", "elu"])

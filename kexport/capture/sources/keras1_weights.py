@@ -154,7 +154,12 @@ def _gates(*order: int) -> Callable[[Any, list[Array]], list[Array]]:
 
 
 _CONVERT: Mapping[str, Callable[[Any, list[Array]], list[Array]]] = {
-    "Conv1D": _conv1d, "Conv2D": _conv, "Conv3D": _conv, "Conv2DTranspose": _transposed, "SeparableConv2D": _separable,
-    "LSTM": _gates(0, 2, 1, 3), "GRU": _gates(0, 1, 2),
-}  # fmt: skip
+    "Conv1D": _conv1d,
+    "Conv2D": _conv,
+    "Conv3D": _conv,
+    "Conv2DTranspose": _transposed,
+    "SeparableConv2D": _separable,
+    "LSTM": _gates(0, 2, 1, 3),
+    "GRU": _gates(0, 1, 2),
+}
 """LSTM gates were saved in the order i, c, f, o and are i, f, c, o in Keras 2; those of a GRU z, r, h in both."""

@@ -23,7 +23,8 @@ from kexport.errors import CaptureError
 from kexport.ir.op import Array
 from kexport.temporary import temporary_folder
 
-WEIGHTS, ASSETS = "model.weights.h5", "assets"
+WEIGHTS = "model.weights.h5"
+ASSETS = "assets"
 DEPENDENCIES = "_layer_checkpoint_dependencies"
 """The attribute by which Keras 2.13 and 2.14 reached the layers of a model; layers with weights stand in it twice."""
 TRAINING = ("optimizer", "metrics", "loss", "compiled_loss", "compiled_metrics", "loss_tracker", "_metrics")

@@ -15,8 +15,13 @@ CORRELATING = (None, "tensorflow", "cntk", "mxnet", "plaidml")
 CONVOLVING = ("theano",)
 """Backends that flip it: a convolution in the sense of mathematics."""
 FLIPPED = {
-    "Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "Conv3DTranspose": 1, "ConvLSTM2D": 2,
-}  # fmt: skip
+    "Conv1D": 1,
+    "Conv2D": 1,
+    "Conv3D": 1,
+    "Conv2DTranspose": 1,
+    "Conv3DTranspose": 1,
+    "ConvLSTM2D": 2,
+}
 """Layer -> how many of its first weights are kernels that Theano flips. Keras itself flipped depthwise ones for it."""
 _POOLS = ("MaxPooling", "AveragePooling")
 HINT = "save it again from Keras 2 on TensorFlow, where it can be checked against what it was"

@@ -12,7 +12,8 @@ from kexport.errors import CaptureError
 MAX_JSON = 256 << 20
 MAX_DEPTH = 200
 """The deepest nesting of JSON; a model within a model takes six levels."""
-BOMB_FLOOR, BOMB_RATIO = 256 << 20, 100
+BOMB_FLOOR = 256 << 20
+BOMB_RATIO = 100
 """Contents above the floor that are more than this many times their stored size are refused."""
 
 MAX_ATTEMPTS = 1000

@@ -37,7 +37,8 @@ class Translation:
             made["config"] = self._settings(value, made["config"], where)
             since, former = RENAMED.get(value["class_name"], ((0, 0), ""))
             if self.version < since:
-                made["class_name"], self.changed = former, True
+                made["class_name"] = former
+                self.changed = True
         return made
 
     def _converted(self, key: str, value: Any, where: str) -> Any:

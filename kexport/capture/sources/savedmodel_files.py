@@ -11,7 +11,9 @@ from typing import Any
 
 from kexport.errors import CaptureError
 
-GRAPH, VARIABLES, INDEX = "saved_model.pb", "variables", "variables.index"
+GRAPH = "saved_model.pb"
+VARIABLES = "variables"
+INDEX = "variables.index"
 RESTORING = ("RestoreV2", "VarHandleOp", "VariableV2")
 """Operations of a graph that has variables."""
 

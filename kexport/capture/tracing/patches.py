@@ -170,9 +170,19 @@ def answer(value: Any) -> Replace:
 BACKEND = "keras.src.backend.tensorflow"
 FRAMED_MODULES = ("nn", "numpy", "math", "linalg", "image", "core", "random", "rnn")
 UNFRAMED = {
-    "convert_to_tensor", "convert_to_numpy", "is_tensor", "cast", "shape", "compute_output_spec", "stop_gradient",
-    "device_scope", "random_seed_dtype", "remat", "custom_gradient", "cudnn_ok",
-}  # fmt: skip
+    "convert_to_tensor",
+    "convert_to_numpy",
+    "is_tensor",
+    "cast",
+    "shape",
+    "compute_output_spec",
+    "stop_gradient",
+    "device_scope",
+    "random_seed_dtype",
+    "remat",
+    "custom_gradient",
+    "cudnn_ok",
+}
 """Public backend functions that are no computation of their own, or one plain TensorFlow op."""
 
 TENSORFLOW_PATCHES = (

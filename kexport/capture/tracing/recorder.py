@@ -15,10 +15,21 @@ from kexport.capture.tracing.frames import Frame
 
 KERAS_ROOTS = ("Operation", "Layer", "Model", "Trainer", "TFLayer", "KerasSaveable", "KerasAutoTrackable", "Module")
 HARMLESS = {
-    "build", "build_from_config", "get_build_config", "get_config", "from_config", "compute_output_shape",
-    "compute_output_spec", "compute_mask", "save_own_variables", "load_own_variables", "summary", "enable_lora",
-    "quantize", "quantized_build",
-}  # fmt: skip
+    "build",
+    "build_from_config",
+    "get_build_config",
+    "get_config",
+    "from_config",
+    "compute_output_shape",
+    "compute_output_spec",
+    "compute_mask",
+    "save_own_variables",
+    "load_own_variables",
+    "summary",
+    "enable_lora",
+    "quantize",
+    "quantized_build",
+}
 """What a subclass may override without changing what a call of the layer computes from its attributes."""
 
 

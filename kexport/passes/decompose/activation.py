@@ -12,7 +12,8 @@ from kexport.ir.graph import Node, Value
 from kexport.rewrite import Rewriter, rule
 from kexport.rewrite.term import Term
 
-_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
 
 
 @rule(ops.Gelu)

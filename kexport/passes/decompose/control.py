@@ -31,7 +31,8 @@ def unroll_scans(longest: int) -> Rule:
         rows: dict[int, list[Value]] = {}
         for t in reversed(range(length)) if op.reverse else range(length):
             results = inline(rewriter, op.body, [*state, *(s[t] for s in slices), *others])
-            state, rows[t] = results[: op.carried], results[op.carried :]
+            state = results[: op.carried]
+            rows[t] = results[op.carried :]
         stacks = [stacked(rewriter, column, op.axis) for column in zip(*(rows[t] for t in range(length)), strict=True)]
         return (*state, *stacks)
 

@@ -21,7 +21,7 @@ Meaning: TypeAlias = Callable[[Term, Term, Term], Term]
 @rule(ops.Dequantize)
 def dequantize(op: ops.Dequantize, node: Node, rewriter: Rewriter) -> Value:
     """(q - zero_point) * scale. Differences of integers of up to 16 bits are exact in float32."""
-    (q, scale, zero_point) = node.inputs
+    q, scale, zero_point = node.inputs
     dtype = scale.type.dtype
     return _on_grid(rewriter, q, (scale, zero_point), op, dtype, _real)
 
@@ -34,7 +34,7 @@ def _real(x: Term, step: Term, zero: Term) -> Term:
 @rule(ops.Quantize)
 def quantize(op: ops.Quantize, node: Node, rewriter: Rewriter) -> Value:
     """round(x / scale) + zero_point, cut off at the ends of the integers."""
-    (x, scale, zero_point) = node.inputs
+    x, scale, zero_point = node.inputs
     low, high = bounds(op.dtype)
 
     def rounded(x: Term, step: Term, zero: Term) -> Term:
@@ -48,7 +48,9 @@ def _on_grid(
     rewriter: Rewriter, x: Value, grid: tuple[Value, Value], op: Grid, dtype: DType, meaning: Meaning
 ) -> Value:
     """`meaning` of x, its scales and zero points, all in `dtype` and in shapes that broadcast."""
-    shape, split, along = x.type.shape, x.type.shape, None
+    shape = x.type.shape
+    split = x.type.shape
+    along = None
     if op.axis is not None:
         axis = op.axis % x.type.rank
         split, along = _split(shape, axis, op.block)
@@ -71,7 +73,8 @@ def _split(shape: tuple[Dim, ...], axis: int, block: int | None) -> tuple[tuple[
     if block is None:
         return shape, tuple(size if i == axis else 1 for i in range(len(shape)))
     assert isinstance(size, int), "blocks have fixed sizes"
-    before, after = shape[:axis], shape[axis + 1 :]
+    before = shape[:axis]
+    after = shape[axis + 1 :]
     return (*before, size // block, block, *after), (*before, size // block, 1, *after)
 
 

@@ -36,7 +36,8 @@ def gru(op: ops.Gru, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None
         weights = [r, recurrent_bias]
     else:
         pieces = ops.Split(1, (2 * units, units)), ops.Split(0, (2 * units, units))
-        (r_zr, r_h), (b_zr, b_h) = rewriter.add_all(pieces[0], r), rewriter.add_all(pieces[1], recurrent_bias)
+        r_zr, r_h = rewriter.add_all(pieces[0], r)
+        b_zr, b_h = rewriter.add_all(pieces[1], recurrent_bias)
         weights = [r_zr, b_zr, r_h, b_h]
 
     def cell(x: Term, state: list[Term], weights: list[Value]) -> list[Term]:
@@ -69,9 +70,14 @@ def lstm(op: ops.Lstm, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | No
 
 
 def _recurrent(
-    node: Node, rewriter: Rewriter, inputs: tuple[Value, Value, Value], state: Sequence[Value],
-    weights: Sequence[Value], mask: Sequence[Value], cell: Cell,
-) -> tuple[Value, ...]:  # fmt: skip
+    node: Node,
+    rewriter: Rewriter,
+    inputs: tuple[Value, Value, Value],
+    state: Sequence[Value],
+    weights: Sequence[Value],
+    mask: Sequence[Value],
+    cell: Cell,
+) -> tuple[Value, ...]:
     """The sequence of outputs and the last state. A masked scan carries the last output beside the state."""
     op: Any = node.op
     projected = rewriter.add(ops.Dense(), *inputs)

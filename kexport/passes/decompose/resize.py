@@ -112,7 +112,10 @@ def _sinc(x: Term) -> Term:
 
 
 _KERNELS: dict[str, Callable[[Term], Term]] = {
-    "bilinear": _triangle, "bicubic": _keys_cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5),
-}  # fmt: skip
+    "bilinear": _triangle,
+    "bicubic": _keys_cubic,
+    "lanczos3": _lanczos(3),
+    "lanczos5": _lanczos(5),
+}
 
 RULES = (resize,)

@@ -11,9 +11,15 @@ from kexport.quantize.audit.finding import Finding, Observed
 from kexport.quantize.statistics.statistics import Statistics
 
 CHECKS: tuple[Callable[[Observed], Iterator[Finding]], ...] = (
-    data.few_samples, data.inputs_off, data.constant_outputs, data.not_finite, data.dead_channels,
-    eight_bits.outliers, eight_bits.starved_channels, eight_bits.coarse_logits,
-)  # fmt: skip
+    data.few_samples,
+    data.inputs_off,
+    data.constant_outputs,
+    data.not_finite,
+    data.dead_channels,
+    eight_bits.outliers,
+    eight_bits.starved_channels,
+    eight_bits.coarse_logits,
+)
 """What is looked for in statistics, in the order in which it is said."""
 
 

@@ -41,7 +41,8 @@ class _Copy:
     """A graph that is copied node by node, with quantization put in."""
 
     def __init__(self, graph: Graph, plan: Plan):
-        self.graph, self.plan = graph, plan
+        self.graph = graph
+        self.plan = plan
         self.new = Graph(graph.name)
         self.of: dict[Value, Value] = {}
         """What stands for a value of the old graph: dequantized where it has a grid."""
@@ -70,8 +71,10 @@ class _Copy:
         return self.of[old]
 
     def _operands(self, node: Node) -> list[Value]:
-        plan, kinds = self.plan, operands(node)
-        scheme, given = plan.schemes.get(node), [self._value(v) for v in node.inputs]
+        plan = self.plan
+        kinds = operands(node)
+        scheme = plan.schemes.get(node)
+        given = [self._value(v) for v in node.inputs]
         integer = node in plan.integer
         if scheme is None:
             return given
@@ -85,7 +88,8 @@ class _Copy:
     def _data(self, node: Node, old: Value, new: Value, dtype: DType) -> Value:
         """A data operand: constants are quantized, and what is joined goes to the grid of the result."""
         if old.data is not None:
-            low, high = float(min(old.data.min(initial=0), 0)), float(max(old.data.max(initial=0), 0))
+            low = float(min(old.data.min(initial=0), 0))
+            high = float(max(old.data.max(initial=0), 0))
             grid = parameters.for_range(low, high, dtype, symmetric=dtype is DType.I16)
             if isinstance(node.op, JOINING):
                 grid = self.plan.grids[node.output]
@@ -151,7 +155,8 @@ def _coarser(data: Array, grid: Parameters, bias: Array, input_scale: Array) -> 
 @rule(ops.Quantize)
 def rectifier_before_grid(op: ops.Quantize, node: Node, rewriter: Rewriter) -> Replacement:
     """The ends of a grid cut off what a rectifier would have cut off."""
-    x, grid = node.inputs[0], grid_of(node)
+    x = node.inputs[0]
+    grid = grid_of(node)
     above = x.producer
     if above is None or grid is None or not grid.is_whole or len(x.users) > 1 or rewriter.graph.is_output(x):
         return None
@@ -159,7 +164,8 @@ def rectifier_before_grid(op: ops.Quantize, node: Node, rewriter: Rewriter) -> R
     if low is None and high is None:
         return None
     least, most = bounds(op.dtype)
-    scale, zero = float(grid.scales[0]), int(grid.zeros[0])
+    scale = float(grid.scales[0])
+    zero = int(grid.zeros[0])
     cut_low = low is None or np.rint(low / scale) + zero <= least
     cut_high = high is None or np.rint(high / scale) + zero >= most
     return rewriter.add(op, above.inputs[0], *node.inputs[1:]) if cut_low and cut_high else None

@@ -93,7 +93,8 @@ def for_weights(data: Array, dtype: DType, axis: int | None, rule: str = "mse") 
 
 
 def _least_error(rows: Array, top: Array, most: int) -> Array:
-    best, scale = np.full(len(rows), np.inf), top / most
+    best = np.full(len(rows), np.inf)
+    scale = top / most
     for shrink in _SHRINKS:
         tried = np.maximum(top * shrink / most, _TINY)
         rounded = np.clip(np.rint(rows / tried[:, None]), -most, most) * tried[:, None]

@@ -60,7 +60,10 @@ def _term(term: str) -> tuple[str, float]:
     match = _TERM.fullmatch(term)
     if not match:
         raise ConfigError(f"{term.strip()!r} is no term of a budget", hint=_EXAMPLE)
-    name, sign, number, unit = match[1].lower(), match[2], match[3], (match[4] or "").lower()
+    name = match[1].lower()
+    sign = match[2]
+    number = match[3]
+    unit = (match[4] or "").lower()
     if name not in _SIGNS:
         hint = f"{suggest(name, _SIGNS, 'terms')}; {_EXAMPLE}"
         raise ConfigError(f"a budget cannot be about {match[1]!r}", hint=hint)

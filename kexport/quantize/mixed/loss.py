@@ -49,7 +49,8 @@ def loss_of(expected: Sequence[Outputs], found: Sequence[Outputs]) -> Loss:
     same = rows = 0
     for one, other in zip(expected, found, strict=True):
         for name, array in one.items():
-            a, b = array.astype(np.float64), other[name].astype(np.float64)
+            a = array.astype(np.float64)
+            b = other[name].astype(np.float64)
             finite = np.isfinite(a) & np.isfinite(b)
             sums = power.setdefault(name, [0.0, 0.0])
             sums[0] += float((a[finite] ** 2).sum())
@@ -57,6 +58,7 @@ def loss_of(expected: Sequence[Outputs], found: Sequence[Outputs]) -> Loss:
             sums[1] += math.inf if odd else float(((a - b)[finite] ** 2).sum())
             if a.ndim >= 2 and a.shape[-1] > 1:
                 agree = a.argmax(-1) == b.argmax(-1)
-                same, rows = same + int(agree.sum()), rows + agree.size
+                same = same + int(agree.sum())
+                rows = rows + agree.size
     noise = max((error / total if total else float(error > 0) for total, error in power.values()), default=0.0)
     return Loss(noise, same / rows if rows else None)

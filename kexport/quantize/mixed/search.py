@@ -193,7 +193,8 @@ def _float_bytes(graph: Graph) -> int:
 
 def _least(search: _Search, budget: Budget, order: Sequence[str]) -> int:
     """How many layers of the order it takes, found by halving; all of them if that is not enough."""
-    low, high = 0, len(order)
+    low = 0
+    high = len(order)
     while high - low > 1:
         middle = (low + high) // 2
         if budget.allows(search.with_layers(order[:middle]).loss):

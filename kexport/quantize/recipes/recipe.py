@@ -21,7 +21,8 @@ from kexport.target import all_nodes
 IO = ("float32", "int8", "uint8", "int16")
 """What an input or output may be outside of a quantized artifact; float32 is whatever the model has."""
 EVERY = "*"
-RANGES, WEIGHTS = "minmax", "mse"
+RANGES = "minmax"
+WEIGHTS = "mse"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from kexport.errors import ConfigError
 from kexport.ir.types import DType
 from kexport.names import suggest
 
-FLOAT, STATIC, DYNAMIC = "float", "static", "dynamic"
+FLOAT = "float"
+STATIC = "static"
+DYNAMIC = "dynamic"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,12 @@ from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 _SAME = {
-    ops.Sigmoid: "sigmoid", ops.Tanh: "tanh", ops.Softplus: "softplus", ops.Softsign: "softsign", ops.Silu: "silu",
-}  # fmt: skip
+    ops.Sigmoid: "sigmoid",
+    ops.Tanh: "tanh",
+    ops.Softplus: "softplus",
+    ops.Softsign: "softsign",
+    ops.Silu: "silu",
+}
 
 
 @EMIT.applies(*_SAME)

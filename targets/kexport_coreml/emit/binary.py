@@ -13,16 +13,29 @@ from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 _SAME = {
-    ops.Add: "add", ops.Sub: "sub", ops.Mul: "mul", ops.Div: "real_div", ops.FloorDiv: "floor_div", ops.Mod: "mod",
-    ops.Pow: "pow", ops.Maximum: "maximum", ops.Minimum: "minimum", ops.LogicalAnd: "logical_and",
-    ops.LogicalOr: "logical_or", ops.LogicalXor: "logical_xor",
-}  # fmt: skip
+    ops.Add: "add",
+    ops.Sub: "sub",
+    ops.Mul: "mul",
+    ops.Div: "real_div",
+    ops.FloorDiv: "floor_div",
+    ops.Mod: "mod",
+    ops.Pow: "pow",
+    ops.Maximum: "maximum",
+    ops.Minimum: "minimum",
+    ops.LogicalAnd: "logical_and",
+    ops.LogicalOr: "logical_or",
+    ops.LogicalXor: "logical_xor",
+}
 """Ops that Core ML has with the same meaning."""
 
 _COMPARE = {
-    ops.Equal: "equal", ops.NotEqual: "not_equal", ops.Less: "less", ops.LessEqual: "less_equal",
-    ops.Greater: "greater", ops.GreaterEqual: "greater_equal",
-}  # fmt: skip
+    ops.Equal: "equal",
+    ops.NotEqual: "not_equal",
+    ops.Less: "less",
+    ops.LessEqual: "less_equal",
+    ops.Greater: "greater",
+    ops.GreaterEqual: "greater_equal",
+}
 
 EMIT.unsupported("Core ML has no operations on the bits of integers", ops.BitAnd, ops.BitOr, ops.BitXor)
 

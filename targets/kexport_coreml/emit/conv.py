@@ -41,9 +41,17 @@ def _convolve(e: Context, node: Node, op: Sliding, weight: Ref, groups: int) -> 
     b = e.ref(bias[0]) if bias else None
     late = b is not None and not b.constant and e.ios < 17
     y = e.op(
-        "conv", shape=node.output.type.shape, x=image, weight=weight, bias=None if late else b,
-        strides=list(op.strides), pad_type="custom", pad=pads, dilations=list(op.dilation), groups=groups,
-    )  # fmt: skip
+        "conv",
+        shape=node.output.type.shape,
+        x=image,
+        weight=weight,
+        bias=None if late else b,
+        strides=list(op.strides),
+        pad_type="custom",
+        pad=pads,
+        dilations=list(op.dilation),
+        groups=groups,
+    )
     return EMIT.activate(e, op.activation, add_bias(e, y, b) if late and b else y)
 
 
@@ -79,10 +87,17 @@ def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     shape = node.output.type.shape
     inside = (*shape[:2], *(d - low - high for d, low, high in zip(shape[2:], grown[0::2], grown[1::2], strict=True)))
     y = e.op(
-        "conv_transpose", shape=inside, x=e.ref(x), weight=e.parameter(kernel, outputs_first(kernel.type.rank)),
-        bias=None if late else b, strides=list(op.strides), pad_type="custom", pad=[max(c, 0) for c in crops],
-        dilations=list(op.dilation), groups=op.groups,
-    )  # fmt: skip
+        "conv_transpose",
+        shape=inside,
+        x=e.ref(x),
+        weight=e.parameter(kernel, outputs_first(kernel.type.rank)),
+        bias=None if late else b,
+        strides=list(op.strides),
+        pad_type="custom",
+        pad=[max(c, 0) for c in crops],
+        dilations=list(op.dilation),
+        groups=op.groups,
+    )
     if any(grown):
         y = e.op("pad", shape=shape, x=y, pad=[0, 0, 0, 0, *grown], mode="constant", constant_val=0.0)
     return EMIT.activate(e, op.activation, add_bias(e, y, b) if late and b else y)

@@ -13,10 +13,14 @@ from kexport_coreml.emit.table import EMIT
 from kexport_coreml.refs import Ref
 
 _REDUCE = {
-    ops.ReduceSum: "reduce_sum", ops.ReduceMean: "reduce_mean", ops.ReduceMax: "reduce_max",
-    ops.ReduceMin: "reduce_min", ops.ReduceProd: "reduce_prod", ops.ReduceAny: "reduce_max",
+    ops.ReduceSum: "reduce_sum",
+    ops.ReduceMean: "reduce_mean",
+    ops.ReduceMax: "reduce_max",
+    ops.ReduceMin: "reduce_min",
+    ops.ReduceProd: "reduce_prod",
+    ops.ReduceAny: "reduce_max",
     ops.ReduceAll: "reduce_min",
-}  # fmt: skip
+}
 """Any and all are the greatest and the least of 0 and 1; booleans enter and leave as int32."""
 
 EMIT.wraps(*_REDUCE, ops.CumSum)

@@ -36,7 +36,8 @@ def wrap(e: Context, x: Ref, dtype: DType) -> Ref:
     """int32 reduced to the bits of a narrow integer type: what does not fit comes round, as in numpy."""
     if dtype not in NARROW:
         return x
-    span, shift = 1 << NARROW[dtype], 0 if dtype.value[0] == "u" else 1 << (NARROW[dtype] - 1)
+    span = 1 << NARROW[dtype]
+    shift = 0 if dtype.value[0] == "u" else 1 << (NARROW[dtype] - 1)
     shifted = e.elementwise("add", x, e.const(shift, DType.I32)) if shift else x
     rest = e.elementwise("mod", shifted, e.const(span, DType.I32))
     return e.elementwise("sub", rest, e.const(shift, DType.I32)) if shift else rest

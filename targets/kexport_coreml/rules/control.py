@@ -63,8 +63,9 @@ def flags_as_numbers(op: ops.Scan, node: Node, rewriter: Rewriter) -> Replacemen
     if not read | made:
         return None
     body = Body("step", node.origin)
-    inputs = [body.input(v.name, v.type.with_dtype(DType.I32) if k in read else v.type)
-              for k, v in enumerate(op.body.inputs)]  # fmt: skip
+    inputs = [
+        body.input(v.name, v.type.with_dtype(DType.I32) if k in read else v.type) for k, v in enumerate(op.body.inputs)
+    ]
     results = inline(body, op.body, _cast(body, inputs, read, DType.BOOL))
     names = [o.name for o in op.body.outputs]
     scan = replace(op, body=body.finish(dict(zip(names, _cast(body, results, made, DType.I32), strict=True))))

@@ -17,7 +17,8 @@ from kexport_shared.emit.axes import behind_batches
 def gather_in_batches(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """The batch axes and the gathered one become one, and the indices count along it."""
     x, indices = node.inputs
-    rank, batch = x.type.rank, op.batch_dims
+    rank = x.type.rank
+    batch = op.batch_dims
     axis = op.axis % rank
     if not batch:
         return None
@@ -48,7 +49,8 @@ def top_of_open_number(op: ops.TopK, node: Node, rewriter: Rewriter) -> Replacem
     size = x.type.shape[-1]
     if isinstance(op.k, int) or op.k == size:
         return None
-    begin, end = (0,) * x.type.rank, (*x.type.shape[:-1], op.k)
+    begin = (0,) * x.type.rank
+    end = (*x.type.shape[:-1], op.k)
     part = ops.Slice(begin, end, (1,) * x.type.rank)
     return tuple(rewriter.add(part, found) for found in rewriter.add_all(ops.TopK(size), x))
 

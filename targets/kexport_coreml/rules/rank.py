@@ -101,7 +101,8 @@ def along_an_axis(
 @rule(ops.Concat, ops.Split)
 def pieces(op: ops.Concat | ops.Split, node: Node, rewriter: Rewriter) -> tuple[Value, ...] | None:
     """Axes before the one that is joined or cut are one, and those behind it."""
-    (axis,), shape = axes_of(node), node.inputs[0].type.shape
+    (axis,) = axes_of(node)
+    shape = node.inputs[0].type.shape
     groups = _few(shape, [i if i == axis else -1 for i in range(len(shape))], (axis,))
     if groups is None:
         return None

@@ -11,20 +11,37 @@ from kexport_onnx.emit.table import EMIT
 from kexport_onnx.refs import Ref
 
 _SAME = {
-    ops.Add: "Add", ops.Sub: "Sub", ops.Mul: "Mul", ops.Div: "Div", ops.Pow: "Pow", ops.Maximum: "Max",
-    ops.Minimum: "Min", ops.LogicalAnd: "And", ops.LogicalOr: "Or", ops.LogicalXor: "Xor", ops.BitAnd: "BitwiseAnd",
-    ops.BitOr: "BitwiseOr", ops.BitXor: "BitwiseXor",
-}  # fmt: skip
+    ops.Add: "Add",
+    ops.Sub: "Sub",
+    ops.Mul: "Mul",
+    ops.Div: "Div",
+    ops.Pow: "Pow",
+    ops.Maximum: "Max",
+    ops.Minimum: "Min",
+    ops.LogicalAnd: "And",
+    ops.LogicalOr: "Or",
+    ops.LogicalXor: "Xor",
+    ops.BitAnd: "BitwiseAnd",
+    ops.BitOr: "BitwiseOr",
+    ops.BitXor: "BitwiseXor",
+}
 """Ops that ONNX has with the same meaning."""
 
 _COMPARE = {
-    ops.Equal: "Equal", ops.Less: "Less", ops.LessEqual: "LessOrEqual", ops.Greater: "Greater",
+    ops.Equal: "Equal",
+    ops.Less: "Less",
+    ops.LessEqual: "LessOrEqual",
+    ops.Greater: "Greater",
     ops.GreaterEqual: "GreaterOrEqual",
-}  # fmt: skip
+}
 
 _UNSIGNED = {
-    DType.I8: DType.U8, DType.I16: DType.U32, DType.U16: DType.U32, DType.I32: DType.U32, DType.I64: DType.U64,
-}  # fmt: skip
+    DType.I8: DType.U8,
+    DType.I16: DType.U32,
+    DType.U16: DType.U32,
+    DType.I32: DType.U32,
+    DType.I64: DType.U64,
+}
 """In which type bits are shifted: there are kernels for u8, u32 and u64."""
 
 

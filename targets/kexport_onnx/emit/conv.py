@@ -75,11 +75,17 @@ def conv_transpose(e: Context, op: ops.ConvTranspose, node: Node) -> Ref:
     x, kernel, *bias = node.inputs
     window: Any = kernel.type.shape[:-2]
     flat = [d for pair in fixed_crops(op, x.type.shape[2:], window) for d in pair]
-    lows, highs = flat[0::2], flat[1::2]
+    lows = flat[0::2]
+    highs = flat[1::2]
     extra: Any = [max(-h, 0) for h in highs]
     y = e.op(
-        "ConvTranspose", e.ref(x), e.parameter(kernel, outputs_first(kernel.type.rank)), *map(e.ref, bias),
-        **_window_attributes(op, kernel.type.shape), group=op.groups if op.groups > 1 else None,
-        pads=[*lows, *(max(h, 0) for h in highs)] if any(flat) else None, output_padding=extra if any(extra) else None,
-    )  # fmt: skip
+        "ConvTranspose",
+        e.ref(x),
+        e.parameter(kernel, outputs_first(kernel.type.rank)),
+        *map(e.ref, bias),
+        **_window_attributes(op, kernel.type.shape),
+        group=op.groups if op.groups > 1 else None,
+        pads=[*lows, *(max(h, 0) for h in highs)] if any(flat) else None,
+        output_padding=extra if any(extra) else None,
+    )
     return EMIT.activate(e, op.activation, y)

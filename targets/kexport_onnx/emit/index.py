@@ -17,7 +17,8 @@ from kexport_shared.emit.axes import behind_batches
 def gather(e: Context, op: ops.Gather, node: Node) -> Ref:
     """With batch axes: the gathered axis is brought behind them, where GatherND takes it, and its place restored."""
     x, indices = e.refs(node)
-    rank, batch = node.inputs[0].type.rank, op.batch_dims
+    rank = node.inputs[0].type.rank
+    batch = op.batch_dims
     axis = op.axis % rank
     indices = indices if indices.dtype in (DType.I32, DType.I64) else e.cast(indices, DType.I64)
     if not batch:

@@ -44,7 +44,8 @@ def _of_bytes(value: Value) -> Value | None:
 
 def _byte_product(e: Context, a: Value, b: Value) -> Ref:
     """MatMulInteger on uint8: with int8, ONNX Runtime's sums saturate on x86 processors without VNNI."""
-    (x, x_zero), (y, y_zero) = _as_bytes(e, a), _as_bytes(e, b)
+    x, x_zero = _as_bytes(e, a)
+    y, y_zero = _as_bytes(e, b)
     return e.op("MatMulInteger", x, y, x_zero, y_zero, dtype=DType.I32)
 
 

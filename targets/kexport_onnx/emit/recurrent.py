@@ -46,13 +46,23 @@ def recurrent(e: Context, op: Recurrent, node: Node) -> tuple[Ref, ...]:
     form = _FORMS[type(op)]
     x, *rest = node.inputs
     lengths = e.ref(rest.pop()) if len(node.inputs) > plain_operands(op) else None
-    state, (w, r, *biases) = rest[: form.states], rest[form.states :]
+    state = rest[: form.states]
+    (w, r, *biases) = rest[form.states :]
     made = e.op_all(
-        form.kind, e.ref(x), _kernel(e, w, form.order), _kernel(e, r, form.order), _bias(e, biases, form.order),
-        lengths, *(_initial(e, s) for s in state), dtypes=(None,) * len(node.outputs), wanted=_wanted(node),
-        hidden_size=state[0].type.shape[1], direction="reverse" if op.reverse else None,
-        linear_before_reset=1 if isinstance(op, ops.Gru) and op.reset_after else None, **_activations(op, form),
-    )  # fmt: skip
+        form.kind,
+        e.ref(x),
+        _kernel(e, w, form.order),
+        _kernel(e, r, form.order),
+        _bias(e, biases, form.order),
+        lengths,
+        *(_initial(e, s) for s in state),
+        dtypes=(None,) * len(node.outputs),
+        wanted=_wanted(node),
+        hidden_size=state[0].type.shape[1],
+        direction="reverse" if op.reverse else None,
+        linear_before_reset=1 if isinstance(op, ops.Gru) and op.reset_after else None,
+        **_activations(op, form),
+    )
     axes = [1] + [0] * form.states
     return tuple(e.op("Squeeze", m, e.ints([a])) if m.name else m for m, a in zip(made, axes, strict=True))
 
@@ -76,7 +86,8 @@ def _bias(e: Context, biases: Sequence[Value], order: Sequence[int]) -> Ref | No
     """Of the input and of the recurrence in one vector [1, both]; None where they are zero."""
     if all(is_zero(b) for b in biases):
         return None
-    dtype, size = biases[0].type.dtype, biases[0].type.shape[0]
+    dtype = biases[0].type.dtype
+    size = biases[0].type.shape[0]
     data = [b.data for b in biases if b.data is not None]
     if len(data) == len(biases):
         both = [_in_order(d, order) for d in data] + [np.zeros_like(data[0])] * (2 - len(data))

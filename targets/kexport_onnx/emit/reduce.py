@@ -13,9 +13,14 @@ from kexport_onnx.emit.table import EMIT
 from kexport_onnx.refs import Ref
 
 _REDUCE = {
-    ops.ReduceSum: "ReduceSum", ops.ReduceMean: "ReduceMean", ops.ReduceMax: "ReduceMax", ops.ReduceMin: "ReduceMin",
-    ops.ReduceProd: "ReduceProd", ops.ReduceAny: "ReduceMax", ops.ReduceAll: "ReduceMin",
-}  # fmt: skip
+    ops.ReduceSum: "ReduceSum",
+    ops.ReduceMean: "ReduceMean",
+    ops.ReduceMax: "ReduceMax",
+    ops.ReduceMin: "ReduceMin",
+    ops.ReduceProd: "ReduceProd",
+    ops.ReduceAny: "ReduceMax",
+    ops.ReduceAll: "ReduceMin",
+}
 _GLOBAL = {ops.ReduceMean: "GlobalAveragePool", ops.ReduceMax: "GlobalMaxPool"}
 """What a reduction of the spatial axes of a channels-first image is called."""
 

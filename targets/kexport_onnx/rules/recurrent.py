@@ -20,10 +20,15 @@ from kexport.rewrite.term import Term
 from kexport_shared.emit.recurrent import TimeFirst, between_transposes, plain_operands
 
 NATIVE_ACTIVATIONS: dict[str | None, tuple[str, tuple[float, ...]]] = {
-    None: ("Affine", (1.0, 0.0)), "elu": ("Elu", (1.0,)), "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
-    "relu": ("Relu", ()), "sigmoid": ("Sigmoid", ()), "softplus": ("Softplus", ()), "softsign": ("Softsign", ()),
+    None: ("Affine", (1.0, 0.0)),
+    "elu": ("Elu", (1.0,)),
+    "hard_sigmoid": ("HardSigmoid", (1 / 6, 0.5)),
+    "relu": ("Relu", ()),
+    "sigmoid": ("Sigmoid", ()),
+    "softplus": ("Softplus", ()),
+    "softsign": ("Softsign", ()),
     "tanh": ("Tanh", ()),
-}  # fmt: skip
+}
 """What ONNX calls the activations that its recurrent ops have, with their alpha and beta."""
 
 
@@ -56,7 +61,8 @@ class _Steps:
     """Where the live steps of a mask are: bool[B,T], with the numbers that all movements are made of."""
 
     def __init__(self, rewriter: Rewriter, mask: Value):
-        self.rewriter, self.mask = rewriter, Term(rewriter, mask)
+        self.rewriter = rewriter
+        self.mask = Term(rewriter, mask)
         self.batch, self.length = mask.type.shape
         self.live = self.mask.of(ops.Cast(DType.I64))
         self.seen = self.live.of(ops.CumSum(1))

@@ -43,7 +43,8 @@ _BYTES = (DType.I8, DType.U8, DType.I32)
 @rule(ops.Quantize, ops.Dequantize)
 def expand_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
     """Blocks of scales and integers of other widths came with opset 21; float64 has no kernel."""
-    integers, floats = node.inputs[0].type.dtype, node.output.type.dtype
+    integers = node.inputs[0].type.dtype
+    floats = node.output.type.dtype
     if isinstance(op, ops.Quantize):
         integers, floats = op.dtype, integers
     has_kernel = integers in _BYTES and node.inputs[2].type.dtype is integers

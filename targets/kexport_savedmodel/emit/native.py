@@ -11,12 +11,18 @@ from kexport_shared.graphdef.emit.index import index
 from kexport_shared.graphdef.nodes import Ref
 
 _BITS = {
-    ops.BitAnd: "BitwiseAnd", ops.BitOr: "BitwiseOr", ops.BitXor: "BitwiseXor", ops.ShiftLeft: "LeftShift",
+    ops.BitAnd: "BitwiseAnd",
+    ops.BitOr: "BitwiseOr",
+    ops.BitXor: "BitwiseXor",
+    ops.ShiftLeft: "LeftShift",
     ops.ShiftRight: "RightShift",
-}  # fmt: skip
+}
 _SCATTER = {
-    "update": "TensorScatterUpdate", "add": "TensorScatterAdd", "max": "TensorScatterMax", "min": "TensorScatterMin",
-}  # fmt: skip
+    "update": "TensorScatterUpdate",
+    "add": "TensorScatterAdd",
+    "max": "TensorScatterMax",
+    "min": "TensorScatterMin",
+}
 
 
 @EMIT.emits(*_BITS)

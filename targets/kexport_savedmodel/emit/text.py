@@ -43,9 +43,15 @@ def split_text(e: Context, op: ops.SplitText, node: Node) -> Ref:
     parts, rows = _PARTS[op.unit](e, given if len(shape) == 2 else e.reshape(given, [-1]))
     sizes = e.dims((-1, op.length if e.knows(op.length) else -1))
     y = e.op(
-        "RaggedTensorToTensor", sizes, parts, e.const("", DType.STRING), *rows.values(), main=1,
-        num_row_partition_tensors=len(rows), row_partition_types=list(rows),
-    )  # fmt: skip
+        "RaggedTensorToTensor",
+        sizes,
+        parts,
+        e.const("", DType.STRING),
+        *rows.values(),
+        main=1,
+        num_row_partition_tensors=len(rows),
+        row_partition_types=list(rows),
+    )
     if len(shape) == 2:
         return y
     length = e.op("GatherV2", e.shape(y), e.ints([1]), e.scalar(0), batch_dims=0)
@@ -63,9 +69,14 @@ def _words(e: Context, x: Ref) -> Parts:
 def _characters(e: Context, x: Ref) -> Parts:
     """Decoded, and each encoded alone."""
     starts, codes = e.op_all(
-        "UnicodeDecode", x, dtypes=(DType.I64, DType.I32), input_encoding="UTF-8", Tsplits=DType.I64, **_CODES,
+        "UnicodeDecode",
+        x,
+        dtypes=(DType.I64, DType.I32),
+        input_encoding="UTF-8",
+        Tsplits=DType.I64,
+        **_CODES,
         replace_control_characters=False,
-    )  # fmt: skip
+    )
     one = e.const(1, DType.I64)
     count = e.op("AddV2", e.op("Size", codes, dtype=DType.I64, out_type=DType.I64), one)
     each = e.op("Range", e.const(0, DType.I64), count, one)

@@ -7,9 +7,7 @@ from typing import Any
 
 from kexport.ir.op import OpT
 
-_PER_AXIS: dict[str, Any] = {
-    "strides": 1, "dilation": 1, "window": 1, "padding": (0, 0), "output_padding": 0
-}  # fmt: skip
+_PER_AXIS: dict[str, Any] = {"strides": 1, "dilation": 1, "window": 1, "padding": (0, 0), "output_padding": 0}
 """Attributes with a value for each axis, and the value that does nothing."""
 
 

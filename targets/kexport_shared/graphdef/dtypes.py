@@ -11,11 +11,22 @@ CODES: dict[DType, int] = {
 """`DataType` by element type."""
 
 NAMES: dict[DType, str] = {
-    DType.F32: "DT_FLOAT", DType.F64: "DT_DOUBLE", DType.I32: "DT_INT32", DType.U8: "DT_UINT8", DType.I16: "DT_INT16",
-    DType.I8: "DT_INT8", DType.STRING: "DT_STRING", DType.C64: "DT_COMPLEX64", DType.I64: "DT_INT64",
-    DType.BOOL: "DT_BOOL", DType.BF16: "DT_BFLOAT16", DType.U16: "DT_UINT16", DType.F16: "DT_HALF",
-    DType.U32: "DT_UINT32", DType.U64: "DT_UINT64",
-}  # fmt: skip
+    DType.F32: "DT_FLOAT",
+    DType.F64: "DT_DOUBLE",
+    DType.I32: "DT_INT32",
+    DType.U8: "DT_UINT8",
+    DType.I16: "DT_INT16",
+    DType.I8: "DT_INT8",
+    DType.STRING: "DT_STRING",
+    DType.C64: "DT_COMPLEX64",
+    DType.I64: "DT_INT64",
+    DType.BOOL: "DT_BOOL",
+    DType.BF16: "DT_BFLOAT16",
+    DType.U16: "DT_UINT16",
+    DType.F16: "DT_HALF",
+    DType.U32: "DT_UINT32",
+    DType.U64: "DT_UINT64",
+}
 """The name of a `DataType` in JSON."""
 
 BY_CODE = {code: dtype for dtype, code in CODES.items()}

@@ -12,8 +12,13 @@ from kexport_shared.emit.sizes import Function
 from kexport_shared.graphdef.nodes import Nodes, Ref
 
 _KINDS = {
-    "add": "AddV2", "mul": "Mul", "max": "Maximum", "min": "Minimum", "div": "FloorDiv", "floordiv": "FloorDiv",
-}  # fmt: skip
+    "add": "AddV2",
+    "mul": "Mul",
+    "max": "Maximum",
+    "min": "Minimum",
+    "div": "FloorDiv",
+    "floordiv": "FloorDiv",
+}
 
 
 class Scope(Nodes, Protocol):

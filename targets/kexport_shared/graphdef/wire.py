@@ -11,7 +11,10 @@ import numpy as np
 from kexport.errors import EmitError
 from kexport_shared.graphdef.nodes import Const
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+VARINT = 0
+FIXED64 = 1
+BYTES = 2
+FIXED32 = 5
 """Wire types: how the value of a field is written."""
 _MAX_VARINT = 10
 

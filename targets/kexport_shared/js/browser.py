@@ -30,11 +30,19 @@ BUNDLES = (
 )
 HINT = "install Chrome or Chromium, on Debian: apt-get install chromium"
 FLAGS = (
-    "--headless=new", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-dev-shm-usage",
-    "--disable-extensions", "--mute-audio", "--disable-background-timer-throttling",
+    "--headless=new",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--mute-audio",
+    "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
-)  # fmt: skip
+)
 _START = 60.0
 """Seconds within which the page must have asked for work."""
 

@@ -20,6 +20,7 @@ def dense(e: Context, op: ops.Dense, node: Node) -> Ref:
         return plain_dense(e, op, node)
     known = op.activation in FUSED
     fused_ops = ["BiasAdd", FUSED[op.activation or ""]] if known else ["BiasAdd"]
-    y = e.op("_FusedMatMul", rows(e, node), w, *bias, num_args=1, fused_ops=fused_ops, transpose_a=False,
-             transpose_b=False)  # fmt: skip
+    y = e.op(
+        "_FusedMatMul", rows(e, node), w, *bias, num_args=1, fused_ops=fused_ops, transpose_a=False, transpose_b=False
+    )
     return from_rows(e, node, y if known else activate(e, op.activation, y))

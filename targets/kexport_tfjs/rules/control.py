@@ -81,7 +81,8 @@ def _round(op: ops.Scan, operands: Sequence[Value], steps: int, origin: str) -> 
     rows: list[list[Value]] = []
     for t in range(steps):
         results = inline(body, op.body, [*state, *(s[t] for s in slices), *others])
-        state, made = results[: op.carried], results[op.carried :]
+        state = results[: op.carried]
+        made = results[op.carried :]
         rows.append(made)
     places = body.add(ops.Reshape((steps, 1)), at.value)
     columns = [stacked(body, column, 0) for column in zip(*rows, strict=True)]

@@ -15,14 +15,17 @@ from kexport_shared.emit.axes import behind_batches
 def gather_of_batches(op: ops.Gather, node: Node, rewriter: Rewriter) -> Replacement:
     """All batches as one, with indices to match: the wasm backend's gather from batches is wrong."""
     x, indices = node.inputs
-    rank, batch = x.type.rank, op.batch_dims
+    rank = x.type.rank
+    batch = op.batch_dims
     axis = op.axis % rank
     if not batch:
         return None
     moves = behind_batches(axis, batch, rank, indices.type.rank)
     if moves:
         x = rewriter.add(ops.Transpose(moves.before), x)
-    count, size, rest = product(x.type.shape[:batch]), x.type.shape[batch], x.type.shape[batch + 1 :]
+    count = product(x.type.shape[:batch])
+    size = x.type.shape[batch]
+    rest = x.type.shape[batch + 1 :]
     folded = rewriter.add(ops.Reshape((count * size, *rest)), x)
     places = rewriter.add(ops.Reshape((count, product(indices.type.shape[batch:]))), indices)
     starts = rewriter.add(ops.Reshape((count, 1)), _starts(rewriter, count, size, indices.type.dtype))

@@ -11,9 +11,14 @@ from kexport_tflite.context import Context
 from kexport_tflite.emit.table import EMIT
 
 SIMPLE = {
-    ops.Relu: "RELU", ops.Relu6: "RELU6", ops.Elu: "ELU", ops.Sigmoid: "LOGISTIC", ops.Tanh: "TANH",
-    ops.HardSilu: "HARD_SWISH", ops.Prelu: "PRELU",
-}  # fmt: skip
+    ops.Relu: "RELU",
+    ops.Relu6: "RELU6",
+    ops.Elu: "ELU",
+    ops.Sigmoid: "LOGISTIC",
+    ops.Tanh: "TANH",
+    ops.HardSilu: "HARD_SWISH",
+    ops.Prelu: "PRELU",
+}
 FUSED = {None: "NONE", "relu": "RELU", "relu6": "RELU6"}
 """Activations that operators apply themselves, by the name in the graph; others are separate (XNNPACK refuses TANH)."""
 CLIPS = {(0.0, None): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
@@ -47,7 +52,8 @@ def gelu(e: Context, op: ops.Gelu, node: Node) -> None:
 @EMIT(ops.Clip)
 def clip(e: Context, op: ops.Clip, node: Node) -> None:
     """A rectifier where one has these bounds, else MAXIMUM and MINIMUM."""
-    (x,), dtype = node.inputs, node.output.type.dtype
+    (x,) = node.inputs
+    dtype = node.output.type.dtype
     if dtype.is_float and (op.low, op.high) in CLIPS:
         e.emit(CLIPS[op.low, op.high], node)
         return

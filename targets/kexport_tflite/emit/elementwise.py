@@ -10,10 +10,21 @@ from kexport_tflite.emit.table import EMIT
 from kexport_tflite.weights import half_constant, stored_integers
 
 UNARY = {
-    ops.Neg: "NEG", ops.Abs: "ABS", ops.Sign: "SIGN", ops.Square: "SQUARE", ops.Sqrt: "SQRT", ops.Rsqrt: "RSQRT",
-    ops.Exp: "EXP", ops.Log: "LOG", ops.Floor: "FLOOR", ops.Ceil: "CEIL", ops.Round: "ROUND", ops.Sin: "SIN",
-    ops.Cos: "COS", ops.LogicalNot: "LOGICAL_NOT",
-}  # fmt: skip
+    ops.Neg: "NEG",
+    ops.Abs: "ABS",
+    ops.Sign: "SIGN",
+    ops.Square: "SQUARE",
+    ops.Sqrt: "SQRT",
+    ops.Rsqrt: "RSQRT",
+    ops.Exp: "EXP",
+    ops.Log: "LOG",
+    ops.Floor: "FLOOR",
+    ops.Ceil: "CEIL",
+    ops.Round: "ROUND",
+    ops.Sin: "SIN",
+    ops.Cos: "COS",
+    ops.LogicalNot: "LOGICAL_NOT",
+}
 
 
 @EMIT(*UNARY)

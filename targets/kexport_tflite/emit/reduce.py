@@ -9,9 +9,14 @@ from kexport_tflite.context import Context
 from kexport_tflite.emit.table import EMIT
 
 REDUCTIONS = {
-    ops.ReduceSum: "SUM", ops.ReduceMean: "MEAN", ops.ReduceMax: "REDUCE_MAX", ops.ReduceMin: "REDUCE_MIN",
-    ops.ReduceProd: "REDUCE_PROD", ops.ReduceAny: "REDUCE_ANY", ops.ReduceAll: "REDUCE_ALL",
-}  # fmt: skip
+    ops.ReduceSum: "SUM",
+    ops.ReduceMean: "MEAN",
+    ops.ReduceMax: "REDUCE_MAX",
+    ops.ReduceMin: "REDUCE_MIN",
+    ops.ReduceProd: "REDUCE_PROD",
+    ops.ReduceAny: "REDUCE_ANY",
+    ops.ReduceAll: "REDUCE_ALL",
+}
 POSITIONS = {ops.ArgMax: "ARG_MAX", ops.ArgMin: "ARG_MIN"}
 
 

@@ -32,9 +32,15 @@ _MORE = 1 << 16
 """Bytes that planning may take beyond what is used in the end."""
 _ALIGNMENT = 16
 NUMPY = {
-    "FLOAT32": np.float32, "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64,
-    "UINT8": np.uint8, "BOOL": np.bool_, "FLOAT16": np.float16,
-}  # fmt: skip
+    "FLOAT32": np.float32,
+    "INT8": np.int8,
+    "INT16": np.int16,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "UINT8": np.uint8,
+    "BOOL": np.bool_,
+    "FLOAT16": np.float16,
+}
 """The element types of inputs."""
 
 

@@ -25,9 +25,15 @@ _RANK = 8
 _PLAIN = frozenset(f"{string.ascii_letters}{string.digits} _./-:".encode())
 """What a string of C++ may hold as it is."""
 _TYPES = {
-    "FLOAT32": "kTfLiteFloat32", "FLOAT16": "kTfLiteFloat16", "INT8": "kTfLiteInt8", "INT16": "kTfLiteInt16",
-    "INT32": "kTfLiteInt32", "INT64": "kTfLiteInt64", "UINT8": "kTfLiteUInt8", "BOOL": "kTfLiteBool",
-}  # fmt: skip
+    "FLOAT32": "kTfLiteFloat32",
+    "FLOAT16": "kTfLiteFloat16",
+    "INT8": "kTfLiteInt8",
+    "INT16": "kTfLiteInt16",
+    "INT32": "kTfLiteInt32",
+    "INT64": "kTfLiteInt64",
+    "UINT8": "kTfLiteUInt8",
+    "BOOL": "kTfLiteBool",
+}
 
 _HEADER = """\
 // {file} for TensorFlow Lite for Microcontrollers. Written by kexport.

@@ -137,6 +137,13 @@ def shift_left(op: ops.ShiftLeft, node: Node, rewriter: Rewriter) -> Replacement
 
 
 RULES = (
-    integer_functions, elu_of_another_slope, divide_floats_by_zero_too, broadcast_angles, flip_bits, and_bits, or_bits,
-    shift_left, rsqrt_of_every_number,
-)  # fmt: skip
+    integer_functions,
+    elu_of_another_slope,
+    divide_floats_by_zero_too,
+    broadcast_angles,
+    flip_bits,
+    and_bits,
+    or_bits,
+    shift_left,
+    rsqrt_of_every_number,
+)

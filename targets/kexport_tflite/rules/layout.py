@@ -78,7 +78,8 @@ def _edge(rewriter: Rewriter, x: Value, axis: int, at: Any, times: Any) -> list[
 @rule(ops.BroadcastTo)
 def broadcast_by_ones(op: ops.BroadcastTo, node: Node, rewriter: Rewriter) -> Replacement:
     """x times ones of the new sizes, which XNNPACK takes; BROADCAST_TO it refuses."""
-    (x,), wanted = node.inputs, node.output.type
+    (x,) = node.inputs
+    wanted = node.output.type
     if wanted.dtype is not DType.F32:
         return None
     source = (1,) * (wanted.rank - x.type.rank) + x.type.shape

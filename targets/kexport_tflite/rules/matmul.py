@@ -29,7 +29,7 @@ _MIN_PART = 256
 @rule(ops.MatMul)
 def half_constant_to_dense(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """A constant matrix on the right that is stored in float16."""
-    (x, w) = node.inputs
+    x, w = node.inputs
     half = half_constant(w)
     if half is None or half.data is None or op.transpose_a or w.type.rank > 2:
         return None
@@ -56,7 +56,8 @@ def dense_of_vector(op: ops.Dense, node: Node, rewriter: Rewriter) -> Replacemen
 @rule(ops.MatMul)
 def integer_products(op: ops.MatMul, node: Node, rewriter: Rewriter) -> Replacement:
     """In float32 where every sum is exact there; else products of integers over an axis of their own, summed up."""
-    (a, b), dtype = node.inputs, node.output.type.dtype
+    a, b = node.inputs
+    dtype = node.output.type.dtype
     if dtype not in _INTEGERS:
         return None
     inner = a.type.shape[-2 if op.transpose_a else -1]
@@ -77,10 +78,12 @@ def _by_parts(rewriter: Rewriter, a: Value, b: Value, most: int) -> Value:
     inner: Any = a.type.shape[-1]
     a, b = (_narrowest(v) for v in (a, b))
     products = [
-        rewriter.add(ops.Cast(DType.I32), _product(rewriter, _part(rewriter, a, -1, start, most, inner),
-                                                   _part(rewriter, b, -2, start, most, inner)))
+        rewriter.add(
+            ops.Cast(DType.I32),
+            _product(rewriter, _part(rewriter, a, -1, start, most, inner), _part(rewriter, b, -2, start, most, inner)),
+        )
         for start in range(0, inner, most)
-    ]  # fmt: skip
+    ]
     total = products[0]
     for part in products[1:]:
         total = rewriter.add(ops.Add(), total, part)

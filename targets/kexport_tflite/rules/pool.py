@@ -22,7 +22,8 @@ from kexport.rewrite.rule import Replacement
 @rule(Pool)
 def pick_pixels(op: Pool, node: Node, rewriter: Rewriter) -> Replacement:
     """Windows of one pixel: a depthwise convolution with ones, since XNNPACK refuses such pools."""
-    (x,), channels = node.inputs, node.output.type.shape[-1]
+    (x,) = node.inputs
+    channels = node.output.type.shape[-1]
     if op.window != (1, 1) or not isinstance(op.padding, str) or x.type.dtype is not DType.F32:
         return None
     if not isinstance(channels, int):

@@ -68,7 +68,8 @@ _ON_GRIDS = (DType.I8, DType.U8, DType.I16, DType.I32)
 def expand_grid(op: ops.Quantize | ops.Dequantize, node: Node, rewriter: Rewriter) -> Replacement:
     """Blocks of scales, other integers and data quantized by axis, which no kernel of TF Lite takes, are arithmetic."""
     grid = grid_of(node)
-    integers, floats = node.inputs[0].type.dtype, node.output.type.dtype
+    integers = node.inputs[0].type.dtype
+    floats = node.output.type.dtype
     if isinstance(op, ops.Quantize):
         integers, floats = op.dtype, integers
     constant = dequantized(node.output) is not None if isinstance(op, ops.Dequantize) else False

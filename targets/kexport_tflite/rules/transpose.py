@@ -75,7 +75,9 @@ def sub_pixel_kernel(kernel: Array, strides: tuple[int, ...], dilation: tuple[in
     """The kernel [T, T, C, s*s*O] of the convolution, for a transposed kernel [K, K, O, C]."""
     spans = [span(k, d) for k, d in zip(kernel.shape[:2], dilation, strict=True)]
     taps = [-(-span // s) for span, s in zip(spans, strides, strict=True)]
-    (th, tw), (sh, sw), (outputs, channels) = taps, strides, kernel.shape[2:]
+    th, tw = taps
+    sh, sw = strides
+    outputs, channels = kernel.shape[2:]
     spread = np.zeros((th * sh, tw * sw, outputs, channels), kernel.dtype)
     spread[: spans[0] : dilation[0], : spans[1] : dilation[1]] = kernel
     phases = spread.reshape(th, sh, tw, sw, outputs, channels)[::-1, :, ::-1]
@@ -84,7 +86,8 @@ def sub_pixel_kernel(kernel: Array, strides: tuple[int, ...], dilation: tuple[in
 
 def _shuffle(rewriter: Rewriter, x: Value, strides: tuple[int, ...]) -> Value:
     """Channels (row, column, filter) to pixels."""
-    (sh, sw), (batch, height, width, channels) = strides, x.type.shape
+    sh, sw = strides
+    batch, height, width, channels = x.type.shape
     if sh == sw:
         return rewriter.add(ops.DepthToSpace(sh), x) if sh > 1 else x
     filters = channels // (sh * sw)

@@ -22,16 +22,28 @@ WHOLE = (Feed((4, 6), "int32", 0, 9), Feed((4, 6), "int32", 0, 9))
 IMAGE = (Feed((8, 8, 3), low=0, high=1),)
 
 FAMILIES: Mapping[str, Family] = {
-    "elementwise": Family(NUMBERS, ELEMENTWISE), "integers": Family(WHOLE, INTEGERS),
-    "reductions": Family(NUMBERS, REDUCTIONS), "layout": Family(NUMBERS, LAYOUT),
-    "products": Family(NUMBERS, PRODUCTS), "control": Family(NUMBERS, CONTROL), "images": Family(IMAGE, IMAGES),
+    "elementwise": Family(NUMBERS, ELEMENTWISE),
+    "integers": Family(WHOLE, INTEGERS),
+    "reductions": Family(NUMBERS, REDUCTIONS),
+    "layout": Family(NUMBERS, LAYOUT),
+    "products": Family(NUMBERS, PRODUCTS),
+    "control": Family(NUMBERS, CONTROL),
+    "images": Family(IMAGE, IMAGES),
     "signals": Family(NUMBERS, SIGNALS),
-}  # fmt: skip
+}
 
 FIXED = {
-    "associative_scan", "bartlett", "corrcoef", "fold", "gcd", "image.elastic_transform", "isin", "lcm", "unfold",
+    "associative_scan",
+    "bartlett",
+    "corrcoef",
+    "fold",
+    "gcd",
+    "image.elastic_transform",
+    "isin",
+    "lcm",
+    "unfold",
     "unravel_index",
-}  # fmt: skip
+}
 """Functions that Keras cannot build for a batch of any size."""
 
 TOLERANCES = {"cast": 1e-3}

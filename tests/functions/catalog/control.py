@@ -13,4 +13,4 @@ CONTROL: dict[str, Call] = {
     "map": lambda k, x, y: k.map(lambda t: t * 2 + 1, x),
     "associative_scan": lambda k, x, y: k.associative_scan(lambda a, b: a + b, x[0]),
     "vectorized_map": lambda k, x, y: k.vectorized_map(lambda t: t * 2 + 1, x),
-}  # fmt: skip
+}

@@ -73,4 +73,4 @@ LAYOUT: dict[str, Call] = {
     "vstack": lambda k, x, y: k.vstack([x, y]),
     "zeros": lambda k, x, y: x + k.zeros((6,)),
     "extract_sequences": lambda k, x, y: k.extract_sequences(x, 3, 2),
-}  # fmt: skip
+}

@@ -29,7 +29,7 @@ PRODUCTS: dict[str, Call] = {
     "jvp": lambda k, x, y: k.jvp(lambda t: k.sin(t) * t, (x,), (y,)),
     "solve": lambda k, x, y: k.solve(_definite(k, x), y),
     "solve_triangular": lambda k, x, y: k.solve_triangular(k.cholesky(_definite(k, x)), y, lower=True),
-}  # fmt: skip
+}
 
 
 def _definite(k: Any, x: Any) -> Any:

@@ -23,7 +23,7 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "svd": (lambda k, x, y: k.svd(x)[1], ALGEBRA),
     "unique": (lambda k, x, y: k.unique(x), SIZE),
     "view": (lambda k, x, y: k.view(x, "int32"), "the bits of floats"),
-}  # fmt: skip
+}
 """With words of the reason."""
 
 UNTRACEABLE: dict[str, tuple[Call, str]] = {

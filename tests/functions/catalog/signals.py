@@ -15,4 +15,4 @@ SIGNALS: dict[str, Call] = {
     "polar": lambda k, x, y: k.abs(k.polar(k.abs(x), y)),
     "view_as_complex": lambda k, x, y: k.abs(k.view_as_complex(k.stack([x, y], -1))),
     "view_as_real": lambda k, x, y: k.view_as_real(k.view_as_complex(k.stack([x, y], -1))),
-}  # fmt: skip
+}

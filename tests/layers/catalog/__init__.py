@@ -17,10 +17,17 @@ from tests.layers.catalog.text import TEXT
 from tests.layers.item import Entry
 
 FAMILIES: Mapping[str, Mapping[str, tuple[Entry, ...]]] = {
-    "core": CORE, "convolution": CONVOLUTION, "pooling": POOLING, "normalization": NORMALIZATION, "shape": SHAPE,
-    "recurrent": RECURRENT, "attention": ATTENTION, "image": IMAGE, "numeric": NUMERIC,
+    "core": CORE,
+    "convolution": CONVOLUTION,
+    "pooling": POOLING,
+    "normalization": NORMALIZATION,
+    "shape": SHAPE,
+    "recurrent": RECURRENT,
+    "attention": ATTENTION,
+    "image": IMAGE,
+    "numeric": NUMERIC,
     "text": TEXT,
-}  # fmt: skip
+}
 CATALOG = {layer: entries for family in FAMILIES.values() for layer, entries in family.items()}
 
 LEFT_OUT = {

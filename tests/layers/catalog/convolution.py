@@ -6,12 +6,17 @@ from typing import Any
 
 from tests.layers.item import Entry, Feed
 
-LINE, OPEN_LINE = (11, 4), (None, 4)
-IMAGE, OPEN_IMAGE = (9, 8, 4), (None, None, 4)
-BLOCK, OPEN_BLOCK = (6, 5, 5, 4), (None, None, None, 4)
+LINE = (11, 4)
+OPEN_LINE = (None, 4)
+IMAGE = (9, 8, 4)
+OPEN_IMAGE = (None, None, 4)
+BLOCK = (6, 5, 5, 4)
+OPEN_BLOCK = (None, None, None, 4)
 COMMON: dict[str, tuple[Any, ...]] = {
-    "use_bias": (False,), "activation": ("relu", "tanh"), "data_format": ("channels_first",),
-}  # fmt: skip
+    "use_bias": (False,),
+    "activation": ("relu", "tanh"),
+    "data_format": ("channels_first",),
+}
 FIRST = {"data_format": "channels_first"}
 
 
@@ -27,11 +32,15 @@ def plain(feed: Feed, rank: int, causal: bool = False) -> tuple[Entry, ...]:
         **COMMON,
     }
     also = (
-        {"strides": 2, "padding": "same"}, {"dilation_rate": 2, "padding": "same"}, {"groups": 2, "padding": "same"},
-        {"strides": uneven, "padding": "same"}, {"groups": 4, "strides": 2, "activation": "relu"},
-        {**FIRST, "padding": "same", "strides": 2}, *[{"padding": "causal", "dilation_rate": 2}] * causal,
+        {"strides": 2, "padding": "same"},
+        {"dilation_rate": 2, "padding": "same"},
+        {"groups": 2, "padding": "same"},
+        {"strides": uneven, "padding": "same"},
+        {"groups": 4, "strides": 2, "activation": "relu"},
+        {**FIRST, "padding": "same", "strides": 2},
+        *[{"padding": "causal", "dilation_rate": 2}] * causal,
         *[{"padding": "causal", "strides": 2}] * causal,
-    )  # fmt: skip
+    )
     return (Entry((feed,), {"filters": 8, "kernel_size": 3}, vary, also),)
 
 
@@ -77,11 +86,15 @@ def transposed(feed: Feed) -> tuple[Entry, ...]:
         **COMMON,
     }
     also = (
-        {"strides": 2, "padding": "same"}, {"strides": 3, "padding": "same", "kernel_size": 2},
-        {"strides": 2, "output_padding": 1}, {"strides": 2, "output_padding": 0, "padding": "same"},
-        {"dilation_rate": 2, "padding": "same"}, {"kernel_size": 4, "strides": 2, "padding": "same"},
-        {**FIRST, "strides": 2, "padding": "same"}, {"strides": 2, "activation": "relu", "use_bias": False},
-    )  # fmt: skip
+        {"strides": 2, "padding": "same"},
+        {"strides": 3, "padding": "same", "kernel_size": 2},
+        {"strides": 2, "output_padding": 1},
+        {"strides": 2, "output_padding": 0, "padding": "same"},
+        {"dilation_rate": 2, "padding": "same"},
+        {"kernel_size": 4, "strides": 2, "padding": "same"},
+        {**FIRST, "strides": 2, "padding": "same"},
+        {"strides": 2, "activation": "relu", "use_bias": False},
+    )
     return (Entry((feed,), {"filters": 5, "kernel_size": 3}, vary, also),)
 
 

@@ -20,16 +20,22 @@ def idle(base: dict[str, Any], **vary: tuple[Any, ...]) -> tuple[Entry, ...]:
 
 
 MOVED: dict[str, tuple[Any, ...]] = {
-    "interpolation": ("nearest",), "fill_mode": ("nearest",), "fill_value": (1.0,), **FIRST,
-}  # fmt: skip
+    "interpolation": ("nearest",),
+    "fill_mode": ("nearest",),
+    "fill_value": (1.0,),
+    **FIRST,
+}
 TABLE_STEP = 1e-3
 """TensorFlow reads the cubic weights from a table of 1024 steps unless antialias is set."""
 FACTOR = {"factor": 0.5}
 
 IMAGE_RESIZE = {
-    "interpolation": ("nearest", "lanczos3", "lanczos5"), "antialias": (True,),
-    "crop_to_aspect_ratio": (True,), "pad_to_aspect_ratio": (True,), **FIRST,
-}  # fmt: skip
+    "interpolation": ("nearest", "lanczos3", "lanczos5"),
+    "antialias": (True,),
+    "crop_to_aspect_ratio": (True,),
+    "pad_to_aspect_ratio": (True,),
+    **FIRST,
+}
 
 IMAGE_LAYERS: dict[str, tuple[Entry, ...]] = {
     "Rescaling": (

@@ -27,13 +27,10 @@ NORMALIZATION = {
         Entry((IMAGE,), {}, {"axis": ([-1],), "epsilon": (0.1,)}),
         Entry((Feed((6, 5, 8)),), {"axis": [2, 3]}, note="of several axes"),
     ),
-    "UnitNormalization": (
-        Entry((IMAGE,), {}, {"axis": (1, [1, 2])}),
-    ),
+    "UnitNormalization": (Entry((IMAGE,), {}, {"axis": (1, [1, 2])}),),
     "Normalization": (
         Entry((Feed((3, 4)),), {"mean": np.arange(4.0), "variance": np.arange(1.0, 5.0)}, {"invert": (True,)}),
         Entry((Feed((3, 4)),), {"mean": 0.5, "variance": 2.0, "axis": None}, note="of all axes"),
-        Entry((Feed((3, 4)),), {"mean": np.arange(3.0), "variance": np.ones(3), "axis": 1},
-              note="of axis 1"),
+        Entry((Feed((3, 4)),), {"mean": np.arange(3.0), "variance": np.ones(3), "axis": 1}, note="of axis 1"),
     ),
-}  # fmt: skip
+}

@@ -11,9 +11,14 @@ MASK = Feed((5,), "bool", open=(None,))
 STATE = Feed((3,))
 BOTH = {"return_sequences": True, "return_state": True}
 ENDS: dict[str, tuple[Any, ...]] = {
-    "use_bias": (False,), "dropout": (0.5,), "recurrent_dropout": (0.5,), "return_sequences": (True,),
-    "return_state": (True,), "go_backwards": (True,), "stateful": (),
-}  # fmt: skip
+    "use_bias": (False,),
+    "dropout": (0.5,),
+    "recurrent_dropout": (0.5,),
+    "return_sequences": (True,),
+    "return_state": (True,),
+    "go_backwards": (True,),
+    "stateful": (),
+}
 ALSO = ({**BOTH, "go_backwards": True}, {"unroll": True, "return_sequences": True})
 
 

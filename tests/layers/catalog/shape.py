@@ -28,10 +28,17 @@ SHAPE = {
     "UpSampling1D": (Entry((LINE,), {}, {"size": (3,)}),),
     "UpSampling2D": (
         Entry((IMAGE,), {}, {"size": (3, (2, 3)), "interpolation": ("bilinear", "bicubic"), **FIRST}),
-        Entry((Feed((5, 4, 3)),), {"size": 2, "interpolation": "lanczos3"},
-              {"interpolation": ("lanczos5",)}, note="by lanczos"),
-        Entry((Feed((5, 4, 3), open=(None, None, 3)),), {"size": 2, "interpolation": "lanczos3"},
-              note="by lanczos at open size"),
+        Entry(
+            (Feed((5, 4, 3)),),
+            {"size": 2, "interpolation": "lanczos3"},
+            {"interpolation": ("lanczos5",)},
+            note="by lanczos",
+        ),
+        Entry(
+            (Feed((5, 4, 3), open=(None, None, 3)),),
+            {"size": 2, "interpolation": "lanczos3"},
+            note="by lanczos at open size",
+        ),
     ),
     "UpSampling3D": (Entry((BLOCK,), {}, {"size": (3, (1, 2, 3)), **FIRST}),),
-}  # fmt: skip
+}

@@ -103,10 +103,15 @@ ACTIVATIONS = (
 ACTIVATION_LAYERS = "ELU LeakyReLU PReLU ReLU Softmax ThresholdedReLU"
 FUNCTION_HOMES = frozenset(
     (
-        "activations", "builtins", "tensorflow.python.ops.gen_math_ops", "tensorflow.python.ops.gen_nn_ops",
-        "tensorflow.python.ops.math_ops", "tensorflow.python.ops.nn_impl", "tensorflow.python.ops.nn_ops",
+        "activations",
+        "builtins",
+        "tensorflow.python.ops.gen_math_ops",
+        "tensorflow.python.ops.gen_nn_ops",
+        "tensorflow.python.ops.math_ops",
+        "tensorflow.python.ops.nn_impl",
+        "tensorflow.python.ops.nn_ops",
     )
-)  # fmt: skip
+)
 """The modules that activation functions are saved under; the first one is Keras' own."""
 
 _INITIALIZERS = CLASSES["keras.initializers"] + " " + UNPLACED["initializers by the names of other versions"]

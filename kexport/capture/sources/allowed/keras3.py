@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 BASES = (
-    "Operation", "Initializer", "Regularizer", "Quantizer", "constraints.Constraint", "dtype_policies.DTypePolicy",
-    "losses.Loss", "metrics.Metric", "optimizers.Optimizer", "optimizers.schedules.LearningRateSchedule",
+    "Operation",
+    "Initializer",
+    "Regularizer",
+    "Quantizer",
+    "constraints.Constraint",
+    "dtype_policies.DTypePolicy",
+    "losses.Loss",
+    "metrics.Metric",
+    "optimizers.Optimizer",
+    "optimizers.schedules.LearningRateSchedule",
     "random.SeedGenerator",
-)  # fmt: skip
+)
 """What an allowed class of Keras is or derives from; layers and models are operations."""
 
 ALSO = (

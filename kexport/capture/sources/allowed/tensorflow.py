@@ -181,11 +181,18 @@ FUNCTIONS: Mapping[str, str] = {
 """Module of the public API (`compat.v1` left out) -> its functions, by exact name."""
 
 CLASS_METHODS = (
-    "RaggedTensor.from_value_rowids", "RaggedTensor.from_row_splits", "RaggedTensor.from_row_lengths",
-    "RaggedTensor.from_row_starts", "RaggedTensor.from_row_limits", "RaggedTensor.from_uniform_row_length",
-    "RaggedTensor.from_nested_value_rowids", "RaggedTensor.from_nested_row_splits",
-    "RaggedTensor.from_nested_row_lengths", "RaggedTensor.from_tensor", "RaggedTensor.from_sparse",
-)  # fmt: skip
+    "RaggedTensor.from_value_rowids",
+    "RaggedTensor.from_row_splits",
+    "RaggedTensor.from_row_lengths",
+    "RaggedTensor.from_row_starts",
+    "RaggedTensor.from_row_limits",
+    "RaggedTensor.from_uniform_row_length",
+    "RaggedTensor.from_nested_value_rowids",
+    "RaggedTensor.from_nested_row_splits",
+    "RaggedTensor.from_nested_row_lengths",
+    "RaggedTensor.from_tensor",
+    "RaggedTensor.from_sparse",
+)
 """What a layer ClassMethod may call: the constructors that Keras 2 makes layers of."""
 
 ATTRIBUTES = (

@@ -13,17 +13,32 @@ from kexport_shared.graphdef.nodes import Ref
 from kexport_shared.graphdef.table import COMMON
 
 _SAME = {
-    ops.Add: "AddV2", ops.Sub: "Sub", ops.Mul: "Mul", ops.Div: "RealDiv", ops.FloorDiv: "FloorDiv", ops.Mod: "FloorMod",
-    ops.Pow: "Pow", ops.Maximum: "Maximum", ops.Minimum: "Minimum", ops.Atan2: "Atan2",
-    ops.SquaredDifference: "SquaredDifference", ops.LogicalAnd: "LogicalAnd", ops.LogicalOr: "LogicalOr",
+    ops.Add: "AddV2",
+    ops.Sub: "Sub",
+    ops.Mul: "Mul",
+    ops.Div: "RealDiv",
+    ops.FloorDiv: "FloorDiv",
+    ops.Mod: "FloorMod",
+    ops.Pow: "Pow",
+    ops.Maximum: "Maximum",
+    ops.Minimum: "Minimum",
+    ops.Atan2: "Atan2",
+    ops.SquaredDifference: "SquaredDifference",
+    ops.LogicalAnd: "LogicalAnd",
+    ops.LogicalOr: "LogicalOr",
     ops.BitAnd: "BitwiseAnd",
-}  # fmt: skip
+}
 """Ops that both engines have with the same meaning."""
 
 _COMPARE = {
-    ops.Equal: "Equal", ops.NotEqual: "NotEqual", ops.LogicalXor: "NotEqual", ops.Less: "Less",
-    ops.LessEqual: "LessEqual", ops.Greater: "Greater", ops.GreaterEqual: "GreaterEqual",
-}  # fmt: skip
+    ops.Equal: "Equal",
+    ops.NotEqual: "NotEqual",
+    ops.LogicalXor: "NotEqual",
+    ops.Less: "Less",
+    ops.LessEqual: "LessEqual",
+    ops.Greater: "Greater",
+    ops.GreaterEqual: "GreaterEqual",
+}
 
 _MOST_SHIFT = 30
 """The largest power of two that a 32-bit integer holds."""

@@ -10,9 +10,11 @@ from kexport_shared.graphdef.nodes import Ref
 from kexport_shared.graphdef.table import COMMON
 
 _KINDS = {
-    (ops.MaxPool, 2): ("MaxPool", "NHWC"), (ops.AvgPool, 2): ("AvgPool", "NHWC"),
-    (ops.MaxPool, 3): ("MaxPool3D", "NDHWC"), (ops.AvgPool, 3): ("AvgPool3D", "NDHWC"),
-}  # fmt: skip
+    (ops.MaxPool, 2): ("MaxPool", "NHWC"),
+    (ops.AvgPool, 2): ("AvgPool", "NHWC"),
+    (ops.MaxPool, 3): ("MaxPool3D", "NDHWC"),
+    (ops.AvgPool, 3): ("AvgPool3D", "NDHWC"),
+}
 
 
 @COMMON.emits(ops.MaxPool, ops.AvgPool)

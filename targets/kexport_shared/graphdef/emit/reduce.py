@@ -13,13 +13,23 @@ from kexport_shared.graphdef.nodes import Ref
 from kexport_shared.graphdef.table import COMMON
 
 _REDUCE = {
-    ops.ReduceSum: "Sum", ops.ReduceMean: "Mean", ops.ReduceMax: "Max", ops.ReduceMin: "Min", ops.ReduceProd: "Prod",
-    ops.ReduceAny: "Any", ops.ReduceAll: "All",
-}  # fmt: skip
+    ops.ReduceSum: "Sum",
+    ops.ReduceMean: "Mean",
+    ops.ReduceMax: "Max",
+    ops.ReduceMin: "Min",
+    ops.ReduceProd: "Prod",
+    ops.ReduceAny: "Any",
+    ops.ReduceAll: "All",
+}
 _OF_NOTHING = {
-    ops.ReduceSum: 0, ops.ReduceMean: math.nan, ops.ReduceMax: -math.inf, ops.ReduceMin: math.inf, ops.ReduceProd: 1,
-    ops.ReduceAny: False, ops.ReduceAll: True,
-}  # fmt: skip
+    ops.ReduceSum: 0,
+    ops.ReduceMean: math.nan,
+    ops.ReduceMax: -math.inf,
+    ops.ReduceMin: math.inf,
+    ops.ReduceProd: 1,
+    ops.ReduceAny: False,
+    ops.ReduceAll: True,
+}
 
 
 @COMMON.emits(*_REDUCE)

@@ -160,13 +160,22 @@ def padded_avg_pool(op: ops.AvgPool, node: Node, rewriter: Rewriter) -> Replacem
     if isinstance(op.padding, str):
         return None
     (x,) = node.inputs
-    pads, valid = (*_NONE, *op.padding, *_NONE), replace(op, padding="valid")
+    pads = (*_NONE, *op.padding, *_NONE)
+    valid = replace(op, padding="valid")
     ones = rewriter.add(ops.Full((1, *x.type.shape[1:-1], 1), 1.0, x.type.dtype))
     sums, parts = (rewriter.add(valid, rewriter.add(ops.Pad(pads), v)) for v in (x, ones))
     return rewriter.add(ops.Div(), sums, parts)
 
 
 RULES = (
-    line_as_image, groups, transposed_groups, depthwise_volume, strides_that_differ, strides_and_dilation,
-    dilated_kernel, open_padding, padded_max_pool, padded_avg_pool,
-)  # fmt: skip
+    line_as_image,
+    groups,
+    transposed_groups,
+    depthwise_volume,
+    strides_that_differ,
+    strides_and_dilation,
+    dilated_kernel,
+    open_padding,
+    padded_max_pool,
+    padded_avg_pool,
+)

@@ -61,7 +61,8 @@ def crop(x: Array, crop_height: Array, crop_width: Array) -> Array:
 
 
 def _cropped(x: Array, rows: Array, columns: Array) -> Array:
-    (top, bottom), (left, right) = (int(v) for v in rows), (int(v) for v in columns)
+    top, bottom = (int(v) for v in rows)
+    left, right = (int(v) for v in columns)
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 

@@ -57,7 +57,8 @@ def non_maximum_suppression(
     for batch, (own, score) in enumerate(zip(rows, points, strict=True)):
         kept = _kept(own, score, *bounds)
         counts[batch] = len(kept)
-        chosen[batch, : len(kept)], values[batch, : len(kept)] = own[kept], score[kept]
+        chosen[batch, : len(kept)] = own[kept]
+        values[batch, : len(kept)] = score[kept]
         places[batch, : len(kept)] = kept
     if late:
         return np.swapaxes(chosen, 1, 2), np.swapaxes(values, 1, 2), places

@@ -156,7 +156,8 @@ def lstm(
     if weight_ih_back is None or weight_hh_back is None:
         raise VerifyError("a bidirectional lstm needs weights for both directions")
     back = Cell(weight_ih_back, weight_hh_back, bias_back, peephole_back, *functions, bound)
-    (hf, hb), (cf, cb) = np.split(initial_h, 2, axis=1), np.split(initial_c, 2, axis=1)
+    hf, hb = np.split(initial_h, 2, axis=1)
+    cf, cb = np.split(initial_c, 2, axis=1)
     forth, hf, cf = ahead.run(x, hf, cf)
     behind, hb, cb = back.run(x[::-1], hb, cb)
     pairs = zip(forth, behind[::-1], strict=True) if output_sequence else [(hf, hb)]

@@ -91,7 +91,8 @@ def reverse_sequence(x: Array, lengths: Array, seq_axis: Array | int = 0, batch_
     steps = np.arange(x.shape[time])
     places = np.array([np.where(steps < n, n - 1 - steps, steps) for n in lengths.astype(np.int64)])
     shape = [1] * x.ndim
-    shape[batch], shape[time] = x.shape[batch], x.shape[time]
+    shape[batch] = x.shape[batch]
+    shape[time] = x.shape[time]
     ordered = places.T if time < batch else places
     return np.take_along_axis(x, ordered.reshape(shape), axis=time)
 
