@@ -1,0 +1,1 @@
+"""The project file of an app, and the builds that it describes."""
